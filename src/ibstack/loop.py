@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one reconcile loop: level-triggered, nudges carry nothing, a change is followed by a proof."""
+"""The one reconcile loop: level-triggered, nudges carry nothing, a change is proved."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ibstack.fabric.errors import IbstackError
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ibstack.fabric.errors import IbstackError
 
 LOG = logging.getLogger(__name__)
 

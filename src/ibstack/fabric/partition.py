@@ -15,10 +15,12 @@ import enum
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ibstack.fabric.errors import BadValue
-from ibstack.fabric.guid import Guid
+
+if TYPE_CHECKING:
+    from ibstack.fabric.guid import Guid
 
 FULL_MEMBER_BIT: Final = 0x8000
 _KEY = re.compile(r"0x[0-9a-f]{1,4}|[0-9]{1,5}")

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import BadValue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 _ADDRESS = re.compile(r"([0-9a-f]{4,8}):([0-9a-f]{2}):([01][0-9a-f])\.([0-7])")
 
@@ -25,9 +28,7 @@ class PciAddress:
 
     def __post_init__(self) -> None:
         if not (0 <= self.domain < 1 << 32 and 0 <= self.routing_id < 1 << 16):
-            raise BadValue(
-                "PCI address", f"{self.domain:x}, {self.routing_id:x}", "out of range"
-            )
+            raise BadValue("PCI address", f"{self.domain:x}, {self.routing_id:x}", "out of range")
 
     @classmethod
     def parse(cls, text: str) -> PciAddress:
