@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench constraints clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## a whole cloud on this machine: networks, machines, partitions on a real subnet manager (root)
+	@tools/setup lab
+	@.venv/bin/ibstack lab demo
+
+test: ## everything: the checks, real OpenSM, Neutron 26 and 29, the demo's job end to end (root)
+	@tools/setup test
+	@tools/check
+	@tools/test
+
+check: ## style, types, import contracts and the quick tests: no root, under a minute
+	@tools/setup check
+	@tools/check
+	@.venv/bin/pytest -q -m "not real" tests
+
+bench: ## measure on this machine and print the numbers (root)
+	@tools/setup test
+	@tools/bench
+
+constraints: ## pin all Python packages anew, with hashes
+	@tools/setup check
+	@tools/pin
+
+clean: ## remove what was installed into the checkout
+	rm -rf .venv .venv-neutron-26 .cache .lab

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rules of STYLE.md that a machine can count.  import-linter holds the rest."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+PYTHON = [
+    *SOURCES,
+    *sorted((ROOT / "tests").rglob("*.py")),
+    *sorted((ROOT / "bench").rglob("*.py")),
+]
+
+# What reaches outside the process: each is named after what it touches.
+ADAPTERS = {
+    "ibstack.systemd",
+    "ibstack.lab",
+    "ibstack.mad",
+    "ibstack.host.ebrctl",
+    "ibstack.host.eswitch_client",
+    "ibstack.host.eswitchd",
+    "ibstack.host.netlink",
+    "ibstack.host.peer_credentials",
+    "ibstack.host.signals",
+    "ibstack.subnet_manager.opensm",
+}
+OUTSIDE = {"subprocess", "socket"}
+EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "manager", "base"}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT / "src").with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name.partition(".")[0] for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def is_adapter(module: str) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in ADAPTERS)
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_only_adapters_reach_outside_the_process(path: Path) -> None:
+    if not is_adapter(module_name(path)):
+        assert OUTSIDE.isdisjoint(imported(ast.parse(path.read_text())))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_a_file_has_one_subject_and_a_name_that_says_it(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 400
+    assert path.stem not in EMPTY_NAMES
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_a_function_fits_a_screen(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < 45, f"{node.name} is too long"
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=relative)
+def test_a_file_names_its_licence_and_no_open_end(path: Path) -> None:
+    text = path.read_text()
+
+    assert text.startswith("# SPDX-License-Identifier: Apache-2.0\n")
+    assert not any(word in text for word in ("TO" + "DO", "FIX" + "ME", "XX" + "X "))
+
+
+def test_no_test_replaces_a_part_by_a_mock() -> None:
+    for path in PYTHON:
+        assert "unittest.mock" not in path.read_text().replace('"unittest.mock"', ""), path
