@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decide what this host's virtual functions need, and what may be said of them to Neutron.
+
+Pure: what is plugged and what Neutron wants go in, steps and a report come out.  Three rules hold
+whatever goes in: a VF that nobody plugged is never touched, a VF leaves before any enters, and a
+port is ready only when what was *read back* is exactly what Neutron wants.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
+
+    from ibstack.fabric.guid import Guid
+    from ibstack.fabric.partition import TableEntry
+    from ibstack.fabric.pci import PciAddress
+
+
+class Link(enum.Enum):
+    """The link policy of a VF, as far as its adapter has one."""
+
+    UP = "up"
+    """Up, or following the physical port's."""
+    DOWN = "down"
+    NONE = "none"
+    """The adapter has no link policy for a VF (mlx4): its table entry alone decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class VfState:
+    """What a VF was seen to hold.  None: not set, or not known; neither counts as right."""
+
+    guid: Guid | None
+    entry: TableEntry | None
+    link: Link | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plugged:
+    """A VF that was given to an instance."""
+
+    physical_network: str
+    mac: str
+    pci: PciAddress
+    vf: VfState | None
+    """None: the attachment is on record, and its VF is not to be seen now."""
+
+    @property
+    def is_off(self) -> bool:
+        """Whether it is seen to be on no partition."""
+        vf = self.vf
+        return vf is not None and vf.entry is None and vf.link in (Link.DOWN, Link.NONE)
+
+
+class Binding(enum.Enum):
+    """Whether this host is where the port is, or where it may move to (live migration)."""
+
+    ACTIVE = "ACTIVE"
+    INACTIVE = "INACTIVE"
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredPort:
+    """A Neutron port that is bound to this host."""
+
+    id: str
+    mac: str
+    guid: Guid
+    pci: PciAddress
+    physical_network: str
+    entry: TableEntry
+    admin_state_up: bool
+    binding: Binding
+    is_active: bool
+    """Whether Neutron shows it as ACTIVE: on this host, or on another where *binding* is not."""
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOff:
+    """Take a VF off every partition, and its link down."""
+
+    pci: PciAddress
+    mac: str
+
+    def __str__(self) -> str:
+        return f"take VF {self.pci} ({self.mac}) off every partition"
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """Give a VF its one table entry, and its link."""
+
+    pci: PciAddress
+    mac: str
+    entry: TableEntry
+
+    def __str__(self) -> str:
+        return f"give VF {self.pci} ({self.mac}) entry {self.entry}"
+
+
+Step: TypeAlias = TakeOff | Configure
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A plugged VF that is not what a Neutron port wants, and why."""
+
+    pci: PciAddress
+    mac: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"VF {self.pci} ({self.mac}): {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Steps in the order to take them, and what is true before the first of them.
+
+    A port is in at most one of *ready*, *staged* and *gone*.
+    """
+
+    steps: tuple[Step, ...] = ()
+    ready: tuple[DesiredPort, ...] = ()
+    """Plugged, and read back exactly as desired."""
+    staged: tuple[DesiredPort, ...] = ()
+    """Plugged where it may move to, and kept off every partition until it is there."""
+    gone: tuple[DesiredPort, ...] = ()
+    """ACTIVE in Neutron, and not live here."""
+    pending: tuple[Pending, ...] = ()
+
+
+def plan(plugged: Sequence[Plugged] | None, desired: Sequence[DesiredPort] | None) -> Plan:
+    """Compare what is plugged with what Neutron wants.  None, not known, changes nothing."""
+    if plugged is None or desired is None:
+        return Plan()
+    verdicts = [_judge(one, desired) for one in plugged]
+    steps = [step for verdict in verdicts for step in verdict.steps]
+    kept = {port.id for verdict in verdicts if not verdict.is_released for port in verdict.ports}
+    return Plan(
+        # A VF that must leave a tenant leaves before any VF enters one.
+        steps=tuple(sorted(steps, key=lambda step: isinstance(step, Configure))),
+        ready=tuple(port for v in verdicts if v.is_ready for port in v.ports),
+        staged=tuple(port for v in verdicts if v.is_staged for port in v.ports),
+        gone=tuple(port for port in desired if _is_gone(port, kept)),
+        pending=tuple(
+            Pending(v.plugged.pci, v.plugged.mac, v.why) for v in verdicts if v.why is not None
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    plugged: Plugged
+    ports: tuple[DesiredPort, ...] = ()
+    """The port of Neutron that was plugged; several where that cannot be told."""
+    steps: tuple[Step, ...] = ()
+    is_ready: bool = False
+    is_staged: bool = False
+    is_released: bool = False
+    """The port is known, and its VF is off because the port is to be down."""
+    why: str | None = None
+
+
+def _judge(one: Plugged, desired: Sequence[DesiredPort]) -> _Verdict:
+    claims = tuple(port for port in desired if _is_same(one, port))
+    if len(claims) > 1:
+        ids = ", ".join(sorted(port.id for port in claims))
+        # Whatever it is now stays: to take it off would let a wrong port cut off a right one.
+        return _Verdict(one, claims, why=f"{len(claims)} ports of Neutron claim it: {ids}")
+    if not claims:
+        return _Verdict(one, steps=_off(one), why=_why_unknown(one, desired))
+    (port,) = claims
+    if one.vf is None:
+        return _Verdict(one, claims, why="no adapter of this host shows that VF now")
+    if not port.admin_state_up:
+        return _Verdict(one, claims, steps=_off(one), is_released=one.is_off)
+    if port.binding is Binding.INACTIVE:
+        return _Verdict(one, claims, steps=_off(one), is_staged=one.is_off)
+    return _judge_live(one, one.vf, port)
+
+
+def _judge_live(one: Plugged, vf: VfState, port: DesiredPort) -> _Verdict:
+    if vf.guid != port.guid:
+        why = f"its GUID is {vf.guid or 'not set'} and should be {port.guid}"
+        return _Verdict(one, (port,), steps=_off(one), why=f"{why}; plug it again")
+    if vf.entry == port.entry and vf.link in (Link.UP, Link.NONE):
+        return _Verdict(one, (port,), is_ready=True)
+    steps: tuple[Step, ...] = (Configure(one.pci, one.mac, port.entry),)
+    if vf.entry not in (None, port.entry):
+        steps = (TakeOff(one.pci, one.mac), *steps)
+    why = f"its entry is {vf.entry or 'not set'} and should be {port.entry}"
+    if vf.entry == port.entry:
+        why = f"its link is {vf.link.value if vf.link else 'not known'} and should be up"
+    return _Verdict(one, (port,), steps=steps, why=why)
+
+
+def _off(one: Plugged) -> tuple[Step, ...]:
+    return () if one.is_off or one.vf is None else (TakeOff(one.pci, one.mac),)
+
+
+def _is_same(one: Plugged, port: DesiredPort) -> bool:
+    """Whether the port is the one that was plugged: the VF says which, its MAC confirms it."""
+    return (
+        port.pci == one.pci
+        and port.physical_network == one.physical_network
+        and port.mac == one.mac
+    )
+
+
+def _why_unknown(one: Plugged, desired: Sequence[DesiredPort]) -> str:
+    for port in desired:
+        if port.pci == one.pci and port.mac == one.mac:
+            return f"Neutron port {port.id} wants it on physical network {port.physical_network}"
+        if port.pci == one.pci:
+            return f"Neutron port {port.id} of that VF has MAC {port.mac}"
+        if port.mac == one.mac and port.physical_network == one.physical_network:
+            return f"Neutron port {port.id} has moved to VF {port.pci}"
+    return "Neutron has no such port on this host yet"
+
+
+def _is_gone(port: DesiredPort, kept: Container[str]) -> bool:
+    # The status of a port with an inactive binding is that of the host where it is.
+    return port.is_active and port.binding is Binding.ACTIVE and port.id not in kept

@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent's decisions, as properties and as a table of cases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.partition import TableEntry
+from ibstack.fabric.pci import PciAddress
+from ibstack.host.plan import (
+    Binding,
+    Configure,
+    DesiredPort,
+    Link,
+    Pending,
+    Plan,
+    Plugged,
+    Step,
+    TakeOff,
+    VfState,
+    plan,
+)
+
+VF1, VF2 = PciAddress.parse("0000:05:00.1"), PciAddress.parse("0000:05:00.2")
+MAC1, MAC2 = "fa:16:3e:00:00:01", "fa:16:3e:00:00:02"
+
+
+def entry(raw: int) -> TableEntry:
+    found = TableEntry.from_wire(raw)
+    assert found is not None
+    return found
+
+
+RED, BLUE, RED_LIMITED = entry(0x8001), entry(0x8002), entry(0x0001)
+OFF = VfState(Guid.from_mac(MAC1), None, Link.DOWN)
+LIVE = VfState(Guid.from_mac(MAC1), RED, Link.UP)
+
+WANTED = DesiredPort(
+    id="port-1",
+    mac=MAC1,
+    guid=Guid.from_mac(MAC1),
+    pci=VF1,
+    physical_network="ib",
+    entry=RED,
+    admin_state_up=True,
+    binding=Binding.ACTIVE,
+    is_active=False,
+    revision=1,
+)
+
+
+def plugged(vf: VfState | None = OFF) -> Plugged:
+    return Plugged("ib", MAC1, VF1, vf)
+
+
+# Few VFs, MACs and keys on purpose: collisions are where plans go wrong.
+macs = st.sampled_from([MAC1, MAC2, "fa:16:3e:00:00:03"])
+pcis = st.sampled_from([VF1, VF2, PciAddress.parse("0000:05:00.3")])
+networks = st.sampled_from(["ib", "ib2"])
+entries = st.sampled_from([RED, BLUE, RED_LIMITED])
+# One that holds no link policy is an mlx4, the others are mlx5; None: the host cannot tell.
+links = st.sampled_from([*Link, None])
+
+
+@st.composite
+def plugged_vfs(draw: st.DrawFn) -> list[Plugged]:
+    """What eswitchd can say: each VF is given once."""
+    found = []
+    for pci in draw(st.lists(pcis, unique=True)):
+        mac = draw(macs)
+        guids = st.sampled_from([Guid.from_mac(mac), Guid.from_mac(mac), Guid(7), None])
+        states = st.builds(VfState, guids, st.none() | entries, links)
+        found.append(Plugged(draw(networks), mac, pci, draw(st.none() | states)))
+    return found
+
+
+@st.composite
+def desired_ports(draw: st.DrawFn) -> list[DesiredPort]:
+    """What Neutron can say, mistakes included: a VF or a MAC may be wanted by two ports."""
+    found = []
+    for number in range(draw(st.integers(0, 4))):
+        mac = draw(macs)
+        found.append(
+            DesiredPort(
+                id=f"port-{number}",
+                mac=mac,
+                guid=Guid.from_mac(mac),
+                pci=draw(pcis),
+                physical_network=draw(networks),
+                entry=draw(entries),
+                admin_state_up=draw(st.booleans()),
+                binding=draw(st.sampled_from(Binding)),
+                is_active=draw(st.booleans()),
+                revision=1,
+            )
+        )
+    return found
+
+
+def hardware(before: list[Plugged], steps: tuple[Step, ...]) -> list[Plugged]:
+    """Do the steps as eswitchd does: entry and link, and never the GUID."""
+    vfs = {one.pci: one for one in before}
+    for step in steps:
+        one = vfs[step.pci]
+        assert one.mac == step.mac
+        assert one.vf is not None
+        has_link = one.vf.link is not Link.NONE
+        enters = isinstance(step, Configure)
+        link = (Link.UP if enters else Link.DOWN) if has_link else Link.NONE
+        given_entry = step.entry if isinstance(step, Configure) else None
+        vfs[step.pci] = replace(one, vf=VfState(one.vf.guid, given_entry, link))
+    return list(vfs.values())
+
+
+@given(plugged_vfs(), desired_ports())
+def test_one_pass_arrives_and_a_second_does_nothing(
+    before: list[Plugged], want: list[DesiredPort]
+) -> None:
+    after = hardware(before, plan(before, want).steps)
+
+    assert plan(after, want).steps == ()
+
+
+@given(plugged_vfs(), desired_ports())
+def test_vfs_that_nobody_plugged_are_never_touched(
+    before: list[Plugged], want: list[DesiredPort]
+) -> None:
+    steps = plan(before, want).steps
+
+    assert {(step.pci, step.mac) for step in steps} <= {(one.pci, one.mac) for one in before}
+
+
+@given(plugged_vfs(), desired_ports())
+def test_no_vf_enters_before_all_that_must_leave_have_left(
+    before: list[Plugged], want: list[DesiredPort]
+) -> None:
+    kinds = [type(step) for step in plan(before, want).steps]
+
+    assert kinds == sorted(kinds, key=[TakeOff, Configure].index)
+
+
+@given(plugged_vfs(), desired_ports())
+def test_a_vf_never_goes_straight_from_one_partition_to_another(
+    before: list[Plugged], want: list[DesiredPort]
+) -> None:
+    steps = plan(before, want).steps
+    left = {step.pci for step in steps if isinstance(step, TakeOff)}
+    entering = {step.pci: step.entry for step in steps if isinstance(step, Configure)}
+
+    for one in before:
+        held = one.vf.entry if one.vf else None
+        if one.pci in entering and held not in (None, entering[one.pci]):
+            assert one.pci in left
+
+
+@given(plugged_vfs(), desired_ports())
+def test_only_what_was_read_back_as_desired_is_ready(
+    before: list[Plugged], want: list[DesiredPort]
+) -> None:
+    for port in plan(before, want).ready:
+        (one,) = (one for one in before if one.pci == port.pci)
+
+        assert port.admin_state_up
+        assert port.binding is Binding.ACTIVE
+        assert (one.mac, one.physical_network) == (port.mac, port.physical_network)
+        assert one.vf in (
+            VfState(port.guid, port.entry, Link.UP),
+            VfState(port.guid, port.entry, Link.NONE),
+        )
+
+
+@given(plugged_vfs(), desired_ports())
+def test_a_port_has_at_most_one_verdict(before: list[Plugged], want: list[DesiredPort]) -> None:
+    found = plan(before, want)
+    told = [port.id for ports in (found.ready, found.staged, found.gone) for port in ports]
+
+    assert len(told) == len(set(told))
+
+
+@given(plugged_vfs(), desired_ports())
+def test_every_plugged_vf_is_ready_pending_or_on_purpose_off(
+    before: list[Plugged], want: list[DesiredPort]
+) -> None:
+    found = plan(before, want)
+    accounted = {port.pci for port in (*found.ready, *found.staged)}
+    accounted |= {one.pci for one in found.pending} | {step.pci for step in found.steps}
+    accounted |= {one.pci for one in before if one.is_off}
+
+    assert {one.pci for one in before} <= accounted
+
+
+@given(plugged_vfs(), desired_ports())
+def test_not_knowing_changes_nothing_and_says_nothing(
+    before: list[Plugged], want: list[DesiredPort]
+) -> None:
+    assert plan(before, None) == Plan()
+    assert plan(None, want) == Plan()
+
+
+def test_knowing_that_neutron_wants_nothing_takes_everything_off() -> None:
+    assert plan([plugged(LIVE)], []).steps == (TakeOff(VF1, MAC1),)
+
+
+@pytest.mark.parametrize(
+    ("vf", "changes", "steps"),
+    [
+        pytest.param(OFF, {}, (Configure(VF1, MAC1, RED),), id="freshly plugged"),
+        pytest.param(
+            LIVE,
+            {"entry": BLUE},
+            (TakeOff(VF1, MAC1), Configure(VF1, MAC1, BLUE)),
+            id="another network",
+        ),
+        pytest.param(
+            LIVE,
+            {"entry": RED_LIMITED},
+            (TakeOff(VF1, MAC1), Configure(VF1, MAC1, RED_LIMITED)),
+            id="the same partition as a limited member",
+        ),
+        pytest.param(
+            replace(LIVE, link=Link.DOWN), {}, (Configure(VF1, MAC1, RED),), id="link is down"
+        ),
+        pytest.param(
+            replace(LIVE, link=None), {}, (Configure(VF1, MAC1, RED),), id="link is not known"
+        ),
+        pytest.param(
+            LIVE, {"admin_state_up": False}, (TakeOff(VF1, MAC1),), id="administratively down"
+        ),
+        pytest.param(
+            LIVE, {"binding": Binding.INACTIVE}, (TakeOff(VF1, MAC1),), id="inactive binding"
+        ),
+        pytest.param(LIVE, {"pci": VF2}, (TakeOff(VF1, MAC1),), id="moved to another VF"),
+        pytest.param(LIVE, {"mac": MAC2}, (TakeOff(VF1, MAC1),), id="the MAC does not confirm"),
+        pytest.param(
+            LIVE, {"physical_network": "other"}, (TakeOff(VF1, MAC1),), id="another fabric"
+        ),
+        pytest.param(
+            replace(LIVE, guid=Guid(7)), {}, (TakeOff(VF1, MAC1),), id="a GUID that is not its own"
+        ),
+        pytest.param(LIVE, {}, (), id="as desired"),
+        pytest.param(replace(LIVE, link=Link.NONE), {}, (), id="as desired, on mlx4"),
+        pytest.param(None, {}, (), id="the VF is not to be seen"),
+    ],
+)
+def test_steps(vf: VfState | None, changes: dict[str, object], steps: tuple[Step, ...]) -> None:
+    found = plan([plugged(vf)], [replace(WANTED, **changes)])  # type: ignore[arg-type]
+
+    assert found.steps == steps
+    assert bool(found.ready) == (not steps and vf is not None)
+
+
+def test_a_port_that_is_not_plugged_is_not_ready() -> None:
+    assert plan([], [WANTED]) == Plan()
+
+
+def test_a_port_that_is_active_and_no_longer_plugged_is_gone() -> None:
+    lost = replace(WANTED, is_active=True)
+
+    assert plan([], [lost]).gone == (lost,)
+
+
+def test_a_port_that_is_active_on_the_host_it_moves_from_is_not_gone() -> None:
+    moving = replace(WANTED, is_active=True, binding=Binding.INACTIVE)
+
+    assert plan([], [moving]).gone == ()
+    assert plan([plugged(OFF)], [moving]).staged == (moving,)
+
+
+def test_a_port_made_administratively_down_is_gone_once_its_vf_is_off() -> None:
+    down = replace(WANTED, is_active=True, admin_state_up=False)
+
+    assert plan([plugged(LIVE)], [down]).gone == ()
+    assert plan([plugged(OFF)], [down]).gone == (down,)
+
+
+def test_a_plugged_vf_that_neutron_does_not_know_is_pending_with_the_reason() -> None:
+    assert plan([plugged()], []).pending == (
+        Pending(VF1, MAC1, "Neutron has no such port on this host yet"),
+    )
+
+
+def test_two_ports_that_claim_one_vf_leave_it_as_it_is() -> None:
+    rival = replace(WANTED, id="port-2", entry=BLUE, is_active=True)
+
+    found = plan([plugged(LIVE)], [WANTED, rival])
+
+    assert found.steps == ()
+    assert found.ready == ()
+    assert found.gone == ()
+    assert str(found.pending[0]).endswith("2 ports of Neutron claim it: port-1, port-2")
