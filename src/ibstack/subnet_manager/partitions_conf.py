@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one canonical text that ibstack publishes as OpenSM's partitions.conf, and its reader.
+
+The first line is the hardened default partition: every port a limited member, so that no two
+tenants meet there.  Then the proof key, the keys that are ours, and the site's own statements
+exactly as the site wrote them.  The last line is a comment, so that a file cut short is known.
+
+The form is canonical: `render(read(text)) == text`, and `read(render(file)) == file`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from ibstack.fabric.errors import BadValue
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.partition import (
+    DEFAULT_PARTITION,
+    PROOF_KEYS,
+    SCRATCH_KEY,
+    Membership,
+    Partition,
+    PartitionKey,
+    Partitions,
+)
+from ibstack.subnet_manager.partitions_grammar import (
+    Fault,
+    Keyword,
+    Listed,
+    PartitionsFileFaults,
+    Standing,
+    Statement,
+    parse,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ibstack.fabric.partition import KeyRange
+
+MEMBERS_TO_A_LINE: Final = 64
+
+_DEFAULT_MEMBERS: Final = (
+    Listed(Keyword.ALL, Standing.LIMITED),
+    Listed(Keyword.ALL_SWITCHES, Standing.FULL),
+    Listed(Keyword.SELF, Standing.FULL),
+)
+_NOTICE: Final = (
+    "# Written by ibstack-fabricd, which stops when this file is edited."
+    "  The site's own partitions go into its site_partitions file.\n"
+)
+_SITE_BEGINS: Final = "# The site's own partitions begin here.\n"
+_SITE_ENDS: Final = "# The site's own partitions end here.\n"
+_END: Final = "# End.\n"
+RESERVED_KEYS: Final = frozenset({*PROOF_KEYS, SCRATCH_KEY, DEFAULT_PARTITION})
+"""Keys that neither a tenant nor a site may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionsFile:
+    """What one published file says."""
+
+    proof: PartitionKey
+    """One of PROOF_KEYS, on the subnet manager's own port: seen there, this file is in force."""
+    partitions: Partitions = field(default_factory=dict)
+    """What is ours; each has at least one member and no reserved key."""
+    full_default: frozenset[Guid] = frozenset()
+    """Full members of the default partition, beside the subnet manager in office."""
+    scratch: frozenset[Guid] = frozenset()
+    """Ports whose table OpenSM shall write anew."""
+    site: str = ""
+    """The site's own statements, comments included; empty, or ends with a line feed."""
+
+    def __post_init__(self) -> None:
+        if self.proof not in PROOF_KEYS:
+            raise BadValue("proof key", str(self.proof), "must be 0x7ff0 to 0x7ff7")
+        if self.site and not self.site.endswith("\n"):
+            raise BadValue("site's partitions", self.site[-40:], "must end with a line feed")
+        for key, partition in self.partitions.items():
+            if key in RESERVED_KEYS:
+                raise BadValue("partition key", str(key), "is reserved")
+            if partition.key != key or not partition.members:
+                raise BadValue("partition", str(key), "must have its own key and a member")
+
+
+def render(file: PartitionsFile) -> str:
+    """Return the text of *file*: ASCII, every line shorter than OpenSM's limit."""
+    lines = [*_default(file.full_default), _NOTICE]
+    lines.append(f"{_name(file.proof)}={file.proof}: SELF=full;\n")
+    if file.scratch:
+        lines += _statements(SCRATCH_KEY, "", dict.fromkeys(file.scratch, Membership.FULL))
+    for key, partition in sorted(file.partitions.items()):
+        lines += _statements(key, ",ipoib", partition.members)
+    if file.site:
+        lines += [_SITE_BEGINS, file.site, _SITE_ENDS]
+    return "".join([*lines, _END])
+
+
+def _name(key: PartitionKey) -> str:
+    """Return a name that nothing from outside can shape."""
+    return f"n{key.base:04x}"
+
+
+def _default(full: frozenset[Guid]) -> Iterator[str]:
+    listed = [f"{_spell(member.who)}={member.standing.value}" for member in _DEFAULT_MEMBERS]
+    for part in _parts([*listed, *(f"{guid}=full" for guid in sorted(full))]):
+        yield f"Default={DEFAULT_PARTITION},indx0: {part};\n"
+
+
+def _statements(key: PartitionKey, flags: str, members: Mapping[Guid, Membership]) -> Iterator[str]:
+    """OpenSM merges statements that repeat a key, so short lines cost nothing."""
+    listed = [f"{guid}={membership.value}" for guid, membership in sorted(members.items())]
+    for part in _parts(listed):
+        yield f"{_name(key)}={key}{flags}: {part};\n"
+
+
+def _parts(members: list[str]) -> Iterator[str]:
+    for start in range(0, len(members), MEMBERS_TO_A_LINE):
+        yield ", ".join(members[start : start + MEMBERS_TO_A_LINE])
+
+
+def read(content: bytes, file: str) -> PartitionsFile:
+    """Read what render() wrote; PartitionsFileFaults for anything else, however slightly."""
+    statements = parse(content, file)
+    text = content.decode("ascii")
+    begins, ends = text.find(_SITE_BEGINS), text.rfind(_SITE_ENDS)
+    site = text[begins + len(_SITE_BEGINS) : ends] if 0 <= begins < ends else ""
+    first = text.count("\n", 0, max(begins, 0)) + 1
+    theirs = range(first, first + site.count("\n") + 2) if site else range(0)
+    ours = [statement for statement in statements if statement.line not in theirs]
+    try:
+        found = _gather(ours, site)
+    except BadValue as error:
+        raise PartitionsFileFaults((Fault(file, 1, f"not written by ibstack: {error}"),)) from error
+    _refuse_other_spelling(text, render(found), file)
+    return found
+
+
+def _gather(statements: Iterable[Statement], site: str) -> PartitionsFile:
+    proof, full, scratch = None, set[Guid](), set[Guid]()
+    partitions: dict[PartitionKey, dict[Guid, Membership]] = {}
+    for statement in statements:
+        listed = {m.who: m.standing.membership for m in statement.members}
+        guids = {who: membership for who, membership in listed.items() if isinstance(who, Guid)}
+        if statement.key == DEFAULT_PARTITION:
+            full.update(guids)
+        elif statement.key in PROOF_KEYS:
+            proof = statement.key
+        elif statement.key == SCRATCH_KEY:
+            scratch.update(guids)
+        else:
+            partitions.setdefault(statement.key, {}).update(guids)
+    if proof is None:
+        raise BadValue("partitions file", "", "there is no proof key")
+    return PartitionsFile(
+        proof,
+        {key: Partition(key, members) for key, members in partitions.items()},
+        frozenset(full),
+        frozenset(scratch),
+        site,
+    )
+
+
+def _refuse_other_spelling(text: str, canonical: str, file: str) -> None:
+    if text == canonical:
+        return
+    lines, expected = text.splitlines(), canonical.splitlines()
+    number = next(
+        (n for n, (line, want) in enumerate(zip(lines, expected, strict=False), 1) if line != want),
+        min(len(lines), len(expected)) + 1,
+    )
+    raise PartitionsFileFaults((Fault(file, number, "not as ibstack writes it"),))
+
+
+def memberships(statements: Iterable[Statement]) -> Partitions:
+    """Return the members that are listed by GUID, for any file that parses."""
+    found: dict[PartitionKey, dict[Guid, Membership]] = {}
+    for statement in statements:
+        members = found.setdefault(statement.key, {})
+        for member in statement.members:
+            if isinstance(member.who, Guid):
+                members[member.who] = member.standing.membership
+    return {key: Partition(key, members) for key, members in found.items()}
+
+
+def read_site(content: bytes, file: str, ours: KeyRange) -> str:
+    """Return the site's own statements, to be carried over unchanged.
+
+    Raises PartitionsFileFaults for what the strict grammar refuses, and for a key that is ibstack's
+    or the default partition's.  A file with comments only says that the site has none.
+    """
+    if all(not line.partition(b"#")[0].strip() for line in content.split(b"\n")):
+        return ""
+    statements = parse(content, file)
+    faults = [
+        Fault(file, statement.line, _why_not(statement.key, ours))
+        for statement in statements
+        if statement.key in RESERVED_KEYS or statement.key in ours
+    ]
+    if faults:
+        raise PartitionsFileFaults(tuple(faults))
+    text = content.decode("ascii")
+    return text if text.endswith("\n") else text + "\n"
+
+
+def _why_not(key: PartitionKey, ours: KeyRange) -> str:
+    if key == DEFAULT_PARTITION:
+        return f"{key} is the default partition: list its full members in full_default_members"
+    if key in RESERVED_KEYS:
+        return f"{key} is reserved for ibstack: 0x7ff0 to 0x7ff8 prove and repair"
+    return f"{key} is one of owned_keys, {ours}: narrow owned_keys, or use another key"
+
+
+def replaces_nothing(statements: Iterable[Statement], full_default: frozenset[Guid]) -> bool:
+    """Tell whether a file of another's says nothing that ibstack's own would not say too."""
+    allowed = {*_DEFAULT_MEMBERS, *(Listed(guid, Standing.FULL) for guid in full_default)}
+    return all(
+        statement.key == DEFAULT_PARTITION
+        and not statement.groups
+        and {"indx0"}.issuperset(statement.flags)
+        and allowed.issuperset(statement.members)
+        for statement in statements
+    )
+
+
+def _spell(who: Guid | Keyword) -> str:
+    return who.value if isinstance(who, Keyword) else str(who)

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every way in which OpenSM guesses, cuts or fails open is a fault with its line."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.partition import PartitionKey
+from ibstack.subnet_manager.partitions_grammar import (
+    LINE_BYTES,
+    Keyword,
+    Listed,
+    PartitionsFileFaults,
+    Standing,
+    Statement,
+    parse,
+)
+
+DEFAULT = "Default=0x7fff,indx0: ALL=limited, SELF=full;\n"
+A, B = "0x0002c90300000031", "0x0002c90300000041"
+
+
+def faults_of(content: bytes) -> list[tuple[int, str]]:
+    with pytest.raises(PartitionsFileFaults) as caught:
+        parse(content, "partitions.conf")
+    return [(fault.line, fault.what) for fault in caught.value.faults]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("", 1, "no statement"),
+        ("# nothing but talk\n\n", 1, "no statement"),
+        (DEFAULT + "garbage\n", 2, "lacks a `:`"),
+        (DEFAULT + f"a=0x1: {A}=full\n", 2, "`;` that ends this statement is missing"),
+        (DEFAULT + f"a=0x1: {A}=full\nb=0x2: {B}=full;\n", 3, "is the `;` missing"),
+        (DEFAULT + f"a=0x1: {A}=full\n;\n", 3, "nothing before it"),
+        (DEFAULT + f"a=0x1: {A}=full;;\n", 2, "nothing before it"),
+        (DEFAULT + f"  ; a=0x1: {A}=full;\n", 2, "nothing before it"),
+        (DEFAULT + f"a=0x1: {A}=full;\r\n", 2, "carriage return"),
+        ("\ufeff" + DEFAULT, 1, "byte order mark"),
+        (DEFAULT + f"a=0x1: {A}=full;\0\n", 2, "0x00"),
+        (DEFAULT + f"ä=0x1: {A}=full;\n", 2, "0xa4, 0xc3"),
+        (DEFAULT + f"a=0x1: {A}=full;\x0c\n", 2, "0x0c"),
+        (DEFAULT + f"a=0x1: {A}=ful1;\n", 2, "'ful1': write full, limited or both"),
+        (DEFAULT + f"a=0x1: {A}=Full;\n", 2, "'Full'"),
+        (DEFAULT + f"a=0x1: {A}=f;\n", 2, "'f'"),
+        (DEFAULT + f"a=0x1: {A}=;\n", 2, "nothing, which OpenSM takes for full"),
+        ("Default=0x7fff: ALL=;\n", 1, "nothing, which OpenSM takes for full"),
+        (DEFAULT + "a=0x1: A=full;\n", 2, "member 'A'"),
+        (DEFAULT + "a=0x1: all=full;\n", 2, "member 'all'"),
+        (DEFAULT + "a=0x1: S;\n", 2, "member 'S'"),
+        (DEFAULT + "a=0x1: NONE;\n", 2, "member 'NONE'"),
+        (DEFAULT + "a=0x1: =full;\n", 2, "member ''"),
+        (DEFAULT + "a=0x1: 0002c90300000031=full;\n", 2, "0x and up to 16"),
+        (DEFAULT + "a=0x1: 00:02:c9:03:00:00:00:31=full;\n", 2, "is no member"),
+        (DEFAULT + "a=0x1: 49=full;\n", 2, "0x and up to 16"),
+        (DEFAULT + "a=0x1: 0x10002c90300000031=full;\n", 2, "0x and up to 16"),
+        (DEFAULT + "a=0x1: 0x0=full;\n", 2, "zero means that no GUID is set"),
+        (DEFAULT + "a=0x1: 0xffffffffffffffff=full;\n", 2, "all ones"),
+        (DEFAULT + f"a=0x0: {A}=full;\n", 2, "must be 0x0001 to 0x7fff"),
+        (DEFAULT + f"a=0x8000: {A}=full;\n", 2, "must be 0x0001 to 0x7fff"),
+        (DEFAULT + f"a=0x8001: {A}=full;\n", 2, "must be 0x0001 to 0x7fff"),
+        (DEFAULT + f"a=0xffff: {A}=full;\n", 2, "must be 0x0001 to 0x7fff"),
+        (DEFAULT + f"a=0x10005: {A}=full;\n", 2, "up to 4 hex digits"),
+        (DEFAULT + f"a=-1: {A}=full;\n", 2, "up to 4 hex digits"),
+        (DEFAULT + f"a=010: {A}=full;\n", 2, "up to 4 hex digits"),
+        (DEFAULT + f"a: {A}=full;\n", 2, "has no key"),
+        (DEFAULT + f"a=: {A}=full;\n", 2, "has no key"),
+        (DEFAULT + f"=0x5: {A}=full;\n", 2, "partition name ''"),
+        (DEFAULT + f"{'x' * 32}=0x5: {A}=full;\n", 2, "1 to 31 letters"),
+        (DEFAULT + f"a=0x1,ipiob: {A}=full;\n", 2, "flag 'ipiob'"),
+        (DEFAULT + f"a=0x1,ip: {A}=full;\n", 2, "flag 'ip'"),
+        (DEFAULT + f"a=0x1,mtu=9: {A}=full;\n", 2, "at most 5"),
+        (DEFAULT + f"a=0x1,mtu: {A}=full;\n", 2, "must be a number"),
+        (DEFAULT + f"a=0x1,defmember=ful: {A};\n", 2, "defmember= says 'ful'"),
+        (DEFAULT + "a=0x1:;\n", 2, "no members"),
+        (DEFAULT + f"a=0x1: {A}=full,,{B}=full;\n", 2, "an empty place"),
+        (DEFAULT + f"a=0x1: {A}=full,;\n", 2, "an empty place"),
+        (DEFAULT + f"a=0x1: {A}=full;\na=0x1: {A}=limited;\n", 3, "is full and limited member"),
+        (DEFAULT + f"a=0x1: {A}=full, ALL=limited;\n", 2, "put ALL first"),
+        (DEFAULT + f"a=0x1: mgid=12::1\n{A}=full;\n", 2, "must be an IPv6 multicast"),
+        (DEFAULT + f"a=0x1: mgid=ff12::1,{A}=full;\n", 2, "a group ends its line"),
+        (DEFAULT + f"a=0x1: {', '.join([A] * 250)};\n", 2, "OpenSM cuts lines"),
+    ],
+)
+def test_what_opensm_refuses_or_guesses_is_a_fault(text: str, line: int, says: str) -> None:
+    found = faults_of(text.encode())
+
+    assert any(at == line and says in what for at, what in found), found
+
+
+def test_all_faults_come_at_once_each_with_file_and_line() -> None:
+    with pytest.raises(PartitionsFileFaults) as caught:
+        parse(f"a=0x0: {A}=ful1;\nb=0x1: zz;\n".encode(), "site.conf")
+
+    lines = str(caught.value).splitlines()
+    assert [line.split(" ")[0] for line in lines] == [
+        "site.conf:1:",
+        "site.conf:1:",
+        "site.conf:2:",
+    ]
+
+
+def test_a_hand_written_file_is_understood() -> None:
+    text = (
+        "# storage\n"
+        "Storage net = 0x0100 , ipoib , mtu=5, rate=7 , defmember=full :  # all of these\n"
+        f"\t{A},\n"
+        "# between\n"
+        f"   {B}=limited,  SELF = both\n"
+        "  0x51;\n"
+        f"x=0x2: ALL_CAS; y=0x3:{A}=full ;\n"
+        "m=0x4: mgid=ff12:401b::0707,sl=1 # a group\n"
+        "  mgid=ff12:401b::16\n"
+        "  ALL=full;"
+    )
+
+    assert parse(text.encode(), "site") == (
+        Statement(
+            2,
+            "Storage net",
+            PartitionKey(0x100),
+            ("ipoib", "mtu=5", "rate=7"),
+            (
+                Listed(Guid.parse(A), Standing.FULL),
+                Listed(Guid.parse(B), Standing.LIMITED),
+                Listed(Keyword.SELF, Standing.BOTH),
+                Listed(Guid(0x51), Standing.FULL),
+            ),
+        ),
+        Statement(7, "x", PartitionKey(2), (), (Listed(Keyword.ALL_CAS, Standing.LIMITED),)),
+        Statement(7, "y", PartitionKey(3), (), (Listed(Guid.parse(A), Standing.FULL),)),
+        Statement(
+            8,
+            "m",
+            PartitionKey(4),
+            (),
+            (Listed(Keyword.ALL, Standing.FULL),),
+            ("ff12:401b::0707,sl=1", "ff12:401b::16"),
+        ),
+    )
+
+
+def test_a_line_of_just_the_limit_is_not_a_fault() -> None:
+    statement = f"a=0x1: {A}=full;"
+    padded = statement + " " * (LINE_BYTES - 1 - len(statement))
+
+    assert len(parse(f"{padded}\n".encode(), "f")) == 1
+    assert faults_of(f"{padded} \n".encode())
+
+
+def raises_nothing_but_faults(content: bytes) -> bool:
+    try:
+        parse(content, "f")
+    except PartitionsFileFaults as error:
+        return bool(error.faults) and bool(str(error))
+    return True
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_make_the_reader_raise_anything_but_faults(content: bytes) -> None:
+    assert raises_nothing_but_faults(content)
+
+
+@given(st.text("a0x1fF:=;,# \n\tALSEmgid,ful", max_size=80))
+def test_nearly_right_text_makes_it_raise_nothing_but_faults(text: str) -> None:
+    assert raises_nothing_but_faults(text.encode())
