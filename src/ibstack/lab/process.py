@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _TAIL_LINES = 15
+_KILLED_WITHIN_S = 5
+_MARK = "IBSTACK_LAB_PROCESS"
+"""Set in the environment of every process of a lab, to the path of its pid file."""
 
 
 @dataclass(eq=False)
@@ -62,7 +66,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **self.env},
+                env={**os.environ, **self.env, _MARK: str(self.pid_file.resolve())},
                 cwd=self.cwd,
                 start_new_session=True,
             )
@@ -71,12 +75,20 @@ class Process:
 
     def pid(self) -> int | None:
         """Return the id of the running process, None where it does not run."""
+        recorded = self._recorded()
+        if recorded is None:
+            return None
+        pid, started = recorded
+        _reap(pid)
+        return pid if _start_time(pid) == started else None
+
+    def _recorded(self) -> tuple[int, str] | None:
+        """Return the id that the pid file holds, and when that process started (clock ticks)."""
         try:
             pid, started = self.pid_file.read_text().split()
         except (FileNotFoundError, ValueError):
             return None
-        _reap(int(pid))
-        return int(pid) if _start_time(int(pid)) == started else None
+        return int(pid), started
 
     def running(self) -> bool:
         return self.pid() is not None
@@ -87,11 +99,14 @@ class Process:
             os.kill(pid, number)
 
     def stop(self, timeout_s: float = 15) -> None:
-        """End it and all of its session: politely, then by force."""
+        """End it and whatever it left running: politely, then by force."""
+        recorded = self._recorded()
         pid = self.pid()
         if pid is not None:
             self._end(pid, signal.SIGTERM, timeout_s) or self._end(pid, signal.SIGKILL, timeout_s)
-            _kill_group(pid, signal.SIGKILL)
+        if recorded is not None:
+            _kill(_session(*recorded))
+        _kill(_marked(str(self.pid_file.resolve())))
         self.pid_file.unlink(missing_ok=True)
 
     def wait_until(self, ready: Callable[[], bool], *, timeout_s: float) -> None:
@@ -131,9 +146,72 @@ def _reap(pid: int) -> None:
 
 def _start_time(pid: int) -> str | None:
     """Return field 22 of /proc/PID/stat; None for no process, and for a zombie (proc(5))."""
+    fields = _stat(pid)
+    return None if fields is None or fields[0] in "ZX" else fields[19]
+
+
+def _stat(pid: int) -> list[str] | None:
+    """Return /proc/PID/stat from its third field on."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else fields[19]
+    return stat.rpartition(")")[2].split()
+
+
+def _session(leader: int, started: str) -> list[int]:
+    """Return who is left of the session that *leader* began.
+
+    The kernel gives a number to nobody else while a session has it, so a process that has the
+    leader's number and another start time shows that this session is over.
+    """
+    if _start_time(leader) not in (None, started):
+        return []
+    return [pid for pid in _pids() if (fields := _stat(pid)) and fields[3] == str(leader)]
+
+
+def _marked(pid_file: str) -> list[int]:
+    """Return the processes whose mark starts with *pid_file*.
+
+    A mark finds those that began a session of their own (Erlang's erl_child_setup).  It is lost
+    in a process that writes its title over its environment (Neutron's workers): those are found
+    by their session.
+    """
+    mark = f"{_MARK}={pid_file}".encode()
+    return [
+        pid
+        for pid in _pids()
+        if any(entry.startswith(mark) for entry in _environment(pid).split(b"\0"))
+    ]
+
+
+def end_all(pid_files: Path) -> None:
+    """End by force every process whose pid file is, or was, in the folder *pid_files*."""
+    for pid_file in sorted(pid_files.glob("*.pid")):
+        Process(pid_file.stem, (), Path(os.devnull), pid_file).stop()
+    _kill(_marked(f"{pid_files.resolve()}{os.sep}"))
+
+
+def _environment(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return b""
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+
+
+def _kill(pids: Sequence[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + _KILLED_WITHIN_S
+    while any(_alive(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _alive(pid: int) -> bool:
+    _reap(pid)
+    return _start_time(pid) is not None

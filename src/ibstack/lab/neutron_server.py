@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lab's Neutron: the API and the RPC server, as a deployment of release 29 runs them.
+
+`neutron-periodic-workers` is left out: it looks after DHCP agents and quotas, and the lab has
+no need of either.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ibstack.fabric.errors import CommandFailed
+from ibstack.lab.accounts import NEUTRON, REGION
+from ibstack.lab.folder import listening
+from ibstack.lab.topology import PHYSICAL_NETWORK
+
+if TYPE_CHECKING:
+    from ibstack.lab.folder import LabFolder
+    from ibstack.lab.keystone import Keystone
+    from ibstack.lab.mariadb import MariaDb
+    from ibstack.lab.process import Process
+    from ibstack.lab.rabbitmq import RabbitMq
+
+_CONFIGURATION: Final = """\
+[DEFAULT]
+core_plugin = ml2
+# Neutron adds those that it cannot do without by itself (tag, timestamp, revisions …).
+service_plugins =
+auth_strategy = keystone
+api_paste_config = {prefix}/etc/neutron/api-paste.ini
+state_path = {folder}/state
+transport_url = {transport_url}
+use_stderr = true
+# There is no nova, and there are no DHCP agents, to tell of changes.
+notify_nova_on_port_status_changes = false
+notify_nova_on_port_data_changes = false
+dhcp_agent_notification = false
+rpc_workers = 1
+rpc_state_report_workers = 0
+[database]
+connection = {database}
+[keystone_authtoken]
+auth_type = password
+auth_url = {auth_url}
+www_authenticate_uri = {auth_url}
+username = {user}
+password = {password}
+project_name = {project}
+user_domain_id = default
+project_domain_id = default
+region_name = {region}
+service_token_roles = service
+service_token_roles_required = true
+[ml2]
+type_drivers = vlan,flat
+tenant_network_types = vlan
+mechanism_drivers = {mechanism_driver}
+extension_drivers =
+[ml2_type_flat]
+flat_networks =
+[ml2_type_vlan]
+network_vlan_ranges = {physical_network}:1:4000
+[oslo_concurrency]
+lock_path = {folder}/lock
+[oslo_messaging_rabbit]
+# The broker starts at the same time: look for it often.
+rabbit_interval_max = 1
+"""
+
+
+class NeutronServer:
+    """The network service."""
+
+    def __init__(self, lab: LabFolder, database: MariaDb, mechanism_driver: str) -> None:
+        self._lab = lab
+        self._database = database
+        self._mechanism_driver = mechanism_driver
+        self._folder = lab.service("neutron")
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._lab.port('neutron')}"
+
+    def configure(self, keystone: Keystone, broker: RabbitMq, password: str) -> None:
+        for folder in ("state", "lock"):
+            (self._folder / folder).mkdir(parents=True, exist_ok=True)
+        configuration = self._folder / "neutron.conf"
+        configuration.touch(mode=0o600)
+        configuration.write_text(
+            _CONFIGURATION.format(
+                prefix=sys.prefix,
+                folder=self._folder,
+                transport_url=broker.transport_url,
+                database=self._database.url("neutron"),
+                auth_url=keystone.auth_url,
+                user=NEUTRON.name,
+                password=password,
+                project=NEUTRON.project,
+                region=REGION,
+                mechanism_driver=self._mechanism_driver,
+                physical_network=PHYSICAL_NETWORK,
+            )
+        )
+
+    def migrate(self) -> None:
+        argv = (
+            str(Path(sys.executable).with_name("neutron-db-manage")),
+            *("--config-file", str(self._folder / "neutron.conf")),
+            *("upgrade", "heads"),
+        )
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
+        if done.returncode:
+            raise CommandFailed(argv, done.returncode, done.stderr, "prepare Neutron's database")
+
+    def api(self) -> Process:
+        env = {
+            "OS_NEUTRON_CONFIG_DIR": str(self._folder),
+            "OS_NEUTRON_CONFIG_FILES": "neutron.conf",
+        }
+        port = str(self._lab.port("neutron"))
+        argv = (sys.executable, "-m", "ibstack.lab.wsgi", "neutron.wsgi.api", port)
+        return self._lab.process("neutron-api", argv, env=env, cwd=self._folder)
+
+    def rpc(self) -> Process:
+        program = str(Path(sys.executable).with_name("neutron-rpc-server"))
+        argv = (program, "--config-file", str(self._folder / "neutron.conf"))
+        return self._lab.process("neutron-rpc", argv, cwd=self._folder)
+
+    def ready(self) -> bool:
+        return listening(self._lab.port("neutron"))
