@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
 from ibstack.fabric.pci import PciAddress
+from ibstack.host.observed import AdapterKind, Link
 from ibstack.host.plan import (
     Binding,
     Configure,
     DesiredPort,
-    Link,
     Pending,
     Plan,
     Plugged,
@@ -37,8 +37,11 @@ def entry(raw: int) -> TableEntry:
 
 
 RED, BLUE, RED_LIMITED = entry(0x8001), entry(0x8002), entry(0x0001)
-OFF = VfState(Guid.from_mac(MAC1), None, Link.DOWN)
-LIVE = VfState(Guid.from_mac(MAC1), RED, Link.UP)
+MLX4, MLX5 = AdapterKind.MLX4, AdapterKind.MLX5
+OFF = VfState(MLX4, Guid.from_mac(MAC1), None, Link.DOWN)
+LIVE = VfState(MLX4, Guid.from_mac(MAC1), RED, Link.AUTO)
+MLX5_OFF = VfState(MLX5, Guid.from_mac(MAC1), None, Link.DOWN)
+MLX5_LIVE = VfState(MLX5, Guid.from_mac(MAC1), None, Link.AUTO)
 
 WANTED = DesiredPort(
     id="port-1",
@@ -63,19 +66,27 @@ macs = st.sampled_from([MAC1, MAC2, "fa:16:3e:00:00:03"])
 pcis = st.sampled_from([VF1, VF2, PciAddress.parse("0000:05:00.3")])
 networks = st.sampled_from(["ib", "ib2"])
 entries = st.sampled_from([RED, BLUE, RED_LIMITED])
-# One that holds no link policy is an mlx4, the others are mlx5; None: the host cannot tell.
 links = st.sampled_from([*Link, None])
 
 
 @st.composite
+def vf_states(draw: st.DrawFn, mac: str) -> VfState:
+    kind = draw(st.sampled_from(AdapterKind))
+    guid = draw(st.sampled_from([Guid.from_mac(mac), Guid.from_mac(mac), Guid(7), None]))
+    held = draw(st.none() | entries) if kind is MLX4 else None
+    return VfState(kind, guid, held, draw(links))
+
+
+@st.composite
 def plugged_vfs(draw: st.DrawFn) -> list[Plugged]:
-    """What eswitchd can say: each VF is given once."""
-    found = []
+    """What eswitchd can say: each VF is given once, and each MAC once on a physical network."""
+    found: list[Plugged] = []
     for pci in draw(st.lists(pcis, unique=True)):
-        mac = draw(macs)
-        guids = st.sampled_from([Guid.from_mac(mac), Guid.from_mac(mac), Guid(7), None])
-        states = st.builds(VfState, guids, st.none() | entries, links)
-        found.append(Plugged(draw(networks), mac, pci, draw(st.none() | states)))
+        mac, network = draw(macs), draw(networks)
+        if any((one.mac, one.physical_network) == (mac, network) for one in found):
+            continue
+        vf = draw(st.none() | vf_states(mac))
+        found.append(Plugged(network, mac, pci, vf, draw(st.booleans())))
     return found
 
 
@@ -90,7 +101,7 @@ def desired_ports(draw: st.DrawFn) -> list[DesiredPort]:
                 id=f"port-{number}",
                 mac=mac,
                 guid=Guid.from_mac(mac),
-                pci=draw(pcis),
+                pci=draw(pcis | st.none()),
                 physical_network=draw(networks),
                 entry=draw(entries),
                 admin_state_up=draw(st.booleans()),
@@ -109,11 +120,11 @@ def hardware(before: list[Plugged], steps: tuple[Step, ...]) -> list[Plugged]:
         one = vfs[step.pci]
         assert one.mac == step.mac
         assert one.vf is not None
-        has_link = one.vf.link is not Link.NONE
-        enters = isinstance(step, Configure)
-        link = (Link.UP if enters else Link.DOWN) if has_link else Link.NONE
-        given_entry = step.entry if isinstance(step, Configure) else None
-        vfs[step.pci] = replace(one, vf=VfState(one.vf.guid, given_entry, link))
+        enters = step.entry if isinstance(step, Configure) else None
+        shown = enters if one.vf.kind is MLX4 else None
+        link = Link.AUTO if enters else Link.DOWN
+        after = VfState(one.vf.kind, one.vf.guid, shown, link)
+        vfs[step.pci] = replace(one, vf=after, is_awaited=False)
     return list(vfs.values())
 
 
@@ -163,15 +174,19 @@ def test_only_what_was_read_back_as_desired_is_ready(
     before: list[Plugged], want: list[DesiredPort]
 ) -> None:
     for port in plan(before, want).ready:
-        (one,) = (one for one in before if one.pci == port.pci)
+        (one,) = (
+            one
+            for one in before
+            if port == replace(port, mac=one.mac, physical_network=one.physical_network)
+        )
 
         assert port.admin_state_up
         assert port.binding is Binding.ACTIVE
-        assert (one.mac, one.physical_network) == (port.mac, port.physical_network)
-        assert one.vf in (
-            VfState(port.guid, port.entry, Link.UP),
-            VfState(port.guid, port.entry, Link.NONE),
-        )
+        assert port.pci in (None, one.pci)
+        assert one.vf is not None
+        assert one.vf.guid == port.guid
+        assert one.vf.link in (Link.UP, Link.AUTO)
+        assert one.vf.entry == (port.entry if one.vf.kind is MLX4 else None)
 
 
 @given(plugged_vfs(), desired_ports())
@@ -243,7 +258,11 @@ def test_knowing_that_neutron_wants_nothing_takes_everything_off() -> None:
             replace(LIVE, guid=Guid(7)), {}, (TakeOff(VF1, MAC1),), id="a GUID that is not its own"
         ),
         pytest.param(LIVE, {}, (), id="as desired"),
-        pytest.param(replace(LIVE, link=Link.NONE), {}, (), id="as desired, on mlx4"),
+        pytest.param(MLX5_OFF, {}, (Configure(VF1, MAC1, RED),), id="freshly plugged on mlx5"),
+        pytest.param(MLX5_LIVE, {}, (), id="as desired on mlx5"),
+        pytest.param(
+            MLX5_LIVE, {"admin_state_up": False}, (TakeOff(VF1, MAC1),), id="down on mlx5"
+        ),
         pytest.param(None, {}, (), id="the VF is not to be seen"),
     ],
 )
@@ -252,6 +271,15 @@ def test_steps(vf: VfState | None, changes: dict[str, object], steps: tuple[Step
 
     assert found.steps == steps
     assert bool(found.ready) == (not steps and vf is not None)
+
+
+def test_an_attachment_that_eswitchd_waits_for_is_confirmed_before_it_is_ready() -> None:
+    awaited = replace(plugged(LIVE), is_awaited=True)
+
+    found = plan([awaited], [WANTED])
+
+    assert found.steps == (Configure(VF1, MAC1, RED),)
+    assert found.ready == ()
 
 
 def test_a_port_that_is_not_plugged_is_not_ready() -> None:

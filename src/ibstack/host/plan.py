@@ -12,6 +12,8 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from ibstack.host.observed import AdapterKind, Link
+
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
@@ -20,23 +22,26 @@ if TYPE_CHECKING:
     from ibstack.fabric.pci import PciAddress
 
 
-class Link(enum.Enum):
-    """The link policy of a VF, as far as its adapter has one."""
-
-    UP = "up"
-    """Up, or following the physical port's."""
-    DOWN = "down"
-    NONE = "none"
-    """The adapter has no link policy for a VF (mlx4): its table entry alone decides."""
-
-
 @dataclass(frozen=True, slots=True)
 class VfState:
     """What a VF was seen to hold.  None: not set, or not known; neither counts as right."""
 
+    kind: AdapterKind
     guid: Guid | None
     entry: TableEntry | None
+    """mlx4 alone: a VF of mlx5 is a port of its own, whose table only the fabric shows."""
     link: Link | None
+
+    @property
+    def is_off(self) -> bool:
+        """Whether it is seen to be on no partition."""
+        return self.link is Link.DOWN and (self.kind is AdapterKind.MLX5 or self.entry is None)
+
+    def is_on(self, entry: TableEntry) -> bool:
+        """Whether it is seen to have *entry* and a link that may come up."""
+        return self.link in (Link.AUTO, Link.UP) and (
+            self.kind is AdapterKind.MLX5 or self.entry == entry
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +53,12 @@ class Plugged:
     pci: PciAddress
     vf: VfState | None
     """None: the attachment is on record, and its VF is not to be seen now."""
+    is_awaited: bool = False
+    """eswitchd waits to be told how it should be, and perhaps ebrctl with it."""
 
     @property
     def is_off(self) -> bool:
-        """Whether it is seen to be on no partition."""
-        vf = self.vf
-        return vf is not None and vf.entry is None and vf.link in (Link.DOWN, Link.NONE)
+        return self.vf is not None and self.vf.is_off
 
 
 class Binding(enum.Enum):
@@ -70,7 +75,8 @@ class DesiredPort:
     id: str
     mac: str
     guid: Guid
-    pci: PciAddress
+    pci: PciAddress | None
+    """None: bound without naming a VF, so that its MAC alone tells which one it is."""
     physical_network: str
     entry: TableEntry
     admin_state_up: bool
@@ -189,15 +195,12 @@ def _judge_live(one: Plugged, vf: VfState, port: DesiredPort) -> _Verdict:
     if vf.guid != port.guid:
         why = f"its GUID is {vf.guid or 'not set'} and should be {port.guid}"
         return _Verdict(one, (port,), steps=_off(one), why=f"{why}; plug it again")
-    if vf.entry == port.entry and vf.link in (Link.UP, Link.NONE):
+    if vf.is_on(port.entry) and not one.is_awaited:
         return _Verdict(one, (port,), is_ready=True)
     steps: tuple[Step, ...] = (Configure(one.pci, one.mac, port.entry),)
     if vf.entry not in (None, port.entry):
         steps = (TakeOff(one.pci, one.mac), *steps)
-    why = f"its entry is {vf.entry or 'not set'} and should be {port.entry}"
-    if vf.entry == port.entry:
-        why = f"its link is {vf.link.value if vf.link else 'not known'} and should be up"
-    return _Verdict(one, (port,), steps=steps, why=why)
+    return _Verdict(one, (port,), steps=steps, why=_why_not_live(vf, port))
 
 
 def _off(one: Plugged) -> tuple[Step, ...]:
@@ -207,10 +210,18 @@ def _off(one: Plugged) -> tuple[Step, ...]:
 def _is_same(one: Plugged, port: DesiredPort) -> bool:
     """Whether the port is the one that was plugged: the VF says which, its MAC confirms it."""
     return (
-        port.pci == one.pci
+        port.pci in (None, one.pci)
         and port.physical_network == one.physical_network
         and port.mac == one.mac
     )
+
+
+def _why_not_live(vf: VfState, port: DesiredPort) -> str:
+    if vf.is_on(port.entry):
+        return "ibstack-eswitchd was not told yet that it is right"
+    if vf.kind is AdapterKind.MLX4 and vf.entry != port.entry:
+        return f"its entry is {vf.entry or 'not set'} and should be {port.entry}"
+    return f"its link is {vf.link.value if vf.link else 'not known'} and should be up"
 
 
 def _why_unknown(one: Plugged, desired: Sequence[DesiredPort]) -> str:

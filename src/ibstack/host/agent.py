@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ibstack-agent: Neutron's agent on a host with InfiniBand adapters.  No privileges.
+
+Threads: the loop (the main one), the heartbeat, one that sits in eswitchd's `watch`, one that reads
+signals, and oslo.messaging's own, which bring hints.  All but the loop only say "look again".
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Final
+
+from oslo_config import cfg
+from oslo_log import log as oslo_logging
+
+from ibstack import systemd
+from ibstack.fabric.errors import IbstackError
+from ibstack.host import options
+from ibstack.host.eswitch_client import EswitchClient
+from ibstack.host.host_reconciler import HostReconciler
+from ibstack.loop import Loop
+from ibstack.neutron.client import (
+    AGENT_TOPIC,
+    HintListener,
+    PluginClient,
+    Transport,
+    agent_hints,
+    open_transport,
+)
+from ibstack.neutron.heartbeat import MELLANOX_AGENT, Heartbeat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ibstack.loop import Outcome
+
+LOG = logging.getLogger(__name__)
+
+_BINARY: Final = "ibstack-agent"
+_VERSION: Final = metadata.version("ibstack")
+_JITTER: Final = 0.2
+_SETTLE_S: Final = 1.0
+_BACKOFF_S: Final = (0.5, 10.0)
+_WATCH_S: Final = 60.0
+_WATCH_RETRY_S: Final = 0.5
+# A call to Neutron may take much longer; nothing is lost by leaving it.
+_STOP_S: Final = 1.5
+
+
+class EswitchWatcher:
+    """Nudges whenever ibstack-eswitchd has something new: a plug, an unplug, its own restart."""
+
+    def __init__(self, eswitch: EswitchClient, nudge: Callable[[], None]) -> None:
+        self._eswitch = eswitch
+        self._nudge = nudge
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Watch until stop(); the loop says what is wrong with eswitchd, so this need not."""
+        sequence: int | None = None
+        while not self._stopping.is_set():
+            try:
+                seen = self._eswitch.watch(
+                    -1 if sequence is None else sequence,
+                    wait_s=0 if sequence is None else _WATCH_S,
+                )
+            except IbstackError:
+                sequence = None
+                self._stopping.wait(_WATCH_RETRY_S)
+                continue
+            if seen != sequence:
+                self._nudge()
+            sequence = seen
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """What wire() has put together."""
+
+    loop: Loop
+    heartbeat: Heartbeat
+    hints: HintListener
+    watcher: EswitchWatcher
+    transport: Transport
+    seen: threading.Event
+    """Set once the host's adapters are known."""
+
+    def run(self) -> None:
+        """Run until SIGTERM or SIGINT; SIGHUP looks again."""
+        finished = threading.Event()
+        signals = _catch_signals()
+        _start("signals", lambda: self._obey(signals, finished))
+        _start("heartbeat", self._beat)
+        _start("watch", self.watcher.run)
+        self.hints.start()
+        _start("listening", self._catch_up)
+        systemd.notify("READY=1")
+        LOG.info("ibstack-agent %s is running", _VERSION)
+        try:
+            self.loop.run()
+            self.hints.stop()
+        finally:
+            finished.set()
+        LOG.info("ibstack-agent has stopped")
+
+    def _obey(self, signals: int, finished: threading.Event) -> None:
+        while os.read(signals, 1)[0] == signal.SIGHUP:
+            self.loop.nudge()
+        systemd.notify("STOPPING=1")
+        self.watcher.stop()
+        self.heartbeat.stop()
+        self.seen.set()
+        self.loop.stop()
+        if not finished.wait(_STOP_S):
+            LOG.info("ibstack-agent stops without waiting for an answer of Neutron")
+            os._exit(0)
+
+    def _beat(self) -> None:
+        # Neutron binds ports and fills partitions by the adapters in the heartbeat, so an agent
+        # that has not seen them yet must not say that there are none.
+        self.seen.wait()
+        self.heartbeat.run()
+
+    def _catch_up(self) -> None:
+        """Look once more when hints are heard: those sent before that are lost."""
+        self.hints.wait_until_listening(threading.TIMEOUT_MAX)
+        self.loop.nudge()
+
+
+def wire(conf: cfg.ConfigOpts) -> Agent:
+    """Put an agent together from what is set in *conf*."""
+    settings = options.read_settings(conf)
+    transport = open_transport(conf)
+    eswitch = EswitchClient(settings.eswitch_socket)
+    seen = threading.Event()
+
+    def tell() -> None:
+        seen.set()
+        heartbeat.nudge()
+
+    reconciler = HostReconciler(
+        settings.host,
+        eswitch,
+        PluginClient(transport, timeout_s=settings.rpc_timeout_s),
+        resync_s=settings.resync_interval_s,
+        on_observed=tell,
+    )
+    loop = Loop(
+        reconciler,
+        interval=lambda: _jittered(settings.resync_interval_s),
+        settle=_SETTLE_S,
+        backoff=_backoff,
+        report=_report,
+    )
+    heartbeat = Heartbeat(
+        transport,
+        agent_type=MELLANOX_AGENT,
+        binary=_BINARY,
+        host=settings.host,
+        topic=AGENT_TOPIC,
+        configurations=reconciler.configurations,
+        interval_s=settings.report_interval_s,
+        on_return=loop.nudge,
+    )
+    return Agent(
+        loop=loop,
+        heartbeat=heartbeat,
+        hints=agent_hints(transport, settings.host, loop.nudge),
+        watcher=EswitchWatcher(eswitch, loop.nudge),
+        transport=transport,
+        seen=seen,
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ibstack-agent; return its exit status."""
+    conf = cfg.ConfigOpts()
+    oslo_logging.register_options(conf)
+    options.register(conf)
+    try:
+        conf(
+            sys.argv[1:] if argv is None else list(argv),
+            project="ibstack",
+            prog=_BINARY,
+            version=_VERSION,
+        )
+        oslo_logging.setup(conf, _BINARY)
+        agent = wire(conf)
+    except (IbstackError, cfg.Error) as error:
+        print(f"{_BINARY}: cannot start: {error}", file=sys.stderr)
+        return 2
+    agent.run()
+    return 0
+
+
+def _jittered(interval_s: float) -> float:
+    # Not for secrets: it keeps a thousand agents from asking at the same moment.
+    return interval_s * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
+
+
+def _backoff(failed_in_a_row: int) -> float:
+    first, last = _BACKOFF_S
+    return min(first * 2.0 ** min(failed_in_a_row - 1, 10), last)
+
+
+def _report(outcome: Outcome) -> None:
+    state = "; ".join(str(failure) for failure in outcome.failures) or outcome.waiting_for
+    systemd.notify(f"WATCHDOG=1\nSTATUS={state or 'this host is as Neutron wants it'}")
+
+
+def _catch_signals() -> int:
+    """Return a descriptor that gives the number of each signal, one byte each.
+
+    Nothing runs in a handler: one that sets an Event while this thread waits on that Event would
+    wait for a lock that this thread holds.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda _number, _frame: None)
+    return reader
+
+
+def _start(name: str, run: Callable[[], None]) -> None:
+    def owned() -> None:
+        try:
+            run()
+        except Exception:
+            # A thread that died in silence would leave an agent that only looks alive.
+            LOG.exception("cannot go on: a bug ended thread %s", name)
+            os._exit(1)
+
+    threading.Thread(target=owned, name=name, daemon=True).start()

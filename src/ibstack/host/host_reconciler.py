@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Make this host's virtual functions what Neutron says, and tell Neutron when they are."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from ibstack.fabric.errors import IbstackError, TryLater
+from ibstack.fabric.pci import fold
+from ibstack.host.eswitch_client import EswitchUnreachable
+from ibstack.host.observed import AttachmentState
+from ibstack.host.plan import (
+    Binding,
+    Configure,
+    DesiredPort,
+    Pending,
+    Plan,
+    Plugged,
+    Step,
+    VfState,
+    plan,
+)
+from ibstack.loop import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from ibstack.fabric.pci import PciAddress
+    from ibstack.host.eswitch_client import EswitchClient
+    from ibstack.host.observed import ObservedHost
+    from ibstack.neutron.replies import HostPort, HostPorts
+
+LOG = logging.getLogger(__name__)
+
+_FIRST_RETRY_S: Final = 0.05
+_LAST_RETRY_S: Final = 5.0
+# nova gives a plug up after vif_plugging_timeout, 300 s: what is older is left behind, not late.
+_OLD_S: Final = 600.0
+_OLD_RETRY_S: Final = 30.0
+# A plug that overtakes its port by seconds is the normal case, and nothing to warn of.
+_PATIENCE_S: Final = 10.0
+_SAID_AT_ONCE: Final = 3
+
+
+class Neutron(Protocol):
+    """Who says what this host should have: ibstack.neutron.client, or the lab's stand-in."""
+
+    def host_ports(self, host: str, etag: str | None = None) -> HostPorts:
+        """Return the ports bound to *host*; TryLater where that cannot be known now."""
+        ...
+
+    def report_host(
+        self, host: str, ready: Collection[str] = (), gone: Collection[str] = ()
+    ) -> frozenset[str]:
+        """Say what became of the ports; return those that are not bound to *host*."""
+        ...
+
+
+class HostReconciler:
+    """One pass: read what is plugged, ask Neutron, act, read back, report.
+
+    Nothing is written on an old answer of Neutron: where it cannot be asked, all stays as it is.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        eswitch: EswitchClient,
+        neutron: Neutron,
+        *,
+        resync_s: float,
+        on_observed: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """*resync_s*: reports that Neutron took are made again after this time, in seconds.
+
+        *on_observed* is called whenever configurations() may have changed.
+        """
+        self._host = host
+        self._eswitch = eswitch
+        self._neutron = neutron
+        self._resync_s = resync_s
+        self._on_observed = on_observed
+        self._clock = clock
+        self._etag: str | None = None
+        self._desired: tuple[DesiredPort, ...] | None = None
+        self._pending_since: dict[tuple[PciAddress, str], float] = {}
+        self._accepted: frozenset[DesiredPort] = frozenset()
+        self._accepted_since = clock()
+        self._observed: ObservedHost | None = None
+        self._configurations: dict[str, Any] | None = None
+
+    def configurations(self) -> dict[str, Any]:
+        """Return what the heartbeat says of this host, as it was last seen."""
+        return self._configurations or {"adapters": [], "attachments": 0, "problems": []}
+
+    def once(self) -> Outcome:
+        try:
+            return self._pass()
+        except TryLater as error:
+            return Outcome(failures=(error,))
+
+    def _pass(self) -> Outcome:
+        observed = self._read()
+        desired = self._pull()
+        found = plan(plugged_vfs(observed), desired)
+        changed, refusals = self._act(found.steps)
+        if found.steps:
+            found = plan(plugged_vfs(self._read()), desired)
+        pending = [
+            Pending(one.pci, one.mac, str(refusals.get(one.pci, one.why))) for one in found.pending
+        ]
+        ages = self._ages(pending)
+        unknown = self._report(found)
+        failures = [error for error in refusals.values() if not isinstance(error, TryLater)]
+        return Outcome(
+            changed=changed + len(unknown),
+            waiting_for=_overdue(pending, ages),
+            failures=tuple(failures),
+            look_again_s=min(map(_retry_s, ages), default=None),
+        )
+
+    def _read(self) -> ObservedHost:
+        observed = self._eswitch.read()
+        configurations = _configurations(observed)
+        if configurations != self._configurations:
+            self._configurations = configurations
+            self._on_observed()
+        return observed
+
+    def _pull(self) -> tuple[DesiredPort, ...]:
+        answer = self._neutron.host_ports(self._host, self._etag)
+        if answer.ports is not None:
+            self._desired = tuple(map(desired_port, answer.ports))
+            self._etag = answer.etag
+        if self._desired is None:
+            raise TryLater(
+                f"cannot learn the ports of host {self._host}: Neutron says that nothing is new, "
+                "and nothing was known"
+            )
+        return self._desired
+
+    def _act(self, steps: tuple[Step, ...]) -> tuple[int, dict[PciAddress, IbstackError]]:
+        """Take each step; return how many writes that took, and what was refused, by VF."""
+        changed = 0
+        refusals: dict[PciAddress, IbstackError] = {}
+        for step in steps:
+            if step.pci in refusals:
+                continue  # Still in its old partition, so it may not enter a new one.
+            entry = step.entry if isinstance(step, Configure) else None
+            try:
+                writes = self._eswitch.configure(
+                    step.pci, step.mac, entry, link_up=entry is not None
+                )
+            except EswitchUnreachable:
+                raise
+            except IbstackError as error:
+                refusals[step.pci] = error
+                continue
+            if writes:
+                LOG.info("did %s", step)
+            changed += writes
+        return changed, refusals
+
+    def _report(self, found: Plan) -> frozenset[str]:
+        """Tell Neutron what it does not know yet, again and again until it takes it."""
+        now = self._clock()
+        if now - self._accepted_since >= self._resync_s:
+            self._accepted, self._accepted_since = frozenset(), now
+        ready = [port for port in found.ready if not port.is_active]
+        # What was accepted is forgotten as soon as it is not true any more.
+        self._accepted &= frozenset((*ready, *found.gone))
+        news = [port for port in (*ready, *found.gone) if port not in self._accepted]
+        if not news:
+            return frozenset()
+        unknown = self._neutron.report_host(
+            self._host,
+            ready=[port.id for port in ready if port in news],
+            gone=[port.id for port in found.gone if port in news],
+        )
+        self._accepted |= {port for port in news if port.id not in unknown}
+        return unknown
+
+    def _ages(self, pending: list[Pending]) -> list[float]:
+        now = self._clock()
+        since = {
+            (one.pci, one.mac): self._pending_since.get((one.pci, one.mac), now) for one in pending
+        }
+        self._pending_since = since
+        return [now - since[one.pci, one.mac] for one in pending]
+
+
+def plugged_vfs(observed: ObservedHost) -> list[Plugged]:
+    """Return each attachment with what its VF was seen to hold."""
+    states = {
+        (adapter.physical_network, vf.pci): VfState(adapter.kind, vf.guid, vf.entry, vf.link)
+        for adapter in observed.adapters
+        for vf in adapter.vfs
+    }
+    return [
+        Plugged(
+            physical_network=one.physical_network,
+            mac=one.mac,
+            pci=one.pci,
+            vf=states.get((one.physical_network, one.pci)),
+            is_awaited=one.state is AttachmentState.PENDING,
+        )
+        for one in observed.attachments
+    ]
+
+
+def desired_port(port: HostPort) -> DesiredPort:
+    """Return *port* in the words of the plan."""
+    return DesiredPort(
+        id=port.port_id,
+        mac=port.mac.lower(),
+        guid=port.guid,
+        pci=port.pci,
+        physical_network=port.physical_network,
+        entry=port.entry,
+        admin_state_up=port.admin_state_up,
+        binding=Binding.ACTIVE if port.active else Binding.INACTIVE,
+        is_active=port.status == "ACTIVE",
+        revision=port.revision,
+    )
+
+
+def _configurations(observed: ObservedHost) -> dict[str, Any]:
+    return {
+        "adapters": [
+            {
+                "physical_network": adapter.physical_network,
+                "interface": adapter.interface,
+                "kind": adapter.kind.value,
+                "port_guid": None if adapter.port_guid is None else str(adapter.port_guid),
+                "vfs": fold(vf.pci for vf in adapter.vfs),
+            }
+            for adapter in observed.adapters
+        ],
+        "attachments": len(observed.attachments),
+        "problems": list(observed.problems),
+    }
+
+
+def _retry_s(age_s: float) -> float:
+    if age_s > _OLD_S:
+        return _OLD_RETRY_S
+    return min(max(age_s / 2, _FIRST_RETRY_S), _LAST_RETRY_S)
+
+
+def _overdue(pending: list[Pending], ages: list[float]) -> str | None:
+    """Return what to tell a person: what has been pending for longer than it takes."""
+    late = [str(one) for one, age in zip(pending, ages, strict=True) if age >= _PATIENCE_S]
+    if len(late) > _SAID_AT_ONCE:
+        late[_SAID_AT_ONCE:] = [f"and {len(late) - _SAID_AT_ONCE} more"]
+    return "; ".join(late) or None
