@@ -10,12 +10,15 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ibstack.lab.attachment import Attachment
 from ibstack.lab.fabric import Fabric
 from ibstack.lab.topology import ARTICLE
+from ibstack.mad import FabricReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,3 +70,16 @@ def on_fabric(wires: Fabric) -> Callable[..., str]:
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def reader_at(wires: Fabric) -> Iterator[Callable[[str], FabricReader]]:
+    """Read the fabric from a node, in this process: `reader_at("head").discover()`."""
+    with ExitStack() as opened:
+
+        def read(node: str) -> FabricReader:
+            attachment = Attachment(wires, node)
+            opened.callback(attachment.close)
+            return FabricReader(attachment)
+
+        yield read

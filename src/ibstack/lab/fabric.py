@@ -142,9 +142,11 @@ class Fabric:
         return f'"{self._wiring.cables[node].switch}"[' in dump
 
     def reap(self) -> None:
-        """Throw out clients whose process is gone: ibsim has room for 10, and never looks."""
-        for client, pid in _ATTACHED.findall(self._console("Attached", "list the clients")):
-            if not Path(f"/proc/{pid}").exists():
+        """Throw out clients that are gone: ibsim has room for 10, and never looks."""
+        attached = _ATTACHED.findall(self._console("Attached", "list the clients"))
+        alive = Path("/proc/net/unix").read_text()
+        for client, name in attached:
+            if f"@{self.name}:in{name}@" not in alive:
                 self._console(f"X {client}", f"disconnect client {client}")
 
     # Its clients.
