@@ -31,6 +31,7 @@ LINE_BYTES: Final = 4094
 
 _NAME_BYTES: Final = 31
 _NAME = re.compile(r"[A-Za-z0-9_.-]+(?: +[A-Za-z0-9_.-]+)*")
+_STRANGE = re.compile(rb"[^\t -~]")
 _KEY = re.compile(r"0x[0-9a-fA-F]{1,4}")
 _GUID = re.compile(r"0x[0-9a-fA-F]{1,16}")
 _NUMBER = re.compile(r"0x[0-9a-fA-F]+|0|[1-9][0-9]*")
@@ -65,6 +66,10 @@ class Standing(enum.Enum):
     @property
     def membership(self) -> Membership:
         return Membership.LIMITED if self is Standing.LIMITED else Membership.FULL
+
+
+_KEYWORDS: Final = {keyword.value: keyword for keyword in Keyword}
+_STANDINGS: Final = {standing.value: standing for standing in Standing}
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +182,9 @@ class _Parser:
         if line.endswith(b"\r"):
             self.fault(number, "the line ends with a carriage return: write plain line feeds")
             line = line[:-1]
-        strange = sorted({byte for byte in line if not (0x20 <= byte < 0x7F or byte == 0x09)})
+        strange = _STRANGE.findall(line)
         if strange:
-            listed = ", ".join(f"0x{byte:02x}" for byte in strange)
+            listed = ", ".join(f"0x{byte.hex()}" for byte in sorted(set(strange)))
             self.fault(number, f"holds bytes that are not printable ASCII: {listed}")
         return line.decode("ascii", "replace")
 
@@ -215,7 +220,8 @@ class _Parser:
             self._head(self._open, number, head)
         items = chunk.split(",")
         for place, item in enumerate(items):
-            name, equals, value = (part.strip(" \t") for part in item.partition("="))
+            name, equals, value = item.partition("=")
+            name, value = name.strip(" \t"), value.strip(" \t")
             if name == "mgid":
                 self._group(self._open, number, value, items[place + 1 :])
                 return
@@ -301,10 +307,10 @@ class _Parser:
             statement.members.append(Listed(who, standing))
 
     def _who(self, number: int, name: str) -> Guid | Keyword | None:
-        if name in Keyword.__members__:
-            return Keyword[name]
+        if name in _KEYWORDS:
+            return _KEYWORDS[name]
         if not _GUID.fullmatch(name):
-            known = ", ".join(Keyword.__members__)
+            known = ", ".join(_KEYWORDS)
             self.fault(
                 number,
                 f"member {name!r}: write 0x and up to 16 hex digits, or one of {known}",
@@ -317,12 +323,12 @@ class _Parser:
             return None
 
     def _standing(self, number: int, value: str, of: str) -> Standing:
-        for standing in Standing:
-            if value == standing.value:
-                return standing
-        said = f"{value!r}" if value else "nothing, which OpenSM takes for full"
-        self.fault(number, f"{of}= says {said}: write full, limited or both")
-        return Standing.LIMITED
+        found = _STANDINGS.get(value)
+        if found is None:
+            said = f"{value!r}" if value else "nothing, which OpenSM takes for full"
+            self.fault(number, f"{of}= says {said}: write full, limited or both")
+            return Standing.LIMITED
+        return found
 
 
 _SPAN: Final = {Keyword.ALL: 2, Keyword.ALL_CAS: 1, Keyword.ALL_SWITCHES: 1, Keyword.ALL_ROUTERS: 1}

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Name every difference between what is desired of a fabric and what its tables show.  Pure.
+
+The names of the classes follow NVIDIA's infra controller.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ibstack.fabric.partition import (
+    DEFAULT_PARTITION,
+    PROOF_KEYS,
+    SCRATCH_KEY,
+    Partitions,
+    PkeyTable,
+    TableEntry,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator, Mapping
+
+    from ibstack.fabric.guid import Guid
+    from ibstack.fabric.partition import PartitionKey
+
+
+class DriftClass(enum.Enum):
+    """What kind of difference; the alarms mean that isolation is at stake."""
+
+    MISSING = "missing"
+    """Desired, and not in the port's table."""
+    UNEXPECTED = "unexpected"
+    """A key of ours that should not be there."""
+    UNKNOWN = "unknown"
+    """A key that is neither ours nor the site's."""
+    PORT_DOWN = "port down"
+    """A member's port is on the fabric, and not active."""
+    OPEN_DEFAULT = "open default"
+    """Full member of the default partition, and not listed as one: it can talk to every port."""
+    DEAD_INDEX_0 = "dead index 0"
+    """The first entry is empty, and that is where ib0 and an untouched VF look."""
+    TABLE_FULL = "table full"
+    """No entry is free, so OpenSM drops what is admitted next."""
+    ENFORCEMENT_LOST = "enforcement lost"
+    """The switch no longer checks partition keys at this port."""
+    STALE_STANDBY = "stale standby"
+    """A standby subnet manager would take over with an old file."""
+
+    @property
+    def alarm(self) -> bool:
+        return self in _ALARMS
+
+
+_ALARMS: Final = {
+    DriftClass.OPEN_DEFAULT,
+    DriftClass.DEAD_INDEX_0,
+    DriftClass.TABLE_FULL,
+    DriftClass.ENFORCEMENT_LOST,
+    DriftClass.STALE_STANDBY,
+}
+REPAIRABLE: Final = {DriftClass.MISSING, DriftClass.UNEXPECTED, DriftClass.OPEN_DEFAULT}
+"""What goes away when OpenSM writes the port's table anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedPort:
+    """One end port of the fabric, as it shows itself.  None throughout: not known."""
+
+    table: PkeyTable | None
+    active: bool | None = True
+    enforced: bool | None = None
+    """Whether the switch at the other end checks partition keys."""
+    name: str = ""
+    """The node's own description, such as `node003 mlx5_0`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One difference."""
+
+    kind: DriftClass
+    guid: Guid | None
+    """None where it is not about one port."""
+    entry: TableEntry | None
+    name: str = ""
+    detail: str = ""
+
+    def __str__(self) -> str:
+        about = (self.guid, self.entry, self.name, self.detail)
+        return f"{self.kind.value}: {' '.join(str(part) for part in about if part)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the tables are held against."""
+
+    desired: Partitions
+    ours: Container[PartitionKey]
+    full_default: frozenset[Guid]
+    """Who may be a full member of the default partition, subnet managers in office included."""
+    site_keys: frozenset[PartitionKey] = frozenset()
+    managers: frozenset[Guid] = frozenset()
+    """The ports where a proof key belongs."""
+
+
+def audit(expected: Expected, observed: Mapping[Guid, ObservedPort]) -> list[Drift]:
+    """Return every difference, in order of ports.
+
+    A table that is not known (None) shows nothing; a port that is not on the fabric has no table
+    yet, which is normal for a VF whose guest does not run.
+    """
+    wanted: dict[Guid, dict[PartitionKey, TableEntry]] = {}
+    for key, partition in expected.desired.items():
+        for guid, membership in partition.members.items():
+            wanted.setdefault(guid, {})[key] = TableEntry.of(key, membership)
+    found: list[Drift] = []
+    for guid, port in sorted(observed.items()):
+        found += _audit_port(expected, guid, port, wanted.get(guid, {}))
+    return found
+
+
+def stale_standby(name: str, detail: str) -> Drift:
+    """Return the alarm about the standby on host *name*."""
+    return Drift(DriftClass.STALE_STANDBY, None, None, name, detail)
+
+
+def _audit_port(
+    expected: Expected, guid: Guid, port: ObservedPort, wanted: Mapping[PartitionKey, TableEntry]
+) -> Iterator[Drift]:
+    if wanted and port.active is False:
+        yield Drift(DriftClass.PORT_DOWN, guid, None, port.name)
+    if port.enforced is False:
+        yield Drift(DriftClass.ENFORCEMENT_LOST, guid, None, port.name)
+    if port.table and port.active is not False:
+        for kind, entry in _audit_table(expected, guid, port.table, set(wanted.values())):
+            yield Drift(kind, guid, entry, port.name)
+
+
+def _audit_table(
+    expected: Expected, guid: Guid, table: PkeyTable, wanted: set[TableEntry]
+) -> Iterator[tuple[DriftClass, TableEntry | None]]:
+    holds = {entry for entry in table if entry is not None}
+    for entry in sorted(wanted - holds):
+        yield DriftClass.MISSING, entry
+    for entry in sorted(holds - wanted):
+        kind = _kind(expected, guid, entry)
+        if kind is not None:
+            yield kind, entry
+    if table[0] is None:
+        yield DriftClass.DEAD_INDEX_0, None
+    if None not in table:
+        yield DriftClass.TABLE_FULL, None
+
+
+def _kind(expected: Expected, guid: Guid, entry: TableEntry) -> DriftClass | None:
+    """Return what is wrong with an entry that is not desired; None where nothing is."""
+    key = entry.partition
+    if key == DEFAULT_PARTITION:
+        fine = not entry.full_member or guid in expected.full_default
+        return None if fine else DriftClass.OPEN_DEFAULT
+    if key in expected.ours or key == SCRATCH_KEY:
+        return DriftClass.UNEXPECTED
+    if key in PROOF_KEYS:
+        return None if guid in expected.managers else DriftClass.UNEXPECTED
+    return None if key in expected.site_keys else DriftClass.UNKNOWN

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decide who is admitted to which partition and who is expelled, and when.  Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from ibstack.fabric.errors import Refused
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.partition import Membership, Partition, PartitionKey, Partitions
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+
+
+REMOVAL_FLOOR: Final = 8
+"""So few removals at once are never refused: a small cloud empties a network now and then."""
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Member:
+    """What a Neutron port wants of the fabric."""
+
+    port_id: str
+    host: str
+    guid: Guid
+    """The VF's own on mlx5; the physical port's on mlx4, where *shared* is true."""
+    key: PartitionKey
+    membership: Membership
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    key: PartitionKey
+    guid: Guid
+    membership: Membership
+
+    def __str__(self) -> str:
+        return f"admit {self.guid} to {self.key} as {self.membership.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Expel:
+    key: PartitionKey
+    guid: Guid
+
+    def __str__(self) -> str:
+        return f"expel {self.guid} from {self.key}"
+
+
+Step: TypeAlias = Admit | Expel
+Place: TypeAlias = "tuple[PartitionKey, Guid]"
+"""One membership: who, where."""
+
+
+def plan(desired: Partitions, observed: Partitions, ours: Container[PartitionKey]) -> list[Step]:
+    """Return the steps from observed to desired, expulsions first.
+
+    Partitions outside *ours* belong to someone else and are never changed.  Expulsions go
+    first so that no moment exists in which a port sits in both its old and its new tenant.
+    """
+    expel: list[Step] = []
+    admit: list[Step] = []
+    for key in sorted(k for k in desired.keys() | observed.keys() if k in ours):
+        want = desired[key].members if key in desired else {}
+        have = observed[key].members if key in observed else {}
+        expel += [Expel(key, guid) for guid in sorted(have.keys() - want.keys())]
+        admit += [Admit(key, g, m) for g, m in sorted(want.items()) if have.get(g) is not m]
+    return expel + admit
+
+
+def apply(steps: Iterable[Step], partitions: Partitions) -> dict[PartitionKey, Partition]:
+    """Return *partitions* after *steps*; a partition without members is gone."""
+    after = {key: dict(partition.members) for key, partition in partitions.items()}
+    for step in steps:
+        if isinstance(step, Admit):
+            after.setdefault(step.key, {})[step.guid] = step.membership
+        else:
+            after.get(step.key, {}).pop(step.guid, None)
+    return {key: Partition(key, members) for key, members in after.items() if members}
+
+
+def first_batch(steps: Sequence[Step], shared: Container[Guid]) -> list[Step]:
+    """Return the steps that one publish may carry; the rest waits until those are in force.
+
+    OpenSM writes the tables of a sweep in an order of its own, so a port that leaves one tenant
+    for another has to be seen out first.  A *shared* port is in several tenants by nature.
+    """
+    leaving = {step.guid for step in steps if isinstance(step, Expel) and step.guid not in shared}
+    return [step for step in steps if isinstance(step, Expel) or step.guid not in leaving]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What all ports together want, and which of them cannot have it."""
+
+    partitions: Partitions
+    shared: frozenset[Guid]
+    unfit: Mapping[str, str] = field(default_factory=dict)
+    """Why a port is not served, by port id."""
+
+
+def gather(members: Iterable[Member], ours: Container[PartitionKey]) -> Wanted:
+    """Fold the ports' wishes into partitions.
+
+    A key outside *ours* is not served, and neither is the second of two ports that want
+    one physical port to be both full and limited member: its table holds one entry for each key.
+    """
+    found: dict[PartitionKey, dict[Guid, Membership]] = {}
+    shared, unfit = set[Guid](), dict[str, str]()
+    for member in sorted(members, key=lambda member: member.port_id):
+        if member.key not in ours:
+            unfit[member.port_id] = f"partition key {member.key} is not one of owned_keys"
+            continue
+        holds = found.setdefault(member.key, {}).setdefault(member.guid, member.membership)
+        if holds is not member.membership:
+            unfit[member.port_id] = (
+                f"{member.guid} is {holds.value} member of {member.key} for another port"
+            )
+        if member.shared:
+            shared.add(member.guid)
+    partitions = {key: Partition(key, guids) for key, guids in found.items()}
+    return Wanted(partitions, frozenset(shared), unfit)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What to publish now, while some removals still wait."""
+
+    partitions: Partitions
+    since: Mapping[Place, float]
+    """When each membership that waits was first seen gone, on the caller's clock."""
+    next_due_s: float | None
+    """How long until the first of them may go; None where none waits."""
+
+
+def hold_removals(
+    desired: Partitions,
+    published: Partitions,
+    shared: Collection[Guid],
+    since: Mapping[Place, float],
+    *,
+    now: float,
+    grace_s: float,
+) -> Held:
+    """Keep each *shared* member that has just left for *grace_s* seconds.
+
+    On mlx4 the VF still points at an entry of the physical port's table when its port is deleted
+    or unplugged; the agent clears it first, and needs a moment.  A VF with a GUID of its own
+    leaves at once.
+    """
+    kept = {key: dict(partition.members) for key, partition in desired.items()}
+    waiting: dict[Place, float] = {}
+    for key, partition in published.items():
+        wanted = desired[key].members if key in desired else {}
+        for guid in partition.members.keys() - wanted.keys():
+            left = since.get((key, guid), now)
+            if guid in shared and now - left < grace_s:
+                kept.setdefault(key, {})[guid] = partition.members[guid]
+                waiting[key, guid] = left
+    partitions = {key: Partition(key, members) for key, members in kept.items()}
+    due = min((left + grace_s - now for left in waiting.values()), default=None)
+    return Held(partitions, waiting, due)
+
+
+def refuse_mass_removal(desired: Partitions, published: Partitions, max_share: float) -> None:
+    """Raise Refused where more than *max_share* (0 to 1) of the published members would go.
+
+    A database restored from the wrong backup, or a typing error in owned_keys, looks just
+    like every tenant leaving at once.
+    """
+    before = {(key, guid) for key, part in published.items() for guid in part.members}
+    after = {(key, guid) for key, part in desired.items() for guid in part.members}
+    gone = len(before - after)
+    if gone > max(REMOVAL_FLOOR, max_share * len(before)):
+        raise Refused(
+            f"cannot publish the partitions: {gone} of {len(before)} members would go, more than"
+            f" max_removed_share allows ({max_share:g}); if that is meant, run"
+            " ibstack-fabricd --allow-removals"
+        )

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.partition import (
+    DEFAULT_OWNED_KEYS,
+    Membership,
+    Partition,
+    PartitionKey,
+    TableEntry,
+)
+from ibstack.subnet_manager.drift import Drift, DriftClass, Expected, ObservedPort, audit
+
+PORT, MANAGER = Guid(0x31), Guid(0x11)
+RED = PartitionKey(0x0101)
+SITE = PartitionKey(0x7FEF)
+EXPECTED = Expected(
+    desired={RED: Partition(RED, {PORT: Membership.FULL})},
+    ours=frozenset({RED, PartitionKey(0x0102)}),
+    full_default=frozenset({MANAGER}),
+    site_keys=frozenset({SITE}),
+    managers=frozenset({MANAGER}),
+)
+
+
+def table(*raw: int, size: int = 8) -> tuple[TableEntry | None, ...]:
+    return tuple(TableEntry.from_wire(entry) for entry in (*raw, *[0] * (size - len(raw))))
+
+
+@pytest.mark.parametrize(
+    ("guid", "raw", "found"),
+    [
+        (PORT, (0x7FFF, 0x8101), []),
+        (PORT, (0x7FFF, 0, 0, 0x8101), []),
+        (PORT, (0x7FFF,), ["missing: 0x0000000000000031 0x8101 h"]),
+        (PORT, (0x7FFF, 0x0101), ["missing: 0x0000000000000031 0x8101 h",
+                                  "unexpected: 0x0000000000000031 0x0101 h"]),
+        (PORT, (0x7FFF, 0x8101, 0x8102), ["unexpected: 0x0000000000000031 0x8102 h"]),
+        (PORT, (0x7FFF, 0x8101, 0xFFF8), ["unexpected: 0x0000000000000031 0xfff8 h"]),
+        (PORT, (0x7FFF, 0x8101, 0xFFF0), ["unexpected: 0x0000000000000031 0xfff0 h"]),
+        (PORT, (0x7FFF, 0x8101, 0x8103), ["unknown: 0x0000000000000031 0x8103 h"]),
+        (PORT, (0x7FFF, 0x8101, 0xFFEF), []),
+        (PORT, (0xFFFF, 0x8101), ["open default: 0x0000000000000031 0xffff h"]),
+        (PORT, (0, 0x8101), ["dead index 0: 0x0000000000000031 h"]),
+        (MANAGER, (0xFFFF, 0xFFF0), []),
+        (MANAGER, (0xFFFF, 0x8101), ["unexpected: 0x0000000000000011 0x8101 h"]),
+    ],
+)  # fmt: skip
+def test_each_difference_has_a_name(guid: Guid, raw: tuple[int, ...], found: list[str]) -> None:
+    drifts = audit(EXPECTED, {guid: ObservedPort(table(*raw), name="h")})
+
+    assert [str(drift) for drift in drifts] == found
+
+
+def test_a_table_without_a_free_entry_is_an_alarm() -> None:
+    (drift,) = audit(EXPECTED, {PORT: ObservedPort(table(0x7FFF, 0x8101, size=2))})
+
+    assert drift == Drift(DriftClass.TABLE_FULL, PORT, None)
+    assert drift.kind.alarm
+
+
+def test_a_table_that_is_not_known_is_not_empty() -> None:
+    assert audit(EXPECTED, {PORT: ObservedPort(None)}) == []
+
+
+def test_a_member_whose_port_is_down_is_named_and_its_old_table_is_not_read() -> None:
+    drifts = audit(EXPECTED, {PORT: ObservedPort(table(0xFFFF), active=False)})
+
+    assert [drift.kind for drift in drifts] == [DriftClass.PORT_DOWN]
+
+
+def test_a_port_at_which_the_switch_does_not_check_is_an_alarm() -> None:
+    drifts = audit(EXPECTED, {PORT: ObservedPort(table(0x7FFF, 0x8101), enforced=False)})
+
+    assert [drift.kind for drift in drifts] == [DriftClass.ENFORCEMENT_LOST]
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([Guid(n) for n in range(1, 5)]),
+        st.dictionaries(
+            st.sampled_from([PartitionKey(n) for n in (1, 2, 3)]), st.sampled_from(Membership)
+        ),
+    )
+)
+def test_a_fabric_that_holds_what_is_desired_shows_no_drift(
+    held: dict[Guid, dict[PartitionKey, Membership]],
+) -> None:
+    desired = {
+        key: Partition(key, {guid: keys[key] for guid, keys in held.items() if key in keys})
+        for key in (PartitionKey(n) for n in (1, 2, 3))
+    }
+    observed = {
+        guid: ObservedPort(
+            (TableEntry.from_wire(0x7FFF), *(TableEntry.of(k, m) for k, m in keys.items()), None)
+        )
+        for guid, keys in held.items()
+    }
+
+    assert audit(Expected(desired, DEFAULT_OWNED_KEYS, frozenset()), observed) == []
