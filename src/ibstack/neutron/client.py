@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-EXCHANGE: Final = "neutron"
+# What Neutron itself sets (neutron/common/config.py); a site's control_exchange wins over it.
+_EXCHANGE: Final = "neutron"
 PLUGIN_TOPIC: Final = "ibstack-plugin"
 AGENT_TOPIC: Final = "ibstack-agent"
 FABRIC_TOPIC: Final = "ibstack-fabric"
@@ -67,7 +68,7 @@ class Server(Protocol):
 
 def open_transport(conf: cfg.ConfigOpts, url: str | None = None) -> Transport:
     """Return the transport that `transport_url` in *conf* names, or *url*.  Connects lazily."""
-    oslo_messaging.set_transport_defaults(control_exchange=EXCHANGE)
+    oslo_messaging.set_transport_defaults(control_exchange=_EXCHANGE)
     transport: Transport = oslo_messaging.get_rpc_transport(conf, url=url)
     return transport
 
@@ -83,7 +84,7 @@ class Caller:
         timeout_s: float,
         version: str = RPC_VERSION,
     ) -> None:
-        target = oslo_messaging.Target(exchange=EXCHANGE, topic=topic, version=version)
+        target = oslo_messaging.Target(topic=topic, version=version)
         self._client = oslo_messaging.get_rpc_client(
             transport, target, timeout=timeout_s, retry=_CONNECT_RETRIES
         )
@@ -203,7 +204,7 @@ class HintListener:
     """Calls a function for each hint that the driver casts; one connection to the broker."""
 
     def __init__(self, transport: Transport, topic: str, host: str, endpoint: object) -> None:
-        target = oslo_messaging.Target(exchange=EXCHANGE, topic=topic, server=host)
+        target = oslo_messaging.Target(topic=topic, server=host)
         self._server: Server = oslo_messaging.get_rpc_server(transport, target, [endpoint])
         messaging_opts.set_defaults(transport.conf, executor_thread_pool_size=_HINT_THREADS)
         self._thread = threading.Thread(target=self._start, name=f"hints {topic}", daemon=True)

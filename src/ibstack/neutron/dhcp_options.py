@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The DHCP client-id of an InfiniBand port: dnsmasq knows a guest by it, and not by its address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from neutron.objects.port.extensions.extra_dhcp_opt import ExtraDhcpOpt
+from neutron_lib.api.definitions import extra_dhcp_opt as definition
+
+from ibstack.fabric.errors import BadValue
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.ipoib import ClientIdForm, client_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_NAME: Final = "client-id"
+# neutron/agent/linux/dhcp.py, _get_client_id(): the names that become dnsmasq's "id:".
+_NAMES: Final = frozenset({_NAME, "61"})
+_IP_VERSION: Final = 4
+
+
+def missing_client_id(
+    mac: str, options: Iterable[Mapping[str, Any]], form: ClientIdForm
+) -> str | None:
+    """Return the client-id that a port with *mac* lacks; None where nothing is to be written.
+
+    One that a user has set wins, and a MAC that makes no GUID has no client-id.
+    """
+    if any(_is_client_id(option) for option in options):
+        return None
+    try:
+        return client_id(Guid.from_mac(mac), form)
+    except BadValue:
+        return None
+
+
+def written_for(mac: str, options: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the options that were written here for *mac*, and not by a user."""
+    try:
+        guid = Guid.from_mac(mac)
+    except BadValue:
+        return []
+    ours = {client_id(guid, form) for form in ClientIdForm}
+    return [o for o in options if _is_client_id(o) and o[definition.DHCP_OPT_VALUE] in ours]
+
+
+def keep_client_id(
+    plugin_context: Any, port: dict[str, Any], former_mac: str | None, form: ClientIdForm
+) -> None:
+    """Write the client-id of *port* where it lacks one, to the database and to *port* itself.
+
+    Every other option stays.  One that was written for *former_mac*, which the port had before, is
+    replaced.  Call it inside the transaction.
+    """
+    options: list[Any] = list(port.get(definition.EXTRADHCPOPTS) or ())
+    if former_mac is not None and former_mac != port["mac_address"]:
+        for stale in written_for(former_mac, options):
+            _delete(plugin_context, port["id"], stale)
+            options.remove(stale)
+    value = missing_client_id(port["mac_address"], options, form)
+    if value is not None:
+        _create(plugin_context, port["id"], value)
+        options.append(
+            {
+                definition.DHCP_OPT_NAME: _NAME,
+                definition.DHCP_OPT_VALUE: value,
+                "ip_version": _IP_VERSION,
+            }
+        )
+    port[definition.EXTRADHCPOPTS] = options
+
+
+def _is_client_id(option: Mapping[str, Any]) -> bool:
+    return (
+        option.get(definition.DHCP_OPT_NAME) in _NAMES
+        and option.get("ip_version", _IP_VERSION) == _IP_VERSION
+    )
+
+
+def _create(plugin_context: Any, port_id: str, value: str) -> None:
+    ExtraDhcpOpt(
+        plugin_context, port_id=port_id, opt_name=_NAME, opt_value=value, ip_version=_IP_VERSION
+    ).create()
+
+
+def _delete(plugin_context: Any, port_id: str, option: Mapping[str, Any]) -> None:
+    ExtraDhcpOpt.delete_objects(
+        plugin_context,
+        port_id=port_id,
+        opt_name=option[definition.DHCP_OPT_NAME],
+        opt_value=option[definition.DHCP_OPT_VALUE],
+    )

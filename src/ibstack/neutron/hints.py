@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whom a change of a port concerns, and casting the hints to them.
+
+A hint says "ask again" and carries no state: losing one costs until the next periodic pull.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import oslo_messaging
+from neutron_lib import context as neutron_context
+from neutron_lib import rpc
+
+from ibstack.neutron.binding import VIF_TYPE
+from ibstack.neutron.client import AGENT_TOPIC, FABRIC_TOPIC, RPC_VERSION
+
+LOG = logging.getLogger(__name__)
+
+# An API request must not hang on a hint while the broker is away.
+_CONNECT_RETRIES: Final = 1
+
+
+class Hints(Protocol):
+    """Where hints go: the broker, or a record of them in tests."""
+
+    def port_hint(self, host: str, port_id: str) -> None:
+        """Wake the ibstack-agent of *host*."""
+
+    def fabric_hint(self, physical_network: str) -> None:
+        """Wake every ibstack-fabricd of *physical_network*."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What of a port matters to the agents, at one moment."""
+
+    host: str
+    vif_type: str
+    pci_slot: str | None
+    mac: str
+    admin_state_up: bool
+
+    @property
+    def ours(self) -> bool:
+        return self.vif_type == VIF_TYPE and bool(self.host)
+
+
+@dataclass(frozen=True, slots=True)
+class Concerned:
+    """Whom a change concerns: some hosts, and the fabric of the port."""
+
+    hosts: tuple[str, ...] = ()
+    fabric: bool = False
+
+
+def concerned(
+    before: Standing | None, after: Standing | None, *, lost_active: bool = False
+) -> Concerned:
+    """Return whom the change from *before* to *after* concerns; None: there was, or is, no port.
+
+    *lost_active*: the status went from ACTIVE to another, so the host must look whether it should
+    say again that the port is ready.  Other changes of the status come from the agents themselves.
+    """
+    ours = [one for one in (before, after) if one is not None and one.ours]
+    hosts = tuple(sorted({one.host for one in ours}))
+    if before != after:
+        return Concerned(hosts, fabric=bool(ours))
+    return Concerned(hosts if lost_active else ())
+
+
+class BrokerHints:
+    """Casts hints over the message broker.  One that cannot be sent is logged, and that is all."""
+
+    def port_hint(self, host: str, port_id: str) -> None:
+        self._cast(AGENT_TOPIC, {"server": host}, "port_hint", port_id=port_id)
+
+    def fabric_hint(self, physical_network: str) -> None:
+        self._cast(FABRIC_TOPIC, {"fanout": True}, "fabric_hint", physical_network=physical_network)
+
+    def _cast(self, topic: str, to: dict[str, Any], method: str, **arguments: str) -> None:
+        client = rpc.get_client(oslo_messaging.Target(topic=topic, version=RPC_VERSION))
+        try:
+            client.prepare(retry=_CONNECT_RETRIES, **to).cast(
+                neutron_context.get_admin_context_without_session(), method, **arguments
+            )
+        except (oslo_messaging.MessagingException, OSError) as error:
+            LOG.warning(
+                "cannot send %s to %s: %s; its next periodic pull makes up for it",
+                method,
+                to.get("server", "every ibstack-fabricd"),
+                error,
+            )

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ML2 mechanism driver `infiniband`: binds VF ports of hosts whose ibstack-agent is alive.
+
+It keeps no tables and starts no threads.  Neutron calls it from many threads at once, so nothing
+of a call is kept on the driver.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from neutron.db import provisioning_blocks
+from neutron.plugins.ml2.drivers import mech_agent
+from neutron_lib import exceptions
+from neutron_lib.api.definitions import portbindings
+from neutron_lib.callbacks import resources
+from neutron_lib.plugins import directory
+from neutron_lib.plugins.ml2 import api
+from oslo_config import cfg
+
+from ibstack.neutron import dhcp_options, hints, reported, tables
+from ibstack.neutron.binding import VIF_TYPE, Request, vif_details, why_not
+from ibstack.neutron.desired import ACTIVE, FLAT, pci_slot
+from ibstack.neutron.heartbeat import MELLANOX_AGENT, PARTITION_AGENT
+from ibstack.neutron.options import Settings, read_settings
+from ibstack.neutron.rpc import IB_HOST, start_listener
+from ibstack.neutron.said_once import SaidOnce
+from ibstack.neutron.tables import IB_FABRIC
+
+if TYPE_CHECKING:
+    from ibstack.neutron.hints import Hints, Standing
+
+LOG = logging.getLogger(__name__)
+
+
+class DuplicateMacOnFabric(exceptions.Conflict):
+    """HTTP 409: the GUID of the port would not be its alone."""
+
+    message = (
+        "cannot give port %(port_id)s the MAC address %(mac)s: a port of another network of the "
+        "same InfiniBand fabric (%(fabric)s) has it, and the GUID is made from it; "
+        "choose another MAC address"
+    )
+
+
+class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
+    """Binds `direct` ports as `ib_hostdev`; see docs/reference/driver.md."""
+
+    def __init__(self) -> None:
+        super().__init__(MELLANOX_AGENT, VIF_TYPE, {}, [portbindings.VNIC_DIRECT])
+        self.settings = Settings()
+        self.hints: Hints = hints.BrokerHints()
+        self._declined = SaidOnce()
+        # A physical network that was InfiniBand once stays so; reading is lock-free.
+        self._infiniband: frozenset[str] = frozenset()
+
+    def initialize(self) -> None:
+        self.settings = read_settings(cfg.CONF)
+        self._infiniband = self.settings.physical_networks
+
+    @property
+    def connectivity(self) -> str:
+        # With the default, `legacy`, Neutron binds no port without an IP address.
+        return str(portbindings.CONNECTIVITY_L2)
+
+    def start_rpc_listeners(self) -> list[Any]:
+        """Serve the agents: called in each RPC worker."""
+        return start_listener(self.settings)
+
+    def get_allowed_network_types(self, agent: Any = None) -> tuple[str, ...]:
+        return self.settings.network_types
+
+    def get_mappings(self, agent: Any) -> set[str]:
+        return {one.physical_network for one in reported.adapters(agent["configurations"])}
+
+    def get_vif_details(self, context: Any, agent: Any, segment: Any) -> dict[str, Any]:
+        return vif_details(self.connectivity, segment[api.PHYSICAL_NETWORK])
+
+    def bind_port(self, context: Any) -> None:
+        if not _is_direct(context.current):
+            return
+        agents = context.host_agents(self.agent_type)
+        if not any(agent["alive"] for agent in agents):
+            what = "is not alive" if agents else "has never reported"
+            self._decline(context, f"ibstack-agent of that host {what}")
+            return
+        super().bind_port(context)
+
+    def try_to_bind_segment_for_agent(self, context: Any, segment: Any, agent: Any) -> bool:
+        port = context.current
+        reason = why_not(
+            Request(
+                mac=port["mac_address"],
+                pci_slot=pci_slot(port.get(portbindings.PROFILE)),
+                host=context.host,
+                network_type=segment[api.NETWORK_TYPE],
+                physical_network=segment[api.PHYSICAL_NETWORK],
+                segmentation_id=segment[api.SEGMENTATION_ID],
+            ),
+            reported.adapters(agent["configurations"]),
+            tables.taken_vfs(context.plugin_context, context.host, port["id"]),
+            self.settings,
+        )
+        if reason is not None:
+            self._decline(context, reason)
+            return False
+        details = self.get_vif_details(context, agent, segment)
+        context.set_binding(segment[api.ID], VIF_TYPE, details)
+        return True
+
+    def _decline(self, context: Any, reason: str) -> None:
+        port_id = context.current["id"]
+        if self._declined.first_time(port_id, reason):
+            LOG.info(
+                "port %s is left to other drivers: cannot bind it on host %s: %s",
+                port_id,
+                context.host,
+                reason,
+            )
+
+    def create_port_precommit(self, context: Any) -> None:
+        self._refuse_duplicate(context)
+        self._keep_client_id(context)
+
+    def update_port_precommit(self, context: Any) -> None:
+        if _renamed(context):
+            self._refuse_duplicate(context)
+        self._keep_client_id(context)
+        before, after = _former(context), _current(context)
+        if after.ours and after != before:
+            self._hold_down(context)
+        elif before.ours and not after.ours:
+            self._let_go(context)
+
+    def _refuse_duplicate(self, context: Any) -> None:
+        port = context.current
+        if not _is_direct(port):
+            return
+        fabrics = _physical_networks(context)
+        owner = tables.mac_owner(context.plugin_context, port, fabrics)
+        if owner is not None and self._on_infiniband(context, fabrics):
+            # Not in the message: the other port may be another project's.
+            LOG.info("port %s is refused: it has the MAC of port %s", port["id"], owner)
+            raise DuplicateMacOnFabric(
+                port_id=port["id"], mac=port["mac_address"], fabric=", ".join(sorted(fabrics))
+            )
+
+    def _keep_client_id(self, context: Any) -> None:
+        port = context.current
+        if not _is_direct(port):
+            return
+        if context.vif_type == VIF_TYPE or self._on_infiniband(
+            context, _physical_networks(context)
+        ):
+            former = context.original["mac_address"] if context.original else None
+            dhcp_options.keep_client_id(
+                context.plugin_context, port, former, self.settings.client_id_form
+            )
+
+    def _on_infiniband(self, context: Any, physical_networks: frozenset[str]) -> bool:
+        if physical_networks & self._infiniband:
+            return True
+        for name in sorted(physical_networks):
+            if tables.is_infiniband(context.plugin_context, name):
+                self._infiniband |= {name}
+                return True
+        return False
+
+    def _hold_down(self, context: Any) -> None:
+        """Keep the port from ACTIVE until the host, and the fabric, say that it is so."""
+        if context.current["status"] == ACTIVE:
+            return
+        self._insert(context, IB_HOST)
+        segment = context.bottom_bound_segment
+        if segment is None or segment[api.NETWORK_TYPE] == FLAT:
+            # Every port is a limited member of the default partition: there is nothing to do.
+            return
+        if _fabricd_alive(context, segment[api.PHYSICAL_NETWORK]):
+            self._insert(context, IB_FABRIC)
+
+    @staticmethod
+    def _insert(context: Any, entity: str) -> None:
+        provisioning_blocks.add_provisioning_component(
+            context.plugin_context, context.current["id"], resources.PORT, entity
+        )
+
+    @staticmethod
+    def _let_go(context: Any) -> None:
+        """Another driver may bind the port next, and would never complete what is ours."""
+        for entity in (IB_HOST, IB_FABRIC):
+            provisioning_blocks.remove_provisioning_component(
+                context.plugin_context, context.current["id"], resources.PORT, entity
+            )
+
+    def create_port_postcommit(self, context: Any) -> None:
+        self._hint(context, None, _current(context))
+
+    def update_port_postcommit(self, context: Any) -> None:
+        lost = context.original_status == ACTIVE and context.status != ACTIVE
+        self._hint(context, _former(context), _current(context), lost_active=lost)
+
+    def delete_port_postcommit(self, context: Any) -> None:
+        self._hint(context, _current(context), None)
+
+    def _hint(
+        self,
+        context: Any,
+        before: Standing | None,
+        after: Standing | None,
+        *,
+        lost_active: bool = False,
+    ) -> None:
+        whom = hints.concerned(before, after, lost_active=lost_active)
+        for host in whom.hosts:
+            self.hints.port_hint(host, context.current["id"])
+        if whom.fabric:
+            for physical_network in sorted(_physical_networks(context)):
+                self.hints.fabric_hint(physical_network)
+
+
+def _current(context: Any) -> Standing:
+    return _standing(context.current, context.host, context.vif_type)
+
+
+def _former(context: Any) -> Standing:
+    return _standing(context.original, context.original_host, context.original_vif_type)
+
+
+def _standing(port: dict[str, Any], host: str | None, vif_type: str | None) -> Standing:
+    return hints.Standing(
+        host=host or "",
+        vif_type=vif_type or "",
+        pci_slot=pci_slot(port.get(portbindings.PROFILE)),
+        mac=port["mac_address"],
+        admin_state_up=port["admin_state_up"],
+    )
+
+
+def _is_direct(port: dict[str, Any]) -> bool:
+    return bool(port.get(portbindings.VNIC_TYPE) == portbindings.VNIC_DIRECT)
+
+
+def _renamed(context: Any) -> bool:
+    return any(
+        context.current.get(name) != context.original.get(name)
+        for name in ("mac_address", portbindings.VNIC_TYPE)
+    )
+
+
+def _physical_networks(context: Any) -> frozenset[str]:
+    names = (segment[api.PHYSICAL_NETWORK] for segment in context.network.network_segments)
+    return frozenset(name for name in names if name)
+
+
+def _fabricd_alive(context: Any, physical_network: str) -> bool:
+    agents = directory.get_plugin().get_agents(
+        context.plugin_context, filters={"agent_type": [PARTITION_AGENT]}
+    )
+    return any(
+        bool(agent["alive"])
+        and physical_network in (agent["configurations"].get("physical_networks") or ())
+        for agent in agents
+    )

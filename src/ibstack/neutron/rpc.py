@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Neutron answers the agents, and what it does when they report: topic `ibstack-plugin`."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import oslo_messaging
+from neutron.db import provisioning_blocks
+from neutron.plugins.ml2 import db as ml2_db
+from neutron_lib import constants, rpc
+from neutron_lib.callbacks import resources
+from neutron_lib.db import api as db_api
+from neutron_lib.plugins import directory
+from oslo_config import cfg
+
+from ibstack.neutron import desired, tables
+from ibstack.neutron.client import PLUGIN_TOPIC, RPC_VERSION
+from ibstack.neutron.tables import IB_FABRIC
+
+if TYPE_CHECKING:
+    from ibstack.neutron.desired import Answer
+    from ibstack.neutron.options import Settings
+
+LOG = logging.getLogger(__name__)
+
+IB_HOST: Final = "IB_HOST"
+
+
+def start_listener(settings: Settings) -> list[Any]:
+    """Serve the agents in this process; returns the servers, which Neutron stops and waits for."""
+    connection = rpc.Connection()
+    connection.create_consumer(PLUGIN_TOPIC, [PluginEndpoint(settings)], fanout=False)
+    return list(connection.consume_in_threads())
+
+
+class PluginEndpoint:
+    """The methods of docs/reference/protocols.md, "RPC with Neutron".
+
+    Every one may be called from many threads, and repeated.
+    """
+
+    target = oslo_messaging.Target(version=RPC_VERSION)
+
+    def __init__(self, settings: Settings) -> None:
+        self._owned = settings.owned_keys
+
+    @db_api.retry_if_session_inactive()
+    def host_ports(
+        self, context: Any, host: str, etag: str | None = None, **_later: object
+    ) -> Answer:
+        rows = tables.bound_to_host(context, host)
+        twins = desired.younger_twins(tables.sharing_a_mac(context, rows))
+        return desired.host_answer(rows, twins, self._owned, etag)
+
+    @db_api.retry_if_session_inactive()
+    def fabric_members(
+        self, context: Any, physical_network: str, etag: str | None = None, **_later: object
+    ) -> Answer:
+        rows = tables.bound_to_fabric(context, physical_network)
+        adapters = tables.adapters_by_host(context)
+        return desired.fabric_answer(rows, adapters, self._owned, etag)
+
+    def report_host(
+        self, context: Any, host: str, ready: list[str], gone: list[str], **_later: object
+    ) -> dict[str, list[str]]:
+        found = tables.bindings_on(context, host, {*ready, *gone})
+        for port_id in gone:
+            if port_id in found and found[port_id][0] == constants.ACTIVE:
+                self._set_down(context, host, port_id)
+        for port_id in ready:
+            if port_id in found:
+                self._set_ready(context, port_id, *found[port_id])
+        return {"unknown": sorted({*ready, *gone} - found.keys())}
+
+    def report_fabric(
+        self,
+        context: Any,
+        physical_network: str,
+        etag: str,
+        in_force: list[str],
+        **_later: object,
+    ) -> dict[str, list[str]]:
+        rows = {row.port_id: row for row in tables.bound_to_fabric(context, physical_network)}
+        for port_id in in_force:
+            # Without the block there is nothing to say: a port that is DOWN for another reason
+            # must not become ACTIVE because its partition is in force.
+            if port_id in rows and rows[port_id].waiting:
+                _complete(context, port_id, IB_FABRIC)
+        return {"unknown": sorted(set(in_force) - rows.keys())}
+
+    @staticmethod
+    def _set_down(context: Any, host: str, port_id: str) -> None:
+        # The block comes first: a report of the fabric in between must not find the port without.
+        provisioning_blocks.add_provisioning_component(context, port_id, resources.PORT, IB_HOST)
+        directory.get_plugin().update_port_status(
+            context, port_id, constants.PORT_STATUS_DOWN, host
+        )
+
+    @staticmethod
+    def _set_ready(context: Any, port_id: str, binding: str, status: str) -> None:
+        if binding != constants.ACTIVE:
+            _tell_nova_plugged(context, port_id)
+        elif status != constants.PORT_STATUS_ACTIVE:
+            # Where no block is left, this makes a port ACTIVE again that something else set DOWN.
+            _complete(context, port_id, IB_HOST)
+
+
+def _complete(context: Any, port_id: str, entity: str) -> None:
+    provisioning_blocks.provisioning_complete(context, port_id, resources.PORT, entity)
+
+
+def _tell_nova_plugged(context: Any, port_id: str) -> None:
+    """Tell nova that the destination of a live migration is plugged; it waits for that.
+
+    As neutron/plugins/ml2/rpc.py, update_device_up() does: the status stays that of the source.
+    """
+    port = ml2_db.get_port(context, port_id)
+    plugin = directory.get_plugin()
+    if (
+        port is not None
+        and port.device_owner.startswith(constants.DEVICE_OWNER_COMPUTE_PREFIX)
+        and cfg.CONF.notify_nova_on_port_status_changes
+        and hasattr(plugin, "nova_notifier")
+    ):
+        plugin.nova_notifier.notify_port_active_direct(port)
