@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from ibstack.fabric.errors import IbstackError, TryLater
+from ibstack.fabric.errors import IbstackError, Refused, TryLater
 from ibstack.fabric.pci import fold
 from ibstack.host.eswitch_client import EswitchUnreachable
 from ibstack.host.observed import AttachmentState
@@ -114,7 +114,9 @@ class HostReconciler:
         ]
         ages = self._ages(pending)
         unknown = self._report(found)
-        failures = [error for error in refusals.values() if not isinstance(error, TryLater)]
+        # Refused: what was read is out of date, a VF was detached meanwhile.
+        expected = (TryLater, Refused)
+        failures = [error for error in refusals.values() if not isinstance(error, expected)]
         return Outcome(
             changed=changed + len(unknown),
             waiting_for=_overdue(pending, ages),
@@ -195,7 +197,7 @@ class HostReconciler:
 def plugged_vfs(observed: ObservedHost) -> list[Plugged]:
     """Return each attachment with what its VF was seen to hold."""
     states = {
-        (adapter.physical_network, vf.pci): VfState(adapter.kind, vf.guid, vf.entry, vf.link)
+        (adapter.physical_network, vf.pci): VfState(vf.guid, vf.entry, vf.link)
         for adapter in observed.adapters
         for vf in adapter.vfs
     }

@@ -12,7 +12,7 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from ibstack.host.observed import AdapterKind, Link
+from ibstack.host.observed import Link
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -26,22 +26,18 @@ if TYPE_CHECKING:
 class VfState:
     """What a VF was seen to hold.  None: not set, or not known; neither counts as right."""
 
-    kind: AdapterKind
     guid: Guid | None
     entry: TableEntry | None
-    """mlx4 alone: a VF of mlx5 is a port of its own, whose table only the fabric shows."""
     link: Link | None
 
     @property
     def is_off(self) -> bool:
         """Whether it is seen to be on no partition."""
-        return self.link is Link.DOWN and (self.kind is AdapterKind.MLX5 or self.entry is None)
+        return self.link is Link.DOWN and self.entry is None
 
     def is_on(self, entry: TableEntry) -> bool:
-        """Whether it is seen to have *entry* and a link that may come up."""
-        return self.link in (Link.AUTO, Link.UP) and (
-            self.kind is AdapterKind.MLX5 or self.entry == entry
-        )
+        """Whether it is seen to have *entry*, and a link that may come up."""
+        return self.link in (Link.AUTO, Link.UP) and self.entry == entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,17 +181,15 @@ def _judge(one: Plugged, desired: Sequence[DesiredPort]) -> _Verdict:
     if one.vf is None:
         return _Verdict(one, claims, why="no adapter of this host shows that VF now")
     if not port.admin_state_up:
-        return _Verdict(one, claims, steps=_off(one), is_released=one.is_off)
+        return _Verdict(one, claims, steps=_down(one), is_released=one.is_off)
     if port.binding is Binding.INACTIVE:
-        return _Verdict(one, claims, steps=_off(one), is_staged=one.is_off)
+        return _Verdict(one, claims, steps=_down(one), is_staged=one.is_off)
     return _judge_live(one, one.vf, port)
 
 
 def _judge_live(one: Plugged, vf: VfState, port: DesiredPort) -> _Verdict:
-    if vf.guid != port.guid:
-        why = f"its GUID is {vf.guid or 'not set'} and should be {port.guid}"
-        return _Verdict(one, (port,), steps=_off(one), why=f"{why}; plug it again")
-    if vf.is_on(port.entry) and not one.is_awaited:
+    is_right = vf.guid == port.guid and vf.is_on(port.entry)
+    if is_right and not one.is_awaited:
         return _Verdict(one, (port,), is_ready=True)
     steps: tuple[Step, ...] = (Configure(one.pci, one.mac, port.entry),)
     if vf.entry not in (None, port.entry):
@@ -204,7 +198,13 @@ def _judge_live(one: Plugged, vf: VfState, port: DesiredPort) -> _Verdict:
 
 
 def _off(one: Plugged) -> tuple[Step, ...]:
+    """Make sure that it is on no partition, and leave whoever waits for it waiting."""
     return () if one.is_off or one.vf is None else (TakeOff(one.pci, one.mac),)
+
+
+def _down(one: Plugged) -> tuple[Step, ...]:
+    """Make sure that it is on no partition, and say that this is how it should be."""
+    return (TakeOff(one.pci, one.mac),) if one.is_awaited else _off(one)
 
 
 def _is_same(one: Plugged, port: DesiredPort) -> bool:
@@ -217,11 +217,13 @@ def _is_same(one: Plugged, port: DesiredPort) -> bool:
 
 
 def _why_not_live(vf: VfState, port: DesiredPort) -> str:
-    if vf.is_on(port.entry):
-        return "ibstack-eswitchd was not told yet that it is right"
-    if vf.kind is AdapterKind.MLX4 and vf.entry != port.entry:
+    if vf.guid != port.guid:
+        return f"its GUID is {vf.guid or 'not set'} and should be {port.guid}"
+    if vf.entry != port.entry:
         return f"its entry is {vf.entry or 'not set'} and should be {port.entry}"
-    return f"its link is {vf.link.value if vf.link else 'not known'} and should be up"
+    if vf.link not in (Link.AUTO, Link.UP):
+        return f"its link is {vf.link.value if vf.link else 'not known'} and should be up"
+    return "ibstack-eswitchd was not told yet that it is right"
 
 
 def _why_unknown(one: Plugged, desired: Sequence[DesiredPort]) -> str:
