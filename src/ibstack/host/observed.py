@@ -59,7 +59,8 @@ class ObservedVf:
     guid: Guid | None
     """None also for zero and the other reserved GUIDs."""
     entry: TableEntry | None
-    """mlx4: what virtual index 0 maps to.  mlx5: always None, the host cannot see it."""
+    """mlx4: what virtual index 0 maps to.  mlx5, whose table only the subnet manager sees: what
+    `configure` last asked for, while the GUID and the link are as it asked."""
     index: int | None
     """mlx4: the index of the physical port's table that virtual index 0 maps to."""
     link: Link | None
