@@ -4,15 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 
 from ibstack.fabric.errors import BadInput
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 REGION: Final = "lab"
 
@@ -47,7 +44,7 @@ def account(name: str) -> Account:
     raise BadInput(f"cannot act as {name!r}: the lab has no such user; it has {names}")
 
 
-def environment(of: Account, auth_url: str, password: str) -> Mapping[str, str]:
+def environment(of: Account, auth_url: str, password: str) -> dict[str, str]:
     """Return what the openstack client reads."""
     return {
         "OS_AUTH_TYPE": "password",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # unix(7): the path of a socket has at most 107 bytes.  The longest one below the folder is
 # hosts/<host>/run/eswitchd.sock.
-_LONGEST_ROOT: Final = 60
+_LONGEST_ROOT: Final = 70
 # Below the ephemeral ports (net.ipv4.ip_local_port_range begins at 32768), so that no
 # outgoing connection takes one of ours between choosing and listening.
 _PORTS: Final = range(20000, 32000)
@@ -67,6 +67,10 @@ class LabFolder:
         return Process(
             name, argv, self.logs / f"{name}.log", self.pid_files / f"{name}.pid", env or {}, cwd
         )
+
+    def known(self, name: str) -> Process:
+        """Return component *name* as a process to look at or to stop, not to start."""
+        return self.process(name, ())
 
     def port(self, service: str) -> int:
         """Return the TCP port of *service*; BadInput where the lab has not been started."""

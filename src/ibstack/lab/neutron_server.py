@@ -52,6 +52,8 @@ project_name = {project}
 user_domain_id = default
 project_domain_id = default
 region_name = {region}
+interface = public
+service_type = network
 service_token_roles = service
 service_token_roles_required = true
 [ml2]

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _TAIL_LINES = 15
 _KILLED_WITHIN_S = 5
+_POLITELY_S = 1.5
+"""For a process whose data go away with it."""
 _MARK = "IBSTACK_LAB_PROCESS"
 """Set in the environment of every process of a lab, to the path of its pid file."""
 
@@ -186,10 +189,16 @@ def _marked(pid_file: str) -> list[int]:
 
 
 def end_all(pid_files: Path) -> None:
-    """End by force every process whose pid file is, or was, in the folder *pid_files*."""
-    for pid_file in sorted(pid_files.glob("*.pid")):
-        Process(pid_file.stem, (), Path(os.devnull), pid_file).stop()
+    """End every process whose pid file is, or was, in the folder *pid_files*."""
+    found = sorted(pid_files.glob("*.pid"))
+    with ThreadPoolExecutor(max_workers=len(found) + 1) as pool:
+        for ended in [pool.submit(_end_recorded, pid_file) for pid_file in found]:
+            ended.result()
     _kill(_marked(f"{pid_files.resolve()}{os.sep}"))
+
+
+def _end_recorded(pid_file: Path) -> None:
+    Process(pid_file.stem, (), Path(os.devnull), pid_file).stop(timeout_s=_POLITELY_S)
 
 
 def _environment(pid: int) -> bytes:

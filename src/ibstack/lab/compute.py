@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plays nova on the lab's hosts: the same API calls and the same `ebrctl`, in nova's order.
+
+Source: nova 34, network/neutron.py (_update_ports_for_instance) and virt/libvirt/vif.py
+(plug_ib_hostdev, unplug_ib_hostdev).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+import uuid
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ibstack.fabric.errors import BadInput, CommandFailed, IbstackError, TryLater
+from ibstack.fabric.pci import PciAddress
+from ibstack.host.eswitch_client import EswitchClient, EswitchUnreachable
+from ibstack.lab import accounts, hardware
+from ibstack.lab.daemons import eswitchd_socket
+from ibstack.lab.topology import PHYSICAL_NETWORK, AdapterKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ibstack.lab.accounts import Account
+    from ibstack.lab.cloud import Cloud
+    from ibstack.lab.network_api import Resource
+    from ibstack.lab.topology import Host
+
+ACTIVE_WITHIN_S: Final = 30.0
+_DEVICE_OWNER: Final = "compute:nova"
+_VF_IDS: Final = {AdapterKind.MLX4: "15b3:1004", AdapterKind.MLX5: "15b3:101c"}
+_EBRCTL_TIMEOUT_S: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A virtual machine: what Neutron says of its one port."""
+
+    name: str
+    port_id: str
+    host: str
+    mac: str
+    pci: str
+    status: str
+    network_id: str
+
+    @classmethod
+    def of(cls, port: Resource) -> Machine:
+        return cls(
+            name=port["name"],
+            port_id=port["id"],
+            host=port["binding:host_id"],
+            mac=port["mac_address"],
+            pci=port["binding:profile"].get("pci_slot", ""),
+            status=port["status"],
+            network_id=port["network_id"],
+        )
+
+
+class Compute:
+    """Boots and deletes machines, as the user *nova* of the project *service*."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._nova = cloud.api(accounts.NOVA)
+
+    def machines(self) -> list[Machine]:
+        found = self._nova.list("ports", device_owner=_DEVICE_OWNER)
+        return sorted((Machine.of(port) for port in found), key=lambda machine: machine.name)
+
+    def boot(self, name: str, network: str, host: str, tenant: Account) -> tuple[Machine, float]:
+        """Create a port on *network* as *tenant*, and boot machine *name* with it on *host*."""
+        self._host(host)
+        self._check_free(name)
+        api = self._cloud.api(tenant)
+        network_id = api.find("networks", network)["id"]
+        fields = {"name": name, "network_id": network_id, "binding:vnic_type": "direct"}
+        port = api.create("ports", **fields)
+        with ExitStack() as undo:
+            undo.callback(api.delete, "ports", port["id"])
+            booted = self.boot_with_port(name, port["id"], host)
+            undo.pop_all()
+        return booted
+
+    def boot_with_port(self, name: str, port_id: str, host: str) -> tuple[Machine, float]:
+        """Boot machine *name* on *host* with a port that its tenant made.
+
+        Returns it, ACTIVE and with its guest's driver started, and the seconds from plug to ACTIVE.
+        """
+        place = self._host(host)
+        instance = str(uuid.uuid4())
+        with ExitStack() as undo:
+            machine = self._bind(name, port_id, place, instance)
+            undo.callback(self._unbind, port_id)
+            began = time.monotonic()
+            self._ebrctl(
+                *("add-port", machine.mac, instance, PHYSICAL_NETWORK, "ib_hostdev", machine.pci),
+                host=host,
+            )
+            undo.callback(self._ebrctl, "del-port", PHYSICAL_NETWORK, machine.mac, host=host)
+            active = self._wait_active(machine)
+            seconds = time.monotonic() - began
+            self._guest(active).touch()
+            undo.pop_all()
+        return active, seconds
+
+    def delete(self, name: str) -> Machine:
+        """Shut the guest down, unplug its VF, delete its port; return what it was."""
+        machine = self._machine(name)
+        self._guest(machine).unlink(missing_ok=True)
+        self._ebrctl("del-port", PHYSICAL_NETWORK, machine.mac, host=machine.host)
+        self._nova.delete("ports", machine.port_id)
+        return machine
+
+    # Neutron's part.
+
+    def _bind(self, name: str, port_id: str, place: Host, instance: str) -> Machine:
+        """Give the port a free VF of *place*, as nova's PCI tracker would."""
+        with self._alone():
+            pci = self._free_vf(place)
+            port = self._nova.update(
+                "ports",
+                port_id,
+                **{
+                    "name": name,
+                    "device_id": instance,
+                    "device_owner": _DEVICE_OWNER,
+                    "binding:host_id": place.name,
+                    "binding:profile": {
+                        "pci_slot": str(pci),
+                        "physical_network": PHYSICAL_NETWORK,
+                        "pci_vendor_info": _VF_IDS[place.kind or AdapterKind.MLX5],
+                    },
+                },
+            )
+        if port["binding:vif_type"] != "ib_hostdev":
+            self._unbind(port_id)
+            raise IbstackError(
+                f"cannot boot {name} on {place.name}: Neutron bound its port as"
+                f" {port['binding:vif_type']!r}, not as 'ib_hostdev'; see"
+                f" {self._cloud.lab.known('neutron-api').log}"
+            )
+        return Machine.of(port)
+
+    def _unbind(self, port_id: str) -> None:
+        released = {"binding:host_id": "", "binding:profile": {}}
+        self._nova.update("ports", port_id, device_id="", device_owner="", **released)
+
+    def _free_vf(self, place: Host) -> PciAddress:
+        ports = self._nova.list("ports", **{"binding:host_id": place.name})
+        taken = {port["binding:profile"].get("pci_slot") for port in ports}
+        for number in range(place.vfs):
+            if str(place.vf_pci(number)) not in taken:
+                return place.vf_pci(number)
+        raise TryLater(f"cannot boot on {place.name}: all of its {place.vfs} VFs are in use")
+
+    def _wait_active(self, machine: Machine) -> Machine:
+        deadline = time.monotonic() + ACTIVE_WITHIN_S
+        while True:
+            now = Machine.of(self._nova.show("ports", machine.port_id))
+            if now.status == "ACTIVE":
+                return now
+            if time.monotonic() > deadline:
+                raise TryLater(
+                    f"cannot boot {machine.name} on {machine.host}: its port is {now.status}"
+                    f" after {ACTIVE_WITHIN_S:g} s; {self._why(machine)}"
+                )
+            time.sleep(0.05)
+
+    # The host's part.
+
+    def _why(self, machine: Machine) -> str:
+        """Return what the host says of a machine that does not become ACTIVE."""
+        client = EswitchClient(eswitchd_socket(self._cloud.lab, machine.host))
+        try:
+            attachments = client.read().attachments
+        except EswitchUnreachable as error:
+            return str(error)
+        for found in attachments:
+            if found.mac == machine.mac:
+                why = f", because {found.why}" if found.why else ""
+                return f"on the host its VF {machine.pci} is {found.state.value}{why}"
+        return f"ibstack-eswitchd on {machine.host} has no attachment of {machine.mac}"
+
+    def _ebrctl(self, *arguments: str, host: str) -> None:
+        argv = (str(Path(sys.executable).with_name("ebrctl")), *arguments)
+        env = {
+            **os.environ,
+            "IBSTACK_ESWITCHD_SOCKET": str(eswitchd_socket(self._cloud.lab, host)),
+        }
+        done = subprocess.run(
+            argv, env=env, capture_output=True, text=True, timeout=_EBRCTL_TIMEOUT_S, check=False
+        )
+        if done.returncode:
+            doing = f"plug a VF of {host}" if arguments[0] == "add-port" else f"unplug on {host}"
+            raise CommandFailed(argv, done.returncode, done.stderr, doing)
+
+    def _guest(self, machine: Machine) -> Path:
+        folder = self._cloud.lab.host(machine.host)
+        return hardware.guest_marker(folder, PciAddress.parse(machine.pci))
+
+    # Which machines and hosts there are.
+
+    def _machine(self, name: str) -> Machine:
+        machines = self.machines()
+        for machine in machines:
+            if machine.name == name:
+                return machine
+        names = ", ".join(machine.name for machine in machines) or "none"
+        raise BadInput(f"cannot find machine {name!r}: there are: {names}")
+
+    def _check_free(self, name: str) -> None:
+        if any(machine.name == name for machine in self.machines()):
+            raise BadInput(f"cannot boot {name!r}: there is a machine of that name")
+
+    def _host(self, name: str) -> Host:
+        hosts = self._cloud.topology.compute_hosts
+        for host in hosts:
+            if host.name == name:
+                return host
+        names = ", ".join(host.name for host in hosts)
+        raise BadInput(f"cannot boot on {name!r}: the hosts with VFs are {names}")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold off other boots: two must not choose the same VF."""
+        with (self._cloud.lab.root / "hosts" / "boot.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
