@@ -24,6 +24,7 @@ from ibstack import systemd
 from ibstack.fabric.errors import IbstackError
 from ibstack.host import options
 from ibstack.host.eswitch_client import EswitchClient
+from ibstack.host.eswitch_watcher import EswitchWatcher
 from ibstack.host.host_reconciler import HostReconciler
 from ibstack.loop import Loop
 from ibstack.neutron.client import (
@@ -48,39 +49,8 @@ _VERSION: Final = metadata.version("ibstack")
 _JITTER: Final = 0.2
 _SETTLE_S: Final = 1.0
 _BACKOFF_S: Final = (0.5, 10.0)
-_WATCH_S: Final = 60.0
-_WATCH_RETRY_S: Final = 0.5
 # A call to Neutron may take much longer; nothing is lost by leaving it.
 _STOP_S: Final = 1.5
-
-
-class EswitchWatcher:
-    """Nudges whenever ibstack-eswitchd has something new: a plug, an unplug, its own restart."""
-
-    def __init__(self, eswitch: EswitchClient, nudge: Callable[[], None]) -> None:
-        self._eswitch = eswitch
-        self._nudge = nudge
-        self._stopping = threading.Event()
-
-    def stop(self) -> None:
-        self._stopping.set()
-
-    def run(self) -> None:
-        """Watch until stop(); the loop says what is wrong with eswitchd, so this need not."""
-        sequence: int | None = None
-        while not self._stopping.is_set():
-            try:
-                seen = self._eswitch.watch(
-                    -1 if sequence is None else sequence,
-                    wait_s=0 if sequence is None else _WATCH_S,
-                )
-            except IbstackError:
-                sequence = None
-                self._stopping.wait(_WATCH_RETRY_S)
-                continue
-            if seen != sequence:
-                self._nudge()
-            sequence = seen
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,8 @@ class HostReconciler:
         now = self._clock()
         if now - self._accepted_since >= self._resync_s:
             self._accepted, self._accepted_since = frozenset(), now
-        ready = [port for port in found.ready if not port.is_active]
+        # Of a port that may move here Neutron shows the status where it is: nova waits to hear.
+        ready = [*(port for port in found.ready if not port.is_active), *found.staged]
         # What was accepted is forgotten as soon as it is not true any more.
         self._accepted &= frozenset((*ready, *found.gone))
         news = [port for port in (*ready, *found.gone) if port not in self._accepted]

@@ -73,8 +73,12 @@ class Process:
                 cwd=self.cwd,
                 start_new_session=True,
             )
+        # It may outlive us, and its pid file is what finds it: no need to warn of that (Popen does).
+        child.returncode = 0
         # The start time tells this process from a later one that was given the same id.
         self.pid_file.write_text(f"{child.pid} {_start_time(child.pid)}\n")
+        # From here on the pid file knows it, not this object: which would warn that it still runs.
+        child.returncode = 0
 
     def pid(self) -> int | None:
         """Return the id of the running process, None where it does not run."""
