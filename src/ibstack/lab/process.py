@@ -73,7 +73,7 @@ class Process:
                 cwd=self.cwd,
                 start_new_session=True,
             )
-        # It may outlive us, and its pid file is what finds it: no need to warn of that (Popen does).
+        # It may outlive us, and its pid file finds it again: nothing for Popen to warn of.
         child.returncode = 0
         # The start time tells this process from a later one that was given the same id.
         self.pid_file.write_text(f"{child.pid} {_start_time(child.pid)}\n")
