@@ -19,6 +19,8 @@ _NAME: Final = "client-id"
 # neutron/agent/linux/dhcp.py, _get_client_id(): the names that become dnsmasq's "id:".
 _NAMES: Final = frozenset({_NAME, "61"})
 _IP_VERSION: Final = 4
+_OPT_NAME: Final = "opt_name"
+_OPT_VALUE: Final = "opt_value"
 
 
 def missing_client_id(
@@ -43,7 +45,7 @@ def written_for(mac: str, options: Iterable[Mapping[str, Any]]) -> list[Mapping[
     except BadValue:
         return []
     ours = {client_id(guid, form) for form in ClientIdForm}
-    return [o for o in options if _is_client_id(o) and o[definition.DHCP_OPT_VALUE] in ours]
+    return [o for o in options if _is_client_id(o) and o[_OPT_VALUE] in ours]
 
 
 def keep_client_id(
@@ -64,8 +66,8 @@ def keep_client_id(
         _create(plugin_context, port["id"], value)
         options.append(
             {
-                definition.DHCP_OPT_NAME: _NAME,
-                definition.DHCP_OPT_VALUE: value,
+                _OPT_NAME: _NAME,
+                _OPT_VALUE: value,
                 "ip_version": _IP_VERSION,
             }
         )
@@ -74,7 +76,7 @@ def keep_client_id(
 
 def _is_client_id(option: Mapping[str, Any]) -> bool:
     return (
-        option.get(definition.DHCP_OPT_NAME) in _NAMES
+        option.get(_OPT_NAME) in _NAMES
         and option.get("ip_version", _IP_VERSION) == _IP_VERSION
     )
 
@@ -89,6 +91,6 @@ def _delete(plugin_context: Any, port_id: str, option: Mapping[str, Any]) -> Non
     ExtraDhcpOpt.delete_objects(
         plugin_context,
         port_id=port_id,
-        opt_name=option[definition.DHCP_OPT_NAME],
-        opt_value=option[definition.DHCP_OPT_VALUE],
+        opt_name=option[_OPT_NAME],
+        opt_value=option[_OPT_VALUE],
     )
