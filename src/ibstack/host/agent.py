@@ -154,7 +154,9 @@ def wire(conf: cfg.ConfigOpts) -> Agent:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ibstack-agent; return its exit status."""
-    conf = cfg.ConfigOpts()
+    # The global one: oslo.messaging 18.3 registers oslo_messaging_tracing there and nowhere else,
+    # and reads it of whatever configuration it is given.
+    conf = cfg.CONF
     oslo_logging.register_options(conf)
     options.register(conf)
     try:
