@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the fabric shows of its subnet managers and of its ports' tables, read by datagrams."""
+
+from __future__ import annotations
+
+import enum
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ibstack.fabric.errors import TryLater
+from ibstack.fabric.partition import PROOF_KEYS, PartitionKey, PkeyTable
+from ibstack.mad import FabricMap, NodeType, NotKnown, PortRecord, PortState, SmState
+from ibstack.subnet_manager.drift import ObservedPort
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+    from ibstack.fabric.guid import Guid
+    from ibstack.mad import FabricReader
+
+_MAP_GOOD_FOR_S: Final = 1.0
+"""How old a map may be when a port that should be on it is not."""
+
+
+class Role(enum.Enum):
+    """What the subnet manager on the local port is."""
+
+    MASTER = "master"
+    STANDBY = "standby"
+    NONE = "none"
+    """None runs there, or it does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manager:
+    """The subnet manager on the local port, and the one that is in office."""
+
+    role: Role
+    port: Guid
+    """The local port."""
+    proofs: frozenset[PartitionKey] | None
+    """The proof keys on the port of the master; None: not known."""
+    why: str = ""
+    """Why there is none."""
+
+
+class FabricView:
+    """Reads through a port that is open only while it is in use, for it may come and go."""
+
+    def __init__(
+        self,
+        open_reader: Callable[[], AbstractContextManager[FabricReader]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._open_reader = open_reader
+        self._clock = clock
+        self._reader: FabricReader | None = None
+        self._map: FabricMap | None = None
+        self._mapped_at = 0.0
+
+    @contextmanager
+    def open(self) -> Iterator[FabricView]:
+        """Open the local port; CannotReadFabric where there is none."""
+        with self._open_reader() as self._reader:
+            try:
+                yield self
+            finally:
+                self._reader = None
+
+    @property
+    def reader(self) -> FabricReader:
+        if self._reader is None:
+            raise RuntimeError("the local port is not open")
+        return self._reader
+
+    def manager(self) -> Manager:
+        """Return who manages the fabric; TryLater where the local port does not answer."""
+        own = self._own_record()
+        here = self.reader.local_subnet_manager()
+        port = self.reader.port
+        if isinstance(port, NotKnown):
+            raise TryLater(f"cannot read the local port: {port.why}")
+        if isinstance(here, NotKnown):
+            return Manager(Role.NONE, own.guid, None, here.why)
+        if here.state is SmState.MASTER and port.sm_lid == port.lid:
+            return Manager(Role.MASTER, own.guid, self._proofs(own))
+        if here.state is SmState.NOT_ACTIVE:
+            return Manager(Role.NONE, own.guid, None, "it is not active")
+        master = self._at_lid(port.sm_lid)
+        proofs = self._proofs(master) if master is not None else None
+        return Manager(Role.STANDBY, own.guid, proofs)
+
+    def proofs(self) -> frozenset[PartitionKey] | None:
+        """Return the proof keys on the local port; None: not known now."""
+        return self._proofs(self._own_record())
+
+    def tables(
+        self, guids: Collection[Guid], must_be_there: Collection[Guid] = ()
+    ) -> dict[Guid, PkeyTable | None]:
+        """Return the table of each port of *guids* that is on the fabric; None: not known.
+
+        Where one of *must_be_there* is not on the map, the fabric is walked again, at most once a
+        second.
+        """
+        fabric = self._fresh_map(must_be_there)
+        records = [fabric.ports[guid] for guid in guids if guid in fabric.ports]
+        found = {guid: _known(table) for guid, table in self.reader.pkey_tables(records).items()}
+        if None in found.values():
+            self._map = None  # LIDs may have changed hands: look again next time.
+        return found
+
+    def survey(self) -> dict[Guid, ObservedPort]:
+        """Walk the fabric and return every end port that is not a switch's."""
+        fabric = self._walk()
+        records = [p for p in fabric.ports.values() if p.node_type is not NodeType.SWITCH]
+        tables = self.reader.pkey_tables(records)
+        enforced = _enforcement(fabric)
+        return {
+            record.guid: ObservedPort(
+                table=_known(tables[record.guid]),
+                active=record.state is PortState.ACTIVE,
+                enforced=enforced.get(record.guid),
+                name=record.description or "",
+            )
+            for record in records
+        }
+
+    def _fresh_map(self, must_be_there: Collection[Guid]) -> FabricMap:
+        fabric = self._map
+        if fabric is None:
+            return self._walk()
+        old = self._clock() - self._mapped_at > _MAP_GOOD_FOR_S
+        if old and any(guid not in fabric.ports for guid in must_be_there):
+            return self._walk()
+        return fabric
+
+    def _walk(self) -> FabricMap:
+        self._map = self.reader.discover()
+        self._mapped_at = self._clock()
+        return self._map
+
+    def _own_record(self) -> PortRecord:
+        node, port = self.reader.node, self.reader.port
+        if isinstance(node, NotKnown) or isinstance(port, NotKnown):
+            why = node.why if isinstance(node, NotKnown) else str(port)
+            raise TryLater(f"cannot read the local port: {why}")
+        return PortRecord(
+            guid=node.port_guid,
+            node_guid=node.node_guid,
+            description=None,
+            node_type=node.node_type,
+            number=node.local_port,
+            lid=port.lid,
+            state=port.state,
+            route=(),
+            partition_cap=node.partition_cap,
+        )
+
+    def _at_lid(self, lid: int) -> PortRecord | None:
+        """Return the end port with *lid*, by the map; walk again where it is not on it."""
+        known = self._map.ports.values() if self._map else ()
+        found = next((record for record in known if record.lid == lid), None)
+        if found is not None:
+            return found
+        walked = self._walk().ports.values()
+        return next((record for record in walked if record.lid == lid), None)
+
+    def _proofs(self, record: PortRecord) -> frozenset[PartitionKey] | None:
+        table = self.reader.pkey_tables([record])[record.guid]
+        if isinstance(table, NotKnown):
+            self._map = None
+            return None
+        return frozenset(e.partition for e in table if e is not None and e.partition in PROOF_KEYS)
+
+
+def _known(table: PkeyTable | NotKnown) -> PkeyTable | None:
+    return None if isinstance(table, NotKnown) else table
+
+
+def _enforcement(fabric: FabricMap) -> Mapping[Guid, bool | None]:
+    """Return whether the switch checks partition keys at each port.
+
+    Where no switch port of a whole fabric does, the site has switched it off (part_enforce), or
+    the fabric is ibsim's, which has no such bits: then nothing was lost.
+    """
+    if not any(port.enforces for port in fabric.switch_ports):
+        return {}
+    return {port.peer: port.enforces for port in fabric.switch_ports if port.peer is not None}
