@@ -22,6 +22,7 @@ ADAPTERS = {
     "ibstack.mad",
     "ibstack.host.ebrctl",
     "ibstack.host.eswitch_client",
+    "ibstack.host.eswitch_server",
     "ibstack.host.eswitchd",
     "ibstack.host.netlink",
     "ibstack.host.peer_credentials",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-_MOST_CLIENTS: Final = 128
+_MOST_CLIENTS: Final = 100  # Each is a thread, and the unit allows 128.
 # A client that has begun a line must end it, and must read its answer, within this time.
 _SLOWEST_CLIENT_S: Final = 30.0
 _ROOT: Final = 0
