@@ -123,10 +123,11 @@ class Cloud:
         daemons.configure()
         self._start_fabric(startup)
         self._build_hardware()
+        startup.launch(self._silicon(), *daemons.eswitchds())
+        # Before anybody serves it a call is lost, and missed only when its time is over (30 s).
+        startup.wait("neutron-rpc")
         alive = _LiveAgents(startup, self.api(OPERATOR))
-        startup.launch(*daemons.agents(alive), *daemons.fabricds(alive))
-        startup.launch(self._silicon())
-        startup.launch(*daemons.eswitchds())
+        startup.launch(*daemons.fabricds(alive), *daemons.agents(alive))
         startup.wait()
 
     def _start_fabric(self, startup: Startup) -> None:

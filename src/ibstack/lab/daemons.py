@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import grp
+import os
 import socket
 import sys
 from pathlib import Path
@@ -24,7 +26,7 @@ _ESWITCHD: Final = """\
 physical_interface_mappings = {physical_network}:{interface}
 [eswitchd]
 socket = {socket}
-group = 0
+group = {group}
 state_path = {folder}/state
 sysfs = {folder}/sys
 """
@@ -137,6 +139,7 @@ class Daemons:
                 socket=eswitchd_socket(self._lab, host.name),
                 physical_network=PHYSICAL_NETWORK,
                 interface=INTERFACE,
+                group=grp.getgrgid(os.getgid()).gr_name,
                 transport_url=self._transport_url,
                 partitions=self._fabric.partitions_conf(host.name),
                 pid_file=self._fabric.opensm_pid_file(host.name),

@@ -58,7 +58,7 @@ service_token_roles = service
 service_token_roles_required = true
 [ml2]
 type_drivers = vlan,flat
-tenant_network_types = vlan
+project_network_types = vlan
 mechanism_drivers = {mechanism_driver}
 extension_drivers =
 [ml2_type_flat]

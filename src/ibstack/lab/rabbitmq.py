@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import amqp
+
 from ibstack.lab.folder import listening
 
 if TYPE_CHECKING:
@@ -71,6 +73,16 @@ class RabbitMq:
 
     def ready(self) -> bool:
         return listening(self._lab.port("rabbitmq"))
+
+    def served(self, queue: str) -> bool:
+        """Return whether somebody takes messages from *queue*."""
+        address = f"127.0.0.1:{self._lab.port('rabbitmq')}"
+        try:
+            with amqp.Connection(address, userid=_USER, password=self._password) as connection:
+                declared = connection.channel().queue_declare(queue, passive=True)
+        except (OSError, amqp.AMQPError):
+            return False
+        return bool(declared.consumer_count)
 
     def port_mapper_ready(self) -> bool:
         return listening(self._lab.port("epmd"))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 NAMES: Final = ("epmd", "rabbitmq", "mariadb", "keystone", "neutron-api", "neutron-rpc")
 MECHANISM_DRIVER: Final = "infiniband"
+_RPC_QUEUE: Final = "ibstack-plugin"
+"""Of the mechanism driver: docs/reference/protocols.md."""
 
 
 class Services:
@@ -54,7 +56,8 @@ class Services:
         startup.launch(components["rabbitmq"])
         startup.wait("mariadb")
         self.keystone.point_catalogue(self.neutron.url)
-        startup.launch(*(components[name] for name in ("keystone", "neutron-api", "neutron-rpc")))
+        # The RPC server first: our daemons wait for it.
+        startup.launch(*(components[name] for name in ("neutron-rpc", "keystone", "neutron-api")))
 
     def components(self) -> dict[str, Component]:
         broker, neutron, keystone = self.broker, self.neutron, self.keystone
@@ -64,6 +67,8 @@ class Services:
             "rabbitmq": Component(broker.process(), broker.ready),
             "keystone": Component(keystone.process(), keystone.ready),
             "neutron-api": Component(neutron.api(), neutron.ready),
-            # What shows that it serves is that agents are alive: looked for when all runs.
-            "neutron-rpc": Component(neutron.rpc(), lambda: True),
+            "neutron-rpc": Component(
+                neutron.rpc(),
+                lambda: all(broker.served(queue) for queue in ("q-reports-plugin", _RPC_QUEUE)),
+            ),
         }
