@@ -102,7 +102,7 @@ class Eswitch:
         wanted = Attachment(physical_network, mac, pci, adapter.function.interface)
         with self._lock(wanted.interface):
             record, is_new = self._attachments.claim(wanted)
-            if is_new or adapter.read_vf(pci, number).guid != guid:
+            if is_new or _is_half_done(adapter.read_vf(pci, number), record):
                 self._prepare(record, adapter, number)
         if is_new:
             LOG.info("attached VF %s to %s on %s", pci, mac, physical_network)
@@ -282,9 +282,11 @@ class Eswitch:
             self._bump()
             return
         adapter, number = self._open(record)
-        if adapter.read_vf(pci, number).guid != record.guid:
+        if _is_half_done(adapter.read_vf(pci, number), record):
             self._prepare(record, adapter, number)
-            LOG.warning("VF %s had not the GUID of %s; set it", pci, record.mac)
+            LOG.warning(
+                "VF %s was not as attached to %s; cleared it, set its GUID", pci, record.mac
+            )
             self._bump()
         if pci in self._unreached:
             self._unreached.discard(pci)
@@ -348,6 +350,12 @@ class Eswitch:
 
 def _serves(mapping: Mapping, physical_network: str) -> bool:
     return mapping.physical_network == physical_network
+
+
+def _is_half_done(vf: ObservedVf, record: Attachment) -> bool:
+    """Return whether the VF is not what `attach` leaves behind, or a `configure` after it."""
+    is_on = vf.link is not Link.DOWN
+    return vf.guid != record.guid or (record.configured is None and is_on)
 
 
 def _is_as(vf: ObservedVf, configured: Configured) -> bool:
