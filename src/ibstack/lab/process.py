@@ -63,22 +63,28 @@ class Process:
             return
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.pid_file.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            child = subprocess.Popen(
-                list(self.argv),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **self.env, _MARK: str(self.pid_file.resolve())},
-                cwd=self.cwd,
-                start_new_session=True,
-            )
-        # It may outlive us, and its pid file finds it again: nothing for Popen to warn of.
-        child.returncode = 0
+        child = self._execute()
         # The start time tells this process from a later one that was given the same id.
         self.pid_file.write_text(f"{child.pid} {_start_time(child.pid)}\n")
         # From here on the pid file knows it, not this object: which would warn that it still runs.
         child.returncode = 0
+
+    def _execute(self) -> subprocess.Popen[bytes]:
+        mark = {_MARK: str(self.pid_file.resolve())}
+        try:
+            with self.log.open("ab") as log:
+                return subprocess.Popen(
+                    list(self.argv),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, **self.env, **mark},
+                    cwd=self.cwd,
+                    start_new_session=True,
+                )
+        except FileNotFoundError as error:
+            what = f"there is no {error.filename}; install its package"
+            raise ProcessFailed(self.name, what, self.log) from error
 
     def pid(self) -> int | None:
         """Return the id of the running process, None where it does not run."""

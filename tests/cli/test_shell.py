@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ibstack.cli.app import COMMANDS
+
+IBSTACK = str(Path(sys.executable).with_name("ibstack"))
+
+
+def ibstack(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    argv = [IBSTACK, *arguments]
+    return subprocess.run(argv, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        ("lab boot vm --network net --host node002", 2, "it is not up; run `ibstack lab up`"),
+        ("lab delete vm", 2, "it is not up; run `ibstack lab up`"),
+        ("lab env", 2, "it is not up; run `ibstack lab up`"),
+        ("lab env --user nobody", 2, "invalid choice: 'nobody'"),
+        ("lab boot vm --network net", 2, "required: --host"),
+        ("lab fly", 2, ""),
+        (f"lab up --lab {'x' * 120}", 2, "too long for the unix sockets in it"),
+        ("lab down", 0, "is down"),
+        ("lab status", 3, ""),
+    ],
+)
+def test_a_command_says_what_is_wrong_and_exits_with_meaning(
+    arguments: str, status: int, said: str, tmp_path: Path
+) -> None:
+    done = ibstack(*arguments.split(), cwd=tmp_path)
+
+    assert done.returncode == status
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / ".lab").exists()
+
+
+def test_a_message_is_one_line_that_names_the_program(tmp_path: Path) -> None:
+    said = ibstack("lab", "delete", "vm", cwd=tmp_path).stderr
+
+    assert said.startswith("ibstack: cannot ")
+    assert said.count("\n") == 1
+
+
+def test_a_traceback_is_shown_only_when_asked_for(tmp_path: Path) -> None:
+    assert "Traceback" in ibstack("--debug", "lab", "delete", "vm", cwd=tmp_path).stderr
+
+
+def test_without_arguments_it_shows_its_commands(tmp_path: Path) -> None:
+    done = ibstack(cwd=tmp_path)
+
+    assert done.returncode == 0
+    assert "lab up" in done.stdout
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_help_shows_an_example_of_the_command(command: str, tmp_path: Path) -> None:
+    done = ibstack(*command.split(), "--help", cwd=tmp_path)
+
+    assert done.returncode == 0
+    assert f"ibstack {command}" in done.stdout.partition("\nexample: ")[2]
+
+
+def test_the_status_of_the_lab_is_there_at_once(tmp_path: Path) -> None:
+    began = time.monotonic()
+    ibstack("lab", "status", cwd=tmp_path)
+
+    assert time.monotonic() - began < 5
