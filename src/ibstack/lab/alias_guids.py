@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from ibstack.mad import FabricReader
 
 GUIDS_OF_A_BLOCK: Final = 8
-_SET, _DELETE = 0x02, 0x15
-_ANSWERS: Final = {_SET: 0x81, _DELETE: 0x95}
+_GET, _SET, _DELETE = 0x01, 0x02, 0x15
+_ANSWERS: Final = {_GET: 0x81, _SET: 0x81, _DELETE: 0x95}
 _GUID_INFO_RECORD: Final = 0x0030
 # Common header; RMPP header (none); SM_Key, attribute offset, component mask; the record: LID,
 # block, GUIDs.
@@ -47,7 +47,7 @@ class AliasGuids:
 
     def register(self, index: int, guid: int) -> int:
         """Make *guid* an alias at *index* (from 1 on); return it, or the one assigned for 0."""
-        accepted = self._ask(_SET, index, guid)
+        accepted = self._ask(_SET, index, guid)[index % GUIDS_OF_A_BLOCK]
         if not accepted:
             raise Declined(f"cannot register 0x{guid:016x}: declined by SM: another port has it")
         return accepted
@@ -56,20 +56,26 @@ class AliasGuids:
         """Take the alias at *index* away."""
         self._ask(_DELETE, index, 0)
 
-    def _ask(self, method: int, index: int, guid: int) -> int:
+    def read(self, block: int) -> tuple[int, ...]:
+        """Return the 8 GUIDs of *block* as subnet administration has them; 0 for none."""
+        return self._ask(_GET, block * GUIDS_OF_A_BLOCK, 0)
+
+    def _ask(self, method: int, index: int, guid: int) -> tuple[int, ...]:
         port = self._reader.port
         if isinstance(port, NotKnown) or not port.lid or not port.sm_lid:
             raise Declined("cannot reach subnet administration: the port is not configured")
         block, slot = divmod(index, GUIDS_OF_A_BLOCK)
         guids = [guid if n == slot else 0 for n in range(GUIDS_OF_A_BLOCK)]
-        mask = _LID_AND_BLOCK | 1 << _FIRST_GUID_BIT + slot
+        mask = _LID_AND_BLOCK
+        if method != _GET:
+            mask |= 1 << _FIRST_GUID_BIT + slot
         transaction = next(_TRANSACTIONS) & 0xFFFFFFFF
         header = (1, _CLASS, _CLASS_VERSION, method, 0, 0, transaction, _GUID_INFO_RECORD, 0, 0)
         record = (0, 0, 0, mask, port.lid, block, *guids)
         status, answer = self._exchange(_MAD.pack(*header, *record), port.sm_lid)
         if status:
             raise Declined(f"cannot change the alias GUID: declined by SM, status 0x{status:04x}")
-        return answer[slot]
+        return answer
 
     def _exchange(self, mad: bytes, sm_lid: int) -> tuple[int, tuple[int, ...]]:
         """Return the status and the 8 GUIDs of the answer."""

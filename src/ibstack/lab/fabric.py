@@ -17,24 +17,32 @@ import re
 import shutil
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import IbstackError
+from ibstack.fabric.guid import Guid
+from ibstack.lab import topology_file
+from ibstack.lab.attachment import Attachment
 from ibstack.lab.netfile import SWITCH, wiring
 from ibstack.lab.process import Process
+from ibstack.mad import FabricReader, NotKnown, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from ibstack.fabric.guid import Guid
     from ibstack.lab.topology import Host, Topology
 
 _PRELOAD: Final = "/usr/lib/x86_64-linux-gnu/umad2sim/libumad2sim.so"
 _PROMPT: Final = b"sim> "
 _CONSOLE_LINE: Final = 127
 _ATTACHED = re.compile(r"Client (\d+): pid (\d+) connected")
+# Linux queues 10 datagrams for a socket and ibsim drops the rest; umad2sim never gives a lost
+# request back, so a busy machine could stop OpenSM for ever.  Large fabrics are for measuring.
+_SMALL: Final = 200
+_NODE_GUID = re.compile(r"nodeguid ([0-9a-f]+)")
 
 # Every key that differs from OpenSM 3.3.23's own defaults (`opensm -c`).  The polling figures let
 # a standby take over in about a second: 55 s with the defaults.
@@ -43,7 +51,7 @@ guid 0x{guid:016x}
 sm_priority {priority}
 sminfo_polling_timeout 250
 polling_retry_number 2
-max_wire_smps 32
+max_wire_smps {wire_smps}
 partition_config_file {partitions}
 log_file {log}
 force_log_flush TRUE
@@ -57,6 +65,18 @@ _HARDENED: Final = "Default=0x7fff,indx0,defmember=limited: ALL=limited, ALL_SWI
 
 class FabricFailed(IbstackError):
     """The simulated fabric did not do what it was told."""
+
+
+@dataclass(frozen=True)
+class _SubnetManager(Process):
+    """An OpenSM: it starts like any process, with what it needs around it."""
+
+    starting: Callable[[], AbstractContextManager[None]] = nullcontext
+
+    def start(self) -> None:
+        if not self.running():
+            with self.starting():
+                Process.start(self)
 
 
 class Fabric:
@@ -78,8 +98,21 @@ class Fabric:
     @classmethod
     def of_lab(cls, lab: Path, topology: Topology) -> Fabric:
         """Return the fabric of the lab in folder *lab*, under a name that no other lab has."""
+        # The whole path, resolved: the name must be the same for each process of one lab.
         digest = hashlib.sha256(str(lab.resolve()).encode()).hexdigest()
         return cls(lab / "fabric", topology, name=f"ibstack-{digest[:12]}")
+
+    @classmethod
+    def of_running_lab(cls, lab: Path) -> Fabric:
+        """Return the fabric of a lab that has been started, with the topology it was started with.
+
+        Raises FabricFailed where there is none.
+        """
+        try:
+            text = (lab / "fabric" / "topology.json").read_text()
+        except FileNotFoundError as error:
+            raise FabricFailed(f"cannot find a fabric in {lab}: start the lab") from error
+        return cls.of_lab(lab, topology_file.load(text))
 
     # The wires.
 
@@ -105,6 +138,7 @@ class Fabric:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "net").write_text(self._wiring.net_file())
+        (self.folder / "topology.json").write_text(topology_file.dump(self.topology))
         if not self._console_path.exists():
             os.mkfifo(self._console_path, 0o600)
         for host in self.topology.subnet_manager_hosts:
@@ -138,8 +172,23 @@ class Fabric:
 
     def linked(self, node: str) -> bool:
         """Say whether the cable of *node* is plugged in."""
+        return self.linked_guid(node) is not None
+
+    def linked_guid(self, node: str) -> Guid | None:
+        """Return the port GUID of *node*, None where its cable is not plugged in."""
         dump = self._console(f'Dump "{node}"', f"look at {node}")
-        return f'"{self._wiring.cables[node].switch}"[' in dump
+        found = _NODE_GUID.search(dump)
+        if found is None or f'"{self._wiring.cables[node].switch}"[' not in dump:
+            return None
+        return Guid(int(found.group(1), 16) + 1)
+
+    def reset(self, node: str) -> None:
+        """Pull the cable of *node*, if it is plugged in, and forget its LID."""
+        self._console(f'Clear "{node}"[1]', f"reset {node}")
+
+    def route_from_switch(self, node: str) -> tuple[int, ...]:
+        """Return the directed route from the switch named SWITCH to *node*."""
+        return self._wiring.route_from_switch(node)
 
     def reap(self) -> None:
         """Throw out clients that are gone: ibsim has room for 10, and never looks."""
@@ -186,31 +235,57 @@ class Fabric:
         return self._log / f"opensm-{host}.log"
 
     def subnet_manager(self, host: str) -> Process:
-        """Return the OpenSM of *host* as a process."""
+        """Return the OpenSM of *host* as a process, to start and to kill at any time."""
         folder = self.folder / host
         caches = {"OSM_CACHE_DIR": str(folder), "OSM_TMP_DIR": str(folder)}
         client = {"LD_PRELOAD": _PRELOAD, "SIM_HOST": host, "IBSIM_SOCKNAME": self.name}
-        return Process(
+        return _SubnetManager(
             f"opensm-{host}",
             ["opensm", "-F", str(folder / "opensm.conf")],
             self.opensm_log(host),
             self.opensm_pid_file(host),
             env={**client, **caches},
             cwd=folder / "clients",
+            starting=lambda: self._starting(host),
         )
 
     def start_subnet_manager(self, host: str) -> None:
-        """Start the OpenSM of *host*, also after it was killed; do nothing where it runs."""
+        """Start the OpenSM of *host*, also after it was killed; return when it has a role."""
         process = self.subnet_manager(host)
-        if process.running():
-            return
+        seen = process.log.stat().st_size if process.log.exists() else 0
+        if not process.running():
+            process.start()
+            process.wait_until(lambda: _entered_a_role(process.log, seen), timeout_s=20)
+
+    @contextmanager
+    def _starting(self, host: str) -> Iterator[None]:
+        """Prepare what the OpenSM of *host* needs; hold the others until it answers.
+
+        An OpenSM drops SMInfo requests in the first milliseconds.  On hardware the kernel would
+        give the other's request back after a time; umad2sim never does, and the other would wait
+        for ever, with no sweep and no reload any more.
+        """
         self._harden(self.topology.host(host))
         self.reap()  # A killed OpenSM would go on getting the traps meant for this one.
         self.client_cwd(host)
         (self.folder / host / "opensm.conf").write_text(self._opensm_conf(host))
-        seen = process.log.stat().st_size if process.log.exists() else 0
-        process.start()
-        process.wait_until(lambda: _entered_a_role(process.log, seen), timeout_s=20)
+        names = [h.name for h in self.topology.subnet_manager_hosts if h.name != host]
+        others = [self.subnet_manager(name) for name in names]
+        with ExitStack() as held:
+            for other in others:
+                held.callback(other.signal, signal.SIGCONT)
+                other.signal(signal.SIGSTOP)
+            yield
+            self._wait_until_it_answers(host)
+
+    def _wait_until_it_answers(self, host: str) -> None:
+        process = self.subnet_manager(host)
+        way = Route(self.route_from_switch(host))
+        with closing(Attachment(self, SWITCH)) as attachment:
+            reader = FabricReader(attachment, timeout_s=0.02, tries=1)
+            process.wait_until(
+                lambda: not isinstance(reader.subnet_manager_at(way), NotKnown), timeout_s=10
+            )
 
     def stop_subnet_manager(self, host: str) -> None:
         self.subnet_manager(host).stop()
@@ -226,6 +301,7 @@ class Fabric:
         return _OPENSM_CONF.format(
             guid=found.port_guid.value,
             priority=found.subnet_manager_priority or 0,
+            wire_smps=8 if len(self.topology.hosts) <= _SMALL else 32,
             partitions=self.partitions_conf(host),
             log=self.opensm_log(host),
             folder=self.folder / host,

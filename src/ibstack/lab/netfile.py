@@ -41,6 +41,13 @@ class Wiring:
     leaves: tuple[str, ...]
     """More than one leaf: each hangs on a spine, port N of which goes to leaf N."""
 
+    def route_from_switch(self, node: str) -> tuple[int, ...]:
+        """Return the directed route from the switch named SWITCH to *node*."""
+        cable = self.cables[node]
+        if cable.switch == SWITCH:
+            return (cable.switch_port,)
+        return (_HOSTS_OF_A_LEAF + 1, self.leaves.index(cable.switch) + 1, cable.switch_port)
+
     def net_file(self) -> str:
         """Return it as ibsim reads it: a record for each node, each ended by an empty line."""
         return "\n".join([*self._switches(), *map(_hca, self.cables.values())]) + "\n"

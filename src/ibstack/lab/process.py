@@ -61,6 +61,8 @@ class Process:
         """Start it in a session of its own; do nothing where it runs."""
         if self.running():
             return
+        if self.pid_file.exists():
+            self.stop()  # It was killed: what it left would go on beside the new one.
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.pid_file.parent.mkdir(parents=True, exist_ok=True)
         child = self._execute()

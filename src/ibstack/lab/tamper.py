@@ -21,7 +21,7 @@ from ibstack.mad.datagrams import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ibstack.fabric.guid import Guid
     from ibstack.lab.attachment import Attachment
@@ -48,10 +48,11 @@ def write_entries(
         for index, value in entries.items():
             if index // ENTRIES_OF_A_BLOCK == block:
                 raw[index % ENTRIES_OF_A_BLOCK] = value
-        _set(attachment, route, block, raw)
+        set_block(attachment, route, block, raw)
 
 
-def _set(attachment: Attachment, route: Route, block: int, raw: list[int]) -> None:
+def set_block(attachment: Attachment, route: Route, block: int, raw: Sequence[int]) -> None:
+    """Write the 32 entries of one block of the table of the port at *route*."""
     modifier = pkey_modifier(block)
     mad = bytearray(encode_get(Attribute.PKEY_TABLE, modifier, _TRANSACTION, route=route.ports))
     mad[_METHOD_BYTE] = _SET

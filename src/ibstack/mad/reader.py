@@ -66,7 +66,7 @@ class FabricReader:
             return port
         if not port.sm_lid:
             return NotKnown("no subnet manager has configured the local port")
-        return self._one(Lid(port.sm_lid), Attribute.SM_INFO, datagrams.decode_sm_info)
+        return self.subnet_manager_at(Lid(port.sm_lid))
 
     def local_subnet_manager(self) -> SmInfo | NotKnown:
         """Read the subnet manager on the local port itself, NotKnown where none runs there."""
@@ -75,7 +75,10 @@ class FabricReader:
             return port
         if not port.is_sm:
             return NotKnown("no subnet manager runs on the local port")
-        way = Lid(port.lid) if port.lid else _OURSELVES
+        return self.subnet_manager_at(Lid(port.lid) if port.lid else _OURSELVES)
+
+    def subnet_manager_at(self, way: Way) -> SmInfo | NotKnown:
+        """Ask the subnet manager at *way* about itself."""
         return self._one(way, Attribute.SM_INFO, datagrams.decode_sm_info)
 
     def discover(self) -> FabricMap:
