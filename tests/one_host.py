@@ -36,11 +36,17 @@ RED, BLUE = "0x8001", "0x8002"
 TABLE = (0x7FFF, 0x8001, 0x8002, 0x0001)
 
 
-def eventually(is_so: Callable[[], object], *, within_s: float = 20, what: str = "") -> None:
+def eventually(
+    is_so: Callable[[], object],
+    *,
+    within_s: float = 20,
+    what: str = "",
+    log: Callable[[], str] = str,
+) -> None:
     """Return when *is_so* returns something true; fail where it does not in time."""
     deadline = time.monotonic() + within_s
     while not is_so():
-        assert time.monotonic() < deadline, f"not so after {within_s} s: {what}"
+        assert time.monotonic() < deadline, f"not so after {within_s} s: {what}\n{log()}"
         time.sleep(0.01)
 
 

@@ -88,13 +88,17 @@ class NeutronStandIn:
 
     def host_ports(self, host: str, etag: str | None = None) -> replies.HostPorts:
         """Return what *host* should have; ports None where nothing is new since *etag*."""
+        doing = f"ask the stand-in for the ports of host {host}"
+        return replies.read_host_ports(self.host_ports_on_the_wire(host, etag), doing)
+
+    def host_ports_on_the_wire(self, host: str, etag: str | None) -> dict[str, object]:
+        """Return the same as it goes over the broker."""
         self._answer()
         with self._lock:
             rows = [_row(port) for port in self._ports.values() if port.host == host]
         text = json.dumps(rows)
         now = hashlib.sha256(text.encode()).hexdigest()
-        answer = {"etag": now, "ports": None if now == etag else json.loads(text)}
-        return replies.read_host_ports(answer, f"ask the stand-in for the ports of host {host}")
+        return {"etag": now, "ports": None if now == etag else json.loads(text)}
 
     def report_host(
         self, host: str, ready: Collection[str] = (), gone: Collection[str] = ()
