@@ -56,7 +56,7 @@ class Cloud:
         say: Callable[[str], None] = lambda _line: None,
     ) -> None:
         """*cache*: the prepared database's place, `.cache/lab` by default; *say*: progress."""
-        self.lab = LabFolder(folder.resolve())
+        self.lab = LabFolder.at(folder)
         self.topology = topology
         self.fabric = Fabric.of_lab(self.lab.root, topology)
         self._cache = cache or Path.cwd() / ".cache" / "lab"
@@ -88,9 +88,10 @@ class Cloud:
 
     def down(self) -> None:
         """End every process and remove everything but the logs; harmless where nothing is."""
-        end_all(self.lab.pid_files)
+        for folder in (self.lab, self.lab.nursery):
+            end_all(folder.pid_files)
         self.fabric.stop()
-        for part in ("hosts", "services", "fabric", "run"):
+        for part in ("hosts", "services", "fabric", "run", "preparing"):
             shutil.rmtree(self.lab.root / part, ignore_errors=True)
         for file in ("ports.json", "password", "lock"):
             (self.lab.root / file).unlink(missing_ok=True)

@@ -34,12 +34,21 @@ class LabFolder:
     root: Path
     """Absolute."""
 
-    def __post_init__(self) -> None:
-        if len(str(self.root)) > _LONGEST_ROOT:
+    @classmethod
+    def at(cls, root: Path) -> LabFolder:
+        """Return the lab in *root*; BadInput where its sockets would have too long a path."""
+        resolved = root.resolve()
+        if len(str(resolved)) > _LONGEST_ROOT:
             raise BadInput(
-                f"cannot keep a lab in {self.root}: the path has more than {_LONGEST_ROOT}"
+                f"cannot keep a lab in {resolved}: the path has more than {_LONGEST_ROOT}"
                 " characters, too long for the unix sockets in it; give a shorter --lab"
             )
+        return cls(resolved)
+
+    @property
+    def nursery(self) -> LabFolder:
+        """The short-lived lab in which a database is prepared for this one."""
+        return LabFolder(self.root / "preparing")
 
     def service(self, name: str) -> Path:
         return self.root / "services" / name

@@ -124,7 +124,10 @@ class Keystone:
     def _manage(self, *arguments: str) -> None:
         program = str(Path(sys.executable).with_name("keystone-manage"))
         argv = (program, f"--config-file={self._folder / 'keystone.conf'}", *arguments)
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
+        env = {**os.environ, **self._lab.known("keystone-manage").mark}
+        done = subprocess.run(
+            argv, env=env, capture_output=True, text=True, timeout=300, check=False
+        )
         if done.returncode:
             raise CommandFailed(argv, done.returncode, done.stderr, "prepare Keystone")
 

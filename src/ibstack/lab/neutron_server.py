@@ -7,6 +7,7 @@ no need of either.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -113,7 +114,10 @@ class NeutronServer:
             *("--config-file", str(self._folder / "neutron.conf")),
             *("upgrade", "heads"),
         )
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
+        env = {**os.environ, **self._lab.known("neutron-db-manage").mark}
+        done = subprocess.run(
+            argv, env=env, capture_output=True, text=True, timeout=300, check=False
+        )
         if done.returncode:
             raise CommandFailed(argv, done.returncode, done.stderr, "prepare Neutron's database")
 

@@ -7,23 +7,24 @@ a tenth of a second.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib.metadata
 import os
 import secrets
 import shutil
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ibstack.lab import accounts, keystone, mariadb, neutron_server
-from ibstack.lab.folder import LabFolder
 from ibstack.lab.rabbitmq import RabbitMq
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ibstack.lab.folder import LabFolder
 
 _DISTRIBUTIONS: Final = ("neutron", "neutron-lib", "keystone", "alembic", "sqlalchemy")
 _MODULES: Final = (accounts, keystone, mariadb, neutron_server)
@@ -32,10 +33,13 @@ _PASSWORD_FILE: Final = "password"  # noqa: S105 a name
 
 def copy_into(lab: LabFolder, cache: Path, say: Callable[[str], None]) -> str:
     """Put a prepared database and Keystone's keys into *lab*; return the accounts' password."""
+    cache.mkdir(parents=True, exist_ok=True)
     ready = cache / _version()
-    if not ready.exists():
-        say("preparing the cloud's database, once (half a minute)")
-        _prepare(cache, ready)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not ready.exists():
+            say("preparing the cloud's database, once (half a minute)")
+            _prepare(cache, ready, lab.nursery)
     shutil.copytree(ready / "services", lab.root / "services", dirs_exist_ok=True)
     for folder in ("mariadb", "keystone"):
         lab.service(folder).chmod(0o700)
@@ -58,25 +62,18 @@ def _version() -> str:
     return hashlib.sha256("\0".join(said).encode()).hexdigest()[:16]
 
 
-def _prepare(cache: Path, ready: Path) -> None:
-    cache.mkdir(parents=True, exist_ok=True)
+def _prepare(cache: Path, ready: Path, nursery: LabFolder) -> None:
+    for former in cache.glob("*/"):
+        shutil.rmtree(former)  # Of other versions, or cut short.
     with ExitStack() as undo:
-        # Not below the cache: a checkout's path may be too long for a unix socket.
-        scratch = LabFolder(
-            Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="ibstack-")))
-        )
-        _fill(scratch)
-        # Prepared beside its place and renamed: what is there is whole.
-        beside = Path(tempfile.mkdtemp(prefix=".new-", dir=cache))
-        undo.callback(shutil.rmtree, beside, ignore_errors=True)
+        undo.callback(shutil.rmtree, nursery.root, ignore_errors=True)
+        _fill(nursery)
+        # Collected beside its place and renamed: what is there is whole.
+        beside = cache / "new"
         for part in ("mariadb/data", "keystone/fernet-keys", "keystone/credential-keys"):
-            shutil.copytree(scratch.root / "services" / part, beside / "services" / part)
-        shutil.copy(scratch.root / _PASSWORD_FILE, beside)
-        try:
-            beside.rename(ready)
-        except OSError:
-            if not ready.exists():  # Else another lab prepared the same, sooner.
-                raise
+            shutil.copytree(nursery.root / "services" / part, beside / "services" / part)
+        shutil.copy(nursery.root / _PASSWORD_FILE, beside)
+        beside.rename(ready)
 
 
 def _fill(lab: LabFolder) -> None:

@@ -71,8 +71,12 @@ class Process:
         # From here on the pid file knows it, not this object: which would warn that it still runs.
         child.returncode = 0
 
+    @property
+    def mark(self) -> dict[str, str]:
+        """What in its environment makes a program one that ends with the lab."""
+        return {_MARK: str(self.pid_file.resolve())}
+
     def _execute(self) -> subprocess.Popen[bytes]:
-        mark = {_MARK: str(self.pid_file.resolve())}
         try:
             with self.log.open("ab") as log:
                 return subprocess.Popen(
@@ -80,7 +84,7 @@ class Process:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env={**os.environ, **self.env, **mark},
+                    env={**os.environ, **self.env, **self.mark},
                     cwd=self.cwd,
                     start_new_session=True,
                 )
