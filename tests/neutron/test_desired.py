@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a host and a fabric should have: the rules, without Neutron."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
+from ibstack.fabric.pci import unfold
+from ibstack.neutron import desired
+from ibstack.neutron.desired import BoundPort
+from ibstack.neutron.replies import read_fabric_members, read_host_ports
+from ibstack.neutron.reported import ReportedAdapter, adapters, adapters_in, physical_networks
+
+PF = Guid(0x0002C90300000031)
+MLX4 = ReportedAdapter("ib", True, PF, unfold("0000:05:00.1-0000:05:00.4"))
+SECOND_MLX4 = ReportedAdapter("ib", True, Guid(0x0002C90300000032), unfold("0000:06:00.1"))
+MLX5 = ReportedAdapter("ib", False, Guid(0x0002C90300000041), unfold("0000:07:00.1"))
+
+PORT = BoundPort(
+    port_id="p1",
+    network_id="n1",
+    mac="fa:16:3e:aa:bb:cc",
+    admin_state_up=True,
+    status="DOWN",
+    host="node002",
+    profile='{"pci_slot": "0000:05:00.1"}',
+    binding="ACTIVE",
+    network_type="vlan",
+    physical_network="ib",
+    segmentation_id=5,
+    revision=3,
+    created="2026-01-01 00:00:00",
+)
+
+
+def fabric(rows: list[BoundPort], found: dict[str, tuple[ReportedAdapter, ...]]) -> Any:
+    return desired.fabric_answer(rows, found, DEFAULT_OWNED_KEYS, None)
+
+
+def test_a_member_of_mlx4_is_the_physical_port_that_has_the_vf() -> None:
+    answer = fabric([PORT], {"node002": (SECOND_MLX4, MLX4)})
+
+    assert [(m["guid"], m["shared"]) for m in answer["members"]] == [(str(PF), True)]
+
+
+def test_a_member_of_mlx5_is_the_vf() -> None:
+    port = replace(PORT, profile='{"pci_slot": "0000:07:00.1"}')
+
+    answer = fabric([port], {"node002": (MLX4, MLX5)})
+
+    assert [(m["guid"], m["shared"]) for m in answer["members"]] == [("0xfa163e0000aabbcc", False)]
+
+
+@pytest.mark.parametrize(
+    ("port", "found", "why"),
+    [
+        (PORT, {}, "has never reported its adapters"),
+        (PORT, {"node002": ()}, "reports no adapter of physical network ib with VF 0000:05:00.1"),
+        (PORT, {"node002": (MLX5,)}, "with VF 0000:05:00.1"),
+        (PORT, {"node002": (replace(MLX4, port_guid=None),)}, "is not known yet"),
+        (PORT, {"node002": (replace(MLX4, physical_network="other"),)}, "reports no adapter"),
+        (replace(PORT, profile=""), {"node002": (MLX4, SECOND_MLX4)}, "any adapter of host"),
+        (replace(PORT, segmentation_id=0x7FF0), {"node002": (MLX4,)}, "outside 0x0001-0x7fef"),
+        (replace(PORT, segmentation_id=None), {"node002": (MLX4,)}, "partition key 'None'"),
+        (replace(PORT, mac="01:00:00:00:00:01"), {"node002": (MLX4,)}, "multicast"),
+        (replace(PORT, profile='{"pci_slot": "x"}'), {"node002": (MLX4,)}, "PCI address 'x'"),
+        (replace(PORT, profile='{"pci_slot": '), {"node002": (MLX4,)}, "Expecting value"),
+    ],
+)
+def test_a_port_that_may_not_be_served_is_held_with_the_reason(
+    port: BoundPort, found: dict[str, tuple[ReportedAdapter, ...]], why: str
+) -> None:
+    answer = fabric([port], found)
+
+    assert answer["members"] == []
+    (held,) = answer["held"]
+    assert held["port_id"] == "p1"
+    assert why in held["why"]
+
+
+@pytest.mark.parametrize(
+    "port",
+    [
+        replace(PORT, admin_state_up=False),
+        replace(PORT, binding="INACTIVE"),
+        replace(PORT, network_type="flat", segmentation_id=None),
+    ],
+    ids=["switched off", "staged", "flat"],
+)
+def test_a_port_that_is_no_member_is_not_held_either(port: BoundPort) -> None:
+    answer = fabric([port], {"node002": (MLX4,)})
+
+    assert (answer["members"], answer["held"]) == ([], [])
+
+
+def test_without_a_pci_address_one_adapter_leaves_no_doubt() -> None:
+    answer = fabric([replace(PORT, profile="")], {"node002": (MLX4,)})
+
+    assert answer["members"][0]["guid"] == str(PF)
+
+
+def test_the_younger_of_two_with_one_mac_is_held_wherever_it_is() -> None:
+    younger = replace(PORT, port_id="p0", network_id="n2", created="2026-01-01 00:00:01")
+
+    answer = fabric([younger, PORT], {"node002": (MLX4,)})
+
+    assert [m["port_id"] for m in answer["members"]] == ["p1"]
+    assert "port p1, which is older" in answer["held"][0]["why"]
+
+
+def test_a_port_with_two_bindings_is_no_twin_of_itself() -> None:
+    assert desired.younger_twins([PORT, replace(PORT, host="node003")]) == {}
+
+
+def test_a_host_is_not_told_of_a_port_that_cannot_be_meant() -> None:
+    bad = replace(PORT, segmentation_id=0x7FF0)
+
+    assert desired.host_answer([bad], (), DEFAULT_OWNED_KEYS, None)["ports"] == []
+
+
+rows = st.lists(
+    st.builds(
+        BoundPort,
+        port_id=st.sampled_from(["a", "b", "c", "d"]),
+        network_id=st.sampled_from(["n1", "n2"]),
+        mac=st.sampled_from(["fa:16:3e:00:00:01", "fa:16:3e:00:00:02", "ff:16:3e:00:00:01"]),
+        admin_state_up=st.booleans(),
+        status=st.sampled_from(["DOWN", "BUILD", "ACTIVE"]),
+        host=st.sampled_from(["node002", "node003", "node004"]),
+        profile=st.sampled_from(["", '{"pci_slot": "0000:05:00.1"}', '{"pci_slot": "?"}']),
+        binding=st.sampled_from(["ACTIVE", "INACTIVE"]),
+        network_type=st.sampled_from(["vlan", "flat"]),
+        physical_network=st.just("ib"),
+        segmentation_id=st.sampled_from([None, 0, 1, 0x7FF0, 0x8000]),
+        revision=st.integers(0, 9),
+        created=st.sampled_from(["2026", "2027"]),
+        waiting=st.booleans(),
+    ),
+    max_size=5,
+    unique_by=lambda row: row.port_id,
+)
+hosts = st.just({"node002": (MLX4,), "node003": (MLX5, MLX4)})
+
+
+@given(rows, hosts, st.randoms())
+def test_the_order_of_the_rows_changes_nothing(
+    found: list[BoundPort], known: dict[str, tuple[ReportedAdapter, ...]], chance: Any
+) -> None:
+    shuffled = list(found)
+    chance.shuffle(shuffled)
+
+    assert fabric(found, known) == fabric(shuffled, known)
+    assert desired.host_answer(found, (), DEFAULT_OWNED_KEYS, None) == desired.host_answer(
+        shuffled, (), DEFAULT_OWNED_KEYS, None
+    )
+
+
+@given(rows, hosts)
+def test_every_port_that_belongs_is_a_member_or_held_and_guids_are_one_ports(
+    found: list[BoundPort], known: dict[str, tuple[ReportedAdapter, ...]]
+) -> None:
+    answer = fabric(found, known)
+
+    told = [m["port_id"] for m in answer["members"]] + [h["port_id"] for h in answer["held"]]
+    belong = [
+        row.port_id
+        for row in found
+        if row.admin_state_up and row.binding == "ACTIVE" and row.network_type == "vlan"
+    ]
+    assert sorted(told) == sorted(belong)
+    own = [m["guid"] for m in answer["members"] if not m["shared"]]
+    assert len(own) == len(set(own))
+
+
+@given(rows, hosts)
+def test_the_etag_says_nothing_new_and_answers_are_read_back(
+    found: list[BoundPort], known: dict[str, tuple[ReportedAdapter, ...]]
+) -> None:
+    answer = fabric(found, known)
+    again = desired.fabric_answer(found, known, DEFAULT_OWNED_KEYS, answer["etag"])
+
+    assert again == {**answer, "members": None}
+    assert len(read_fabric_members(answer, "test").members or ()) == len(answer["members"])
+    ports = desired.host_answer(found, (), DEFAULT_OWNED_KEYS, None)
+    assert len(read_host_ports(ports, "test").ports or ()) == len(ports["ports"])
+
+
+def test_what_an_agent_reports_in_a_shape_of_its_own_is_left_out() -> None:
+    good = {"physical_network": "ib", "kind": "mlx4", "port_guid": str(PF), "vfs": "0000:05:00.1"}
+    bad: list[Any] = [None, 7, {}, {**good, "port_guid": "x"}, {**good, "vfs": "x"}, {"kind": 1}]
+
+    assert [a.port_guid for a in adapters({"adapters": [*bad, good]})] == [PF]
+    assert adapters({}) == adapters({"adapters": None}) == adapters({"adapters": {}}) == ()
+    assert adapters_in("") == adapters_in("[]") == adapters_in("{") == ()
+
+
+def test_both_agent_types_name_their_physical_networks() -> None:
+    assert physical_networks('{"physical_networks": ["ib", 7]}') == {"ib"}
+    assert physical_networks('{"adapters": [{"physical_network": "ib", "kind": "mlx5"}]}') == {"ib"}
+    assert physical_networks('{"physical_networks": null}') == frozenset()
