@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from ibstack.lab.neutron_stand_in import StandInPort
 
+pytestmark = pytest.mark.real
+
 
 @pytest.fixture(params=AdapterKind, ids=lambda kind: kind.value)
 def host(request: pytest.FixtureRequest) -> Iterator[OneHost]:

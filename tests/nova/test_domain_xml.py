@@ -22,9 +22,12 @@ PORT = StandInPort(
     pci="0000:05:00.1",
 )
 
-pytestmark = pytest.mark.skipif(
-    not DOMAIN_SCHEMA.exists(), reason="needs the schemas of Debian package libvirt0"
-)
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(
+        not DOMAIN_SCHEMA.exists(), reason="needs the schemas of Debian package libvirt0"
+    ),
+]
 
 
 @pytest.fixture(scope="module")

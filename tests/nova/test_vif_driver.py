@@ -16,6 +16,8 @@ from one_host import OneHost, eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.real
+
 
 @pytest.fixture(scope="module", params=AdapterKind, ids=lambda kind: kind.value)
 def host(request: pytest.FixtureRequest) -> Iterator[OneHost]:
