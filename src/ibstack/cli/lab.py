@@ -149,6 +149,12 @@ class LabDemo(_LabCommand, Command):
 
     example = "ibstack lab demo"
 
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        parser = super().get_parser(prog_name)
+        # A folder of its own: it takes down what is there, and `ibstack lab up` may be in use.
+        parser.set_defaults(lab=Path(".lab/demo"))
+        return parser
+
     def take_action(self, parsed: Namespace) -> int:
         return Demo(self.cloud(parsed)).run()
 
