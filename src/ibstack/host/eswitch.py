@@ -12,15 +12,15 @@ import os
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import BadInput, IbstackError, Refused, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.host.adapters import cannot_serve
+from ibstack.host.attachment_state import Judged, is_half_done, verdict, with_entries
 from ibstack.host.attachments import Attachment, Configured
 from ibstack.host.observed import (
     AttachmentState,
-    Link,
     ObservedAdapter,
     ObservedAttachment,
     ObservedHost,
@@ -36,12 +36,6 @@ if TYPE_CHECKING:
     from ibstack.host.observed import ObservedVf
 
 LOG = logging.getLogger(__name__)
-
-_WAITS_FOR_AGENT: Final = (
-    "no partition has been configured for it yet; ibstack-agent does that when Neutron shows "
-    "the port bound to this host"
-)
-Judged = tuple[AttachmentState, "str | None"]
 
 
 class Eswitch:
@@ -62,6 +56,8 @@ class Eswitch:
         self._changed = threading.Condition()
         # At random, so that a watcher of the daemon before a restart finds a difference.
         self._sequence = int.from_bytes(os.urandom(4), "big")
+        self._versions: dict[PciAddress, int] = {}
+        self._host_version = 0
         self._stopping = False
         self._troubles: dict[PciAddress, str] = {}
         self._unreached: set[PciAddress] = set()
@@ -84,7 +80,7 @@ class Eswitch:
         records = {record.pci: record for record in self._attachments.all()}
         return ObservedHost(
             sequence=sequence,
-            adapters=tuple(_with_entries(adapter, records) for adapter in shown),
+            adapters=tuple(with_entries(adapter, records) for adapter in shown),
             attachments=tuple(self._show(each, vfs.get(each.pci)) for each in records.values()),
             problems=(*problems.values(), *self._attachments.problems),
         )
@@ -102,11 +98,11 @@ class Eswitch:
         wanted = Attachment(physical_network, mac, pci, adapter.function.interface)
         with self._lock(wanted.interface):
             record, is_new = self._attachments.claim(wanted)
-            if is_new or _is_half_done(adapter.read_vf(pci, number), record):
+            if is_new or is_half_done(adapter.read_vf(pci, number), record):
                 self._prepare(record, adapter, number)
         if is_new:
             LOG.info("attached VF %s to %s on %s", pci, mac, physical_network)
-            self._bump()
+            self._bump(pci)
         return self._wait_programmed(record, wait_s)
 
     def detach(self, physical_network: str, mac: str) -> bool:
@@ -122,7 +118,7 @@ class Eswitch:
             if held is not None and held.mac == mac:
                 self._release(self._attachments.leave(held))
         LOG.info("detached VF %s from %s on %s", record.pci, mac, physical_network)
-        self._bump()
+        self._bump(record.pci)
         return True
 
     def configure(
@@ -150,7 +146,7 @@ class Eswitch:
         if changed or is_new:
             shown = "no partition" if entry is None or not link_up else f"entry {entry}"
             LOG.info("configured VF %s of %s: %s, %s writes", pci, mac, shown, changed)
-            self._bump()
+            self._bump(pci)
         return changed
 
     def watch(self, sequence: int, wait_s: float) -> int:
@@ -279,10 +275,10 @@ class Eswitch:
             return
         if record.leaving:
             self._release(record)
-            self._bump()
+            self._bump(pci)
             return
         adapter, number = self._open(record)
-        if _is_half_done(adapter.read_vf(pci, number), record):
+        if is_half_done(adapter.read_vf(pci, number), record):
             self._prepare(record, adapter, number)
             LOG.warning(
                 "VF %s was not as attached to %s; cleared it, set its GUID", pci, record.mac
@@ -301,26 +297,10 @@ class Eswitch:
                 vf = adapter.read_vf(record.pci, number)
         except IbstackError as error:
             return AttachmentState.PENDING, str(error)
-        return self._verdict(record, vf)
-
-    def _verdict(self, record: Attachment, vf: ObservedVf | None) -> Judged:
-        trouble = self._troubles.get(record.pci)
-        why: str | None = None
-        if record.leaving:
-            why = f"it is being detached; {trouble or 'its VF is not clear yet'}"
-        elif vf is None:
-            why = "no adapter of this host shows that VF now"
-        elif vf.guid != record.guid:
-            why = trouble or f"its GUID is {vf.guid or 'not set'}, and should be {record.guid}"
-        elif record.configured is None:
-            why = trouble or _WAITS_FOR_AGENT
-        elif not _is_as(vf, record.configured):
-            why = trouble or "it is not as it was configured; ibstack-agent configures it again"
-        state = AttachmentState.PROGRAMMED if why is None else AttachmentState.PENDING
-        return state, why
+        return verdict(record, vf, self._troubles.get(record.pci))
 
     def _show(self, record: Attachment, vf: ObservedVf | None) -> ObservedAttachment:
-        state, why = self._verdict(record, vf)
+        state, why = verdict(record, vf, self._troubles.get(record.pci))
         return ObservedAttachment(record.physical_network, record.mac, record.pci, state, why)
 
     def _trouble(self, pci: PciAddress, what: str) -> None:
@@ -328,16 +308,28 @@ class Eswitch:
             LOG.warning("VF %s: %s", pci, what)
             self._troubles[pci] = what
 
-    def _bump(self) -> None:
+    def _bump(self, pci: PciAddress | None = None) -> None:
+        """Wake the watchers, and who waits for the VF at *pci*; None: for any."""
         with self._changed:
             self._sequence += 1
+            if pci is None:
+                self._host_version += 1
+            else:
+                self._versions[pci] = self._versions.get(pci, 0) + 1
             self._changed.notify_all()
+
+    def _version(self, pci: PciAddress) -> tuple[int, int]:
+        return self._host_version, self._versions.get(pci, 0)
+
+    def _wait(self, pci: PciAddress, seen: tuple[int, int], wait_s: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping or self._version(pci) != seen, wait_s)
 
     def _wait_programmed(self, record: Attachment, wait_s: float) -> ObservedAttachment:
         deadline = self._clock() + wait_s
         while True:
             with self._changed:
-                seen = self._sequence
+                seen = self._version(record.pci)
             now = self._attachments.at(record.pci)
             if now is None or now.leaving or now.mac != record.mac:
                 raise Refused(f"VF {record.pci} was detached from {record.mac} meanwhile")
@@ -345,36 +337,8 @@ class Eswitch:
             left = deadline - self._clock()
             if state is AttachmentState.PROGRAMMED or left <= 0 or self._stopping:
                 return ObservedAttachment(now.physical_network, now.mac, now.pci, state, why)
-            self.watch(seen, left)
+            self._wait(record.pci, seen, left)
 
 
 def _serves(mapping: Mapping, physical_network: str) -> bool:
     return mapping.physical_network == physical_network
-
-
-def _is_half_done(vf: ObservedVf, record: Attachment) -> bool:
-    """Return whether the VF is not what `attach` leaves behind, or a `configure` after it."""
-    is_on = vf.link is not Link.DOWN
-    return vf.guid != record.guid or (record.configured is None and is_on)
-
-
-def _is_as(vf: ObservedVf, configured: Configured) -> bool:
-    if configured.entry is None or not configured.link_up:
-        return vf.link is Link.DOWN
-    # mlx5 has no index and shows no entry: there the link is all that the host decides.
-    is_mapped = vf.index is None or vf.entry == configured.entry
-    return vf.link in (Link.AUTO, Link.UP) and is_mapped
-
-
-def _with_entries(
-    adapter: ObservedAdapter, records: dict[PciAddress, Attachment]
-) -> ObservedAdapter:
-    """Add to each VF of mlx5 the entry that it was configured with, as long as it is so."""
-    return replace(adapter, vfs=tuple(_with_entry(vf, records.get(vf.pci)) for vf in adapter.vfs))
-
-
-def _with_entry(vf: ObservedVf, record: Attachment | None) -> ObservedVf:
-    if record is None or record.configured is None or vf.index is not None:
-        return vf
-    is_on = vf.link in (Link.AUTO, Link.UP) and vf.guid == record.guid
-    return replace(vf, entry=record.configured.entry) if is_on else vf

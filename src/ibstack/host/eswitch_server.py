@@ -9,6 +9,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import Refused, TryLater
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 _MOST_CLIENTS: Final = 100  # Each is a thread, and the unit allows 128.
+# A client that cannot wait, for it has a timeout, is told EAGAIN when this many have not been met.
+_BACKLOG: Final = 512
 # A client that has begun a line must end it, and must read its answer, within this time.
 _SLOWEST_CLIENT_S: Final = 30.0
+_DISMISSED_S: Final = 1.0
 _ROOT: Final = 0
 
 
@@ -73,7 +77,7 @@ class EswitchServer:
         if self._group is not None:
             os.chown(scratch, _ROOT, self._group)
         os.chmod(scratch, 0o660)
-        listener.listen(_MOST_CLIENTS)
+        listener.listen(_BACKLOG)
         listener.setblocking(False)
         os.replace(scratch, self._path)
         return listener
@@ -98,13 +102,13 @@ class EswitchServer:
                 "cannot do that: only root and the group that ibstack-eswitchd is configured "
                 "with are served; see [eswitchd] group"
             )
-            _send(connection, eswitch_requests.refusal(no, str(no)))
+            _dismiss(connection, eswitch_requests.refusal(no, str(no)))
             return
         waiting = b""
         while True:
             line, newline, rest = waiting.partition(b"\n")
             if len(line) > eswitch_requests.LONGEST_REQUEST:
-                _send(connection, eswitch_requests.too_long())
+                _dismiss(connection, eswitch_requests.too_long())
                 return
             if newline:
                 waiting = rest
@@ -138,3 +142,17 @@ def hold(path: str, what: str) -> int:
 def _send(connection: socket.socket, line: bytes) -> None:
     connection.settimeout(_SLOWEST_CLIENT_S)
     connection.sendall(line)
+
+
+def _dismiss(connection: socket.socket, line: bytes) -> None:
+    """Say *line* as the last word, and listen a moment longer.
+
+    A client that is still talking when its peer closes gets an error and never reads the answer.
+    """
+    _send(connection, line)
+    connection.shutdown(socket.SHUT_WR)
+    deadline = time.monotonic() + _DISMISSED_S
+    while (left := deadline - time.monotonic()) > 0:
+        connection.settimeout(left)
+        if not connection.recv(eswitch_requests.LONGEST_REQUEST):
+            return
