@@ -47,7 +47,10 @@ class OpenstackClient:
         self._reader.start()
 
     def run(self, command: str) -> str:
-        """Run one command that answers with a table; IbstackError where it says anything else."""
+        """Run one command that answers with a table; IbstackError where it says anything else.
+
+        In this mode the client does not read quotes: words have no spaces in them.
+        """
         asking = _pipe(self._process.stdin)
         try:
             asking.write(f"{command}\n")

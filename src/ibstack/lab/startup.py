@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 _LOOK_EVERY_S = 0.1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Component:
     """A process, and how to see that it does its work."""
 
     process: Process
     ready: Callable[[], bool]
     timeout_s: float = 90
+    """From its start."""
 
 
 class Startup:
@@ -33,7 +34,7 @@ class Startup:
         """*say* is given a line whenever something becomes ready."""
         self._say = say
         self._began = time.monotonic()
-        self._pending: list[Component] = []
+        self._pending: dict[Component, float] = {}
         self._ready: set[str] = set()
 
     @property
@@ -48,23 +49,21 @@ class Startup:
         """Start *components*; those that run already are only looked at."""
         for component in components:
             component.process.start()
-            self._pending.append(component)
+            self._pending[component] = self.seconds
 
     def look(self) -> None:
         """Say what has become ready; ProcessFailed for what ended or takes too long."""
-        still: list[Component] = []
-        for component in self._pending:
+        for component, since in list(self._pending.items()):
+            process = component.process
             if component.ready():
-                self._ready.add(component.process.name)
-                self.say(f"{component.process.name} is ready")
-                continue
-            if not component.process.running():
-                raise ProcessFailed(component.process.name, "it ended", component.process.log)
-            if self.seconds > component.timeout_s:
+                del self._pending[component]
+                self._ready.add(process.name)
+                self.say(f"{process.name} is ready")
+            elif not process.running():
+                raise ProcessFailed(process.name, "it ended", process.log)
+            elif self.seconds - since > component.timeout_s:
                 late = f"not ready after {component.timeout_s:g} s"
-                raise ProcessFailed(component.process.name, late, component.process.log)
-            still.append(component)
-        self._pending = still
+                raise ProcessFailed(process.name, late, process.log)
 
     def is_ready(self, name: str) -> bool:
         """Return whether *name* has been launched and seen ready."""
