@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ibstack-fabricd: the agent beside a subnet manager.
+
+Threads: the loop, the heartbeat, oslo.messaging's own, which bring hints; the main one waits for
+signals.  All but the loop only say "look again".
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, Final
+
+from oslo_config import cfg
+from oslo_log import log as oslo_logging
+
+from ibstack import systemd
+from ibstack.fabric.errors import IbstackError, TryLater
+from ibstack.loop import Loop
+from ibstack.mad import open_port
+from ibstack.neutron.client import (
+    FABRIC_TOPIC,
+    HintListener,
+    PluginClient,
+    fabric_hints,
+    open_transport,
+)
+from ibstack.neutron.heartbeat import PARTITION_AGENT, Heartbeat
+from ibstack.subnet_manager import options
+from ibstack.subnet_manager.fabric_view import FabricView
+from ibstack.subnet_manager.opensm import OpenSm
+from ibstack.subnet_manager.plan import Member
+from ibstack.subnet_manager.publication import Order, Publication
+from ibstack.subnet_manager.reconcile import Desired, FabricReconciler, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from ibstack.loop import Outcome
+    from ibstack.subnet_manager.options import FabricdSettings
+
+LOG = logging.getLogger(__name__)
+
+_BINARY: Final = "ibstack-fabricd"
+_VERSION: Final = metadata.version("ibstack")
+_SETTLE_S: Final = 1.0
+_BACKOFF_S: Final = (0.25, 5.0)
+# A call to Neutron may take much longer; nothing is lost by leaving it.
+_STOP_S: Final = 1.5
+
+
+class NeutronCloud:
+    """What Neutron desires, by its latest answer.
+
+    Asks when a hint has come, and every *poll_s* seconds; in between the last answer holds, for
+    OpenSM needs looking after while Neutron or the broker is away.
+    """
+
+    def __init__(
+        self,
+        client: PluginClient,
+        physical_network: str,
+        poll_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._physical_network = physical_network
+        self._poll_s = poll_s
+        self._clock = clock
+        self._latest: Desired | None = None
+        self._due_at = clock()
+        self._hinted = threading.Event()
+
+    def hint(self) -> None:
+        """Ask at the next pass.  May be called from any thread."""
+        self._hinted.set()
+
+    def desired(self) -> Desired | None:
+        if not self._hinted.is_set() and self._clock() < self._due_at and self._latest:
+            return self._latest
+        self._hinted.clear()
+        try:
+            self._ask()
+        except TryLater as error:
+            self._hinted.set()
+            if self._latest is None:
+                raise
+            return Desired(self._latest.etag, self._latest.members, error)
+        return self._latest
+
+    def report(self, etag: str, in_force: Collection[str]) -> None:
+        unknown = self._client.report_fabric(self._physical_network, etag, in_force)
+        if unknown:
+            # Bound elsewhere or deleted since: the next answer will say so.
+            self._hinted.set()
+
+    def _ask(self) -> None:
+        etag = self._latest.etag if self._latest else None
+        answer = self._client.fabric_members(self._physical_network, etag)
+        if answer.members is not None:
+            members = tuple(
+                Member(m.port_id, m.host, m.guid, m.key, m.membership, m.shared)
+                for m in answer.members
+            )
+            self._latest = Desired(answer.etag, members)
+        self._due_at = self._clock() + self._poll_s
+
+
+@dataclass(frozen=True, slots=True)
+class Fabricd:
+    """What wire() has put together."""
+
+    loop: Loop
+    look: Callable[[], None]
+    """Ask Neutron again, now."""
+    heartbeat: Heartbeat
+    hints: HintListener
+    stopping: threading.Event
+    finished: threading.Event
+
+    def run(self) -> None:
+        """Run until SIGTERM or SIGINT; SIGHUP asks Neutron again."""
+        signals = _catch_signals()
+        _start("loop", self._loop)
+        _start("heartbeat", self.heartbeat.run)
+        self.hints.start()
+        _start("listening", self._catch_up)
+        systemd.notify("READY=1")
+        LOG.info("ibstack-fabricd %s is running", _VERSION)
+        while os.read(signals, 1)[0] == signal.SIGHUP:
+            self.look()
+        systemd.notify("STOPPING=1")
+        self.stopping.set()
+        self.heartbeat.stop()
+        self.loop.stop()
+        if not self.finished.wait(_STOP_S):
+            LOG.info("ibstack-fabricd stops without waiting for an answer of Neutron")
+            os._exit(0)
+        LOG.info("ibstack-fabricd has stopped")
+
+    def _loop(self) -> None:
+        self.loop.run()
+        self.hints.stop()
+        self.finished.set()
+
+    def _catch_up(self) -> None:
+        """Look once more when hints are heard: those sent before that are lost."""
+        self.hints.wait_until_listening(threading.TIMEOUT_MAX)
+        self.look()
+
+
+def wire(conf: cfg.ConfigOpts) -> Fabricd:
+    """Put a fabricd together from what is set in *conf*."""
+    settings = options.read_settings(conf)
+    transport = open_transport(conf)
+    client = PluginClient(transport, timeout_s=settings.rpc_timeout_s)
+    cloud = NeutronCloud(client, settings.physical_network, settings.poll_interval_s)
+    stopping = threading.Event()
+    reconciler = FabricReconciler(
+        settings.fabric,
+        cloud,
+        fabric_view(settings),
+        opensm(settings),
+        publication(settings),
+        pause=stopping.wait,
+    )
+    heartbeat = Heartbeat(
+        transport,
+        agent_type=PARTITION_AGENT,
+        binary=_BINARY,
+        host=settings.host,
+        topic=FABRIC_TOPIC,
+        configurations=lambda: _configurations(settings, reconciler.status),
+        interval_s=settings.report_interval_s,
+        on_return=lambda: look(),
+    )
+    loop = Loop(
+        reconciler,
+        interval=lambda: settings.poll_interval_s,
+        settle=_SETTLE_S,
+        backoff=_backoff,
+        report=_Reporter(reconciler, heartbeat).report,
+    )
+
+    def look() -> None:
+        cloud.hint()
+        loop.nudge()
+
+    hints = fabric_hints(transport, settings.host, [settings.physical_network], look)
+    return Fabricd(loop, look, heartbeat, hints, stopping, threading.Event())
+
+
+def fabric_view(settings: FabricdSettings) -> FabricView:
+    """Return the view through the port that is configured."""
+    return FabricView(lambda: open_port(settings.ca, settings.port, m_key=settings.m_key))
+
+
+def opensm(settings: FabricdSettings) -> OpenSm:
+    """Return the OpenSM that is configured."""
+    return OpenSm(settings.partitions_conf, settings.opensm_pid_file, settings.reload_command)
+
+
+def publication(settings: FabricdSettings) -> Publication:
+    """Return the published file that is configured."""
+    full = settings.fabric.full_default
+    return Publication(settings.partitions_conf, settings.state_path, full)
+
+
+class _Reporter:
+    """Tells systemd of every pass, and Neutron at once of what is new."""
+
+    def __init__(self, reconciler: FabricReconciler, heartbeat: Heartbeat) -> None:
+        self._reconciler = reconciler
+        self._heartbeat = heartbeat
+        self._last = Status()
+
+    def report(self, outcome: Outcome) -> None:
+        status = self._reconciler.status
+        said = next(iter(status.problems), "all partitions are in force").partition("\n")[0]
+        systemd.notify(f"WATCHDOG=1\nSTATUS={status.role}: {said}")
+        # The digest changes with every publish: that alone can wait for the next beat.
+        if (status.role, status.problems) != (self._last.role, self._last.problems):
+            self._heartbeat.nudge()
+        self._last = status
+
+
+def _configurations(settings: FabricdSettings, status: Status) -> dict[str, Any]:
+    return {
+        "physical_networks": [settings.physical_network],
+        "role": status.role,
+        "digest": status.digest,
+        "problems": list(status.problems),
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ibstack-fabricd, or give the running one an order; return the exit status."""
+    conf = cfg.ConfigOpts()
+    oslo_logging.register_options(conf)
+    options.register(conf, orders=True)
+    try:
+        conf(
+            sys.argv[1:] if argv is None else list(argv),
+            project="ibstack",
+            prog=_BINARY,
+            version=_VERSION,
+        )
+        if given := [order for order in Order if conf[order.value]]:
+            return _give(given, options.read_settings(conf))
+        oslo_logging.setup(conf, _BINARY)
+        fabricd = wire(conf)
+    except (IbstackError, cfg.Error) as error:
+        print(f"{_BINARY}: cannot start: {error}", file=sys.stderr)
+        return 2
+    fabricd.run()
+    return 0
+
+
+def _give(orders: list[Order], settings: FabricdSettings) -> int:
+    published = publication(settings)
+    for order in orders:
+        try:
+            published.give(order)
+        except OSError as error:
+            print(f"{_BINARY}: cannot order {order.value}: {error}", file=sys.stderr)
+            return 1
+        print(
+            f"ordered: {order.value}; ibstack-fabricd does it at its next pass, within"
+            f" {settings.poll_interval_s:g} s, or when it is started, and logs what it did"
+        )
+    return 0
+
+
+def _backoff(failed_in_a_row: int) -> float:
+    first, last = _BACKOFF_S
+    return min(first * 2.0 ** min(failed_in_a_row - 1, 10), last)
+
+
+def _catch_signals() -> int:
+    """Return a descriptor that gives the number of each signal, one byte each.
+
+    Nothing runs in a handler: one that sets an Event while this thread waits on that Event would
+    wait for a lock that this thread holds.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda _number, _frame: None)
+    return reader
+
+
+def _start(name: str, run: Callable[[], None]) -> None:
+    def owned() -> None:
+        try:
+            run()
+        except Exception:
+            # A thread that died in silence would leave a daemon that only looks alive.
+            LOG.exception("cannot go on: a bug ended thread %s", name)
+            os._exit(1)
+
+    threading.Thread(target=owned, name=name, daemon=True).start()
