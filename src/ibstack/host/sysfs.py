@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 
@@ -34,7 +35,7 @@ class Sysfs:
         self.root = os.fspath(root)
 
     def read(self, *parts: str) -> str:
-        """Return the stripped text of an attribute; SysfsFailed where that is not possible."""
+        """Return an attribute's text, its first line; SysfsFailed where that is not possible."""
         path = self._path(parts)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -42,7 +43,7 @@ class Sysfs:
                 data = os.read(descriptor, _PAGE)
             finally:
                 os.close(descriptor)
-            return data.decode("ascii").strip()
+            return data.partition(b"\n")[0].decode("ascii").strip()
         except OSError as error:
             raise SysfsFailed("read", path, error.strerror or str(error)) from error
         except UnicodeDecodeError as error:
@@ -59,13 +60,19 @@ class Sysfs:
             raise SysfsFailed("read", self._path(parts), f"{text!r} is no number") from error
 
     def write(self, text: str, *parts: str) -> None:
-        """Write *text* in one write(2): the kernel takes each write as a whole value."""
+        """Write *text* in one write(2): the kernel takes each write as a whole value.
+
+        In a tree of plain files, too, a reader sees the old line or the new one, whatever happens
+        to this process: the file is cut only after its new first line is in place.
+        """
         path = self._path(parts)
         data = text.encode("ascii") + b"\n"
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
             try:
                 written = os.write(descriptor, data)
+                with contextlib.suppress(OSError):
+                    os.ftruncate(descriptor, len(data))  # sysfs ignores sizes.
             finally:
                 os.close(descriptor)
         except OSError as error:

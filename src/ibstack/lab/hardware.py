@@ -255,8 +255,11 @@ def guest_marker(host_folder: Path, pci: PciAddress) -> Path:
 
 
 def read(path: Path) -> str:
-    """Return the stripped text of an attribute; empty while a write is on its way."""
-    return path.read_text(encoding="ascii").strip()
+    """Return an attribute's text; empty while a write is on its way.
+
+    The first line counts: what is behind it is the rest of a longer value, about to be cut off.
+    """
+    return path.read_text(encoding="ascii").partition("\n")[0].strip()
 
 
 def show(path: Path, text: str) -> bool:
