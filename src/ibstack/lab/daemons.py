@@ -48,9 +48,10 @@ host = {host}
 transport_url = {transport_url}
 [fabric]
 physical_network = {physical_network}
-partitions_file = {partitions}
+partitions_conf = {partitions}
+full_default_members = {full_members}
 opensm_pid_file = {pid_file}
-state_path = {folder}/state
+state_path = {folder}/state/fabricd
 # ibsim's virtual ports are ordinary adapters, so any OpenSM knows them.
 serves_vports = yes
 [oslo_messaging_rabbit]
@@ -143,6 +144,9 @@ class Daemons:
                 transport_url=self._transport_url,
                 partitions=self._fabric.partitions_conf(host.name),
                 pid_file=self._fabric.opensm_pid_file(host.name),
+                full_members=",".join(
+                    str(manager.port_guid) for manager in self._topology.subnet_manager_hosts
+                ),
             )
         )
 
