@@ -97,6 +97,11 @@ class FabricView:
         """Return the proof keys on the local port; None: not known now."""
         return self._proofs(self._own_record())
 
+    def managers(self) -> frozenset[Guid]:
+        """Return the ports on which a subnet manager runs, by the latest walk."""
+        fabric = self._map or self._walk()
+        return frozenset(record.guid for record in fabric.ports.values() if record.is_sm)
+
     def tables(
         self, guids: Collection[Guid], must_be_there: Collection[Guid] = ()
     ) -> dict[Guid, PkeyTable | None]:
