@@ -43,14 +43,38 @@ def test_a_subnet_manager_reloads_right_after_the_other_has_started(fabric: Fabr
         fabric.subnet_manager("node001").start()
 
 
-def test_a_subnet_manager_that_was_killed_comes_back_as_master(
+def master(reader: FabricReader) -> Guid | None:
+    return getattr(reader.subnet_manager(), "guid", None)
+
+
+def test_a_killed_master_that_comes_back_is_standby_and_takes_over_in_its_turn(
     fabric: Fabric, reader_at: Callable[[str], FabricReader]
 ) -> None:
-    fabric.kill_subnet_manager("head")
-    fabric.start_subnet_manager("head")
     reader = reader_at("node002")
-    head = fabric.topology.host("head").port_guid
-    wait(lambda: getattr(reader.subnet_manager(), "guid", None) == head)
+    names = ["head", "node001"]
+    guids = [fabric.topology.host(name).port_guid for name in names]
+    for turn in range(3):
+        name, other = names[turn % 2], names[1 - turn % 2]
+        wait(lambda turn=turn: master(reader) == guids[turn % 2])
+        fabric.kill_subnet_manager(name)
+        wait(lambda turn=turn: master(reader) == guids[1 - turn % 2])
+        fabric.start_subnet_manager(name)
+        assert master(reader) == guids[1 - turn % 2]
+        before = sweeps(fabric, other)
+        fabric.subnet_manager(other).signal(1)
+        wait(lambda other=other, before=before: sweeps(fabric, other) > before)
+
+
+def test_a_master_that_is_back_before_the_standby_noticed_is_master_again(
+    fabric: Fabric, reader_at: Callable[[str], FabricReader]
+) -> None:
+    reader = reader_at("node002")
+    for _ in range(3):
+        before = sweeps(fabric, "head")
+        fabric.kill_subnet_manager("head")
+        fabric.subnet_manager("head").start()
+        wait(lambda before=before: sweeps(fabric, "head") > before)
+        assert master(reader) == fabric.topology.host("head").port_guid
 
 
 def test_the_fabric_is_hardened_before_the_first_publish(fabric: Fabric) -> None:

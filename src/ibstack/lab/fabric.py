@@ -17,66 +17,31 @@ import re
 import shutil
 import signal
 import time
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.guid import Guid
 from ibstack.lab import topology_file
-from ibstack.lab.attachment import Attachment
 from ibstack.lab.netfile import SWITCH, wiring
 from ibstack.lab.process import Process
-from ibstack.mad import FabricReader, NotKnown, Route
+from ibstack.lab.subnet_managers import SubnetManagers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from ibstack.lab.topology import Host, Topology
+    from ibstack.lab.topology import Topology
 
 _PRELOAD: Final = "/usr/lib/x86_64-linux-gnu/umad2sim/libumad2sim.so"
 _PROMPT: Final = b"sim> "
 _CONSOLE_LINE: Final = 127
 _ATTACHED = re.compile(r"Client (\d+): pid (\d+) connected")
-# Linux queues 10 datagrams for a socket and ibsim drops the rest; umad2sim never gives a lost
-# request back, so a busy machine could stop OpenSM for ever.  Large fabrics are for measuring.
-_SMALL: Final = 200
 _NODE_GUID = re.compile(r"nodeguid ([0-9a-f]+)")
-
-# Every key that differs from OpenSM 3.3.23's own defaults (`opensm -c`).  The polling figures let
-# a standby take over in about a second: 55 s with the defaults.
-_OPENSM_CONF: Final = """\
-guid 0x{guid:016x}
-sm_priority {priority}
-sminfo_polling_timeout 250
-polling_retry_number 2
-max_wire_smps {wire_smps}
-partition_config_file {partitions}
-log_file {log}
-force_log_flush TRUE
-dump_files_dir {folder}
-fsync_high_avail_files FALSE
-"""
-
-# OpenSM opens the whole fabric where this file is missing, so it is there before OpenSM is.
-_HARDENED: Final = "Default=0x7fff,indx0,defmember=limited: ALL=limited, ALL_SWITCHES=full, {full};"
 
 
 class FabricFailed(IbstackError):
     """The simulated fabric did not do what it was told."""
-
-
-@dataclass(frozen=True)
-class _SubnetManager(Process):
-    """An OpenSM: it starts like any process, with what it needs around it."""
-
-    starting: Callable[[], AbstractContextManager[None]] = nullcontext
-
-    def start(self) -> None:
-        if not self.running():
-            with self.starting():
-                Process.start(self)
 
 
 class Fabric:
@@ -94,6 +59,7 @@ class Fabric:
         self._console_path = folder / "console"
         self._log = folder.parent / "log"
         self._run = folder.parent / "run"
+        self._subnet_managers = SubnetManagers(self, self._log, self._run)
 
     @classmethod
     def of_lab(cls, lab: Path, topology: Topology) -> Fabric:
@@ -141,8 +107,7 @@ class Fabric:
         (self.folder / "topology.json").write_text(topology_file.dump(self.topology))
         if not self._console_path.exists():
             os.mkfifo(self._console_path, 0o600)
-        for host in self.topology.subnet_manager_hosts:
-            self._harden(host)
+        self._subnet_managers.harden()
         self.simulator.log.parent.mkdir(parents=True, exist_ok=True)
         self.simulator.log.write_bytes(b"")
         self.simulator.start()
@@ -208,11 +173,11 @@ class Fabric:
         """
         if self.simulator.running():
             self.reap()
-        return {
-            "LD_PRELOAD": _PRELOAD,
-            "SIM_HOST": host,
-            "IBSIM_SOCKNAME": self.name,
-        }
+        return self.attach_env(host)
+
+    def attach_env(self, host: str) -> dict[str, str]:
+        """Return the same without looking after the room for clients."""
+        return {"LD_PRELOAD": _PRELOAD, "SIM_HOST": host, "IBSIM_SOCKNAME": self.name}
 
     def client_cwd(self, host: str) -> Path:
         """Return the scratch folder for clients at *host*, swept of what killed ones left."""
@@ -224,68 +189,26 @@ class Fabric:
     # The subnet managers.
 
     def partitions_conf(self, host: str) -> Path:
-        """Return the partitions file of the OpenSM on *host*."""
-        return self.folder / host / "partitions.conf"
+        """Return the partitions file of the OpenSM on *host*: hardened from the beginning."""
+        return self._subnet_managers.partitions_conf(host)
 
     def opensm_pid_file(self, host: str) -> Path:
         """Return the file whose first word is the process id of the OpenSM on *host*."""
-        return self._run / f"opensm-{host}.pid"
+        return self._subnet_managers.pid_file(host)
 
     def opensm_log(self, host: str) -> Path:
-        return self._log / f"opensm-{host}.log"
+        return self._subnet_managers.log(host)
 
     def subnet_manager(self, host: str) -> Process:
         """Return the OpenSM of *host* as a process, to start and to kill at any time."""
-        folder = self.folder / host
-        caches = {"OSM_CACHE_DIR": str(folder), "OSM_TMP_DIR": str(folder)}
-        client = {"LD_PRELOAD": _PRELOAD, "SIM_HOST": host, "IBSIM_SOCKNAME": self.name}
-        return _SubnetManager(
-            f"opensm-{host}",
-            ["opensm", "-F", str(folder / "opensm.conf")],
-            self.opensm_log(host),
-            self.opensm_pid_file(host),
-            env={**client, **caches},
-            cwd=folder / "clients",
-            starting=lambda: self._starting(host),
-        )
+        return self._subnet_managers.process(host)
 
     def start_subnet_manager(self, host: str) -> None:
-        """Start the OpenSM of *host*, also after it was killed; return when it has a role."""
-        process = self.subnet_manager(host)
-        seen = process.log.stat().st_size if process.log.exists() else 0
-        if not process.running():
-            process.start()
-            process.wait_until(lambda: _entered_a_role(process.log, seen), timeout_s=20)
+        """Start the OpenSM of *host*, also after it was killed; return when it has a role.
 
-    @contextmanager
-    def _starting(self, host: str) -> Iterator[None]:
-        """Prepare what the OpenSM of *host* needs; hold the others until it answers.
-
-        An OpenSM drops SMInfo requests in the first milliseconds.  On hardware the kernel would
-        give the other's request back after a time; umad2sim never does, and the other would wait
-        for ever, with no sweep and no reload any more.
+        While another is master it becomes standby, whatever its priority (subnet_managers.py).
         """
-        self._harden(self.topology.host(host))
-        self.reap()  # A killed OpenSM would go on getting the traps meant for this one.
-        self.client_cwd(host)
-        (self.folder / host / "opensm.conf").write_text(self._opensm_conf(host))
-        names = [h.name for h in self.topology.subnet_manager_hosts if h.name != host]
-        others = [self.subnet_manager(name) for name in names]
-        with ExitStack() as held:
-            for other in others:
-                held.callback(other.signal, signal.SIGCONT)
-                other.signal(signal.SIGSTOP)
-            yield
-            self._wait_until_it_answers(host)
-
-    def _wait_until_it_answers(self, host: str) -> None:
-        process = self.subnet_manager(host)
-        way = Route(self.route_from_switch(host))
-        with closing(Attachment(self, SWITCH)) as attachment:
-            reader = FabricReader(attachment, timeout_s=0.02, tries=1)
-            process.wait_until(
-                lambda: not isinstance(reader.subnet_manager_at(way), NotKnown), timeout_s=10
-            )
+        self._subnet_managers.start(host)
 
     def stop_subnet_manager(self, host: str) -> None:
         self.subnet_manager(host).stop()
@@ -295,27 +218,6 @@ class Fabric:
         process = self.subnet_manager(host)
         process.signal(signal.SIGKILL)
         process.stop()
-
-    def _opensm_conf(self, host: str) -> str:
-        found = self.topology.host(host)
-        return _OPENSM_CONF.format(
-            guid=found.port_guid.value,
-            priority=found.subnet_manager_priority or 0,
-            wire_smps=8 if len(self.topology.hosts) <= _SMALL else 32,
-            partitions=self.partitions_conf(host),
-            log=self.opensm_log(host),
-            folder=self.folder / host,
-        )
-
-    def _harden(self, host: Host) -> None:
-        path = self.partitions_conf(host.name)
-        if path.exists():
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        full = ", ".join(f"{h.port_guid}=full" for h in self.topology.subnet_manager_hosts)
-        fresh = path.with_suffix(".new")
-        fresh.write_text(_HARDENED.format(full=full) + "\n")
-        fresh.rename(path)
 
     # The console.
 
@@ -365,14 +267,6 @@ def _read_until_prompt(log: Path, start: int, timeout_s: float = 5) -> str | Non
             return said.rpartition(_PROMPT)[0].decode(errors="replace")
         time.sleep(0.001)
     return None
-
-
-def _entered_a_role(log: Path, start: int) -> bool:
-    """Say whether OpenSM has become master or standby: both are logged at its default level."""
-    with log.open("rb") as file:
-        file.seek(start)
-        said = file.read()
-    return b"Entering STANDBY state" in said or b"SUBNET UP" in said
 
 
 @contextmanager
