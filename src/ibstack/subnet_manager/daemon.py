@@ -241,7 +241,9 @@ def _configurations(settings: FabricdSettings, status: Status) -> dict[str, Any]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ibstack-fabricd, or give the running one an order; return the exit status."""
-    conf = cfg.ConfigOpts()
+    # The global one: oslo.messaging 18.3 registers oslo_messaging_tracing there and nowhere else,
+    # and reads it of whatever configuration it is given.
+    conf = cfg.CONF
     oslo_logging.register_options(conf)
     options.register(conf, orders=True)
     try:
@@ -251,7 +253,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             prog=_BINARY,
             version=_VERSION,
         )
-        if given := [order for order in Order if conf[order.value]]:
+        if given := [order for order in Order if conf[order.value.replace("-", "_")]]:
             return _give(given, options.read_settings(conf))
         oslo_logging.setup(conf, _BINARY)
         fabricd = wire(conf)
