@@ -40,6 +40,7 @@ class VportDriver:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_USERSOCK)
         self._socket.bind((0, 0))
         self.port_id = self._socket.getsockname()[0]
+        self._stranger = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_USERSOCK)
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def __enter__(self) -> Self:
@@ -57,6 +58,7 @@ class VportDriver:
             stopper.sendto(b"stop", (self.port_id, 0))
             self._thread.join(5)
         self._socket.close()
+        self._stranger.close()
 
     def _serve(self) -> None:
         while True:
@@ -72,6 +74,8 @@ class VportDriver:
                 answer = self._error(sequence, self._set(body))
             else:
                 answer = self._link(sequence)
+            # A stranger answers as well, and is first.
+            self._stranger.sendto(self._error(sequence, errno.EPERM), (sender, 0))
             # Somebody else's message comes first: it must not be taken for the answer.
             noise = struct.pack("=IHHIIi", 20, 2, 0, sequence + 100, 0, -errno.EPERM)
             self._socket.sendto(noise + answer, (sender, 0))

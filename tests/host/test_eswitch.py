@@ -84,6 +84,31 @@ def test_a_detached_function_is_clear(one: OneAdapter) -> None:
     assert eswitch.read().attachments == ()
 
 
+def test_plugging_again_mends_a_function_that_lost_its_guid(one: OneAdapter) -> None:
+    eswitch = one.start()
+    eswitch.attach(NET, MAC, one.pci(1), 0)
+    one.adapter().clear(one.pci(1), 1)
+
+    eswitch.attach(NET, MAC, one.pci(1), 0)
+
+    assert vf(eswitch, 1).guid == Guid.from_mac(MAC)
+
+
+def test_a_release_that_comes_late_leaves_the_next_holder_alone(one: OneAdapter) -> None:
+    attachments = Attachments(one.folder / "state")
+    eswitch = Eswitch(one.adapters(), attachments)
+    eswitch.attach(NET, MAC, one.pci(1), 0)
+    held = attachments.at(one.pci(1))
+    assert held is not None
+    eswitch.detach(NET, MAC)
+    eswitch.attach(NET, OTHER, one.pci(1), 0)
+
+    eswitch._release(held)  # As a second `detach` would that began before the first had ended.
+
+    assert attachment(eswitch).mac == OTHER
+    assert vf(eswitch, 1).guid == Guid.from_mac(OTHER)
+
+
 def test_state_is_known_again_after_a_restart(one: OneAdapter) -> None:
     eswitch = one.start()
     eswitch.attach(NET, MAC, one.pci(1), 0)

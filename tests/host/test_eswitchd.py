@@ -127,6 +127,14 @@ def test_an_entry_that_is_none_is_bad_input(served: Daemon, entry: object) -> No
     assert (answer["ok"], answer["kind"]) == (False, "bad-input")
 
 
+@pytest.mark.parametrize("sequence", [True, None, 1.5, "1"])
+def test_a_sequence_that_is_no_number_is_bad_input(served: Daemon, sequence: object) -> None:
+    request = {"verb": "watch", "sequence": sequence, "wait_s": 0}
+    (answer,) = served.ask(json.dumps(request).encode() + b"\n")
+
+    assert (answer["ok"], answer["kind"]) == (False, "bad-input")
+
+
 def test_a_request_may_be_as_long_as_is_promised_and_not_longer(served: Daemon) -> None:
     read = b'{"verb": "read"}'
     longest = read.ljust(65_536)
