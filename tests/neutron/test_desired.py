@@ -12,7 +12,7 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
 from ibstack.fabric.pci import unfold
 from ibstack.neutron import desired
-from ibstack.neutron.desired import BoundPort
+from ibstack.neutron.desired import BelongingPort, BoundPort
 from ibstack.neutron.replies import read_fabric_members, read_host_ports
 from ibstack.neutron.reported import ReportedAdapter, adapters, adapters_in, physical_networks
 
@@ -21,25 +21,37 @@ MLX4 = ReportedAdapter("ib", True, PF, unfold("0000:05:00.1-0000:05:00.4"))
 SECOND_MLX4 = ReportedAdapter("ib", True, Guid(0x0002C90300000032), unfold("0000:06:00.1"))
 MLX5 = ReportedAdapter("ib", False, Guid(0x0002C90300000041), unfold("0000:07:00.1"))
 
-PORT = BoundPort(
+PORT = BelongingPort(
+    port_id="p1",
+    mac="fa:16:3e:aa:bb:cc",
+    host="node002",
+    profile='{"pci_slot": "0000:05:00.1"}',
+    segmentation_id=5,
+)
+BOUND = BoundPort(
     port_id="p1",
     network_id="n1",
     mac="fa:16:3e:aa:bb:cc",
     admin_state_up=True,
     status="DOWN",
-    host="node002",
     profile='{"pci_slot": "0000:05:00.1"}',
     binding="ACTIVE",
     network_type="vlan",
     physical_network="ib",
     segmentation_id=5,
     revision=3,
-    created="2026-01-01 00:00:00",
 )
 
 
-def fabric(rows: list[BoundPort], found: dict[str, tuple[ReportedAdapter, ...]]) -> Any:
-    return desired.fabric_answer(rows, found, DEFAULT_OWNED_KEYS, None)
+def fabric(
+    ports: list[BelongingPort],
+    found: dict[str, tuple[ReportedAdapter, ...]],
+    etag: str | None = None,
+) -> Any:
+    made = {port.port_id: port.port_id[::-1] for port in ports}
+    twins = desired.younger_twins(desired.sharing_a_mac(ports), made)
+    on = desired.Fabric("ib", DEFAULT_OWNED_KEYS)
+    return desired.fabric_answer(ports, twins, found, on, etag)
 
 
 def test_a_member_of_mlx4_is_the_physical_port_that_has_the_vf() -> None:
@@ -73,7 +85,7 @@ def test_a_member_of_mlx5_is_the_vf() -> None:
     ],
 )
 def test_a_port_that_may_not_be_served_is_held_with_the_reason(
-    port: BoundPort, found: dict[str, tuple[ReportedAdapter, ...]], why: str
+    port: BelongingPort, found: dict[str, tuple[ReportedAdapter, ...]], why: str
 ) -> None:
     answer = fabric([port], found)
 
@@ -83,111 +95,120 @@ def test_a_port_that_may_not_be_served_is_held_with_the_reason(
     assert why in held["why"]
 
 
-@pytest.mark.parametrize(
-    "port",
-    [
-        replace(PORT, admin_state_up=False),
-        replace(PORT, binding="INACTIVE"),
-        replace(PORT, network_type="flat", segmentation_id=None),
-    ],
-    ids=["switched off", "staged", "flat"],
-)
-def test_a_port_that_is_no_member_is_not_held_either(port: BoundPort) -> None:
-    answer = fabric([port], {"node002": (MLX4,)})
-
-    assert (answer["members"], answer["held"]) == ([], [])
-
-
 def test_without_a_pci_address_one_adapter_leaves_no_doubt() -> None:
     answer = fabric([replace(PORT, profile="")], {"node002": (MLX4,)})
 
     assert answer["members"][0]["guid"] == str(PF)
 
 
-def test_the_younger_of_two_with_one_mac_is_held_wherever_it_is() -> None:
-    younger = replace(PORT, port_id="p0", network_id="n2", created="2026-01-01 00:00:01")
+@pytest.mark.parametrize(
+    ("made", "older", "younger"),
+    [
+        ({"p1": "2026-01-01 00:00:00", "p0": "2026-01-01 00:00:01"}, "p1", "p0"),
+        ({"p1": "2026-01-01 00:00:01", "p0": "2026-01-01 00:00:00"}, "p0", "p1"),
+        ({"p1": "2026-01-01 00:00:00", "p0": "2026-01-01 00:00:00"}, "p0", "p1"),
+        ({}, "p0", "p1"),
+    ],
+)
+def test_the_younger_of_two_with_one_mac_is_held(
+    made: dict[str, str], older: str, younger: str
+) -> None:
+    ports = [replace(PORT, port_id="p0"), PORT, replace(PORT, port_id="p2", mac="fa:16:3e:0:0:1")]
 
-    answer = fabric([younger, PORT], {"node002": (MLX4,)})
+    suspects = desired.sharing_a_mac(ports)
 
-    assert [m["port_id"] for m in answer["members"]] == ["p1"]
-    assert "port p1, which is older" in answer["held"][0]["why"]
-
-
-def test_a_port_with_two_bindings_is_no_twin_of_itself() -> None:
-    assert desired.younger_twins([PORT, replace(PORT, host="node003")]) == {}
+    assert [port.port_id for port in suspects] == ["p0", "p1"]
+    assert desired.younger_twins(suspects, made) == {younger: older}
 
 
-def test_a_host_is_not_told_of_a_port_that_cannot_be_meant() -> None:
-    bad = replace(PORT, segmentation_id=0x7FF0)
+def test_a_host_is_not_told_of_a_port_that_cannot_be_meant_nor_of_a_twin() -> None:
+    bad = replace(BOUND, segmentation_id=0x7FF0)
 
     assert desired.host_answer([bad], (), DEFAULT_OWNED_KEYS, None)["ports"] == []
+    assert desired.host_answer([BOUND], {"p1"}, DEFAULT_OWNED_KEYS, None)["ports"] == []
 
 
-rows = st.lists(
+MACS = st.sampled_from(["fa:16:3e:00:00:01", "fa:16:3e:00:00:02", "ff:16:3e:00:00:01"])
+PROFILES = st.sampled_from(["", '{"pci_slot": "0000:05:00.1"}', '{"pci_slot": "?"}'])
+KEYS = st.sampled_from([None, 0, 1, 0x7FF0, 0x8000])
+ports = st.lists(
+    st.builds(
+        BelongingPort,
+        port_id=st.sampled_from(["ax", "by", "cx", "dy"]),
+        mac=MACS,
+        host=st.sampled_from(["node002", "node003", "node004"]),
+        profile=PROFILES,
+        segmentation_id=KEYS,
+        waiting=st.booleans(),
+    ),
+    max_size=4,
+    unique_by=lambda port: port.port_id,
+)
+bound = st.lists(
     st.builds(
         BoundPort,
         port_id=st.sampled_from(["a", "b", "c", "d"]),
-        network_id=st.sampled_from(["n1", "n2"]),
-        mac=st.sampled_from(["fa:16:3e:00:00:01", "fa:16:3e:00:00:02", "ff:16:3e:00:00:01"]),
+        network_id=st.just("n1"),
+        mac=MACS,
         admin_state_up=st.booleans(),
         status=st.sampled_from(["DOWN", "BUILD", "ACTIVE"]),
-        host=st.sampled_from(["node002", "node003", "node004"]),
-        profile=st.sampled_from(["", '{"pci_slot": "0000:05:00.1"}', '{"pci_slot": "?"}']),
+        profile=PROFILES,
         binding=st.sampled_from(["ACTIVE", "INACTIVE"]),
         network_type=st.sampled_from(["vlan", "flat"]),
         physical_network=st.just("ib"),
-        segmentation_id=st.sampled_from([None, 0, 1, 0x7FF0, 0x8000]),
+        segmentation_id=KEYS,
         revision=st.integers(0, 9),
-        created=st.sampled_from(["2026", "2027"]),
-        waiting=st.booleans(),
     ),
-    max_size=5,
-    unique_by=lambda row: row.port_id,
+    max_size=4,
+    unique_by=lambda port: port.port_id,
 )
-hosts = st.just({"node002": (MLX4,), "node003": (MLX5, MLX4)})
+KNOWN = {"node002": (MLX4,), "node003": (MLX5, MLX4)}
 
 
-@given(rows, hosts, st.randoms())
+@given(ports, bound, st.randoms())
 def test_the_order_of_the_rows_changes_nothing(
-    found: list[BoundPort], known: dict[str, tuple[ReportedAdapter, ...]], chance: Any
+    found: list[BelongingPort], on_host: list[BoundPort], chance: Any
 ) -> None:
-    shuffled = list(found)
-    chance.shuffle(shuffled)
+    before = fabric(found, KNOWN), desired.host_answer(on_host, (), DEFAULT_OWNED_KEYS, None)
+    chance.shuffle(found)
+    chance.shuffle(on_host)
 
-    assert fabric(found, known) == fabric(shuffled, known)
-    assert desired.host_answer(found, (), DEFAULT_OWNED_KEYS, None) == desired.host_answer(
-        shuffled, (), DEFAULT_OWNED_KEYS, None
-    )
+    after = fabric(found, KNOWN), desired.host_answer(on_host, (), DEFAULT_OWNED_KEYS, None)
+    assert before == after
 
 
-@given(rows, hosts)
-def test_every_port_that_belongs_is_a_member_or_held_and_guids_are_one_ports(
-    found: list[BoundPort], known: dict[str, tuple[ReportedAdapter, ...]]
+@given(ports)
+def test_every_port_is_a_member_or_held_and_no_two_have_one_guid(
+    found: list[BelongingPort],
 ) -> None:
-    answer = fabric(found, known)
+    answer = fabric(found, KNOWN)
 
     told = [m["port_id"] for m in answer["members"]] + [h["port_id"] for h in answer["held"]]
-    belong = [
-        row.port_id
-        for row in found
-        if row.admin_state_up and row.binding == "ACTIVE" and row.network_type == "vlan"
-    ]
-    assert sorted(told) == sorted(belong)
+    assert sorted(told) == sorted(port.port_id for port in found)
     own = [m["guid"] for m in answer["members"] if not m["shared"]]
     assert len(own) == len(set(own))
 
 
-@given(rows, hosts)
+@given(ports, bound)
 def test_the_etag_says_nothing_new_and_answers_are_read_back(
-    found: list[BoundPort], known: dict[str, tuple[ReportedAdapter, ...]]
+    found: list[BelongingPort], on_host: list[BoundPort]
 ) -> None:
-    answer = fabric(found, known)
-    again = desired.fabric_answer(found, known, DEFAULT_OWNED_KEYS, answer["etag"])
+    answer = fabric(found, KNOWN)
 
-    assert again == {**answer, "members": None}
+    assert fabric(found, KNOWN, answer["etag"]) == {**answer, "members": None}
     assert len(read_fabric_members(answer, "test").members or ()) == len(answer["members"])
-    ports = desired.host_answer(found, (), DEFAULT_OWNED_KEYS, None)
-    assert len(read_host_ports(ports, "test").ports or ()) == len(ports["ports"])
+    told = desired.host_answer(on_host, (), DEFAULT_OWNED_KEYS, None)
+    assert len(read_host_ports(told, "test").ports or ()) == len(told["ports"])
+
+
+@given(ports)
+def test_a_port_that_begins_to_wait_changes_the_etag(found: list[BelongingPort]) -> None:
+    calm = [replace(port, waiting=False) for port in found]
+    before = fabric(calm, KNOWN)["etag"]
+
+    for position, port in enumerate(calm):
+        waits = [*calm[:position], replace(port, waiting=True), *calm[position + 1 :]]
+        assert fabric(waits, KNOWN, before)["members"] is not None
 
 
 def test_what_an_agent_reports_in_a_shape_of_its_own_is_left_out() -> None:

@@ -74,6 +74,7 @@ def transport() -> Iterator[Any]:
     opened = open_transport(cfg.CONF, url="fake:")
     yield opened
     opened.cleanup()
+    cfg.CONF.reset()
 
 
 @pytest.fixture

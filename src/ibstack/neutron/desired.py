@@ -6,8 +6,10 @@ Pure: `tables.py` reads the rows.  Answers are in the words of docs/reference/pr
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -28,21 +30,29 @@ if TYPE_CHECKING:
     from ibstack.neutron.reported import ReportedAdapter
 
 FLAT: Final = "flat"
+VLAN: Final = "vlan"
 ACTIVE: Final = "ACTIVE"
 
 Answer: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Fabric:
+    """A physical network, and the keys that ibstack may give out on it."""
+
+    physical_network: str
+    owned: KeyRange
+
+
+@dataclass(frozen=True, slots=True)
 class BoundPort:
-    """One row of the join: a binding of ours, its Neutron port, and the segment it is bound to."""
+    """A binding of ours to a host, its Neutron port, and the segment that it is bound to."""
 
     port_id: str
     network_id: str
     mac: str
     admin_state_up: bool
     status: str
-    host: str
     profile: str
     """The binding profile as the database keeps it: JSON, or an empty string."""
     binding: str
@@ -51,16 +61,30 @@ class BoundPort:
     physical_network: str
     segmentation_id: int | None
     revision: int
-    created: str
-    """When the port was made; orders ports by age."""
+
+
+@dataclass(frozen=True, slots=True)
+class BelongingPort:
+    """A port that belongs to a partition of a fabric.
+
+    Its binding is ACTIVE, it is switched on, and its network is not flat: of the default partition
+    every port is a limited member.
+    """
+
+    port_id: str
+    mac: str
+    host: str
+    profile: str
+    segmentation_id: int | None
     waiting: bool = False
     """True: the port waits for its provisioning entity IB_FABRIC."""
 
-    @property
-    def age(self) -> tuple[str, str]:
-        return self.created, self.port_id
+
+# A fabric is assembled again and again, nearly all of it as before.
+_guid_of = functools.lru_cache(maxsize=32768)(Guid.from_mac)
 
 
+@functools.lru_cache(maxsize=8192)
 def table_entry(network_type: str, segmentation_id: int | None, owned: KeyRange) -> TableEntry:
     """Return what a port of such a segment holds in its table; BadValue where it may not be."""
     if network_type == FLAT:
@@ -79,6 +103,8 @@ def pci_slot(profile: Mapping[str, Any] | None) -> str | None:
     return str(slot) if slot else None
 
 
+# The hosts of a cloud have much the same VFs, so their ports have much the same profiles.
+@functools.lru_cache(maxsize=8192)
 def pci_address(profile: str) -> PciAddress | None:
     """Return the VF that a stored binding profile names; None for none, BadValue for nonsense."""
     if "pci_slot" not in profile:
@@ -87,65 +113,68 @@ def pci_address(profile: str) -> PciAddress | None:
     return None if slot is None else PciAddress.parse(slot)
 
 
-def younger_twins(rows: Iterable[BoundPort]) -> dict[str, str]:
-    """Return the ports whose MAC an older port of the fabric has: port id to the older one's id.
+def sharing_a_mac(ports: Iterable[BelongingPort]) -> list[BelongingPort]:
+    """Return those of a fabric's *ports* whose MAC another one has too."""
+    ports = list(ports)
+    count = Counter(port.mac for port in ports)
+    return [port for port in ports if count[port.mac] > 1]
+
+
+def younger_twins(ports: Iterable[BelongingPort], made: Mapping[str, str]) -> dict[str, str]:
+    """Return the ports whose MAC an older one of the fabric has: port id to the older one's id.
 
     Two ports with one MAC have one GUID, and a fabric knows a port by its GUID alone.  Neutron
-    keeps MACs unique within a network only.
+    keeps MACs unique within a network only.  *made* says when each port was made.
     """
-    oldest: dict[tuple[str, str], BoundPort] = {}
+    oldest: dict[str, BelongingPort] = {}
     twins: dict[str, str] = {}
-    for row in sorted(rows, key=lambda row: row.age):
-        first = oldest.setdefault((row.physical_network, row.mac), row)
-        if first.port_id != row.port_id:
-            twins[row.port_id] = first.port_id
+    for port in sorted(ports, key=lambda port: (made.get(port.port_id, ""), port.port_id)):
+        first = oldest.setdefault(port.mac, port)
+        if first.port_id != port.port_id:
+            twins[port.port_id] = first.port_id
     return twins
 
 
 def host_answer(
-    rows: Iterable[BoundPort], twins: Collection[str], owned: KeyRange, etag: str | None
+    ports: Iterable[BoundPort], twins: Collection[str], owned: KeyRange, etag: str | None
 ) -> Answer:
-    """Answer `host_ports` from the bindings of a host, without the ports in *twins*."""
-    found = (_port(row, owned) for row in rows if row.port_id not in twins)
-    ports = sorted((port for port in found if port is not None), key=lambda port: str(port["id"]))
-    current = _etag(ports)
-    return {"etag": current, "ports": None if current == etag else ports}
+    """Answer `host_ports` from the bindings to a host, without the ports in *twins*."""
+    found = (_port(port, owned) for port in ports if port.port_id not in twins)
+    told = sorted((port for port in found if port is not None), key=lambda port: str(port["id"]))
+    current = _etag(told)
+    return {"etag": current, "ports": None if current == etag else told}
 
 
 def fabric_answer(
-    rows: Collection[BoundPort],
+    ports: Iterable[BelongingPort],
+    twins: Mapping[str, str],
     adapters: Mapping[str, tuple[ReportedAdapter, ...]],
-    owned: KeyRange,
+    fabric: Fabric,
     etag: str | None,
 ) -> Answer:
-    """Answer `fabric_members` from the bindings on a physical network, and each host's adapters.
+    """Answer `fabric_members` from the ports of a fabric, and each host's adapters.
 
-    A flat network has no members here: every port is a limited member of the default partition.
     The etag also changes when a port begins to wait for IB_FABRIC, so that a report falls due.
     """
     members: list[Answer] = []
     held: list[Answer] = []
-    rows = [row for row in rows if _belongs(row)]
-    twins = younger_twins(rows)
-    for row in sorted(rows, key=lambda row: row.port_id):
+    waiting: list[str] = []
+    for port in sorted(ports, key=lambda port: port.port_id):
+        if port.waiting:
+            waiting.append(port.port_id)
         try:
-            _refuse_twin(row, twins)
-            members.append(_member(row, adapters, owned))
+            _refuse_twin(port, twins)
+            members.append(_member(port, adapters.get(port.host), fabric))
         except (BadValue, Refused, ValueError) as error:
-            held.append({"port_id": row.port_id, "why": str(error)})
-    waiting = sorted(row.port_id for row in rows if row.waiting)
+            held.append({"port_id": port.port_id, "why": str(error)})
     current = _etag([members, held, waiting])
     return {"etag": current, "members": None if current == etag else members, "held": held}
-
-
-def _belongs(row: BoundPort) -> bool:
-    return row.binding == ACTIVE and row.admin_state_up and row.network_type != FLAT
 
 
 def _port(row: BoundPort, owned: KeyRange) -> Answer | None:
     try:
         entry = table_entry(row.network_type, row.segmentation_id, owned)
-        guid = Guid.from_mac(row.mac)
+        guid = _guid_of(row.mac)
         pci = pci_address(row.profile)
     except ValueError:
         return None  # fabric_answer() says why.
@@ -164,23 +193,23 @@ def _port(row: BoundPort, owned: KeyRange) -> Answer | None:
     }
 
 
-def _refuse_twin(row: BoundPort, twins: Mapping[str, str]) -> None:
-    if row.port_id in twins:
+def _refuse_twin(port: BelongingPort, twins: Mapping[str, str]) -> None:
+    if port.port_id in twins:
         raise Refused(
-            f"its MAC address {row.mac} is also that of port {twins[row.port_id]}, which is older; "
-            "give it another one"
+            f"its MAC address {port.mac} is also that of port {twins[port.port_id]}, which is "
+            "older; give it another one"
         )
 
 
 def _member(
-    row: BoundPort, adapters: Mapping[str, tuple[ReportedAdapter, ...]], owned: KeyRange
+    port: BelongingPort, adapters: tuple[ReportedAdapter, ...] | None, fabric: Fabric
 ) -> Answer:
-    entry = table_entry(row.network_type, row.segmentation_id, owned)
-    own = Guid.from_mac(row.mac)
-    physical = _physical_port(row, adapters.get(row.host))
+    entry = table_entry(VLAN, port.segmentation_id, fabric.owned)
+    own = _guid_of(port.mac)
+    physical = _physical_port(port, adapters, fabric.physical_network)
     return {
-        "port_id": row.port_id,
-        "host": row.host,
+        "port_id": port.port_id,
+        "host": port.host,
         "guid": str(own if physical is None else physical),
         "key": str(entry.partition),
         "membership": Membership.FULL.value,
@@ -188,32 +217,33 @@ def _member(
     }
 
 
-def _physical_port(row: BoundPort, adapters: tuple[ReportedAdapter, ...] | None) -> Guid | None:
+def _physical_port(
+    port: BelongingPort, adapters: tuple[ReportedAdapter, ...] | None, physical_network: str
+) -> Guid | None:
     """Return the GUID of the physical port that is the member; None where the VF itself is."""
     if adapters is None:
-        raise Refused(f"ibstack-agent on host {row.host} has never reported its adapters")
-    found = _adapters_of(row, adapters)
+        raise Refused(f"ibstack-agent on host {port.host} has never reported its adapters")
+    found = _adapters_of(port, adapters, physical_network)
     if not any(adapter.shares_table for adapter in found):
         return None
     if len(found) > 1:
-        raise Refused(f"it has no pci_slot, so it may be on any adapter of host {row.host}")
+        raise Refused(f"it has no pci_slot, so it may be on any adapter of host {port.host}")
     if found[0].port_guid is None:
-        raise Refused(f"the port GUID of its adapter on host {row.host} is not known yet")
+        raise Refused(f"the port GUID of its adapter on host {port.host} is not known yet")
     return found[0].port_guid
 
 
 def _adapters_of(
-    row: BoundPort, adapters: tuple[ReportedAdapter, ...]
-) -> tuple[ReportedAdapter, ...]:
-    found = tuple(a for a in adapters if a.physical_network == row.physical_network)
-    pci = pci_address(row.profile)
+    port: BelongingPort, adapters: tuple[ReportedAdapter, ...], physical_network: str
+) -> list[ReportedAdapter]:
+    found = [adapter for adapter in adapters if adapter.physical_network == physical_network]
+    pci = pci_address(port.profile)
     if pci is not None:
-        found = tuple(adapter for adapter in found if pci in adapter.vfs)
+        found = [adapter for adapter in found if pci in adapter.vfs]
     if not found:
         of_what = f"with VF {pci}" if pci else "at all"
         raise Refused(
-            f"host {row.host} reports no adapter of physical network {row.physical_network} "
-            f"{of_what}"
+            f"host {port.host} reports no adapter of physical network {physical_network} {of_what}"
         )
     return found
 

@@ -75,10 +75,7 @@ def keep_client_id(
 
 
 def _is_client_id(option: Mapping[str, Any]) -> bool:
-    return (
-        option.get(_OPT_NAME) in _NAMES
-        and option.get("ip_version", _IP_VERSION) == _IP_VERSION
-    )
+    return option.get(_OPT_NAME) in _NAMES and option.get("ip_version", _IP_VERSION) == _IP_VERSION
 
 
 def _create(plugin_context: Any, port_id: str, value: str) -> None:

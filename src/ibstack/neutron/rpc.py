@@ -20,7 +20,9 @@ from ibstack.neutron.client import PLUGIN_TOPIC, RPC_VERSION
 from ibstack.neutron.tables import IB_FABRIC
 
 if TYPE_CHECKING:
-    from ibstack.neutron.desired import Answer
+    from collections.abc import Iterable
+
+    from ibstack.neutron.desired import Answer, BelongingPort
     from ibstack.neutron.options import Settings
 
 LOG = logging.getLogger(__name__)
@@ -50,17 +52,24 @@ class PluginEndpoint:
     def host_ports(
         self, context: Any, host: str, etag: str | None = None, **_later: object
     ) -> Answer:
-        rows = tables.bound_to_host(context, host)
-        twins = desired.younger_twins(tables.sharing_a_mac(context, rows))
-        return desired.host_answer(rows, twins, self._owned, etag)
+        ports = tables.bound_to_host(context, host)
+        suspects = tables.repeated_macs(context, {port.mac for port in ports})
+        fabrics = {port.physical_network for port in ports if port.mac in suspects}
+        twins: dict[str, str] = {}
+        for physical_network in fabrics:
+            found = tables.belonging_to_fabric(context, physical_network)
+            twins.update(_younger_twins(context, found))
+        return desired.host_answer(ports, twins, self._owned, etag)
 
     @db_api.retry_if_session_inactive()
     def fabric_members(
         self, context: Any, physical_network: str, etag: str | None = None, **_later: object
     ) -> Answer:
-        rows = tables.bound_to_fabric(context, physical_network)
+        ports = tables.belonging_to_fabric(context, physical_network)
+        twins = _younger_twins(context, ports)
         adapters = tables.adapters_by_host(context)
-        return desired.fabric_answer(rows, adapters, self._owned, etag)
+        fabric = desired.Fabric(physical_network, self._owned)
+        return desired.fabric_answer(ports, twins, adapters, fabric, etag)
 
     def report_host(
         self, context: Any, host: str, ready: list[str], gone: list[str], **_later: object
@@ -82,13 +91,13 @@ class PluginEndpoint:
         in_force: list[str],
         **_later: object,
     ) -> dict[str, list[str]]:
-        rows = {row.port_id: row for row in tables.bound_to_fabric(context, physical_network)}
+        waiting = tables.waiting_for_fabric(context, physical_network)
         for port_id in in_force:
             # Without the block there is nothing to say: a port that is DOWN for another reason
             # must not become ACTIVE because its partition is in force.
-            if port_id in rows and rows[port_id].waiting:
+            if waiting.get(port_id):
                 _complete(context, port_id, IB_FABRIC)
-        return {"unknown": sorted(set(in_force) - rows.keys())}
+        return {"unknown": sorted(set(in_force) - waiting.keys())}
 
     @staticmethod
     def _set_down(context: Any, host: str, port_id: str) -> None:
@@ -105,6 +114,12 @@ class PluginEndpoint:
         elif status != constants.PORT_STATUS_ACTIVE:
             # Where no block is left, this makes a port ACTIVE again that something else set DOWN.
             _complete(context, port_id, IB_HOST)
+
+
+def _younger_twins(context: Any, ports: Iterable[BelongingPort]) -> dict[str, str]:
+    suspects = desired.sharing_a_mac(ports)
+    made = tables.made(context, [port.port_id for port in suspects])
+    return desired.younger_twins(suspects, made)
 
 
 def _complete(context: Any, port_id: str, entity: str) -> None:

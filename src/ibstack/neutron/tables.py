@@ -23,11 +23,11 @@ from neutron_lib.db import standard_attr
 from ibstack.fabric.errors import BadValue
 from ibstack.neutron import reported
 from ibstack.neutron.binding import VIF_TYPE
-from ibstack.neutron.desired import ACTIVE, BoundPort, pci_address
+from ibstack.neutron.desired import ACTIVE, FLAT, BelongingPort, BoundPort, pci_address
 from ibstack.neutron.heartbeat import MELLANOX_AGENT, PARTITION_AGENT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
     from ibstack.fabric.pci import PciAddress
     from ibstack.neutron.reported import ReportedAdapter
@@ -39,6 +39,12 @@ _Block = provisioning_block.ProvisioningBlock
 _Segment = segment.NetworkSegment
 _Attributes = standard_attr.StandardAttribute
 
+_LIVE_SEGMENT = sa.and_(
+    PortBindingLevel.port_id == PortBinding.port_id, PortBindingLevel.host == PortBinding.host
+)
+_WAITING = sa.and_(_Block.standard_attr_id == Port.standard_attr_id, _Block.entity == IB_FABRIC)
+
+# In the order of the fields of BoundPort.
 _BOUND = (
     sa.select(
         Port.id,
@@ -46,50 +52,98 @@ _BOUND = (
         Port.mac_address,
         Port.admin_state_up,
         Port.status,
-        PortBinding.host,
         PortBinding.profile,
-        PortBinding.status.label("binding"),
+        PortBinding.status,
         _Segment.network_type,
         _Segment.physical_network,
         _Segment.segmentation_id,
         _Attributes.revision_number,
-        _Attributes.created_at,
-        _Block.entity,
     )
     .join(PortBinding, PortBinding.port_id == Port.id)
-    .join(
-        PortBindingLevel,
-        sa.and_(
-            PortBindingLevel.port_id == PortBinding.port_id,
-            PortBindingLevel.host == PortBinding.host,
-        ),
-    )
+    .join(PortBindingLevel, _LIVE_SEGMENT)
     .join(_Segment, _Segment.id == PortBindingLevel.segment_id)
     .join(_Attributes, _Attributes.id == Port.standard_attr_id)
-    .outerjoin(
-        _Block,
-        sa.and_(_Block.standard_attr_id == Port.standard_attr_id, _Block.entity == IB_FABRIC),
-    )
     .where(PortBinding.vif_type == VIF_TYPE)
+)
+
+# In the order of the fields of BelongingPort; a column costs 15 ms for 10,000 ports.
+_BELONGING = (
+    sa.select(
+        Port.id,
+        Port.mac_address,
+        PortBinding.host,
+        PortBinding.profile,
+        _Segment.segmentation_id,
+        _Block.entity.isnot(None),
+    )
+    .join(PortBinding, PortBinding.port_id == Port.id)
+    .join(PortBindingLevel, _LIVE_SEGMENT)
+    .join(_Segment, _Segment.id == PortBindingLevel.segment_id)
+    .outerjoin(_Block, _WAITING)
+    .where(
+        PortBinding.vif_type == VIF_TYPE,
+        PortBinding.status == ACTIVE,
+        Port.admin_state_up.is_(True),
+        _Segment.network_type != FLAT,
+    )
 )
 
 
 def bound_to_host(context: Any, host: str) -> list[BoundPort]:
     """Return the bindings of ours to *host*, ACTIVE and INACTIVE."""
-    return _bound(context, PortBinding.host == host)
+    found = _execute(context, _BOUND.where(PortBinding.host == host))
+    return [BoundPort(*row) for row in found]
 
 
-def bound_to_fabric(context: Any, physical_network: str) -> list[BoundPort]:
-    """Return the bindings of ours on *physical_network*, ACTIVE and INACTIVE."""
-    return _bound(context, _Segment.physical_network == physical_network)
+def belonging_to_fabric(context: Any, physical_network: str) -> list[BelongingPort]:
+    """Return the ports that belong to partitions of *physical_network*."""
+    found = _execute(context, _BELONGING.where(_Segment.physical_network == physical_network))
+    return [BelongingPort(*row) for row in found]
 
 
-def sharing_a_mac(context: Any, rows: Iterable[BoundPort]) -> list[BoundPort]:
-    """Return the live bindings that have a MAC of *rows*, the live ones of *rows* among them."""
-    macs = sorted({row.mac for row in rows})
+def repeated_macs(context: Any, macs: Collection[str]) -> frozenset[str]:
+    """Return those of *macs* that more than one port has, of whatever network."""
     if not macs:
-        return []
-    return _bound(context, Port.mac_address.in_(macs), PortBinding.status == ACTIVE)
+        return frozenset()
+    found = _execute(
+        context,
+        sa.select(Port.mac_address)
+        .where(Port.mac_address.in_(sorted(macs)))
+        .group_by(Port.mac_address)
+        .having(sa.func.count() > 1),
+    )
+    return frozenset(row.mac_address for row in found)
+
+
+def made(context: Any, port_ids: Collection[str]) -> dict[str, str]:
+    """Return when each of *port_ids* was made, in a spelling that sorts by age."""
+    if not port_ids:
+        return {}
+    found = _execute(
+        context,
+        sa.select(Port.id, _Attributes.created_at)
+        .join(_Attributes, _Attributes.id == Port.standard_attr_id)
+        .where(Port.id.in_(sorted(port_ids))),
+    )
+    return {row.id: str(row.created_at or "") for row in found}
+
+
+def waiting_for_fabric(context: Any, physical_network: str) -> dict[str, bool]:
+    """Return the ports bound on *physical_network*, and whether each waits for IB_FABRIC."""
+    found = _execute(
+        context,
+        sa.select(Port.id, _Block.entity)
+        .join(PortBinding, PortBinding.port_id == Port.id)
+        .join(PortBindingLevel, _LIVE_SEGMENT)
+        .join(_Segment, _Segment.id == PortBindingLevel.segment_id)
+        .outerjoin(_Block, _WAITING)
+        .where(
+            PortBinding.vif_type == VIF_TYPE,
+            PortBinding.status == ACTIVE,
+            _Segment.physical_network == physical_network,
+        ),
+    )
+    return {row.id: row.entity is not None for row in found}
 
 
 def adapters_by_host(context: Any) -> dict[str, tuple[ReportedAdapter, ...]]:
@@ -164,28 +218,6 @@ def bindings_on(context: Any, host: str, port_ids: Collection[str]) -> dict[str,
         ),
     )
     return {str(row.id): (row.binding, row.status) for row in found}
-
-
-def _bound(context: Any, *where: Any) -> list[BoundPort]:
-    return [
-        BoundPort(
-            port_id=row.id,
-            network_id=row.network_id,
-            mac=row.mac_address,
-            admin_state_up=bool(row.admin_state_up),
-            status=row.status,
-            host=row.host,
-            profile=row.profile,
-            binding=row.binding,
-            network_type=row.network_type,
-            physical_network=row.physical_network,
-            segmentation_id=row.segmentation_id,
-            revision=row.revision_number,
-            created=str(row.created_at or ""),
-            waiting=row.entity is not None,
-        )
-        for row in _execute(context, _BOUND.where(*where))
-    ]
 
 
 def _execute(context: Any, statement: Any) -> list[Any]:
