@@ -130,7 +130,6 @@ def test_clients_that_were_killed_make_room(wires: Fabric, tmp_path: Path) -> No
 
 def test_verbs_without_a_simulator_say_so(tmp_path: Path) -> None:
     fabric = Fabric.of_lab(tmp_path, ARTICLE)
-    fabric.folder.mkdir()
     with pytest.raises(FabricFailed, match="ibsim does not run"):
         fabric.link("head")
     with pytest.raises(FabricFailed, match="start the lab"):

@@ -220,6 +220,36 @@ def test_libibumad_reads_the_same_and_leaves_the_process_as_it_was(
     assert (told["heard"], told["said"]) == ("hello", "hello")
 
 
+LATE = """
+    import os, signal, sys, time
+    from ibstack.mad import NotKnown, open_port
+
+    pid = int(sys.argv[1])
+    for _ in range(3):
+        os.kill(pid, signal.SIGSTOP)
+        unanswered = False
+        while not unanswered:  # A signal takes its time.
+            with open_port(timeout_s=0.05) as local:
+                unanswered = isinstance(local.subnet_manager(), NotKnown)
+        os.kill(pid, signal.SIGCONT)
+        deadline = time.monotonic() + 10
+        while True:  # The late answers come in now, while no port is open, and later.
+            with open_port() as local:
+                if not isinstance(local.subnet_manager(), NotKnown):
+                    break
+            assert time.monotonic() < deadline
+    print("alive")
+"""
+
+
+def test_an_answer_that_comes_after_closing_does_no_harm(
+    wires: Fabric, on_fabric: OnFabric
+) -> None:
+    wires.start_subnet_manager("head")
+    pid = str(wires.subnet_manager("head").pid())
+    assert "alive" in on_fabric("node002", "python", "-c", textwrap.dedent(LATE), pid)
+
+
 def test_infiniband_diags_agree(fabric: Fabric, reader_at: ReaderAt, on_fabric: OnFabric) -> None:
     reader = reader_at("head")
     port = reader.discover().ports[guid(fabric, "node002")]

@@ -226,7 +226,7 @@ class Fabric:
         if len(line) > _CONSOLE_LINE:
             raise FabricFailed(f"cannot {doing}: ibsim reads {_CONSOLE_LINE} characters at a time")
         log = self.simulator.log
-        with _locked(self.folder / "console.lock"), self._open_console(doing) as console:
+        with self._open_console(doing) as console, _locked(self.folder / "console.lock"):
             start = log.stat().st_size
             os.write(console, line.encode() + b"\n")
             said = _read_until_prompt(log, start)

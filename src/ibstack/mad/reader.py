@@ -184,6 +184,9 @@ class _TableReading:
 # One at a time in a process: see the traps of umad2sim in umad.py.
 _TURN: Final = threading.Lock()
 _OPEN: Final[list[int]] = []
+# Ports closed with requests still out, to which an answer may yet come: used again at the next
+# opening.  The kernel gives each request back in time, so this is for simulated fabrics.
+_PARKED: Final[dict[tuple[str | None, int | None], UmadPort]] = {}
 
 
 @contextmanager
@@ -205,10 +208,17 @@ def open_port(
     with _TURN:
         _OPEN.append(threading.get_ident())
         try:
-            opened = UmadPort(ca, port, SUBNET_MANAGEMENT)
+            opened = _PARKED.pop((ca, port), None) or UmadPort(ca, port, SUBNET_MANAGEMENT)
             try:
                 yield FabricReader(opened, m_key=m_key, timeout_s=timeout_s, tries=tries)
             finally:
-                opened.close()
+                _put_away(opened, (ca, port))
         finally:
             _OPEN.clear()
+
+
+def _put_away(port: UmadPort, name: tuple[str | None, int | None]) -> None:
+    if port.settled():
+        port.close()
+    else:
+        _PARKED[name] = port

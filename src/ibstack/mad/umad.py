@@ -7,7 +7,7 @@ been tried; what is said of the kernel is from drivers/infiniband/core/user_mad.
 Traps of umad2sim (umad2sim.c): it replaces open, close, read, write, poll and ioctl, and takes
 every descriptor from 1024 on for its own, so a process under it may not have that many open files;
 its answers go to the agent that registered a class last, so there is one open port to a process;
-and an answer that comes in when its agent is gone makes it crash: so close() waits for what is out.
+and an answer that comes in when its agent is gone makes the process crash: see settled().
 Python's sockets, threads and subprocess work as ever (tests/real/test_mad.py).
 """
 
@@ -121,14 +121,17 @@ class UmadPort:
         self._outstanding = max(self._outstanding - 1, 0)
         return Received(bytes(self._incoming), self._library.umad_status(self._receive))
 
+    def settled(self) -> bool:
+        """Wait a moment for what is out; say whether all of it has come back."""
+        deadline = time.monotonic() + _DRAIN_S
+        while self._outstanding and time.monotonic() < deadline:
+            self.receive(10)
+        return not self._outstanding
+
     def close(self) -> None:
         """Unregister the agents and close the port.  Closing twice does nothing."""
         if self._fd < 0:
             return
-        deadline = time.monotonic() + _DRAIN_S
-        while self._outstanding and time.monotonic() < deadline:
-            if self.receive(10) is None:
-                continue
         for agent in self._agents.values():
             self._library.umad_unregister(self._fd, agent)
         self._agents.clear()
