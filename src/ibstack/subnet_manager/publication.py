@@ -174,13 +174,13 @@ class Publication:
         stands = self._digest_in_place()
         kept = [digest for digest in before.digests if digest == stands != fresh]
         self._store(_State([*kept, fresh], sorted(map(str, shared)), before.taken))
-        replace(self.path, text)
+        self.put(self.path, text)
         return text
 
     def settle(self, text: str) -> None:
         """Keep *text*, which stands in place now, as the last good copy."""
         state = self._load()
-        replace(self.last_good, text)
+        self.put(self.last_good, text)
         state.digests = [_digest(text.encode("ascii"))]
         self._store(state)
 
@@ -197,7 +197,7 @@ class Publication:
                 f"cannot restore {self.path}: nothing has been published from here yet"
             ) from None
         self._keep_replaced()
-        replace(self.path, text)
+        self.put(self.path, text)
         return text
 
     def take_over(self) -> None:
@@ -270,7 +270,11 @@ class Publication:
 
     def _store(self, state: _State) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        replace(self._state_file, json.dumps(dataclasses.asdict(state)))
+        self.put(self._state_file, json.dumps(dataclasses.asdict(state)))
+
+    def put(self, path: Path, text: str) -> None:
+        """Write one file.  All writes come by here, so that tests can end between any two."""
+        replace(path, text)
 
 
 def replace(path: Path, text: str) -> None:
