@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ibstack.fabric.errors import BadInput, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.host.observed import Link, ObservedAdapter
+from ibstack.host.physical_function import find
 from one_adapter import BLUE, GUID, OTHER_GUID, RED, OneAdapter, Variant
 
 if TYPE_CHECKING:
@@ -154,3 +155,16 @@ def test_an_adapter_of_another_driver_is_refused(one: OneAdapter) -> None:
 
     with pytest.raises(BadInput, match="driven by hfi1"):
         one.adapter()
+
+
+@pytest.mark.parametrize(
+    ("dev_id", "dev_port", "port"), [("0x1", "1", 2), ("0x1", "0", 2), ("0x0", "0", 1)]
+)
+def test_the_second_port_is_found_on_kernels_old_and_new(
+    one: OneAdapter, dev_id: str, dev_port: str, port: int
+) -> None:
+    interface = one.hardware.root / "class/net/ib0"
+    (interface / "dev_id").write_text(dev_id + "\n")
+    (interface / "dev_port").write_text(dev_port + "\n")
+
+    assert find(one.sysfs, "ib0").port == port
