@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ibstack.lab.fabric_tables import PortTable
 
 _SETTLED_WITHIN_S: Final = 15.0
+_LOOK_EVERY_S: Final = 0.3
 
 _PROVIDER: Final = (
     f"--provider-network-type vlan --provider-physical-network {PHYSICAL_NETWORK}"
@@ -146,6 +147,7 @@ class Demo:
             check_tables(findings, facts, tables)
             if not findings.untrue or time.monotonic() > deadline:
                 return facts, tables
+            time.sleep(_LOOK_EVERY_S)
 
     def _delete(self, compute: Compute) -> None:
         self._title(f"{_DELETED} is deleted, and its key goes")
@@ -155,6 +157,7 @@ class Demo:
         while holders(tables := self._tables(), key):
             if time.monotonic() - began > _SETTLED_WITHIN_S:
                 break
+            time.sleep(_LOOK_EVERY_S)
         self._show_tables(tables)
         gone = not holders(tables, key)
         if gone:
@@ -164,7 +167,9 @@ class Demo:
         left = sorted(name for name, *_rest in _MACHINES if name != _DELETED)
         self._findings.state(f"{' and '.join(left)} are still there", names == left)
         facts = [self._facts(machine, tables) for machine in compute.machines()]
-        check_tables(self._findings, facts, tables)
+        after = Findings()
+        check_tables(after, facts, tables)
+        self._findings.add(after, when="after the delete")
 
     def _conclude(self) -> int:
         self._title("What was looked at")

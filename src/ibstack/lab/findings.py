@@ -28,6 +28,11 @@ class Findings:
     def state(self, statement: str, holds: bool) -> None:
         (self.true if holds else self.untrue).append(statement)
 
+    def add(self, later: Findings, *, when: str) -> None:
+        """Take over the statements of a *later* look, saying when it was."""
+        self.true += [f"{when}, {statement}" for statement in later.true]
+        self.untrue += [f"{when}, {statement}" for statement in later.untrue]
+
 
 @dataclass(frozen=True, slots=True)
 class MachineFacts:
