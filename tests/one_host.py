@@ -18,6 +18,7 @@ from ibstack.fabric.guid import Guid
 from ibstack.host.eswitch_client import EswitchClient
 from ibstack.host.eswitch_watcher import EswitchWatcher
 from ibstack.host.host_reconciler import HostReconciler
+from ibstack.host.reporter import THREADS, Reporter
 from ibstack.lab import hardware
 from ibstack.lab.neutron_stand_in import NeutronStandIn, StandInPort
 from ibstack.lab.process import Process
@@ -54,7 +55,8 @@ class Agent:
     """The agent's loop and its watcher, in threads of this process."""
 
     def __init__(self, host: str, eswitch: EswitchClient, neutron: NeutronStandIn) -> None:
-        self.reconciler = HostReconciler(host, eswitch, neutron, resync_s=5)
+        self.reporter = Reporter(host, neutron, resync_s=5)
+        self.reconciler = HostReconciler(host, eswitch, neutron, self.reporter)
         self.loop = Loop(
             self.reconciler,
             interval=lambda: 5,
@@ -62,16 +64,21 @@ class Agent:
             backoff=lambda failed: min(0.05 * 2**failed, 1),
             report=lambda outcome: None,
         )
+        self.reporter.look_again = self.loop.nudge
         self._watcher = EswitchWatcher(eswitch, self.loop.nudge)
-        self._thread = threading.Thread(target=self.loop.run, name="loop", daemon=True)
-        self._thread.start()
-        threading.Thread(target=self._watcher.run, name="watch", daemon=True).start()
+        runs = [self.loop.run, *[self.reporter.run] * THREADS]
+        self._threads = [threading.Thread(target=run, daemon=True) for run in runs]
+        for thread in self._threads:
+            thread.start()
+        threading.Thread(target=self._watcher.run, daemon=True).start()
 
     def stop(self) -> None:
         self._watcher.stop()
+        self.reporter.stop()
         self.loop.stop()
-        self._thread.join(30)
-        assert not self._thread.is_alive()
+        for thread in self._threads:
+            thread.join(30)
+            assert not thread.is_alive()
 
 
 class OneHost:

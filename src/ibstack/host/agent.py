@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """ibstack-agent: Neutron's agent on a host with InfiniBand adapters.  No privileges.
 
-Threads: the loop (the main one), the heartbeat, one that sits in eswitchd's `watch`, one that reads
-signals, and oslo.messaging's own, which bring hints.  All but the loop only say "look again".
+Threads: the loop (the main one), a few that report, the heartbeat, one that sits in eswitchd's
+`watch`, one that reads signals, and oslo.messaging's own, which bring hints.  Only the loop decides
+and acts; the others tell Neutron what it found, or say "look again".
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from ibstack.host import options
 from ibstack.host.eswitch_client import EswitchClient
 from ibstack.host.eswitch_watcher import EswitchWatcher
 from ibstack.host.host_reconciler import HostReconciler
+from ibstack.host.reporter import THREADS, Reporter
 from ibstack.loop import Loop
 from ibstack.neutron.client import (
     AGENT_TOPIC,
@@ -61,6 +63,7 @@ class Agent:
     heartbeat: Heartbeat
     hints: HintListener
     watcher: EswitchWatcher
+    reporter: Reporter
     transport: Transport
     seen: threading.Event
     """Set once the host's adapters are known."""
@@ -72,6 +75,8 @@ class Agent:
         _start("signals", lambda: self._obey(signals, finished))
         _start("heartbeat", self._beat)
         _start("watch", self.watcher.run)
+        for number in range(THREADS):
+            _start(f"report {number}", self.reporter.run)
         self.hints.start()
         _start("listening", self._catch_up)
         systemd.notify("READY=1")
@@ -88,6 +93,7 @@ class Agent:
             self.loop.nudge()
         systemd.notify("STOPPING=1")
         self.watcher.stop()
+        self.reporter.stop()
         self.heartbeat.stop()
         self.seen.set()
         self.loop.stop()
@@ -118,13 +124,9 @@ def wire(conf: cfg.ConfigOpts) -> Agent:
         seen.set()
         heartbeat.nudge()
 
-    reconciler = HostReconciler(
-        settings.host,
-        eswitch,
-        PluginClient(transport, timeout_s=settings.rpc_timeout_s),
-        resync_s=settings.resync_interval_s,
-        on_observed=tell,
-    )
+    neutron = PluginClient(transport, timeout_s=settings.rpc_timeout_s)
+    reporter = Reporter(settings.host, neutron, resync_s=settings.resync_interval_s)
+    reconciler = HostReconciler(settings.host, eswitch, neutron, reporter, on_observed=tell)
     loop = Loop(
         reconciler,
         interval=lambda: _jittered(settings.resync_interval_s),
@@ -132,6 +134,7 @@ def wire(conf: cfg.ConfigOpts) -> Agent:
         backoff=_backoff,
         report=_report,
     )
+    reporter.look_again = loop.nudge
     heartbeat = Heartbeat(
         transport,
         agent_type=MELLANOX_AGENT,
@@ -147,6 +150,7 @@ def wire(conf: cfg.ConfigOpts) -> Agent:
         heartbeat=heartbeat,
         hints=agent_hints(transport, settings.host, loop.nudge),
         watcher=EswitchWatcher(eswitch, loop.nudge),
+        reporter=reporter,
         transport=transport,
         seen=seen,
     )

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make this host's virtual functions what Neutron says, and tell Neutron when they are."""
+"""Make this host's virtual functions what Neutron says, and find out whether they are."""
 
 from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.fabric.errors import IbstackError, Refused, TryLater
 from ibstack.fabric.pci import fold
@@ -16,7 +16,6 @@ from ibstack.host.plan import (
     Configure,
     DesiredPort,
     Pending,
-    Plan,
     Plugged,
     Step,
     VfState,
@@ -25,12 +24,13 @@ from ibstack.host.plan import (
 from ibstack.loop import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
     from ibstack.fabric.pci import PciAddress
     from ibstack.host.eswitch_client import EswitchClient
     from ibstack.host.observed import ObservedHost
-    from ibstack.neutron.replies import HostPort, HostPorts
+    from ibstack.host.reporter import Neutron, Reporter
+    from ibstack.neutron.replies import HostPort
 
 LOG = logging.getLogger(__name__)
 
@@ -44,22 +44,8 @@ _PATIENCE_S: Final = 10.0
 _SAID_AT_ONCE: Final = 3
 
 
-class Neutron(Protocol):
-    """Who says what this host should have: ibstack.neutron.client, or the lab's stand-in."""
-
-    def host_ports(self, host: str, etag: str | None = None) -> HostPorts:
-        """Return the ports bound to *host*; TryLater where that cannot be known now."""
-        ...
-
-    def report_host(
-        self, host: str, ready: Collection[str] = (), gone: Collection[str] = ()
-    ) -> frozenset[str]:
-        """Say what became of the ports; return those that are not bound to *host*."""
-        ...
-
-
 class HostReconciler:
-    """One pass: read what is plugged, ask Neutron, act, read back, report.
+    """One pass: read what is plugged, ask Neutron, act, read back, say what is to be reported.
 
     Nothing is written on an old answer of Neutron: where it cannot be asked, all stays as it is.
     """
@@ -69,26 +55,21 @@ class HostReconciler:
         host: str,
         eswitch: EswitchClient,
         neutron: Neutron,
+        reporter: Reporter,
         *,
-        resync_s: float,
         on_observed: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """*resync_s*: reports that Neutron took are made again after this time, in seconds.
-
-        *on_observed* is called whenever configurations() may have changed.
-        """
+        """*on_observed* is called whenever configurations() may have changed."""
         self._host = host
         self._eswitch = eswitch
         self._neutron = neutron
-        self._resync_s = resync_s
+        self._reporter = reporter
         self._on_observed = on_observed
         self._clock = clock
         self._etag: str | None = None
         self._desired: tuple[DesiredPort, ...] | None = None
         self._pending_since: dict[tuple[PciAddress, str], float] = {}
-        self._accepted: frozenset[DesiredPort] = frozenset()
-        self._accepted_since = clock()
         self._observed: ObservedHost | None = None
         self._configurations: dict[str, Any] | None = None
 
@@ -100,6 +81,8 @@ class HostReconciler:
         try:
             return self._pass()
         except TryLater as error:
+            # What was true before is not told any more: it may have ended meanwhile.
+            self._reporter.tell((), ())
             return Outcome(failures=(error,))
 
     def _pass(self) -> Outcome:
@@ -113,12 +96,14 @@ class HostReconciler:
             Pending(one.pci, one.mac, str(refusals.get(one.pci, one.why))) for one in found.pending
         ]
         ages = self._ages(pending)
-        unknown = self._report(found)
+        # Of a port that may move here Neutron shows the status where it is: nova waits to hear.
+        ready = [*(port for port in found.ready if not port.is_active), *found.staged]
+        self._reporter.tell(ready, found.gone)
         # Refused: what was read is out of date, a VF was detached meanwhile.
         expected = (TryLater, Refused)
         failures = [error for error in refusals.values() if not isinstance(error, expected)]
         return Outcome(
-            changed=changed + len(unknown),
+            changed=changed,
             waiting_for=_overdue(pending, ages),
             failures=tuple(failures),
             look_again_s=min(map(_retry_s, ages), default=None),
@@ -165,26 +150,6 @@ class HostReconciler:
                 LOG.info("did %s", step)
             changed += writes
         return changed, refusals
-
-    def _report(self, found: Plan) -> frozenset[str]:
-        """Tell Neutron what it does not know yet, again and again until it takes it."""
-        now = self._clock()
-        if now - self._accepted_since >= self._resync_s:
-            self._accepted, self._accepted_since = frozenset(), now
-        # Of a port that may move here Neutron shows the status where it is: nova waits to hear.
-        ready = [*(port for port in found.ready if not port.is_active), *found.staged]
-        # What was accepted is forgotten as soon as it is not true any more.
-        self._accepted &= frozenset((*ready, *found.gone))
-        news = [port for port in (*ready, *found.gone) if port not in self._accepted]
-        if not news:
-            return frozenset()
-        unknown = self._neutron.report_host(
-            self._host,
-            ready=[port.id for port in ready if port in news],
-            gone=[port.id for port in found.gone if port in news],
-        )
-        self._accepted |= {port for port in news if port.id not in unknown}
-        return unknown
 
     def _ages(self, pending: list[Pending]) -> list[float]:
         now = self._clock()

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reports: each until it is taken, in order for each port, and none twice without need."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ibstack.fabric.errors import TryLater
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.partition import DEFAULT_PARTITION, TableEntry
+from ibstack.fabric.pci import PciAddress
+from ibstack.host.plan import Binding, DesiredPort
+from ibstack.host.reporter import THREADS, Reporter
+from one_host import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from ibstack.neutron.replies import HostPorts
+
+PORT = DesiredPort(
+    id="port-1",
+    mac="fa:16:3e:00:00:01",
+    guid=Guid.from_mac("fa:16:3e:00:00:01"),
+    pci=PciAddress.parse("0000:05:00.1"),
+    physical_network="ib",
+    entry=TableEntry(DEFAULT_PARTITION, full_member=False),
+    admin_state_up=True,
+    binding=Binding.ACTIVE,
+    is_active=False,
+    revision=1,
+)
+
+
+@dataclass
+class SlowNeutron:
+    """Takes reports one by one, when it is let; remembers what it took."""
+
+    taken: list[tuple[str, bool]] = field(default_factory=list)
+    asked: int = 0
+    away: bool = False
+    unknown: frozenset[str] = frozenset()
+    open: threading.Event = field(default_factory=threading.Event)
+    overlapped: bool = False
+    _at_work: set[str] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def host_ports(self, host: str, etag: str | None = None) -> HostPorts:
+        raise TryLater("cannot say")
+
+    def report_host(
+        self, host: str, ready: Collection[str] = (), gone: Collection[str] = ()
+    ) -> frozenset[str]:
+        ids = {*ready, *gone}
+        with self._lock:
+            self.asked += 1
+            self.overlapped |= bool(ids & self._at_work)
+            self._at_work |= ids
+        self.open.wait(20)
+        with self._lock:
+            self._at_work -= ids
+            if self.away:
+                raise TryLater("cannot tell Neutron: it is away")
+            self.taken += [(one, True) for one in ready] + [(one, False) for one in gone]
+        return self.unknown & ids
+
+
+@dataclass
+class Clock:
+    now: float = 0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@contextmanager
+def running(reporter: Reporter) -> Iterator[None]:
+    threads = [threading.Thread(target=reporter.run) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        reporter.stop()
+        for thread in threads:
+            thread.join(20)
+
+
+@pytest.fixture
+def neutron() -> SlowNeutron:
+    return SlowNeutron()
+
+
+def test_every_port_is_told_once(neutron: SlowNeutron) -> None:
+    ports = [replace(PORT, id=f"port-{number}") for number in range(20)]
+    reporter = Reporter("host", neutron, resync_s=1000)
+    neutron.open.set()
+    with running(reporter):
+        for _ in range(10):
+            reporter.tell(ports[:10], ports[10:])
+        eventually(lambda: len(neutron.taken) >= 20)
+        reporter.tell(ports[:10], ports[10:])
+
+    assert sorted(neutron.taken) == sorted((port.id, port in ports[:10]) for port in ports)
+
+
+def test_a_report_is_made_until_it_is_taken(neutron: SlowNeutron) -> None:
+    reporter = Reporter("host", neutron, resync_s=1000)
+    neutron.open.set()
+    neutron.away = True
+    with running(reporter):
+        reporter.tell([PORT], [])
+        eventually(lambda: neutron.asked >= 2)
+        neutron.away = False
+        eventually(lambda: neutron.taken == [(PORT.id, True)])
+
+
+def test_what_is_not_known_any_more_is_not_told(neutron: SlowNeutron) -> None:
+    reporter = Reporter("host", neutron, resync_s=1000)
+    neutron.open.set()
+    neutron.away = True
+    with running(reporter):
+        reporter.tell([PORT], [])
+        eventually(lambda: neutron.asked >= 1)
+        reporter.tell([], [])
+        neutron.away = False
+        reporter.tell([replace(PORT, id="port-2")], [])
+        eventually(lambda: neutron.taken)
+
+    assert neutron.taken == [("port-2", True)]
+
+
+def test_of_one_port_the_newest_word_arrives_last(neutron: SlowNeutron) -> None:
+    reporter = Reporter("host", neutron, resync_s=1000)
+    looked = threading.Event()
+    reporter.look_again = looked.set
+    with running(reporter):
+        reporter.tell([PORT], [])
+        eventually(lambda: neutron.asked == 1)
+        reporter.tell([], [PORT])
+        neutron.open.set()
+        eventually(lambda: len(neutron.taken) == 2)
+
+    assert neutron.taken == [(PORT.id, True), (PORT.id, False)]
+    assert not neutron.overlapped
+    assert looked.is_set()
+
+
+def test_a_port_that_neutron_does_not_have_is_asked_for_anew(neutron: SlowNeutron) -> None:
+    reporter = Reporter("host", neutron, resync_s=1000)
+    looked = threading.Event()
+    reporter.look_again = looked.set
+    neutron.unknown = frozenset({PORT.id})
+    neutron.open.set()
+    with running(reporter):
+        reporter.tell([PORT], [])
+        assert looked.wait(20)
+        reporter.tell([PORT], [])
+
+    assert neutron.asked == 1
+
+
+def test_a_port_that_was_not_ready_for_a_moment_is_told_again(neutron: SlowNeutron) -> None:
+    reporter = Reporter("host", neutron, resync_s=1000)
+    neutron.open.set()
+    with running(reporter):
+        reporter.tell([PORT], [])
+        eventually(lambda: len(neutron.taken) == 1)
+        reporter.tell([], [])
+        reporter.tell([PORT], [])
+        eventually(lambda: len(neutron.taken) == 2)
+
+
+def test_everything_is_told_again_now_and_then(neutron: SlowNeutron) -> None:
+    clock = Clock()
+    reporter = Reporter("host", neutron, resync_s=300, clock=clock)
+    neutron.open.set()
+    with running(reporter):
+        reporter.tell([PORT], [])
+        eventually(lambda: len(neutron.taken) == 1)
+        clock.now = 301
+        reporter.tell([PORT], [])
+        eventually(lambda: len(neutron.taken) == 2)
