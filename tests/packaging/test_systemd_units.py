@@ -11,6 +11,12 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from oslo_config import cfg
+
+from ibstack.host import eswitchd_config
+from ibstack.host import options as agent_options
+from ibstack.host.eswitch_client import DEFAULT_SOCKET
+from ibstack.subnet_manager import options as fabricd_options
 
 UNITS = sorted((Path(__file__).parents[2] / "packaging/systemd").glob("*.service"))
 
@@ -98,18 +104,49 @@ def test_the_daemon_comes_back_and_is_watched(unit: Path) -> None:
     assert "MemoryMax" in found
 
 
+def unit_of(daemon: str) -> dict[str, list[str]]:
+    (unit,) = (unit for unit in UNITS if unit.stem == daemon)
+    return settings(unit.read_text())
+
+
+def test_eswitchd_may_write_where_it_writes_by_default(tmp_path: Path) -> None:
+    config = tmp_path / "eswitchd.conf"
+    config.write_text("[eswitch]\nphysical_interface_mappings = ibhostnet:ib0\n")
+    defaults, found = eswitchd_config.load(config), unit_of("ibstack-eswitchd")
+
+    assert [str(Path(defaults.socket).parent)] == [f"/run/{found['RuntimeDirectory'][0]}"]
+    assert [defaults.state_path] == [f"/var/lib/{found['StateDirectory'][0]}"]
+
+
+def test_the_agent_asks_where_eswitchd_listens() -> None:
+    conf = cfg.ConfigOpts()
+    agent_options.register(conf)
+    conf([])
+
+    assert str(agent_options.read_settings(conf).eswitch_socket) == DEFAULT_SOCKET
+
+
+def test_fabricd_may_write_where_it_writes_by_default() -> None:
+    conf = cfg.ConfigOpts()
+    fabricd_options.register(conf)
+    conf([])
+    found = unit_of("ibstack-fabricd")
+
+    assert conf.fabric.state_path == f"/var/lib/{found['StateDirectory'][0]}"
+    folder = Path(conf.fabric.partitions_conf).parent
+    assert f"-{folder}" in found["ReadWritePaths"][0].split()
+
+
 def test_eswitchd_may_write_sysfs() -> None:
     """ProtectKernelTunables makes /sys read-only (systemd.exec(5)); so would a ReadOnlyPaths."""
-    (unit,) = (unit for unit in UNITS if unit.stem == "ibstack-eswitchd")
-    found = settings(unit.read_text())
+    found = unit_of("ibstack-eswitchd")
 
     assert found["ProtectKernelTunables"] == ["no"]
     assert "ReadOnlyPaths" not in found
 
 
 def test_the_agent_holds_no_privilege() -> None:
-    (unit,) = (unit for unit in UNITS if unit.stem == "ibstack-agent")
-    found = settings(unit.read_text())
+    found = unit_of("ibstack-agent")
 
     assert found["User"] == ["neutron"]
     assert found["CapabilityBoundingSet"] == [""]
