@@ -52,7 +52,7 @@ class _Sources:
     """The three accounts of one fabric, read with fabricd's own settings."""
 
     def __init__(self, config_files: Sequence[str]) -> None:
-        conf = cfg.ConfigOpts()
+        conf = cfg.CONF  # The global one: see ibstack.subnet_manager.daemon.main().
         options.register(conf)
         try:
             conf([f"--config-file={path}" for path in config_files], project="ibstack")

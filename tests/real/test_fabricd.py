@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon itself: a process beside a real OpenSM, with a Neutron that lives in a folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ibstack.lab.process import Process, tail
+from ibstack.lab.topology import ARTICLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ibstack.fabric.guid import Guid
+    from ibstack.lab.fabric import Fabric
+    from ibstack.mad import FabricReader
+
+PROGRAM = Path(__file__).with_name("fabricd_with_neutron.py")
+HEAD, NODE1, NODE2, NODE3 = (host.port_guid for host in ARTICLE.hosts)
+
+
+@dataclass
+class Fabricd:
+    """One daemon, its folder, and the fabric that it keeps."""
+
+    fabric: Fabric
+    folder: Path
+    host: str = "head"
+    members: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir()
+        self.conf = self.folder / "fabricd.conf"
+        self.conf.write_text(
+            f"[DEFAULT]\nhost = {self.host}\ntransport_url = fake:///\n"
+            "[fabric]\nphysical_network = ibhostnet\n"
+            f"partitions_conf = {self.fabric.partitions_conf(self.host)}\n"
+            f"full_default_members = {HEAD}, {NODE1}\n"
+            f"state_path = {self.folder}/state\nserves_vports = yes\n"
+            "poll_interval = 0.1\nremoval_grace_s = 0.1\nreport_interval = 1\n"
+        )
+        self.want()
+        self.process = Process(
+            f"fabricd-{self.host}",
+            [sys.executable, str(PROGRAM), str(self.folder), "--config-file", str(self.conf)],
+            self.folder / "log",
+            self.folder / "pid",
+            env=self.fabric.client_env(self.host),
+            cwd=self.fabric.client_cwd(self.host),
+        )
+
+    def want(self, *members: tuple[str, Guid, str]) -> None:
+        """Desire *members*: port id, GUID, key; all of them physical ports."""
+        rows = [
+            {
+                "port_id": port,
+                "host": "h",
+                "guid": str(guid),
+                "key": key,
+                "membership": "full",
+                "shared": True,
+            }
+            for port, guid, key in members
+        ]
+        fresh = self.folder / "members.new"
+        fresh.write_text(json.dumps(rows))
+        fresh.rename(self.folder / "members.json")
+
+    def told(self) -> list[dict[str, Any]]:
+        path = self.folder / "told.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [json.loads(line) for line in lines]
+
+    def in_force(self) -> set[str]:
+        reports = [set(told["in_force"]) for told in self.told() if "in_force" in told]
+        return reports[-1] if reports else set()
+
+    def heartbeat(self) -> dict[str, Any]:
+        beats = [told for told in self.told() if "agent_type" in told]
+        return beats[-1] if beats else {"configurations": {}}
+
+    def until(self, true: Callable[[], bool], limit_s: float = 12) -> None:
+        deadline = time.monotonic() + limit_s
+        while not true():
+            assert time.monotonic() < deadline, tail(self.process.log, 30)
+            time.sleep(0.02)
+
+    def order(self, flag: str) -> str:
+        done = subprocess.run(
+            [*self.process.argv, flag], capture_output=True, text=True, timeout=60, check=True
+        )
+        return done.stdout
+
+
+@pytest.fixture
+def fabricd(fabric: Fabric, tmp_path: Path) -> Iterator[Fabricd]:
+    with ExitStack() as running:
+        daemon = Fabricd(fabric, tmp_path / "fabricd")
+        running.callback(daemon.process.stop)
+        daemon.process.start()
+        yield daemon
+
+
+def table(reader: FabricReader, guid: Guid) -> set[str]:
+    port = reader.discover().ports[guid]
+    found = reader.pkey_tables([port])[guid]
+    assert isinstance(found, tuple), found
+    return {str(entry) for entry in found if entry is not None}
+
+
+def test_it_serves_ports_survives_kill_and_stops_at_once(
+    fabricd: Fabricd, reader_at: Callable[[str], FabricReader]
+) -> None:
+    reader = reader_at("node001")
+    fabricd.want(("p1", NODE2, "0x0101"))
+    fabricd.until(lambda: fabricd.in_force() == {"p1"})
+    assert table(reader, NODE2) == {"0x7fff", "0x8101"}
+    fabricd.until(lambda: fabricd.heartbeat()["configurations"].get("role") == "master")
+    beat = fabricd.heartbeat()
+    assert beat["agent_type"] == "InfiniBand partition agent"
+    assert beat["binary"] == "ibstack-fabricd"
+    assert beat["configurations"]["physical_networks"] == ["ibhostnet"]
+
+    fabricd.process.signal(signal.SIGKILL)
+    fabricd.process.stop()
+    fabricd.want(("p1", NODE2, "0x0101"), ("p2", NODE3, "0x0102"))
+    fabricd.process.start()
+    fabricd.until(lambda: fabricd.in_force() == {"p1", "p2"})
+    assert table(reader, NODE3) == {"0x7fff", "0x8102"}
+
+    fabricd.want()
+    fabricd.until(lambda: table(reader, NODE2) == table(reader, NODE3) == {"0x7fff"})
+
+    pid = fabricd.process.pid()
+    assert pid is not None
+    started = time.monotonic()
+    os.kill(pid, signal.SIGTERM)
+    fabricd.until(lambda: not fabricd.process.running(), limit_s=2)
+    assert time.monotonic() - started < 2
+    assert "Traceback" not in fabricd.process.log.read_text()
+
+
+def test_a_file_broken_by_hand_shows_in_the_heartbeat_until_it_is_restored(
+    fabricd: Fabricd,
+) -> None:
+    path = fabricd.fabric.partitions_conf("head")
+    fabricd.want(("p1", NODE2, "0x0101"))
+    fabricd.until(lambda: fabricd.in_force() == {"p1"})
+    path.write_text("oops\n")
+
+    def problems() -> str:
+        return " ".join(fabricd.heartbeat()["configurations"].get("problems", []))
+
+    fabricd.until(lambda: f"{path}:1: no partition definition" in problems())
+    assert path.read_text() == "oops\n"
+    assert "ordered: restore" in fabricd.order("--restore")
+    fabricd.until(lambda: "0x0101" in path.read_text() and not problems())
+
+
+def test_the_standbys_file_is_equal_and_only_the_master_acknowledges(
+    fabricd: Fabricd, fabric: Fabric, tmp_path: Path
+) -> None:
+    standby = Fabricd(fabric, tmp_path / "standby", "node001")
+    try:
+        standby.process.start()
+        for daemon in (fabricd, standby):
+            daemon.want(("p1", NODE2, "0x0101"))
+        ours, theirs = (fabric.partitions_conf(host) for host in ("head", "node001"))
+        fabricd.until(lambda: fabricd.in_force() == {"p1"})
+        standby.until(lambda: standby.heartbeat()["configurations"].get("role") == "standby")
+        for key in ("0x0102", "0x0103", "0x0104"):
+            for daemon in (fabricd, standby):
+                daemon.want(("p1", NODE2, key))
+            fabricd.until(lambda key=key: key in ours.read_text())  # type: ignore[misc]
+            standby.until(lambda: theirs.read_bytes() == ours.read_bytes(), limit_s=1.5)
+        assert standby.in_force() == set()
+    finally:
+        standby.process.stop()
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("owned_keys = 0x0001-0x7fff", "0x7ff0 and above are reserved"),
+        ("full_default_members = zz", "GUID 'zz'"),
+        ("physical_network =", "name the physical network"),
+        ("max_removed_share = 2", "max_removed_share"),
+        ("m_key = secret", "must be a number"),
+    ],
+)
+def test_bad_settings_are_named_before_anything_starts(
+    tmp_path: Path, setting: str, says: str
+) -> None:
+    conf = tmp_path / "fabricd.conf"
+    conf.write_text(f"[fabric]\nphysical_network = ibhostnet\n{setting}\n")
+
+    done = subprocess.run(
+        [sys.executable, str(PROGRAM), str(tmp_path), "--config-file", str(conf)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "secret" not in done.stderr
