@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ibstack-fabricd as it is, in one process with a Neutron that keeps its state in a folder.
+"""ibstack-fabricd, or `ibstack`, in one process with a Neutron that keeps its state in a folder.
 
-Run as a program by test_fabricd.py: FOLDER, then the arguments of fabricd.  The in-memory
+Run as a program by tests: FOLDER, `fabricd` or `ibstack`, then its own arguments.  The in-memory
 transport of oslo.messaging joins the two; `members.json` is what is desired, `told.jsonl` what
 Neutron was told.
 """
@@ -17,6 +17,7 @@ from typing import Any
 import oslo_messaging
 from oslo_config import cfg
 
+from ibstack.cli import app
 from ibstack.neutron.client import open_transport
 from ibstack.subnet_manager import daemon
 
@@ -58,7 +59,8 @@ def main() -> int:
     for topic in ("ibstack-plugin", "q-reports-plugin"):
         target = oslo_messaging.Target(exchange="neutron", topic=topic, server="neutron")
         oslo_messaging.get_rpc_server(transport, target, [Neutron(folder)]).start()
-    return daemon.main(sys.argv[2:])
+    program = {"fabricd": daemon.main, "ibstack": app.main}[sys.argv[2]]
+    return program(sys.argv[3:])
 
 
 if __name__ == "__main__":

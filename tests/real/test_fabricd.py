@@ -53,12 +53,32 @@ class Fabricd:
         self.want()
         self.process = Process(
             f"fabricd-{self.host}",
-            [sys.executable, str(PROGRAM), str(self.folder), "--config-file", str(self.conf)],
+            self.argv("fabricd"),
             self.folder / "log",
             self.folder / "pid",
             env=self.fabric.client_env(self.host),
             cwd=self.fabric.client_cwd(self.host),
         )
+
+    def argv(self, program: str, *words: str) -> list[str]:
+        argv = [sys.executable, str(PROGRAM), str(self.folder), program, *words]
+        return [*argv, "--config-file", str(self.conf)]
+
+    def ibstack(self, *words: str, attached: bool = True) -> tuple[int, Any, str]:
+        """Run `ibstack partition`; return its exit code, its answer, and what it said besides.
+
+        Where it is not *attached* it runs on a machine without any InfiniBand port.
+        """
+        done = subprocess.run(
+            self.argv("ibstack", "partition", *words, "-f", "json"),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, **(self.fabric.client_env("node001") if attached else {})},
+            cwd=self.fabric.client_cwd("node001"),
+        )
+        answer = json.loads(done.stdout) if done.stdout.strip() else None
+        return done.returncode, answer, done.stderr
 
     def want(self, *members: tuple[str, Guid, str]) -> None:
         """Desire *members*: port id, GUID, key; all of them physical ports."""
@@ -206,7 +226,7 @@ def test_bad_settings_are_named_before_anything_starts(
     conf.write_text(f"[fabric]\nphysical_network = ibhostnet\n{setting}\n")
 
     done = subprocess.run(
-        [sys.executable, str(PROGRAM), str(tmp_path), "--config-file", str(conf)],
+        [sys.executable, str(PROGRAM), str(tmp_path), "fabricd", "--config-file", str(conf)],
         capture_output=True,
         text=True,
         timeout=60,
@@ -215,3 +235,45 @@ def test_bad_settings_are_named_before_anything_starts(
     assert done.returncode == 2
     assert says in done.stderr
     assert "secret" not in done.stderr
+
+
+def test_the_command_line_tells_wishes_from_what_is_in_force(fabricd: Fabricd) -> None:
+    fabricd.want(("p1", NODE2, "0x0101"), ("p2", NODE3, "0x0101"))
+    fabricd.until(lambda: fabricd.in_force() == {"p1", "p2"})
+
+    row = {"key": "0x0101", "members": 2, "full": 2, "limited": 0, "in_force": True}
+    assert fabricd.ibstack("list")[:2] == (0, [row])
+    status, members, _ = fabricd.ibstack("show", "0x0101")
+    assert (status, [m["guid"] for m in members]) == (0, [str(NODE2), str(NODE3)])
+    assert all(m["index"] > 0 and m["in_force"] and m["host"] == "h" for m in members)
+    status, steps, said = fabricd.ibstack("plan")
+    assert (status, steps) == (0, [])
+    assert "nothing to do: 2 members" in said
+    status, drift, said = fabricd.ibstack("audit")
+    assert (status, drift) == (0, [])
+    assert "no difference: 4 ports" in said
+
+    fabricd.process.stop()
+    fabricd.want(("p1", NODE2, "0x0102"))
+    status, steps, _ = fabricd.ibstack("plan")
+    assert status == 3
+    assert [step["step"] for step in steps] == [
+        f"expel {NODE2} from 0x0101",
+        f"expel {NODE3} from 0x0101",
+        f"admit {NODE2} to 0x0102 as full",
+    ]
+    status, drift, _ = fabricd.ibstack("audit")
+    assert status == 3
+    assert {(d["class"], d["guid"], d["entry"]) for d in drift} == {
+        ("missing", str(NODE2), "0x8102"),
+        ("unexpected", str(NODE2), "0x8101"),
+        ("unexpected", str(NODE3), "0x8101"),
+    }
+    status, members, _ = fabricd.ibstack("show", "0x0102")
+    assert (status, members[0]["index"], members[0]["in_force"]) == (0, None, False)
+    assert fabricd.ibstack("show", "0x8000")[0] == 2
+
+    status, answer, said = fabricd.ibstack("list", attached=False)
+    assert (status, answer[0]["in_force"]) == (0, None)
+    assert "cannot read the fabric" in said
+    assert fabricd.ibstack("audit", attached=False)[0] == 4
