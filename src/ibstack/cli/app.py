@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import warnings
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -18,6 +19,7 @@ COMMANDS: Final = {
     "lab demo": "ibstack.cli.lab:LabDemo",
     "lab down": "ibstack.cli.lab:LabDown",
     "lab env": "ibstack.cli.lab:LabEnv",
+    "lab exec": "ibstack.cli.lab:LabExec",
     "lab status": "ibstack.cli.lab:LabStatus",
     "lab up": "ibstack.cli.lab:LabUp",
     "partition audit": "ibstack.cli.partition:PartitionAudit",
@@ -40,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 done, 1 failed, 2 bad input, 3 something differs, 4 it could not be known.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # Meant for those who work on the libraries below us.
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _interrupt)
     try:

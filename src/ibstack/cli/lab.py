@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from argparse import REMAINDER
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -142,6 +143,21 @@ class LabDelete(_LabCommand, Command):
         gone = Compute(self.cloud(parsed)).delete(parsed.name)
         _say(f"{gone.name} is gone; VF {gone.pci} of {gone.host} is free")
         return 0
+
+
+class LabExec(_LabCommand, Command):
+    """Run a command as on one of the lab's hosts: its fabric port, its eswitchd, in its folder."""
+
+    example = "ibstack lab exec head ibstack partition audit --config-file etc/fabricd.conf"
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("host", metavar="HOST", help="head, node001, node002 or node003")
+        parser.add_argument("command", metavar="COMMAND", nargs=REMAINDER, help="and its arguments")
+        return parser
+
+    def take_action(self, parsed: Namespace) -> int:
+        return self.cloud(parsed).run_on(parsed.host, parsed.command)
 
 
 class LabDemo(_LabCommand, Command):

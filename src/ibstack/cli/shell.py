@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class Shell(App):
     """`ibstack`: one command for each call, no prompt."""
 
+    DEFAULT_VERBOSE_LEVEL = 0
+    """Warnings and errors; -v adds what libraries say."""
     CONSOLE_MESSAGE_FORMAT = "ibstack: %(message)s"
 
     def __init__(self, manager: CommandManager) -> None:

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import shlex
 import shutil
+import subprocess
 import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,7 +17,7 @@ from typing import TYPE_CHECKING
 from ibstack.fabric.errors import BadInput, IbstackError, TryLater
 from ibstack.lab import hardware
 from ibstack.lab.accounts import OPERATOR, environment, session
-from ibstack.lab.daemons import Daemons
+from ibstack.lab.daemons import Daemons, eswitchd_socket
 from ibstack.lab.fabric import Fabric
 from ibstack.lab.folder import LabFolder
 from ibstack.lab.network_api import NetworkApi
@@ -24,7 +27,7 @@ from ibstack.lab.startup import Component, Startup
 from ibstack.lab.topology import ARTICLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from ibstack.lab.accounts import Account
     from ibstack.lab.process import Process
@@ -169,6 +172,25 @@ class Cloud:
         services = self.services()
         return environment(who, services.keystone.auth_url, services.password)
 
+    def run_on(self, host: str, argv: Sequence[str]) -> int:
+        """Run *argv* as on *host*, in the folder hosts/<host>; return its exit status."""
+        names = [each.name for each in self.topology.hosts]
+        if host not in names or not argv:
+            raise BadInput(
+                f"cannot run {shlex.join(argv) or 'nothing'} on {host!r}: give a command, and a"
+                f" host of {', '.join(names)}"
+            )
+        self.services()
+        env = {
+            **os.environ,
+            **self.fabric.client_env(host),
+            "IBSTACK_ESWITCHD_SOCKET": str(eswitchd_socket(self.lab, host)),
+        }
+        try:
+            return subprocess.run(argv, env=env, cwd=self.lab.host(host), check=False).returncode
+        except OSError as error:
+            raise BadInput(f"cannot run {argv[0]!r} on {host}: {error.strerror}") from error
+
     def _components(self) -> Iterator[Process]:
         services = self.services()
         yield from (each.process for each in services.components().values())
@@ -191,7 +213,7 @@ class Cloud:
 class _LiveAgents:
     """Asks Neutron which agents are alive: once for each look, however many are waited for."""
 
-    _KEEP_S = 0.3
+    _KEEP_S = 0.7
 
     def __init__(self, startup: Startup, neutron: NetworkApi) -> None:
         self._startup = startup

@@ -37,6 +37,7 @@ ACTIVE_WITHIN_S: Final = 30.0
 _DEVICE_OWNER: Final = "compute:nova"
 _VF_IDS: Final = {AdapterKind.MLX4: "15b3:1004", AdapterKind.MLX5: "15b3:101c"}
 _EBRCTL_TIMEOUT_S: Final = 60
+_LOOK_EVERY_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,7 @@ class Compute:
                     f"cannot boot {machine.name} on {machine.host}: its port is {now.status}"
                     f" after {ACTIVE_WITHIN_S:g} s; {self._why(machine)}"
                 )
-            time.sleep(0.05)
+            time.sleep(_LOOK_EVERY_S)
 
     # The host's part.
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import IbstackError
@@ -23,12 +22,12 @@ from ibstack.lab.findings import (
     member_node,
     membership_lines,
 )
-from ibstack.lab.openstack_client import OpenstackClient
+from ibstack.lab.openstack_client import OpenstackClient, OpenstackClients
 from ibstack.lab.text_table import text_table
 from ibstack.lab.topology import PHYSICAL_NETWORK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ibstack.lab.accounts import Account
     from ibstack.lab.cloud import Cloud
@@ -55,6 +54,7 @@ _MACHINES: Final = (
     ("vnode002", "ibnetwork", "node003", accounts.DEMO),
     ("vnode003", "othernetwork", "node002", accounts.OTHER),
 )
+_USERS: Final = (accounts.OPERATOR, *accounts.TENANTS)
 _DELETED: Final = "vnode003"
 
 
@@ -71,20 +71,19 @@ class Demo:
         """Bring the lab up, show, take it down; return 0 if all that was shown is true."""
         logs = self._cloud.lab.logs
         self._cloud.down()  # What an earlier demo that was killed left.
+        clients = OpenstackClients(len(_USERS))
         try:
             self._cloud.up()
-            with ExitStack() as clients:
-                self._perform(clients)
+            environments = [self._cloud.client_env(user) for user in _USERS]
+            self._perform(dict(zip(_USERS, clients.sign_in(environments), strict=True)))
         except IbstackError as error:
             raise IbstackError(f"{error}\nthe lab's logs are kept in {logs}") from error
         finally:
+            clients.close()
             self._cloud.down()
         return self._conclude()
 
-    def _perform(self, clients: ExitStack) -> None:
-        users = {
-            user: self._client(user, clients) for user in (accounts.OPERATOR, *accounts.TENANTS)
-        }
+    def _perform(self, users: Mapping[Account, OpenstackClient]) -> None:
         operator = users[accounts.OPERATOR]
         self._title("The operator makes two networks; the P_Key is the segment")
         for command in _NETWORKS:
@@ -98,11 +97,6 @@ class Demo:
         self._check_agents()
         self._look(compute)
         self._delete(compute)
-
-    def _client(self, user: Account, clients: ExitStack) -> OpenstackClient:
-        client = OpenstackClient(self._cloud.client_env(user))
-        clients.callback(client.close)
-        return client
 
     def _openstack(self, client: OpenstackClient, user: Account, command: str) -> None:
         self._show(f"{user.name}$ openstack {command}")

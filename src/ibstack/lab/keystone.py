@@ -27,7 +27,9 @@ _CONFIGURATION: Final = """\
 public_endpoint = {endpoint}
 use_stderr = true
 [cache]
-enabled = false
+# In the one process that serves: no memcached.
+backend = dogpile.cache.memory
+enabled = true
 [credential]
 key_repository = {folder}/credential-keys
 [database]

@@ -36,7 +36,11 @@ def copy_into(lab: LabFolder, cache: Path, say: Callable[[str], None]) -> str:
     cache.mkdir(parents=True, exist_ok=True)
     ready = cache / _version()
     with (cache / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another lab, which prepares the cloud's database")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         if not ready.exists():
             say("preparing the cloud's database, once (half a minute)")
             _prepare(cache, ready, lab.nursery)
