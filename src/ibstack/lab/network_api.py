@@ -38,9 +38,9 @@ class NetworkApi:
         found = self.list(kind, name=name)
         if len(found) != 1:
             names = ", ".join(sorted({str(each["name"]) for each in self.list(kind)})) or "none"
-            what = "no" if not found else "more than one"
+            what = "several are" if found else "none is"
             raise BadInput(
-                f"cannot use {kind[:-1]} {name!r}: there is {what} such; there are {names}"
+                f"cannot use {kind[:-1]} {name!r}: {what} called that; there are: {names}"
             )
         return found[0]
 
