@@ -21,6 +21,7 @@ from oslo_config import cfg
 from oslo_log import log as oslo_logging
 
 from ibstack import systemd
+from ibstack.daemon import catch_signals, doubling, start_thread
 from ibstack.fabric.errors import IbstackError, TryLater
 from ibstack.loop import Loop
 from ibstack.mad import open_port
@@ -50,7 +51,7 @@ LOG = logging.getLogger(__name__)
 _BINARY: Final = "ibstack-fabricd"
 _VERSION: Final = metadata.version("ibstack")
 _SETTLE_S: Final = 1.0
-_BACKOFF_S: Final = (0.25, 5.0)
+_BACKOFF: Final = doubling(0.25, 5.0)
 # A call to Neutron may take much longer; nothing is lost by leaving it.
 _STOP_S: Final = 1.5
 
@@ -126,11 +127,11 @@ class Fabricd:
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT; SIGHUP asks Neutron again."""
-        signals = _catch_signals()
-        _start("loop", self._loop)
-        _start("heartbeat", self.heartbeat.run)
+        signals = catch_signals()
+        start_thread("loop", self._loop)
+        start_thread("heartbeat", self.heartbeat.run)
         self.hints.start()
-        _start("listening", self._catch_up)
+        start_thread("listening", self._catch_up)
         systemd.notify("READY=1")
         LOG.info("ibstack-fabricd %s is running", _VERSION)
         while os.read(signals, 1)[0] == signal.SIGHUP:
@@ -184,7 +185,7 @@ def wire(conf: cfg.ConfigOpts) -> Fabricd:
         reconciler,
         interval=lambda: settings.poll_interval_s,
         settle=_SETTLE_S,
-        backoff=_backoff,
+        backoff=_BACKOFF,
         report=_Reporter(reconciler, heartbeat).report,
     )
 
@@ -277,34 +278,3 @@ def _give(orders: list[Order], settings: FabricdSettings) -> int:
             f" {settings.poll_interval_s:g} s, or when it is started, and logs what it did"
         )
     return 0
-
-
-def _backoff(failed_in_a_row: int) -> float:
-    first, last = _BACKOFF_S
-    return min(first * 2.0 ** min(failed_in_a_row - 1, 10), last)
-
-
-def _catch_signals() -> int:
-    """Return a descriptor that gives the number of each signal, one byte each.
-
-    Nothing runs in a handler: one that sets an Event while this thread waits on that Event would
-    wait for a lock that this thread holds.
-    """
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda _number, _frame: None)
-    return reader
-
-
-def _start(name: str, run: Callable[[], None]) -> None:
-    def owned() -> None:
-        try:
-            run()
-        except Exception:
-            # A thread that died in silence would leave a daemon that only looks alive.
-            LOG.exception("cannot go on: a bug ended thread %s", name)
-            os._exit(1)
-
-    threading.Thread(target=owned, name=name, daemon=True).start()

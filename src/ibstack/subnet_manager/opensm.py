@@ -75,10 +75,13 @@ class OpenSm:
         pid = self.pid()
         if pid is None:
             return None
-        try:
-            return b"virt_enabled" in (self.proc / str(pid) / "exe").read_bytes()
-        except OSError:
-            return None
+        folder = self.proc / str(pid)
+        for program in (folder / "exe", Path(_words(folder)[0])):
+            try:
+                return b"virt_enabled" in program.read_bytes()
+            except OSError:
+                continue  # Another user's, or one with more capabilities: proc(5), ptrace access.
+        return None
 
     def _run(self) -> None:
         doing = "reload OpenSM with reload_command"
@@ -122,18 +125,26 @@ def _is_opensm(folder: Path) -> bool:
         return False
 
 
-def _reads(folder: Path) -> Path | None:
+def _reads(folder: Path) -> Path:
     """Return the partitions file of an OpenSM: by option, by its configuration, or by default."""
+    argv = _words(folder)
     try:
-        argv = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
         cwd = (folder / "cwd").readlink()
     except OSError:
-        return None
+        cwd = Path("/")  # It may not be looked at; a service is started there.
     told = _option(argv, "-P", "--Pconfig")
     if told is None:
         config = cwd / (_option(argv, "-F", "--config") or _DEFAULT_CONFIG)
         told = _configured(config) or str(_DEFAULT_PARTITIONS)
     return (cwd / told).resolve()
+
+
+def _words(folder: Path) -> list[str]:
+    """Return the command line of a process, which anyone may read; [""] where it has gone."""
+    try:
+        return (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return [""]
 
 
 def _option(argv: list[str], short: str, long: str) -> str | None:

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+import logging
+
+import pytest
+
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.partition import TableEntry
+from ibstack.subnet_manager.audit import Auditor
+from ibstack.subnet_manager.drift import Drift, DriftClass
+
+MISSING = Drift(DriftClass.MISSING, Guid(1), TableEntry.from_wire(0x8101))
+OPEN = Drift(DriftClass.OPEN_DEFAULT, Guid(1), TableEntry.from_wire(0xFFFF))
+UNKNOWN = Drift(DriftClass.UNKNOWN, Guid(2), TableEntry.from_wire(0x8103))
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def auditor(clock: Clock) -> Auditor:
+    return Auditor(60, clock)
+
+
+def test_what_one_look_finds_is_looked_at_again_soon(auditor: Auditor, clock: Clock) -> None:
+    assert auditor.due
+    auditor.take([MISSING])
+    assert auditor.known == ()
+    assert auditor.to_repair() == frozenset()
+    assert not auditor.due
+    assert auditor.due_in_s < 1
+
+    clock.now += 1
+    assert auditor.due
+    auditor.take([MISSING])
+    assert auditor.known == (MISSING,)
+    assert auditor.due_in_s == 60
+
+
+def test_what_passes_by_itself_was_no_drift(auditor: Auditor) -> None:
+    auditor.take([MISSING])
+    auditor.take([])
+    auditor.take([MISSING])
+
+    assert auditor.known == ()
+
+
+def test_each_event_is_logged_once(auditor: Auditor, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    for found in ([OPEN], [OPEN], [OPEN], [OPEN], [], []):
+        auditor.take(found)
+
+    assert [(r.levelname, r.getMessage().partition(": ")[0]) for r in caplog.records] == [
+        ("ERROR", "drift"),
+        ("INFO", "drift is over"),
+    ]
+
+
+def test_a_port_is_repaired_a_few_times_and_then_left_to_a_person(auditor: Auditor) -> None:
+    tries = 0
+    auditor.take([MISSING, UNKNOWN])
+    for _ in range(10):
+        auditor.take([MISSING, UNKNOWN])
+        tries += len(auditor.to_repair())
+
+    assert tries == 3
+    assert auditor.known == (MISSING, UNKNOWN)
+
+
+def test_a_repair_that_helped_counts_no_more(auditor: Auditor) -> None:
+    for _ in range(4):
+        auditor.take([MISSING])
+        auditor.take([MISSING])
+        assert auditor.to_repair() == {Guid(1)}
+        auditor.take([])
+
+
+def test_what_is_not_ours_is_never_repaired(auditor: Auditor) -> None:
+    auditor.take([UNKNOWN])
+    auditor.take([UNKNOWN])
+
+    assert auditor.to_repair() == frozenset()
