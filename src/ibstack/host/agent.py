@@ -22,6 +22,7 @@ from oslo_config import cfg
 from oslo_log import log as oslo_logging
 
 from ibstack import systemd
+from ibstack.daemon import catch_signals, doubling, start_thread
 from ibstack.fabric.errors import IbstackError
 from ibstack.host import options
 from ibstack.host.eswitch_client import EswitchClient
@@ -40,7 +41,7 @@ from ibstack.neutron.client import (
 from ibstack.neutron.heartbeat import MELLANOX_AGENT, Heartbeat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from ibstack.loop import Outcome
 
@@ -50,7 +51,7 @@ _BINARY: Final = "ibstack-agent"
 _VERSION: Final = metadata.version("ibstack")
 _JITTER: Final = 0.2
 _SETTLE_S: Final = 1.0
-_BACKOFF_S: Final = (0.5, 10.0)
+_BACKOFF: Final = doubling(0.5, 10.0)
 # A call to Neutron may take much longer; nothing is lost by leaving it.
 _STOP_S: Final = 1.5
 
@@ -71,14 +72,14 @@ class Agent:
     def run(self) -> None:
         """Run until SIGTERM or SIGINT; SIGHUP looks again."""
         finished = threading.Event()
-        signals = _catch_signals()
-        _start("signals", lambda: self._obey(signals, finished))
-        _start("heartbeat", self._beat)
-        _start("watch", self.watcher.run)
+        signals = catch_signals()
+        start_thread("signals", lambda: self._obey(signals, finished))
+        start_thread("heartbeat", self._beat)
+        start_thread("watch", self.watcher.run)
         for number in range(THREADS):
-            _start(f"report {number}", self.reporter.run)
+            start_thread(f"report {number}", self.reporter.run)
         self.hints.start()
-        _start("listening", self._catch_up)
+        start_thread("listening", self._catch_up)
         systemd.notify("READY=1")
         LOG.info("ibstack-agent %s is running", _VERSION)
         try:
@@ -131,7 +132,7 @@ def wire(conf: cfg.ConfigOpts) -> Agent:
         reconciler,
         interval=lambda: _jittered(settings.resync_interval_s),
         settle=_SETTLE_S,
-        backoff=_backoff,
+        backoff=_BACKOFF,
         report=_report,
     )
     reporter.look_again = loop.nudge
@@ -184,37 +185,6 @@ def _jittered(interval_s: float) -> float:
     return interval_s * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
 
 
-def _backoff(failed_in_a_row: int) -> float:
-    first, last = _BACKOFF_S
-    return min(first * 2.0 ** min(failed_in_a_row - 1, 10), last)
-
-
 def _report(outcome: Outcome) -> None:
     state = "; ".join(str(failure) for failure in outcome.failures) or outcome.waiting_for
     systemd.notify(f"WATCHDOG=1\nSTATUS={state or 'this host is as Neutron wants it'}")
-
-
-def _catch_signals() -> int:
-    """Return a descriptor that gives the number of each signal, one byte each.
-
-    Nothing runs in a handler: one that sets an Event while this thread waits on that Event would
-    wait for a lock that this thread holds.
-    """
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda _number, _frame: None)
-    return reader
-
-
-def _start(name: str, run: Callable[[], None]) -> None:
-    def owned() -> None:
-        try:
-            run()
-        except Exception:
-            # A thread that died in silence would leave an agent that only looks alive.
-            LOG.exception("cannot go on: a bug ended thread %s", name)
-            os._exit(1)
-
-    threading.Thread(target=owned, name=name, daemon=True).start()
