@@ -130,6 +130,20 @@ class Cloud:
             body["binding:host_id"] = host
         return dict(self._create("ports", {"port": body})["port"])
 
+    def ports(self, network: str, macs: list[str]) -> list[dict[str, Any]]:
+        """Create ports in one request."""
+        rows = [
+            {
+                "network_id": network,
+                "tenant_id": "tenant-one",
+                "binding:vnic_type": "direct",
+                "fixed_ips": [],
+                "mac_address": mac,
+            }
+            for mac in macs
+        ]
+        return list(self._create("ports", {"ports": rows})["ports"])
+
     def update(self, port_id: str, **attributes: Any) -> dict[str, Any]:
         body = _binding(attributes)
         if "host" in body:

@@ -102,3 +102,24 @@ def test_ports_of_an_ethernet_network_get_none(cloud: Any) -> None:
     cloud.agent()
 
     assert options(cloud.port(cloud.network(physical_network="ethernet"))) == []
+
+
+def test_ports_that_are_created_in_one_request_get_theirs(cloud: Any) -> None:
+    cloud.agent()
+
+    ports = cloud.ports(cloud.network(), [MAC, "fa:16:3e:00:00:09"])
+
+    values = [[o["opt_value"] for o in options(cloud.show(port["id"]))] for port in ports]
+    assert values == [["20:fa:16:3e:00:00:aa:bb:cc"], ["20:fa:16:3e:00:00:00:00:09"]]
+    assert [options(port) for port in ports] == [options(cloud.show(p["id"])) for p in ports]
+
+
+def test_reports_of_the_agents_leave_the_options_alone(cloud: Any) -> None:
+    cloud.agent()
+    port = cloud.port(cloud.network(), NODE, mac_address=MAC, extra_dhcp_opts=[BOOT])
+
+    cloud.ready(port["id"])
+    cloud.gone(port["id"])
+    cloud.ready(port["id"])
+
+    assert options(cloud.show(port["id"])) == [BOOT, OURS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from neutron.db.models_v2 import Port
 from neutron.objects.port.extensions.extra_dhcp_opt import ExtraDhcpOpt
 from neutron_lib.api.definitions import extra_dhcp_opt as definition
 
@@ -71,11 +72,23 @@ def keep_client_id(
                 "ip_version": _IP_VERSION,
             }
         )
+    if options != (port.get(definition.EXTRADHCPOPTS) or []):
+        _load_again(plugin_context, port["id"])
     port[definition.EXTRADHCPOPTS] = options
 
 
 def _is_client_id(option: Mapping[str, Any]) -> bool:
     return option.get(_OPT_NAME) in _NAMES and option.get("ip_version", _IP_VERSION) == _IP_VERSION
+
+
+def _load_again(plugin_context: Any, port_id: str) -> None:
+    """Have the port's options loaded when the transaction ends.
+
+    Neutron makes a dict of a port that it has just bound, outside of any session: options that are
+    only marked as out of date cannot be loaded there, and the request would fail with HTTP 500.
+    """
+    session = plugin_context.session
+    session.refresh(session.get(Port, port_id), ["dhcp_opts"])
 
 
 def _create(plugin_context: Any, port_id: str, value: str) -> None:

@@ -150,8 +150,9 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
         port = context.current
         if not _is_direct(port):
             return
-        if context.vif_type == VIF_TYPE or self._on_infiniband(
-            context, _physical_networks(context)
+        if context.vif_type == VIF_TYPE or (
+            _wants_client_id_anew(context)
+            and self._on_infiniband(context, _physical_networks(context))
         ):
             former = context.original["mac_address"] if context.original else None
             dhcp_options.keep_client_id(
@@ -242,10 +243,18 @@ def _is_direct(port: dict[str, Any]) -> bool:
 
 
 def _renamed(context: Any) -> bool:
-    return any(
-        context.current.get(name) != context.original.get(name)
-        for name in ("mac_address", portbindings.VNIC_TYPE)
+    return _changed(context, "mac_address", portbindings.VNIC_TYPE)
+
+
+def _wants_client_id_anew(context: Any) -> bool:
+    """Tell whether it is worth asking what network the port is on: statuses change often."""
+    return context.original is None or _changed(
+        context, "mac_address", portbindings.VNIC_TYPE, "extra_dhcp_opts"
     )
+
+
+def _changed(context: Any, *names: str) -> bool:
+    return any(context.current.get(name) != context.original.get(name) for name in names)
 
 
 def _physical_networks(context: Any) -> frozenset[str]:
