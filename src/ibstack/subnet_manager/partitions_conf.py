@@ -53,6 +53,7 @@ _NOTICE: Final = (
 _SITE_BEGINS: Final = "# The site's own partitions begin here.\n"
 _SITE_ENDS: Final = "# The site's own partitions end here.\n"
 _END: Final = "# End.\n"
+_SPELLING: Final = {membership: membership.value for membership in Membership}
 RESERVED_KEYS: Final = frozenset({*PROOF_KEYS, SCRATCH_KEY, DEFAULT_PARTITION})
 """Keys that neither a tenant nor a site may have."""
 
@@ -90,7 +91,7 @@ def render(file: PartitionsFile) -> str:
     lines.append(f"{_name(file.proof)}={file.proof}: SELF=full;\n")
     if file.scratch:
         lines += _statements(SCRATCH_KEY, "", dict.fromkeys(file.scratch, Membership.FULL))
-    for key, partition in sorted(file.partitions.items()):
+    for key, partition in sorted(file.partitions.items(), key=lambda item: item[0].base):
         lines += _statements(key, ",ipoib", partition.members)
     if file.site:
         lines += [_SITE_BEGINS, file.site, _SITE_ENDS]
@@ -110,7 +111,8 @@ def _default(full: frozenset[Guid]) -> Iterator[str]:
 
 def _statements(key: PartitionKey, flags: str, members: Mapping[Guid, Membership]) -> Iterator[str]:
     """OpenSM merges statements that repeat a key, so short lines cost nothing."""
-    listed = [f"{guid}={membership.value}" for guid, membership in sorted(members.items())]
+    # Sorted as text: 16 digits each, so that is the order of numbers, and much faster.
+    listed = sorted(f"0x{guid.value:016x}={_SPELLING[m]}" for guid, m in members.items())
     for part in _parts(listed):
         yield f"{_name(key)}={key}{flags}: {part};\n"
 
@@ -122,19 +124,23 @@ def _parts(members: list[str]) -> Iterator[str]:
 
 def read(content: bytes, file: str) -> PartitionsFile:
     """Read what render() wrote; PartitionsFileFaults for anything else, however slightly."""
-    statements = parse(content, file)
-    text = content.decode("ascii")
+    text = content.decode("ascii", "replace")
+    found = understand(parse(content, file), text, file)
+    _refuse_other_spelling(text, render(found), file)
+    return found
+
+
+def understand(statements: Iterable[Statement], text: str, file: str) -> PartitionsFile:
+    """Return what *statements*, which were parsed from *text*, say; their spelling may differ."""
     begins, ends = text.find(_SITE_BEGINS), text.rfind(_SITE_ENDS)
     site = text[begins + len(_SITE_BEGINS) : ends] if 0 <= begins < ends else ""
     first = text.count("\n", 0, max(begins, 0)) + 1
     theirs = range(first, first + site.count("\n") + 2) if site else range(0)
     ours = [statement for statement in statements if statement.line not in theirs]
     try:
-        found = _gather(ours, site)
+        return _gather(ours, site)
     except BadValue as error:
         raise PartitionsFileFaults((Fault(file, 1, f"not written by ibstack: {error}"),)) from error
-    _refuse_other_spelling(text, render(found), file)
-    return found
 
 
 def _gather(statements: Iterable[Statement], site: str) -> PartitionsFile:

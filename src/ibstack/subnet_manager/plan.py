@@ -66,8 +66,11 @@ def plan(desired: Partitions, observed: Partitions, ours: Container[PartitionKey
     for key in sorted(k for k in desired.keys() | observed.keys() if k in ours):
         want = desired[key].members if key in desired else {}
         have = observed[key].members if key in observed else {}
+        if want == have:
+            continue
         expel += [Expel(key, guid) for guid in sorted(have.keys() - want.keys())]
-        admit += [Admit(key, g, m) for g, m in sorted(want.items()) if have.get(g) is not m]
+        new = {guid for guid, membership in want.items() if have.get(guid) is not membership}
+        admit += [Admit(key, guid, want[guid]) for guid in sorted(new)]
     return expel + admit
 
 
@@ -171,12 +174,15 @@ def refuse_mass_removal(desired: Partitions, published: Partitions, max_share: f
     A database restored from the wrong backup, or a typing error in owned_keys, looks just
     like every tenant leaving at once.
     """
-    before = {(key, guid) for key, part in published.items() for guid in part.members}
-    after = {(key, guid) for key, part in desired.items() for guid in part.members}
-    gone = len(before - after)
-    if gone > max(REMOVAL_FLOOR, max_share * len(before)):
+    before = sum(len(partition.members) for partition in published.values())
+    nobody = Partition(PartitionKey(1))
+    gone = sum(
+        len(partition.members.keys() - desired.get(key, nobody).members.keys())
+        for key, partition in published.items()
+    )
+    if gone > max(REMOVAL_FLOOR, max_share * before):
         raise Refused(
-            f"cannot publish the partitions: {gone} of {len(before)} members would go, more than"
+            f"cannot publish the partitions: {gone} of {before} members would go, more than"
             f" max_removed_share allows ({max_share:g}); if that is meant, run"
             " ibstack-fabricd --allow-removals"
         )

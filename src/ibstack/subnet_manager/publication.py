@@ -21,9 +21,9 @@ from ibstack.fabric.partition import PROOF_KEYS, PartitionKey, Partitions
 from ibstack.subnet_manager.partitions_conf import (
     PartitionsFile,
     memberships,
-    read,
     render,
     replaces_nothing,
+    understand,
 )
 from ibstack.subnet_manager.partitions_grammar import (
     Fault,
@@ -153,6 +153,13 @@ class Publication:
             return Found(Whose.NOBODYS, None)
         return self._judge(content, known)
 
+    def fingerprint(self) -> str | None:
+        """Return the sha256 of the file as it stands, in hex; None where it cannot be read."""
+        try:
+            return _digest(self.path.read_bytes())
+        except OSError:
+            return None
+
     def shared(self) -> frozenset[str]:
         """Return the GUIDs, as text, of the published members that are physical ports."""
         return frozenset(self._load().shared)
@@ -164,14 +171,16 @@ class Publication:
         as OpenSM may, sees the old file or the new one, whole.
         """
         text = render(file)
-        if read(text.encode("ascii"), str(self.path)) != file:
+        content = text.encode("ascii")
+        statements, _ = self._parse(content)
+        if understand(statements, text, str(self.path)) != file:
             raise IbstackError(
                 f"cannot publish to {self.path}: what was written does not read back as what was"
                 " meant; this is a bug of ibstack: please report it"
             )
         before = self._load()
-        fresh = _digest(text.encode("ascii"))
-        stands = self._digest_in_place()
+        fresh = _digest(content)
+        stands = self.fingerprint()
         kept = [digest for digest in before.digests if digest == stands != fresh]
         self._store(_State([*kept, fresh], sorted(map(str, shared)), before.taken))
         self.put(self.path, text)
@@ -204,7 +213,7 @@ class Publication:
         """Count the file that stands there as nobody's from now on, and keep a copy of it."""
         self._keep_replaced()
         state = self._load()
-        state.taken = self._digest_in_place()
+        state.taken = self.fingerprint()
         self._store(state)
 
     def ordered(self, order: Order) -> bool:
@@ -249,12 +258,6 @@ class Publication:
             return
         self.replaced.parent.mkdir(parents=True, exist_ok=True)
         self.replaced.write_bytes(content)
-
-    def _digest_in_place(self) -> str | None:
-        try:
-            return _digest(self.path.read_bytes())
-        except OSError:
-            return None
 
     def _load(self) -> _State:
         try:
@@ -305,11 +308,6 @@ def _copy_owner(path: Path, descriptor: int) -> None:
     os.fchmod(descriptor, before.st_mode & 0o7777)
     if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
         os.fchown(descriptor, before.st_uid, before.st_gid)
-
-
-def digest(text: str) -> str:
-    """Return how a published text is known in reports: sha256, in hex."""
-    return _digest(text.encode("ascii"))
 
 
 def _digest(content: bytes) -> str:

@@ -43,7 +43,7 @@ from ibstack.subnet_manager.plan import (
     plan,
     refuse_mass_removal,
 )
-from ibstack.subnet_manager.publication import Found, NotOurFile, Order, Publication, Whose, digest
+from ibstack.subnet_manager.publication import Found, NotOurFile, Order, Publication, Whose
 from ibstack.subnet_manager.settings import NotTheirs, Settings, Site
 
 if TYPE_CHECKING:
@@ -139,6 +139,7 @@ class FabricReconciler:
         self._reported: tuple[str, frozenset[str]] | None = None
         self._knows_vports: bool | None = None
         self._complaints: tuple[str, ...] = ()
+        self._quiet: tuple[object, ...] | None = None
         self.status = Status()
 
     def once(self) -> Outcome:
@@ -151,7 +152,7 @@ class FabricReconciler:
         if outcome.waiting_for:
             problems.insert(0, f"waiting for {outcome.waiting_for}")
         role = "unknown" if self._role in {None, Role.NONE} else self._role.value
-        self.status = Status(role, self._digest(), tuple(problems))
+        self.status = Status(role, self._publication.fingerprint() or "", tuple(problems))
         return outcome
 
     def _pass(self) -> Outcome:
@@ -162,11 +163,25 @@ class FabricReconciler:
             desired = self._cloud.desired()
             if desired is None:
                 return Outcome(waiting_for="Neutron's list of members")
-            now = self._start(desired, manager)
-            outcome = self._lead(now) if manager.role is Role.MASTER else self._follow(now)
+            outcome = self._act(desired, manager)
         if desired.trouble is None:
             return outcome
         return replace(outcome, failures=(*outcome.failures, desired.trouble))
+
+    def _act(self, desired: Desired, manager: Manager) -> Outcome:
+        """Do what there is to do; nothing where nothing differs from a pass that changed nothing.
+
+        A standby looks at its master twice a second, and a large file takes long to compare.
+        """
+        seen = (desired.etag, manager, self._publication.fingerprint(), Site.read(self._settings))
+        led = manager.role is Role.MASTER
+        if seen == self._quiet and not (led and self._auditor.due):
+            return Outcome(look_again_s=self._auditor.due_in_s if led else _STANDBY_LOOK_S)
+        now = self._start(desired, manager)
+        outcome = self._lead(now) if led else self._follow(now)
+        busy = outcome.changed or outcome.failures or outcome.waiting_for or now.held.since
+        self._quiet = None if busy or self._leaving else seen
+        return outcome
 
     def _start(self, desired: Desired, manager: Manager) -> _Now:
         settings = self._settings
@@ -243,9 +258,10 @@ class FabricReconciler:
             self._enforcer.bring(file, shown or frozenset(), now.shared)
             self._after_publishing(batch, now)
             changed += max(len(batch), 1)
+            if len(batch) == len(steps):
+                return changed
             shown = self._fabric.proofs()
-            if len(batch) < len(steps):
-                self._see_out(batch, now)
+            self._see_out(batch, now)
 
     def _see_out(self, batch: list[Step], now: _Now) -> None:
         gone = [step for step in batch if isinstance(step, Expel)]
@@ -356,6 +372,7 @@ class FabricReconciler:
         self._in_force.clear()
         self._leaving.clear()
         self._reported = None
+        self._quiet = None
         self._knows_vports = self._opensm.knows_vports()
 
     def _complain(self, wanted: Wanted, desired: Desired) -> None:
@@ -373,10 +390,3 @@ class FabricReconciler:
             if complaint not in self._complaints:
                 LOG.warning("%s", complaint)
         self._complaints = tuple(complaints)
-
-    def _digest(self) -> str:
-        try:
-            text = self._publication.look().text
-        except IbstackError:
-            return ""
-        return digest(text) if text is not None else ""
