@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _EBRCTL: Final = str(Path(sys.executable).with_name("ebrctl"))
 _ROUNDS: Final = 3
 _AT_ONCE: Final = 16
-_LOOK_EVERY_S: Final = 0.005
+_LOOK_EVERY_S: Final = 0.01
 _LOST_AFTER_S: Final = 60.0
 _IDLE_S: Final = 30.0
 

@@ -64,13 +64,17 @@ class Agent:
             backoff=lambda failed: min(0.05 * 2**failed, 1),
             report=lambda outcome: None,
         )
-        self.reporter.look_again = self.loop.nudge
+        self.reporter.look_again = self.look_again
         self._watcher = EswitchWatcher(eswitch, self.loop.nudge)
         runs = [self.loop.run, *[self.reporter.run] * THREADS]
         self._threads = [threading.Thread(target=run, daemon=True) for run in runs]
         for thread in self._threads:
             thread.start()
         threading.Thread(target=self._watcher.run, daemon=True).start()
+
+    def look_again(self) -> None:
+        self.reconciler.expect_news()
+        self.loop.nudge()
 
     def stop(self) -> None:
         self._watcher.stop()
@@ -197,7 +201,7 @@ class OneHost:
 
     def _hint(self, host: str) -> None:
         if host == self.host.name and self.agent is not None:
-            self.agent.loop.nudge()
+            self.agent.look_again()
 
     def _configure(self) -> Path:
         path = self.folder / "eswitchd.conf"

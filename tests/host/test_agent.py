@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import itertools
 import random
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ibstack.host.host_reconciler import HostReconciler
+from ibstack.host.reporter import Reporter
 from ibstack.lab.topology import AdapterKind
 from one_host import BLUE, RED, OneHost, eventually
 
@@ -25,6 +27,16 @@ pytestmark = pytest.mark.real
 def host(request: pytest.FixtureRequest) -> Iterator[OneHost]:
     with OneHost(request.param) as started:
         yield started
+
+
+@dataclass
+class Clock:
+    """Stands still unless it is set."""
+
+    now: float = 0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 def comes_up(host: OneHost, port: StandInPort, *, within_s: float = 20) -> None:
@@ -272,3 +284,31 @@ def test_the_heartbeat_says_which_adapters_there_are(host: OneHost) -> None:
         "port_guid": "0x0002c90300000031",
         "vfs": "0000:05:00.1-0000:05:00.4",
     }
+
+
+def test_many_plugs_at_once_are_one_question(host: OneHost) -> None:
+    ports = [host.port(number) for number in range(4)]
+    for port in ports:
+        host.create(port)
+    host.plug(ports[0])
+    comes_up(host, ports[0])
+    host.stop_agent()
+    reporter = Reporter(host.host.name, host.neutron, resync_s=300)
+    clock = Clock()
+    reconciler = HostReconciler(host.host.name, host.eswitch, host.neutron, reporter, clock=clock)
+    reconciler.once()
+    asked = host.neutron.questions
+
+    for port in ports[1:]:
+        host.plug(port)
+        outcome = reconciler.once()
+        assert outcome.changed > 0
+        assert outcome.look_again_s == 1
+    assert host.neutron.questions == asked
+
+    reconciler.expect_news()
+    reconciler.once()
+    assert host.neutron.questions == asked + 1
+    clock.now = 1.5
+    reconciler.once()
+    assert host.neutron.questions == asked + 2

@@ -41,7 +41,7 @@ from ibstack.neutron.client import (
 from ibstack.neutron.heartbeat import MELLANOX_AGENT, Heartbeat
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ibstack.loop import Outcome
 
@@ -66,6 +66,8 @@ class Agent:
     watcher: EswitchWatcher
     reporter: Reporter
     transport: Transport
+    look_again: Callable[[], None]
+    """Have the loop ask Neutron now."""
     seen: threading.Event
     """Set once the host's adapters are known."""
 
@@ -91,7 +93,7 @@ class Agent:
 
     def _obey(self, signals: int, finished: threading.Event) -> None:
         while os.read(signals, 1)[0] == signal.SIGHUP:
-            self.loop.nudge()
+            self.look_again()
         systemd.notify("STOPPING=1")
         self.watcher.stop()
         self.reporter.stop()
@@ -111,7 +113,7 @@ class Agent:
     def _catch_up(self) -> None:
         """Look once more when hints are heard: those sent before that are lost."""
         self.hints.wait_until_listening(threading.TIMEOUT_MAX)
-        self.loop.nudge()
+        self.look_again()
 
 
 def wire(conf: cfg.ConfigOpts) -> Agent:
@@ -135,8 +137,32 @@ def wire(conf: cfg.ConfigOpts) -> Agent:
         backoff=_BACKOFF,
         report=_report,
     )
-    reporter.look_again = loop.nudge
-    heartbeat = Heartbeat(
+
+    def look_again() -> None:
+        reconciler.expect_news()
+        loop.nudge()
+
+    reporter.look_again = look_again
+    heartbeat = _heartbeat(settings, transport, reconciler, look_again)
+    return Agent(
+        loop=loop,
+        heartbeat=heartbeat,
+        hints=agent_hints(transport, settings.host, look_again),
+        watcher=EswitchWatcher(eswitch, loop.nudge),
+        reporter=reporter,
+        transport=transport,
+        look_again=look_again,
+        seen=seen,
+    )
+
+
+def _heartbeat(
+    settings: options.Settings,
+    transport: Transport,
+    reconciler: HostReconciler,
+    look_again: Callable[[], None],
+) -> Heartbeat:
+    return Heartbeat(
         transport,
         agent_type=MELLANOX_AGENT,
         binary=_BINARY,
@@ -144,16 +170,7 @@ def wire(conf: cfg.ConfigOpts) -> Agent:
         topic=AGENT_TOPIC,
         configurations=reconciler.configurations,
         interval_s=settings.report_interval_s,
-        on_return=loop.nudge,
-    )
-    return Agent(
-        loop=loop,
-        heartbeat=heartbeat,
-        hints=agent_hints(transport, settings.host, loop.nudge),
-        watcher=EswitchWatcher(eswitch, loop.nudge),
-        reporter=reporter,
-        transport=transport,
-        seen=seen,
+        on_return=look_again,
     )
 
 

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,12 +44,16 @@ _OLD_RETRY_S: Final = 30.0
 # A plug that overtakes its port by seconds is the normal case, and nothing to warn of.
 _PATIENCE_S: Final = 10.0
 _SAID_AT_ONCE: Final = 3
+# An answer of Neutron is good for so long where no hint came since: many plugs at once are one
+# question, and not one each that waits behind the others.
+_GOOD_FOR_S: Final = 1.0
 
 
 class HostReconciler:
     """One pass: read what is plugged, ask Neutron, act, read back, say what is to be reported.
 
-    Nothing is written on an old answer of Neutron: where it cannot be asked, all stays as it is.
+    Nothing is written on an answer of Neutron that is older than a second, and a pass that did not
+    ask is followed by one that does.  Where Neutron cannot be asked, all stays as it is.
     """
 
     def __init__(
@@ -69,6 +75,8 @@ class HostReconciler:
         self._clock = clock
         self._etag: str | None = None
         self._desired: tuple[DesiredPort, ...] | None = None
+        self._asked_at = -math.inf
+        self._expects_news = threading.Event()
         self._pending_since: dict[tuple[PciAddress, str], float] = {}
         self._observed: ObservedHost | None = None
         self._configurations: dict[str, Any] | None = None
@@ -76,6 +84,10 @@ class HostReconciler:
     def configurations(self) -> dict[str, Any]:
         """Return what the heartbeat says of this host, as it was last seen."""
         return self._configurations or {"adapters": [], "attachments": 0, "problems": []}
+
+    def expect_news(self) -> None:
+        """Have the next pass ask Neutron, however young its last answer is."""
+        self._expects_news.set()
 
     def once(self) -> Outcome:
         try:
@@ -87,7 +99,8 @@ class HostReconciler:
 
     def _pass(self) -> Outcome:
         observed = self._read()
-        desired = self._pull()
+        asks = self._must_ask(observed)
+        desired = self._ask() if asks else self._desired
         found = plan(plugged_vfs(observed), desired)
         changed, refusals = self._act(found.steps)
         if found.steps:
@@ -106,7 +119,9 @@ class HostReconciler:
             changed=changed,
             waiting_for=_overdue(pending, ages),
             failures=tuple(failures),
-            look_again_s=min(map(_retry_s, ages), default=None),
+            look_again_s=min(
+                [*map(_retry_s, ages), *([] if asks else [_GOOD_FOR_S])], default=None
+            ),
         )
 
     def _read(self) -> ObservedHost:
@@ -117,8 +132,21 @@ class HostReconciler:
             self._on_observed()
         return observed
 
-    def _pull(self) -> tuple[DesiredPort, ...]:
-        answer = self._neutron.host_ports(self._host, self._etag)
+    def _must_ask(self, observed: ObservedHost) -> bool:
+        if self._expects_news.is_set() or self._clock() - self._asked_at >= _GOOD_FOR_S:
+            return True
+        known = {port.pci for port in self._desired or ()}
+        return any(one.pci not in known for one in observed.attachments)
+
+    def _ask(self) -> tuple[DesiredPort, ...]:
+        # Cleared before asking: a hint that comes meanwhile may be about what this misses.
+        self._expects_news.clear()
+        asked_at = self._clock()
+        try:
+            answer = self._neutron.host_ports(self._host, self._etag)
+        except TryLater:
+            self._expects_news.set()
+            raise
         if answer.ports is not None:
             self._desired = tuple(map(desired_port, answer.ports))
             self._etag = answer.etag
@@ -127,6 +155,7 @@ class HostReconciler:
                 f"cannot learn the ports of host {self._host}: Neutron says that nothing is new, "
                 "and nothing was known"
             )
+        self._asked_at = asked_at
         return self._desired
 
     def _act(self, steps: tuple[Step, ...]) -> tuple[int, dict[PciAddress, IbstackError]]:

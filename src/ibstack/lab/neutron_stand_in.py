@@ -49,6 +49,8 @@ class NeutronStandIn:
         self._lock = threading.Lock()
         self._ports: dict[str, StandInPort] = {}
         self.reachable = True
+        self.questions = 0
+        """How often it was asked for a host's ports."""
         self.reports = 0
         """How many reports it took."""
         self.told_nova: list[str] = []
@@ -95,6 +97,7 @@ class NeutronStandIn:
         """Return the same as it goes over the broker."""
         self._answer()
         with self._lock:
+            self.questions += 1
             rows = [_row(port) for port in self._ports.values() if port.host == host]
         text = json.dumps(rows)
         now = hashlib.sha256(text.encode()).hexdigest()
