@@ -157,6 +157,20 @@ def test_a_standby_follows_within_a_second_and_its_file_is_equal_to_the_byte(
     assert standby.reconciler.status.digest == keeper.reconciler.status.digest
 
 
+def test_a_standby_that_cannot_keep_its_file_equal_raises_the_alarm(
+    fabric: Fabric, keeper: Keeper, tenants: Tenants, tmp_path: Path
+) -> None:
+    standby = Keeper(fabric, "node001", tenants, tmp_path / "state-standby")
+    keeper.reconciler.once()
+    standby.reconciler.once()
+    assert standby.reconciler.status.problems == ()
+
+    standby.path.write_text("oops\n")
+    standby.reconciler.once()
+
+    assert standby.reconciler.status.problems[0].startswith("stale standby: ")
+
+
 def test_a_standby_that_takes_over_changes_no_tenants_table_and_goes_on(
     fabric: Fabric, keeper: Keeper, tenants: Tenants, tmp_path: Path
 ) -> None:

@@ -92,6 +92,11 @@ class Drift:
         return f"{self.kind.value}: {' '.join(str(part) for part in about if part)}"
 
 
+STALE_STANDBY: Final = Drift(
+    DriftClass.STALE_STANDBY, None, None, detail="this host would take over with an old file"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Expected:
     """What the tables are held against."""
@@ -119,11 +124,6 @@ def audit(expected: Expected, observed: Mapping[Guid, ObservedPort]) -> list[Dri
     for guid, port in sorted(observed.items()):
         found += _audit_port(expected, guid, port, wanted.get(guid, {}))
     return found
-
-
-def stale_standby(name: str, detail: str) -> Drift:
-    """Return the alarm about the standby on host *name*."""
-    return Drift(DriftClass.STALE_STANDBY, None, None, name, detail)
 
 
 def _audit_port(

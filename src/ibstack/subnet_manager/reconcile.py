@@ -24,7 +24,7 @@ from ibstack.fabric.partition import (
 )
 from ibstack.loop import Outcome
 from ibstack.subnet_manager.audit import Auditor
-from ibstack.subnet_manager.drift import Expected, audit
+from ibstack.subnet_manager.drift import STALE_STANDBY, Expected, audit
 from ibstack.subnet_manager.enforcement import Enforcer
 from ibstack.subnet_manager.fabric_view import Manager, Role
 from ibstack.subnet_manager.partitions_conf import PartitionsFile, render
@@ -151,6 +151,8 @@ class FabricReconciler:
         problems = [*map(str, outcome.failures), *self._complaints, *map(str, self._auditor.known)]
         if outcome.waiting_for:
             problems.insert(0, f"waiting for {outcome.waiting_for}")
+        if self._role is Role.STANDBY and outcome.failures:
+            problems.insert(0, str(STALE_STANDBY))
         role = "unknown" if self._role in {None, Role.NONE} else self._role.value
         self.status = Status(role, self._publication.fingerprint() or "", tuple(problems))
         return outcome
