@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When Neutron is asked, and what holds while it cannot be."""
+
+from collections.abc import Collection
+
+import pytest
+
+from ibstack.fabric.errors import TryLater
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.partition import Membership, PartitionKey
+from ibstack.neutron.replies import FabricMembers, Member
+from ibstack.subnet_manager.daemon import NeutronCloud
+
+
+class Client:
+    """A Neutron that keeps its members here."""
+
+    def __init__(self) -> None:
+        self.members: tuple[Member, ...] = ()
+        self.away = False
+        self.asked = 0
+        self.unknown: frozenset[str] = frozenset()
+
+    def fabric_members(self, physical_network: str, etag: str | None = None) -> FabricMembers:
+        self.asked += 1
+        if self.away:
+            raise TryLater("cannot ask Neutron: the broker is away")
+        current = str(len(self.members))
+        return FabricMembers(current, None if etag == current else self.members, ())
+
+    def report_fabric(
+        self, physical_network: str, etag: str, in_force: Collection[str]
+    ) -> frozenset[str]:
+        return self.unknown
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def cloud(client: Client, clock: Clock) -> NeutronCloud:
+    return NeutronCloud(client, "ibhostnet", 10, clock)  # type: ignore[arg-type]
+
+
+def member(port: str) -> Member:
+    return Member(port, "h", Guid(1), PartitionKey(1), Membership.FULL, shared=False)
+
+
+def ports(cloud: NeutronCloud) -> list[str]:
+    desired = cloud.desired()
+    assert desired is not None
+    return [each.port_id for each in desired.members]
+
+
+def test_it_asks_at_a_hint_and_at_the_interval_and_not_in_between(
+    cloud: NeutronCloud, client: Client, clock: Clock
+) -> None:
+    assert ports(cloud) == []
+    client.members = (member("p1"),)
+    assert ports(cloud) == []
+    assert client.asked == 1
+
+    cloud.hint()
+    assert ports(cloud) == ["p1"]
+    client.members = (member("p1"), member("p2"))
+    clock.now += 10
+    assert ports(cloud) == ["p1", "p2"]
+    assert client.asked == 3
+
+
+def test_no_answer_yet_is_not_an_empty_one(cloud: NeutronCloud, client: Client) -> None:
+    client.away = True
+
+    with pytest.raises(TryLater):
+        cloud.desired()
+
+
+def test_the_last_answer_holds_while_neutron_is_away_and_it_is_asked_again(
+    cloud: NeutronCloud, client: Client
+) -> None:
+    client.members = (member("p1"),)
+    assert ports(cloud) == ["p1"]
+    client.away = True
+    cloud.hint()
+
+    desired = cloud.desired()
+    assert desired is not None
+    assert desired.trouble is not None
+    assert [each.port_id for each in desired.members] == ["p1"]
+
+    client.away = False
+    client.members = (member("p1"), member("p2"))
+    assert ports(cloud) == ["p1", "p2"]
+
+
+def test_ports_that_neutron_does_not_know_make_it_ask_again(
+    cloud: NeutronCloud, client: Client
+) -> None:
+    ports(cloud)
+    client.unknown = frozenset({"p9"})
+    cloud.report("0", ["p9"])
+    ports(cloud)
+
+    assert client.asked == 2
