@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import uuid
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 ACTIVE_WITHIN_S: Final = 30.0
 _DEVICE_OWNER: Final = "compute:nova"
 _VF_IDS: Final = {AdapterKind.MLX4: "15b3:1004", AdapterKind.MLX5: "15b3:101c"}
-_EBRCTL_TIMEOUT_S: Final = 60
+_EBRCTL_TIMEOUT_S: Final = 120
+"""By itself ebrctl waits 60 s, and then says what for."""
 _LOOK_EVERY_S: Final = 0.1
 
 
@@ -100,12 +101,13 @@ class Compute:
         with ExitStack() as undo:
             machine = self._bind(name, port_id, place, instance)
             undo.callback(self._unbind, port_id)
+            # Also where add-port fails: what it asked for stays pending on the host.
+            undo.callback(self._unplug_what_is_there, machine)
             began = time.monotonic()
             self._ebrctl(
                 *("add-port", machine.mac, instance, PHYSICAL_NETWORK, "ib_hostdev", machine.pci),
                 host=host,
             )
-            undo.callback(self._ebrctl, "del-port", PHYSICAL_NETWORK, machine.mac, host=host)
             active = self._wait_active(machine)
             seconds = time.monotonic() - began
             self._guest(active).touch()
@@ -145,8 +147,8 @@ class Compute:
             self._unbind(port_id)
             raise IbstackError(
                 f"cannot boot {name} on {place.name}: Neutron bound its port as"
-                f" {port['binding:vif_type']!r}, not as 'ib_hostdev'; see"
-                f" {self._cloud.lab.known('neutron-api').log}"
+                f" {port['binding:vif_type']!r}, not as 'ib_hostdev'; see whether"
+                f" its agent is alive, and {self._cloud.lab.known('neutron-api').log}"
             )
         return Machine.of(port)
 
@@ -189,6 +191,11 @@ class Compute:
                 why = f", because {found.why}" if found.why else ""
                 return f"on the host its VF {machine.pci} is {found.state.value}{why}"
         return f"ibstack-eswitchd on {machine.host} has no attachment of {machine.mac}"
+
+    def _unplug_what_is_there(self, machine: Machine) -> None:
+        """Clean up after a boot that failed: why it failed matters more than what fails now."""
+        with suppress(CommandFailed):
+            self._ebrctl("del-port", PHYSICAL_NETWORK, machine.mac, host=machine.host)
 
     def _ebrctl(self, *arguments: str, host: str) -> None:
         argv = (str(Path(sys.executable).with_name("ebrctl")), *arguments)
