@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 .DEFAULT_GOAL := help
+# stevedore keeps a cache: not outside the checkout.
+export XDG_CACHE_HOME := $(CURDIR)/.cache/xdg
 .PHONY: help demo test check bench constraints clean
 
 help: ## show this list

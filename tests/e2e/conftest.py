@@ -23,10 +23,16 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 
 
+_AMQP_LEAVES_SOCKETS = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.real)
+            item.add_marker(_AMQP_LEAVES_SOCKETS)
             if item.get_closest_marker("timeout") is None:
                 # The first test waits until the cloud is up.
                 item.add_marker(pytest.mark.timeout(300))

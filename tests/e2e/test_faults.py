@@ -9,8 +9,8 @@ import time
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from test_orders import KILLED, kill_and_restart
 
+from cloud_faults import KILLED, kill_and_restart
 from ibstack.fabric.partition import TableEntry
 from ibstack.mad import NotKnown
 from tenant_ports import TenantPort, tables, wait_for

@@ -6,6 +6,7 @@ Each port ends ACTIVE and right, and then gone and clean.
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
@@ -34,7 +35,7 @@ DEPARTURES: Final = (
     ("unplug", "unplug", "delete"),
     ("delete", "unplug", "unplug"),
 )
-ROUNDS: Final = 200
+ROUNDS: Final = int(os.environ.get("IBSTACK_ROUNDS", "200"))
 AT_ONCE: Final = 6
 
 
