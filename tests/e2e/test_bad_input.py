@@ -85,7 +85,7 @@ def test_a_vf_that_is_taken_is_not_bound_again(cloud: Cloud, red: Resource) -> N
         (f"add-port {MAC} x {PHYSICAL_NETWORK} ib_hostdev zz", "zz"),
         (f"add-port {MAC} x {PHYSICAL_NETWORK} ib_hostdev 0000:09:00.1", "0000:09:00.1"),
         (f"add-port 02:00:00:00:00:02 x {PHYSICAL_NETWORK} ib_hostdev {FIRST}", "reserved"),
-        ("add-port", "usage"),
+        ("add-port", "--help"),
         ("dance", "dance"),
     ],
 )

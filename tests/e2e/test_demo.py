@@ -70,9 +70,9 @@ MACHINES = {"vnode001": ("node002", 0x8001), "vnode002": ("node003", 0x8001)}
 def test_every_agent_is_alive(demo: str) -> None:
     agents = section(demo, "The agents")
 
-    assert len(rows(agents, "ibstack-agent", "True")) == 2
-    assert len(rows(agents, "ibstack-fabricd", "True")) == 2
-    assert "False" not in agents
+    assert len(rows(agents, "ibstack-agent", ":-)")) == 2
+    assert len(rows(agents, "ibstack-fabricd", ":-)")) == 2
+    assert "XXX" not in agents
 
 
 def test_each_machine_is_active_with_the_guid_of_its_mac_and_the_key_of_its_network(

@@ -33,10 +33,14 @@ class ProcessFailed(IbstackError):
     name: str
     what: str
     log: Path
+    lines: str = ""
+    """The last lines of the log, read when it failed."""
+
+    def __post_init__(self) -> None:
+        self.lines = tail(self.log, _TAIL_LINES)
 
     def __str__(self) -> str:
-        lines = tail(self.log, _TAIL_LINES)
-        return f"cannot run {self.name}: {self.what}; the last lines of {self.log}:\n{lines}"
+        return f"cannot run {self.name}: {self.what}; the last lines of {self.log}:\n{self.lines}"
 
 
 def tail(log: Path, lines: int) -> str:

@@ -16,6 +16,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import oslo_messaging
+from kombu.exceptions import KombuError
 from oslo_messaging import opts as messaging_opts
 
 from ibstack.fabric.errors import TryLater
@@ -44,6 +45,15 @@ ADMIN_CONTEXT: Final[dict[str, Any]] = {
     "project_id": None,
 }
 
+# oslo.messaging lets through what kombu raises while a new connection is made: seen with 18.3 and
+# a RabbitMQ that was stopped with its sockets open (tests/e2e/test_faults.py).
+_BROKER_AWAY: Final = (
+    oslo_messaging.MessagingException,
+    oslo_messaging.MessageUndeliverable,
+    KombuError,
+    OSError,
+)
+_LISTEN_AGAIN_S: Final = 1.0
 # A hint only sets a flag, so a few threads serve any number of them.
 _HINT_THREADS: Final = 2
 # Tries to reach the broker, one or two seconds apart, before a call gives up.
@@ -113,7 +123,7 @@ class Caller:
                 f"cannot {doing}: Neutron failed: {error.exc_type}: {_first_line(error.value)}; "
                 "its log says more"
             ) from error
-        except (oslo_messaging.MessagingException, oslo_messaging.MessageUndeliverable) as error:
+        except _BROKER_AWAY as error:
             raise TryLater(
                 f"cannot {doing}: the message broker is away: {_first_line(error)}; "
                 "is RabbitMQ running, and transport_url right?"
@@ -204,11 +214,13 @@ class HintListener:
     """Calls a function for each hint that the driver casts; one connection to the broker."""
 
     def __init__(self, transport: Transport, topic: str, host: str, endpoint: object) -> None:
-        target = oslo_messaging.Target(topic=topic, server=host)
-        self._server: Server = oslo_messaging.get_rpc_server(transport, target, [endpoint])
-        messaging_opts.set_defaults(transport.conf, executor_thread_pool_size=_HINT_THREADS)
-        self._thread = threading.Thread(target=self._start, name=f"hints {topic}", daemon=True)
+        self._transport = transport
+        self._target = oslo_messaging.Target(topic=topic, server=host)
+        self._endpoint = endpoint
+        self._server: Server | None = None
+        self._thread = threading.Thread(target=self._listen, name=f"hints {topic}", daemon=True)
         self._listening = threading.Event()
+        self._stopping = threading.Event()
 
     def start(self) -> None:
         """Begin to listen, in a thread: it waits for the broker for as long as that takes."""
@@ -220,13 +232,29 @@ class HintListener:
 
     def stop(self) -> None:
         """Listen no more; returns at once where the broker was never reached."""
-        if self._listening.is_set():
+        self._stopping.set()
+        if self._listening.is_set() and self._server is not None:
             self._server.stop()
             self._server.wait()
 
-    def _start(self) -> None:
-        self._server.start()
-        self._listening.set()
+    def _listen(self) -> None:
+        while not self._stopping.is_set():
+            server: Server = oslo_messaging.get_rpc_server(
+                self._transport, self._target, [self._endpoint]
+            )
+            # Registered by the call above.
+            messaging_opts.set_defaults(
+                self._transport.conf, executor_thread_pool_size=_HINT_THREADS
+            )
+            try:
+                server.start()
+            except _BROKER_AWAY as error:
+                LOG.info("cannot hear hints of Neutron yet: %s", _first_line(error))
+                self._stopping.wait(_LISTEN_AGAIN_S)
+                continue
+            self._server = server
+            self._listening.set()
+            return
 
 
 def agent_hints(transport: Transport, host: str, nudge: Callable[[], None]) -> HintListener:

@@ -33,6 +33,8 @@ _REPORTS_VERSION: Final = "1.4"
 # neutron/db/models/agent.py: configurations is String(4095).
 _CONFIGURATIONS_CHARACTERS: Final = 4095
 _FIRST_RETRY_S: Final = 1.0
+# A call that no server heard is never answered: do not wait for it long, but ask again.
+_ANSWER_WITHIN_S: Final = 5.0
 
 
 class Heartbeat:
@@ -56,7 +58,10 @@ class Heartbeat:
     ) -> None:
         """*on_return* is called when Neutron answers again after a failed report."""
         self._caller = Caller(
-            transport, _REPORTS_TOPIC, timeout_s=interval_s, version=_REPORTS_VERSION
+            transport,
+            _REPORTS_TOPIC,
+            timeout_s=min(interval_s, _ANSWER_WITHIN_S),
+            version=_REPORTS_VERSION,
         )
         self._who = {"agent_type": agent_type, "binary": binary, "host": host, "topic": topic}
         self._configurations = configurations
