@@ -31,7 +31,6 @@ _AMQP_LEAVES_SOCKETS = pytest.mark.filterwarnings(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.real)
             item.add_marker(_AMQP_LEAVES_SOCKETS)
             if item.get_closest_marker("timeout") is None:
                 # The first test waits until the cloud is up.
