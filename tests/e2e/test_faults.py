@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -94,10 +93,9 @@ def test_the_standby_has_an_equal_file_within_a_second(cloud: Cloud, blue: Resou
     port.create()
     port.bind()
     wait_for("the master publishes", lambda: f"{port.key}" in master.read_text(), 10)
-    seen = time.monotonic()
+    # Seen: 60 ms on a quiet machine.
     wait_for("the files are equal", lambda: master.read_bytes() == standby.read_bytes(), 5)
 
-    assert time.monotonic() - seen < 5
     port.plug()
     port.wait_until_right()
     remove(port)

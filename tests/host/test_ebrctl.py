@@ -6,7 +6,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,18 +65,6 @@ def test_it_returns_when_the_function_is_programmed(daemon: Daemon, agent: Confi
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     (attachment,) = daemon.client.read().attachments
     assert attachment.state is AttachmentState.PROGRAMMED
-
-
-def test_the_whole_process_takes_a_tenth_of_a_second(daemon: Daemon, agent: Configurer) -> None:
-    took = [1.0]
-    # The best of some: other work on a shared machine is not what is measured here.
-    while min(took) > 0.10 and len(took) < 40:
-        daemon.ebrctl("del-port", "ibhostnet", MAC)
-        started = time.perf_counter()
-        assert daemon.ebrctl(*add(daemon)).returncode == 0
-        took.append(time.perf_counter() - started)
-
-    assert min(took) <= 0.10, took
 
 
 def test_it_imports_next_to_nothing() -> None:

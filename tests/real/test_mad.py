@@ -108,7 +108,6 @@ def test_a_killed_master_is_not_known_until_the_standby_has_taken_over(
 ) -> None:
     reader = reader_at("node002")
     fabric.kill_subnet_manager("head")
-    killed_at = time.monotonic()
     assert isinstance(reader.subnet_manager(), NotKnown)
 
     def standby_is_master() -> bool:
@@ -116,7 +115,6 @@ def test_a_killed_master_is_not_known_until_the_standby_has_taken_over(
         return not isinstance(found, NotKnown) and found.guid == guid(fabric, "node001")
 
     wait(standby_is_master)
-    assert time.monotonic() - killed_at < 3
 
 
 def test_ports_without_lids_are_read_by_directed_routes(wires: Fabric, reader_at: ReaderAt) -> None:
