@@ -65,7 +65,6 @@ class Agent:
     hints: HintListener
     watcher: EswitchWatcher
     reporter: Reporter
-    transport: Transport
     look_again: Callable[[], None]
     """Have the loop ask Neutron now."""
     seen: threading.Event
@@ -150,7 +149,6 @@ def wire(conf: cfg.ConfigOpts) -> Agent:
         hints=agent_hints(transport, settings.host, look_again),
         watcher=EswitchWatcher(eswitch, loop.nudge),
         reporter=reporter,
-        transport=transport,
         look_again=look_again,
         seen=seen,
     )

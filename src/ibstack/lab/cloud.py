@@ -96,7 +96,8 @@ class Cloud:
         self.fabric.stop()
         for part in ("hosts", "services", "fabric", "run", "preparing"):
             shutil.rmtree(self.lab.root / part, ignore_errors=True)
-        for file in ("ports.json", "password", "lock"):
+        self.lab.forget_ports()
+        for file in ("password", "lock"):
             (self.lab.root / file).unlink(missing_ok=True)
         with suppress(OSError):
             self.lab.root.rmdir()  # Where there are no logs either.
