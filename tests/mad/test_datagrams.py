@@ -182,3 +182,15 @@ def test_a_description_is_shown_without_harm(data: bytes, text: str) -> None:
 )
 def test_a_status_is_explained(status: int, words: str) -> None:
     assert words in datagrams.explain_status(status)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [(0, None), (1, 256), (2, 512), (3, 1024), (4, 2048), (5, 4096), (6, None)],
+)
+def test_a_port_says_how_large_a_packet_may_be(code: int, expected: int | None) -> None:
+    data = bytearray(DATA_LENGTH)
+    data[32] = 4
+    data[36] = code << 4
+
+    assert datagrams.decode_port_info(bytes(data)).mtu_bytes == expected

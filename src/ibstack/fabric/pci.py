@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadValue
 
@@ -45,6 +46,10 @@ class PciAddress:
         return f"{self.domain:04x}:{bus:02x}:{device:02x}.{function}"
 
 
+_MOST: Final = 1 << 16
+_SHOWN: Final = 80
+
+
 def fold(addresses: Iterable[PciAddress]) -> str:
     """Return runs as FIRST-LAST, joined by commas: a hundred VFs fit into a few characters.
 
@@ -60,8 +65,12 @@ def fold(addresses: Iterable[PciAddress]) -> str:
 
 
 def unfold(text: str) -> frozenset[PciAddress]:
-    """Read what fold() wrote."""
-    return frozenset(address for run in text.split(",") if run for address in _run(run))
+    """Read what fold() wrote; BadValue for more addresses than one domain has."""
+    runs = (address for run in text.split(",") if run for address in _run(run))
+    found = tuple(itertools.islice(runs, _MOST + 1))
+    if len(found) > _MOST:
+        raise BadValue("PCI addresses", text[:_SHOWN], f"more than {_MOST} of them")
+    return frozenset(found)
 
 
 def _run(text: str) -> Iterator[PciAddress]:

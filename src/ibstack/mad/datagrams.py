@@ -105,6 +105,8 @@ class PortInfo:
     enforces_inbound: bool
     """On a switch's external port: partitions are enforced on what comes in."""
     enforces_outbound: bool
+    mtu_bytes: int | None = None
+    """NeighborMTU: the largest packet that may be sent through this port.  None: not set yet."""
 
     @property
     def is_sm(self) -> bool:
@@ -238,6 +240,10 @@ def decode_node_description(data: bytes) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
+# IBTA vol 1, 14.2.5.6: how NeighborMTU spells 256 to 4096 bytes.
+_MTU_BYTES: Final = {code: 128 << code for code in range(1, 6)}
+
+
 def decode_port_info(data: bytes) -> PortInfo:
     _check(data, "PortInfo")
     return PortInfo(
@@ -249,6 +255,7 @@ def decode_port_info(data: bytes) -> PortInfo:
         local_port=data[28],
         enforces_inbound=bool(data[43] & 0x08),
         enforces_outbound=bool(data[43] & 0x04),
+        mtu_bytes=_MTU_BYTES.get(data[36] >> 4),
     )
 
 

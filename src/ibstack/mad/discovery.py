@@ -50,6 +50,10 @@ class PortRecord:
     """Of a switch's external port: partitions are enforced both ways.  None: an end port."""
     peer: Guid | None = None
     """The port GUID at the other end of the cable, of a switch's external port."""
+    mtu_bytes: int | None = None
+    """The largest packet that may be sent through it; None: no subnet manager has set it yet."""
+    multicast_cap: int | None = None
+    """Of a switch's port 0: how many multicast groups it can forward.  None: an adapter's port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +188,8 @@ def _end(node: _Found) -> PortRecord | None:
         route=node.route,
         partition_cap=node.info.partition_cap,
         is_sm=port.is_sm,
+        mtu_bytes=port.mtu_bytes,
+        multicast_cap=node.switch.multicast_cap if is_switch and node.switch else None,
     )
 
 
@@ -205,6 +211,7 @@ def _externals(node: _Found) -> Iterator[PortRecord]:
             partition_cap=node.switch.enforcement_cap,
             enforces=port.enforces_inbound and port.enforces_outbound,
             peer=node.peers.get(number),
+            mtu_bytes=port.mtu_bytes,
         )
 
 
