@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import enum
+import errno
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -15,13 +17,12 @@ from ibstack.host.eswitch import Eswitch
 from ibstack.host.mlx5 import NetlinkVports, connect
 from ibstack.host.netlink import Netlink
 from ibstack.host.observed import parse_entry
-from ibstack.host.sysfs import Sysfs
-from ibstack.lab import hardware
+from ibstack.host.sysfs import Sysfs, SysfsFailed
+from ibstack.lab.hosts import hardware
 from ibstack.lab.topology import INTERFACE, PHYSICAL_NETWORK, AdapterKind, Host
 from vport_driver import INTERFACE_INDEX, NETLINK_USERSOCK, VportDriver
 
 if TYPE_CHECKING:
-    import os
     from types import TracebackType
 
     from ibstack.fabric.pci import PciAddress
@@ -65,12 +66,16 @@ class FragileSysfs(Sysfs):
         """The number of writes after which the next one does not happen."""
         self.ignored: set[str] = set()
         """Names of attributes whose driver takes a write and keeps its value."""
+        self.refused: set[str] = set()
+        """Names of attributes whose driver answers a write with EINVAL."""
 
     def write(self, text: str, *parts: str) -> None:
         path = "/".join(parts)
         if self.dies_before is not None and len(self.writes) >= self.dies_before:
             raise Killed
         self.writes.append(path)
+        if any(path.endswith(name) for name in self.refused):
+            raise SysfsFailed(f"write {text} to", path, os.strerror(errno.EINVAL))
         if not any(path.endswith(name) for name in self.ignored):
             super().write(text, *parts)
 

@@ -19,9 +19,9 @@ from ibstack.host.eswitch_client import EswitchClient
 from ibstack.host.eswitch_watcher import EswitchWatcher
 from ibstack.host.host_reconciler import HostReconciler
 from ibstack.host.reporter import THREADS, Reporter
-from ibstack.lab import hardware
-from ibstack.lab.neutron_stand_in import NeutronStandIn, StandInPort
+from ibstack.lab.hosts import hardware
 from ibstack.lab.process import Process
+from ibstack.lab.services.neutron_stand_in import NeutronStandIn, StandInPort
 from ibstack.lab.topology import PHYSICAL_NETWORK, AdapterKind, Host
 from ibstack.loop import Loop
 

@@ -17,8 +17,9 @@ from one_host import BLUE, RED, OneHost, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-    from ibstack.lab.neutron_stand_in import StandInPort
+    from ibstack.lab.services.neutron_stand_in import StandInPort
 
 pytestmark = pytest.mark.real
 
@@ -312,3 +313,33 @@ def test_many_plugs_at_once_are_one_question(host: OneHost) -> None:
     clock.now = 1.5
     reconciler.once()
     assert host.neutron.questions == asked + 2
+
+
+def test_ports_that_others_plugged_stay_active_and_their_vfs_untouched(host: OneHost) -> None:
+    ports = [host.port(number) for number in range(3)]
+    for port in ports:
+        host.create(port)
+        host.plug(port)
+        comes_up(host, port)
+    host.stop_agent()
+    host.eswitchd.stop()
+    for record in (host.folder / "state/attachments").iterdir():
+        record.unlink()
+    before = {path: path.read_text() for path in _written(host)}
+    host.start_eswitchd()
+    host.start_agent()
+
+    eventually(lambda: len(host.eswitch.read().attachments) == 3, what="all are on record")
+    assert [host.neutron.status(port.id) for port in ports] == ["ACTIVE"] * 3
+    assert {path: path.read_text() for path in _written(host)} == before
+    for port in ports:
+        host.unplug(port)
+        host.neutron.delete(port.id)
+        goes_away(host, port)
+
+
+def _written(host: OneHost) -> list[Path]:
+    """Return the files of the adapter that eswitchd may write."""
+    names = ("pkey_idx/*", "admin_guids/*", "sriov/*/*", "enable_smi_admin")
+    root = host.folder / "sys/devices"
+    return [path for name in names for path in root.rglob(name) if path.is_file()]

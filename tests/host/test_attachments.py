@@ -144,3 +144,18 @@ def test_a_file_that_was_being_written_never_counts(
 
     assert Attachments(tmp_path).all() == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_vf_leaves_its_tenant_although_nothing_can_be_recorded(tmp_path: Path) -> None:
+    kept = Attachments(tmp_path)
+    record, _ = kept.claim(Attachment.from_json(GOOD))
+    # As on a full disk, the next record has no place.
+    (tmp_path / f"{SLOT}.json.new").mkdir()
+
+    leaving = kept.leave(record)
+    assert leaving.leaving
+    assert kept.at(record.pci) == leaving
+
+    kept.forget(record.pci)
+    assert kept.all() == []
+    assert not (tmp_path / f"{SLOT}.json").exists()

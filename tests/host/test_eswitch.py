@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The five verbs, and that they can be cut short at any write."""
+"""The verbs, and that they can be cut short at any write."""
 
 from __future__ import annotations
 
 import threading
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import pytest
@@ -472,3 +473,46 @@ def test_several_adapters_may_serve_one_physical_network() -> None:
         eswitch = Eswitch(Adapters(one.sysfs, mappings), Attachments(one.folder / "state"))
 
         assert [a.interface for a in eswitch.read().adapters] == ["ib0", "ib1"]
+
+
+def by_others(one: OneAdapter, number: int) -> None:
+    """Leave a VF as another's daemons do that plugged it: live, and on no record of ours."""
+    eswitch = one.start()
+    eswitch.attach(NET, MAC, one.pci(number), 0)
+    eswitch.configure(one.pci(number), MAC, RED, link_up=True)
+    for record in (one.folder / "state").iterdir():
+        record.unlink()
+
+
+def test_a_vf_that_others_plugged_is_taken_over_without_a_write(one: OneAdapter) -> None:
+    by_others(one, 1)
+    eswitch = one.start()
+    one.sysfs.writes.clear()
+    vports = deepcopy(one.driver.vports)
+
+    assert eswitch.adopt(NET, MAC.upper(), one.pci(1), RED) is True
+    assert (attachment(eswitch).state, attachment(eswitch).mac) == (PROGRAMMED, MAC)
+    assert eswitch.adopt(NET, MAC, one.pci(1), RED) is False
+    # As nova does when it starts again.
+    assert eswitch.attach(NET, MAC, one.pci(1), 0).state is PROGRAMMED
+    assert (one.sysfs.writes, one.driver.vports) == ([], vports)
+    assert one.start().read().attachments == eswitch.read().attachments
+    assert eswitch.detach(NET, MAC) is True
+    assert vf(eswitch, 1).guid is None
+
+
+def test_a_vf_that_is_not_so_is_not_taken_over(one: OneAdapter) -> None:
+    by_others(one, 1)
+    eswitch = one.start()
+    before = eswitch.read()
+
+    for mac, number in ((OTHER, 1), (MAC, 2)):
+        with pytest.raises(Refused, match="does not hold the GUID"):
+            eswitch.adopt(NET, mac, one.pci(number), RED)
+    if one.variant is Variant.MLX4:
+        with pytest.raises(Refused, match=f"entry {BLUE}"):
+            eswitch.adopt(NET, MAC, one.pci(1), BLUE)
+    assert eswitch.read() == before
+    eswitch.adopt(NET, MAC, one.pci(1), RED)
+    with pytest.raises(Refused, match=f"is attached to {MAC}"):
+        eswitch.adopt(NET, OTHER, one.pci(1), RED)

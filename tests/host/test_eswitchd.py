@@ -149,7 +149,8 @@ def test_a_request_may_be_as_long_as_is_promised_and_not_longer(served: Daemon) 
 requests = st.fixed_dictionaries(
     {},
     optional={
-        "verb": st.sampled_from(["read", "attach", "detach", "configure", "watch"]) | st.text(),
+        "verb": st.sampled_from(["read", "attach", "detach", "configure", "watch", "counts"])
+        | st.text(),
         "physical_network": st.sampled_from([NET, "nonet"]) | st.none(),
         "mac": st.sampled_from(["ff:ff:ff:ff:ff:ff", "00:14:05:01:02:03", ""]) | st.integers(),
         "pci": st.sampled_from(["0000:05:00.0", "0000:05:00.2"]) | st.text(),

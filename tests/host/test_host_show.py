@@ -61,6 +61,18 @@ def test_it_shows_each_function_and_who_has_it(daemon: Daemon) -> None:
     assert f"VF {daemon.pci(2)} of {MACS[1]} is pending: no partition" in shown.stderr
 
 
+def test_an_instance_that_may_act_as_a_subnet_manager_is_said(daemon: Daemon) -> None:
+    if daemon.variant is not Variant.MLX4:
+        return  # mlx5 has no such files.
+    daemon.client.attach("ibhostnet", MACS[0], daemon.pci(1))
+    slave = daemon.hardware.slave_folder(1)
+    (slave / "ports/1/enable_smi_admin").write_text("1\n")
+
+    shown = show(daemon)
+
+    assert f"VF {daemon.pci(1)} of {MACS[0]} may send subnet management datagrams" in shown.stderr
+
+
 def test_a_daemon_that_is_away_is_not_known_and_has_a_remedy(daemon: Daemon) -> None:
     daemon.kill()
     shown = show(daemon)

@@ -14,9 +14,11 @@ from ibstack.fabric.partition import TableEntry
 from ibstack.fabric.pci import PciAddress
 from ibstack.host.observed import Link
 from ibstack.host.plan import (
+    Adopt,
     Binding,
     Configure,
     DesiredPort,
+    Loose,
     Pending,
     Plan,
     Plugged,
@@ -320,3 +322,52 @@ def test_two_ports_that_claim_one_vf_leave_it_as_it_is() -> None:
     assert found.ready == ()
     assert found.gone == ()
     assert str(found.pending[0]).endswith("2 ports of Neutron claim it: port-1, port-2")
+
+
+ACTIVE = replace(WANTED, is_active=True)
+LOOSE = Loose("ib", VF1, LIVE, shows_entry=True)
+
+
+def test_a_vf_that_serves_a_port_already_is_taken_over() -> None:
+    for loose in (LOOSE, replace(LOOSE, vf=replace(LIVE, entry=None), shows_entry=False)):
+        found = plan([], [ACTIVE], [loose])
+
+        assert found.steps == (Adopt(VF1, MAC1, "ib", RED),)
+        assert plan([], [WANTED], [loose]).steps == found.steps
+        assert (found.gone, found.ready) == ((), ())
+        assert [str(one) for one in found.pending] == [
+            f"VF {VF1} ({MAC1}): it is not on record yet"
+        ]
+
+
+@pytest.mark.parametrize(
+    ("port", "loose"),
+    [
+        (replace(ACTIVE, admin_state_up=False), LOOSE),
+        (replace(ACTIVE, binding=Binding.INACTIVE), LOOSE),
+        (replace(ACTIVE, pci=None), LOOSE),
+        (replace(ACTIVE, entry=BLUE), LOOSE),
+        (ACTIVE, replace(LOOSE, physical_network="ib2")),
+        (ACTIVE, replace(LOOSE, pci=VF2)),
+        (ACTIVE, replace(LOOSE, vf=replace(LIVE, entry=RED_LIMITED))),
+        (ACTIVE, replace(LOOSE, vf=replace(LIVE, entry=None))),
+        (ACTIVE, replace(LOOSE, vf=replace(LIVE, guid=Guid(7)))),
+        (ACTIVE, replace(LOOSE, vf=replace(LIVE, link=Link.DOWN))),
+    ],
+    ids=str,
+)
+def test_a_vf_that_is_not_all_that_a_port_wants_is_left_alone(
+    port: DesiredPort, loose: Loose
+) -> None:
+    assert plan([], [port], [loose]).steps == ()
+
+
+def test_a_vf_that_two_ports_want_is_nobodys() -> None:
+    for other in (
+        replace(ACTIVE, id="port-2", mac=MAC2, guid=Guid.from_mac(MAC2)),
+        replace(ACTIVE, id="port-2", pci=VF2),
+    ):
+        assert plan([], [ACTIVE, other], [LOOSE]).steps == ()
+    for holder in (plugged(LIVE), replace(plugged(OFF), pci=VF2)):
+        steps = plan([holder], [ACTIVE], [LOOSE]).steps
+        assert not any(isinstance(step, Adopt) for step in steps)

@@ -16,6 +16,7 @@ from ibstack.fabric.partition import DEFAULT_PARTITION, TableEntry
 from ibstack.fabric.pci import PciAddress
 from ibstack.host.plan import Binding, DesiredPort
 from ibstack.host.reporter import THREADS, Reporter
+from ibstack.neutron.replies import HostReport
 from one_host import eventually
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class SlowNeutron:
     asked: int = 0
     away: bool = False
     unknown: frozenset[str] = frozenset()
+    keeps_down: tuple[str, ...] = ()
+    """The ports that it does not make ACTIVE, and says so."""
     open: threading.Event = field(default_factory=threading.Event)
     overlapped: bool = False
     _at_work: set[str] = field(default_factory=set)
@@ -55,7 +58,7 @@ class SlowNeutron:
 
     def report_host(
         self, host: str, ready: Collection[str] = (), gone: Collection[str] = ()
-    ) -> frozenset[str]:
+    ) -> HostReport:
         ids = {*ready, *gone}
         with self._lock:
             self.asked += 1
@@ -67,7 +70,8 @@ class SlowNeutron:
             if self.away:
                 raise TryLater("cannot tell Neutron: it is away")
             self.taken += [(one, True) for one in ready] + [(one, False) for one in gone]
-        return self.unknown & ids
+            down = {one: ("IB_FABRIC",) for one in self.keeps_down if one in ready}
+        return HostReport(self.unknown & ids, down)
 
 
 @dataclass
@@ -186,3 +190,90 @@ def test_everything_is_told_again_now_and_then(neutron: SlowNeutron) -> None:
         clock.now = 301
         reporter.tell([PORT], [])
         eventually(lambda: len(neutron.taken) == 2)
+
+
+def test_a_port_that_stays_down_is_told_again_until_it_is_active(neutron: SlowNeutron) -> None:
+    clock = Clock()
+    reporter = Reporter("host", neutron, resync_s=1000, clock=clock)
+    neutron.keeps_down = (PORT.id,)
+    neutron.open.set()
+    with running(reporter):
+        reporter.tell([PORT, replace(PORT, id="port-2")], [])
+        for told, now in enumerate((0, 1, 3, 7), start=1):
+            clock.now = now
+            reporter.tell([PORT, replace(PORT, id="port-2")], [])
+            eventually(lambda told=told: neutron.taken.count((PORT.id, True)) == told)
+        neutron.keeps_down = ()
+        clock.now = 15
+        reporter.tell([PORT, replace(PORT, id="port-2")], [])
+        eventually(lambda: neutron.taken.count((PORT.id, True)) == 5)
+        asked = neutron.asked
+        clock.now = 900
+        reporter.tell([PORT, replace(PORT, id="port-2"), replace(PORT, id="port-3")], [])
+        eventually(lambda: ("port-3", True) in neutron.taken)
+
+    assert neutron.asked == asked + 1
+    assert neutron.taken.count(("port-2", True)) == 1
+
+
+def test_it_is_told_again_though_the_loop_has_nothing_to_say(neutron: SlowNeutron) -> None:
+    reporter = Reporter("host", neutron, resync_s=1000)
+    neutron.keeps_down = (PORT.id,)
+    neutron.open.set()
+    with running(reporter):
+        reporter.tell([PORT], [])
+        eventually(lambda: len(neutron.taken) >= 2)
+
+
+def test_a_port_that_stays_down_waits_while_neutron_is_away(neutron: SlowNeutron) -> None:
+    clock = Clock()
+    reporter = Reporter("host", neutron, resync_s=1000, clock=clock)
+    neutron.keeps_down = (PORT.id,)
+    neutron.open.set()
+    with running(reporter):
+        reporter.tell([PORT], [])
+        eventually(lambda: len(neutron.taken) == 1)
+        neutron.away = True
+        clock.now = 1
+        reporter.tell([PORT], [])
+        eventually(lambda: neutron.asked == 2)
+        neutron.away = False
+        clock.now = 2
+        reporter.tell([PORT], [])
+        eventually(lambda: len(neutron.taken) == 2)
+
+
+def test_a_port_that_is_not_ready_any_more_is_not_told_again(neutron: SlowNeutron) -> None:
+    clock = Clock()
+    reporter = Reporter("host", neutron, resync_s=1000, clock=clock)
+    neutron.keeps_down = (PORT.id,)
+    neutron.open.set()
+    with running(reporter):
+        reporter.tell([PORT], [])
+        eventually(lambda: len(neutron.taken) == 1)
+        reporter.tell([], [])
+        clock.now = 100
+        reporter.tell([replace(PORT, id="port-2")], [])
+        eventually(lambda: ("port-2", True) in neutron.taken)
+
+    assert neutron.taken.count((PORT.id, True)) == 1
+
+
+def test_a_person_is_told_once_what_a_port_waits_for(
+    neutron: SlowNeutron, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    reporter = Reporter("host", neutron, resync_s=1000, clock=clock)
+    neutron.keeps_down = (PORT.id,)
+    neutron.open.set()
+    with running(reporter):
+        for told in range(1, 8):
+            reporter.tell([PORT], [])
+            eventually(lambda told=told: len(neutron.taken) == told)
+            clock.now += 30
+
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said == (
+        "cannot make port port-1 ACTIVE: programmed here 30 s ago, and Neutron waits for IB_FABRIC"
+        " (ibstack-fabricd of the master subnet manager)"
+    )

@@ -2,8 +2,8 @@
 """ibstack-agent: Neutron's agent on a host with InfiniBand adapters.  No privileges.
 
 Threads: the loop (the main one), a few that report, the heartbeat, one that sits in eswitchd's
-`watch`, one that reads signals, and oslo.messaging's own, which bring hints.  Only the loop decides
-and acts; the others tell Neutron what it found, or say "look again".
+`watch`, one that reads signals, those that answer Prometheus, and oslo.messaging's own, which bring
+hints.  Only the loop decides and acts; the others tell what it found, or say "look again".
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from ibstack.host import options
 from ibstack.host.eswitch_client import EswitchClient
 from ibstack.host.eswitch_watcher import EswitchWatcher
 from ibstack.host.host_reconciler import HostReconciler
+from ibstack.host.metrics import AgentMetrics
 from ibstack.host.reporter import THREADS, Reporter
 from ibstack.loop import Loop
 from ibstack.neutron.client import (
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ibstack.loop import Outcome
+    from ibstack.metrics import Endpoint
 
 LOG = logging.getLogger(__name__)
 
@@ -54,6 +56,8 @@ _SETTLE_S: Final = 1.0
 _BACKOFF: Final = doubling(0.5, 10.0)
 # A call to Neutron may take much longer; nothing is lost by leaving it.
 _STOP_S: Final = 1.5
+# Prometheus itself gives up after 10 s.
+_SCRAPE_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,14 @@ class Agent:
     """Have the loop ask Neutron now."""
     seen: threading.Event
     """Set once the host's adapters are known."""
+    metrics: AgentMetrics
+    endpoint: Endpoint
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT; SIGHUP looks again."""
         finished = threading.Event()
         signals = catch_signals()
+        self.endpoint.serve(self.metrics.registry)
         start_thread("signals", lambda: self._obey(signals, finished))
         start_thread("heartbeat", self._beat)
         start_thread("watch", self.watcher.run)
@@ -129,12 +136,14 @@ def wire(conf: cfg.ConfigOpts) -> Agent:
     neutron = PluginClient(transport, timeout_s=settings.rpc_timeout_s)
     reporter = Reporter(settings.host, neutron, resync_s=settings.resync_interval_s)
     reconciler = HostReconciler(settings.host, eswitch, neutron, reporter, on_observed=tell)
+    quick = EswitchClient(settings.eswitch_socket, answer_timeout_s=_SCRAPE_S)
+    metrics = AgentMetrics(_VERSION, settings.host, quick)
     loop = Loop(
         reconciler,
         interval=lambda: _jittered(settings.resync_interval_s),
         settle=_SETTLE_S,
         backoff=_BACKOFF,
-        report=_report,
+        report=lambda outcome: _report(outcome, metrics),
     )
 
     def look_again() -> None:
@@ -151,6 +160,8 @@ def wire(conf: cfg.ConfigOpts) -> Agent:
         reporter=reporter,
         look_again=look_again,
         seen=seen,
+        metrics=metrics,
+        endpoint=settings.metrics,
     )
 
 
@@ -200,6 +211,7 @@ def _jittered(interval_s: float) -> float:
     return interval_s * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
 
 
-def _report(outcome: Outcome) -> None:
+def _report(outcome: Outcome, metrics: AgentMetrics) -> None:
+    metrics.take(outcome)
     state = "; ".join(str(failure) for failure in outcome.failures) or outcome.waiting_for
     systemd.notify(f"WATCHDOG=1\nSTATUS={state or 'this host is as Neutron wants it'}")

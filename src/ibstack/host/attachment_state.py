@@ -35,7 +35,7 @@ def verdict(record: Attachment, vf: ObservedVf | None, trouble: str | None) -> J
         why = trouble or f"its GUID is {vf.guid or 'not set'}, and should be {record.guid}"
     elif record.configured is None:
         why = trouble or _WAITS_FOR_AGENT
-    elif not _is_as(vf, record.configured):
+    elif not is_as(vf, record.configured):
         why = trouble or "it is not as it was configured; ibstack-agent configures it again"
     return AttachmentState.PROGRAMMED if why is None else AttachmentState.PENDING, why
 
@@ -46,12 +46,24 @@ def is_half_done(vf: ObservedVf, record: Attachment) -> bool:
     return vf.guid != record.guid or (record.configured is None and is_on)
 
 
-def _is_as(vf: ObservedVf, configured: Configured) -> bool:
+def is_as(vf: ObservedVf, configured: Configured) -> bool:
+    """Return whether the VF shows what was configured; mlx5 shows its link alone."""
     if configured.entry is None or not configured.link_up:
         return vf.link is Link.DOWN
     # mlx5 has no index and shows no entry: there the link is all that the host decides.
     is_mapped = vf.index is None or vf.entry == configured.entry
     return vf.link in (Link.AUTO, Link.UP) and is_mapped
+
+
+def smi_problem(record: Attachment, vf: ObservedVf | None) -> str | None:
+    """Return a sentence for `problems` where the guest may act as a subnet manager, else None."""
+    if vf is None or not vf.smi:
+        return None
+    return (
+        f"VF {record.pci} of {record.mac} may send subnet management datagrams, and so change any"
+        " port's P_Key table: write 0 to its enable_smi_admin below"
+        " /sys/class/infiniband/*/iov, and restart its instance"
+    )
 
 
 def with_entries(

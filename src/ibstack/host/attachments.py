@@ -151,9 +151,18 @@ class Attachments:
             self._save(attachment)
 
     def leave(self, attachment: Attachment) -> Attachment:
-        """Note that the attachment is to go, and return it so."""
+        """Note that the attachment is to go, and return it so.
+
+        A disk that is full keeps no VF in its tenant's partition: then the note is in memory only,
+        and a daemon that is killed before the VF is clear finds it attached.
+        """
         leaving = replace(attachment, leaving=True)
-        self.save(leaving)
+        try:
+            self.save(leaving)
+        except IbstackError as error:
+            LOG.warning("%s; VF %s is cleared all the same", error, attachment.pci)
+            with self._lock:
+                self._by_pci[attachment.pci] = leaving
         return leaving
 
     def forget(self, pci: PciAddress) -> None:

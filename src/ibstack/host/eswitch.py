@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The five verbs of ibstack-eswitchd, and what it mends by itself.
+"""The verbs of ibstack-eswitchd, and what it mends by itself.
 
 Locks are taken in this order: one interface's, then the attachments' or the sequence's.  A VF is
 touched, and its attachment changed, only under the lock of the interface it was attached through.
@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING
 from ibstack.fabric.errors import BadInput, IbstackError, Refused, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.host.adapters import cannot_serve
-from ibstack.host.attachment_state import Judged, is_half_done, verdict, with_entries
+from ibstack.host.attachment_state import (
+    Judged,
+    is_as,
+    is_half_done,
+    smi_problem,
+    verdict,
+    with_entries,
+)
 from ibstack.host.attachments import Attachment, Configured
 from ibstack.host.observed import (
     AttachmentState,
@@ -25,6 +32,7 @@ from ibstack.host.observed import (
     ObservedAttachment,
     ObservedHost,
 )
+from ibstack.host.request_counts import RequestCounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +69,7 @@ class Eswitch:
         self._stopping = False
         self._troubles: dict[PciAddress, str] = {}
         self._unreached: set[PciAddress] = set()
+        self.counts = RequestCounts()
 
     # The verbs.
 
@@ -78,11 +87,12 @@ class Eswitch:
                 problems[mapping] = cannot_serve(mapping, error)
         vfs = {vf.pci: vf for adapter in shown for vf in adapter.vfs}
         records = {record.pci: record for record in self._attachments.all()}
+        smi = (smi_problem(each, vfs.get(each.pci)) for each in records.values())
         return ObservedHost(
             sequence=sequence,
             adapters=tuple(with_entries(adapter, records) for adapter in shown),
             attachments=tuple(self._show(each, vfs.get(each.pci)) for each in records.values()),
-            problems=(*problems.values(), *self._attachments.problems),
+            problems=(*problems.values(), *self._attachments.problems, *filter(None, smi)),
         )
 
     def attach(
@@ -104,6 +114,29 @@ class Eswitch:
             LOG.info("attached VF %s to %s on %s", pci, mac, physical_network)
             self._bump(pci)
         return self._wait_programmed(record, wait_s)
+
+    def adopt(self, physical_network: str, mac: str, pci: PciAddress, entry: TableEntry) -> bool:
+        """Put on record a VF that others gave to *mac*; return whether it was not there yet.
+
+        Nothing is written to the adapter.  Refused unless the VF shows the GUID of *mac*, a link
+        that may come up, and on mlx4 exactly *entry*.
+        """
+        guid = Guid.from_mac(mac)
+        adapter, number = self._find(physical_network, pci)
+        as_it_is = Configured(entry, link_up=True)
+        wanted = Attachment(
+            physical_network, guid.as_mac() or mac, pci, adapter.function.interface, as_it_is
+        )
+        with self._lock(wanted.interface):
+            vf = adapter.read_vf(pci, number)
+            known = self._attachments.at(pci) is not None
+            if not known and (vf.guid != guid or not is_as(vf, as_it_is)):
+                raise Refused(f"VF {pci} does not hold the GUID of {mac} and entry {entry}")
+            _, is_new = self._attachments.claim(wanted)
+        if is_new:
+            LOG.info("took over VF %s of %s on %s as it is", pci, mac, physical_network)
+            self._bump(pci)
+        return is_new
 
     def detach(self, physical_network: str, mac: str) -> bool:
         """Clear the VF of *mac*, then forget the attachment; return whether there was one."""

@@ -1,24 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asking ibstack-eswitchd: the five verbs of its socket (docs/reference/protocols.md)."""
+"""Asking ibstack-eswitchd: the verbs of its socket (docs/reference/protocols.md)."""
 
 from __future__ import annotations
 
 import json
 import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ibstack.fabric.errors import BadInput, IbstackError, Refused, TryLater
 from ibstack.host.observed import AttachmentState, ObservedHost
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from ibstack.fabric.partition import TableEntry
     from ibstack.fabric.pci import PciAddress
 
+_T = TypeVar("_T")
+
 DEFAULT_SOCKET: Final = "/run/ibstack/eswitchd.sock"
 _ANSWER_TIMEOUT_S: Final = 30.0
+_LONGEST_ANSWER: Final = 16 << 20  # Bytes; 1000 VFs take 200 KB.
 
 _ERRORS: Final[dict[str, type[IbstackError]]] = {
     "bad-input": BadInput,
@@ -54,7 +58,7 @@ class EswitchClient:
 
     def read(self) -> ObservedHost:
         """Return the adapters, VFs and attachments as they are now."""
-        return ObservedHost.from_json(self._ask({"verb": "read"}))
+        return self._read(ObservedHost.from_json, self._ask({"verb": "read"}))
 
     def attach(
         self, physical_network: str, mac: str, pci: PciAddress, *, wait_s: float = 0
@@ -68,12 +72,28 @@ class EswitchClient:
             "wait_s": wait_s,
         }
         answer = self._ask(request, wait_s)
-        return Attached(AttachmentState(answer["state"]), answer["why"])
+        return self._read(
+            lambda said: Attached(AttachmentState(said["state"]), said["why"]), answer
+        )
+
+    def adopt(self, physical_network: str, mac: str, pci: PciAddress, entry: TableEntry) -> bool:
+        """Put on record a VF that others gave to *mac*; return whether it was not there yet.
+
+        Refused where the VF is not just so already; nothing is written to it.
+        """
+        request = {
+            "verb": "adopt",
+            "physical_network": physical_network,
+            "mac": mac,
+            "pci": str(pci),
+            "entry": str(entry),
+        }
+        return self._read(lambda said: bool(said["adopted"]), self._ask(request))
 
     def detach(self, physical_network: str, mac: str) -> bool:
         """Clear the VF of *mac* and forget it; return whether there was one."""
         request = {"verb": "detach", "physical_network": physical_network, "mac": mac}
-        return bool(self._ask(request)["detached"])
+        return self._read(lambda said: bool(said["detached"]), self._ask(request))
 
     def configure(
         self, pci: PciAddress, mac: str, entry: TableEntry | None, *, link_up: bool
@@ -89,7 +109,7 @@ class EswitchClient:
             "entry": None if entry is None else str(entry),
             "link_up": link_up,
         }
-        return int(self._ask(request)["changed"])
+        return self._read(lambda said: int(said["changed"]), self._ask(request))
 
     def watch(self, sequence: int, *, wait_s: float) -> int:
         """Return the sequence as soon as it differs from *sequence*, or after *wait_s* (0 to 300).
@@ -97,21 +117,45 @@ class EswitchClient:
         A changed sequence means: read again.
         """
         request = {"verb": "watch", "sequence": sequence, "wait_s": wait_s}
-        return int(self._ask(request, wait_s)["sequence"])
+        return self._read(lambda said: int(said["sequence"]), self._ask(request, wait_s))
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """Return how many requests it has answered since it started, by verb and result.
+
+        The result is "done", or the kind of the refusal.
+        """
+        return self._read(
+            lambda said: {(e["verb"], e["result"]): int(e["count"]) for e in said["requests"]},
+            self._ask({"verb": "counts"}),
+        )
 
     def _ask(self, request: dict[str, Any], wait_s: float = 0) -> dict[str, Any]:
         try:
             line = self._exchange(json.dumps(request).encode() + b"\n", wait_s)
             answer = json.loads(line)
-        except (OSError, ValueError) as error:
+            if not isinstance(answer, dict):
+                raise ConnectionResetError("its answer is no JSON object")
+        except (OSError, ValueError, RecursionError) as error:
             raise EswitchUnreachable(
                 f"cannot ask ibstack-eswitchd at {self._path}: {error}; "
                 "check that the service ibstack-eswitchd runs, and that you are root "
                 "or of the group it serves"
             ) from error
         if answer.get("ok") is not True:
-            raise _ERRORS.get(answer.get("kind"), IbstackError)(answer.get("error", "no reason"))
-        return answer  # type: ignore[no-any-return]
+            kind = _ERRORS.get(str(answer.get("kind")), IbstackError)
+            raise kind(str(answer.get("error", "no reason")))
+        return answer
+
+    def _read(self, read: Callable[[dict[str, Any]], _T], answer: dict[str, Any]) -> _T:
+        """Return what *read* makes of *answer*; EswitchUnreachable for one of another shape."""
+        try:
+            return read(answer)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise EswitchUnreachable(
+                f"cannot read the answer of ibstack-eswitchd at {self._path}:"
+                f" {type(error).__name__}: {str(error)[:200]}; restart ibstack-eswitchd, so that"
+                " it runs the release that is installed"
+            ) from error
 
     def _exchange(self, request: bytes, wait_s: float) -> bytes:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as asking:
@@ -119,7 +163,7 @@ class EswitchClient:
             asking.connect(self._path)
             asking.sendall(request)
             with asking.makefile("rb") as answers:
-                line = answers.readline()
+                line = answers.readline(_LONGEST_ANSWER)
         if not line.endswith(b"\n"):
             raise ConnectionResetError("it closed the connection without an answer")
         return line

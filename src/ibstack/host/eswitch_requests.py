@@ -34,16 +34,22 @@ def answer(eswitch: Eswitch, line: bytes) -> bytes:
         verb = request.pop("verb", None)
         result = _run(eswitch, verb, request)
     except IbstackError as error:
-        doing = verb if isinstance(verb, str) and verb in _VERBS else "do that"
+        known = isinstance(verb, str) and verb in _VERBS
+        doing = str(verb) if known else "do that"
+        eswitch.counts.note(str(verb) if known else "unknown", _kind(error))
         text = str(error)
         return refusal(error, text if text.startswith("cannot ") else f"cannot {doing}: {text}")
+    eswitch.counts.note(str(verb), "done")
     return _line({"ok": True, **result})
 
 
 def refusal(error: IbstackError, text: str) -> bytes:
     """Return the answer line for a request that was not done."""
-    kind = next((kind for cls, kind in _KINDS if isinstance(error, cls)), "failed")
-    return _line({"ok": False, "kind": kind, "error": text})
+    return _line({"ok": False, "kind": _kind(error), "error": text})
+
+
+def _kind(error: IbstackError) -> str:
+    return next((kind for cls, kind in _KINDS if isinstance(error, cls)), "failed")
 
 
 def too_long() -> bytes:
@@ -83,6 +89,10 @@ def _text(name: str, value: object) -> str:
 
 def _pci(name: str, value: object) -> PciAddress:
     return PciAddress.parse(_text(name, value))
+
+
+def _some_entry(name: str, value: object) -> object:
+    return parse_entry(_text(name, value))
 
 
 def _entry(name: str, value: object) -> object:
@@ -128,6 +138,10 @@ def _attach(eswitch: Eswitch, request: dict[str, Any]) -> dict[str, Any]:
     return {"state": attached.state.value, "why": attached.why}
 
 
+def _adopt(eswitch: Eswitch, request: dict[str, Any]) -> dict[str, Any]:
+    return {"adopted": eswitch.adopt(**request)}
+
+
 def _detach(eswitch: Eswitch, request: dict[str, Any]) -> dict[str, Any]:
     return {"detached": eswitch.detach(**request)}
 
@@ -138,6 +152,10 @@ def _configure(eswitch: Eswitch, request: dict[str, Any]) -> dict[str, Any]:
 
 def _watch(eswitch: Eswitch, request: dict[str, Any]) -> dict[str, Any]:
     return {"sequence": eswitch.watch(**request)}
+
+
+def _counts(eswitch: Eswitch, _request: dict[str, Any]) -> dict[str, Any]:
+    return {"requests": eswitch.counts.to_json()}
 
 
 _VERBS: Final[
@@ -151,7 +169,12 @@ _VERBS: Final[
 ] = {
     "read": ({}, _read),
     "attach": ({"physical_network": _text, "mac": _text, "pci": _pci, "wait_s": _wait}, _attach),
+    "adopt": (
+        {"physical_network": _text, "mac": _text, "pci": _pci, "entry": _some_entry},
+        _adopt,
+    ),
     "detach": ({"physical_network": _text, "mac": _text}, _detach),
     "configure": ({"pci": _pci, "mac": _text, "entry": _entry, "link_up": _flag}, _configure),
     "watch": ({"sequence": _whole, "wait_s": _wait}, _watch),
+    "counts": ({}, _counts),
 }

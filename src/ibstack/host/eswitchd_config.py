@@ -79,8 +79,11 @@ def _sections(where: str) -> dict[str, dict[str, str]]:
     # Sections of one name are merged and case does not count, as in the files of old.
     parser = configparser.RawConfigParser(strict=False, default_section="no such section")
     try:
-        with open(where, encoding="utf-8") as text:
-            parser.read_file(text)
+        with open(where, encoding="utf-8") as file:
+            text = file.read()
+        if "\0" in text:
+            raise BadInput(f"cannot read the configuration {where}: it holds zero bytes")
+        parser.read_string(text, where)
     except OSError as error:
         raise BadInput(f"cannot read the configuration {where}: {error.strerror}") from error
     except (configparser.Error, UnicodeDecodeError) as error:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 from ibstack.fabric.errors import IbstackError, Refused, TryLater
 from ibstack.fabric.pci import fold
 from ibstack.host.eswitch_client import EswitchUnreachable
-from ibstack.host.observed import AttachmentState
+from ibstack.host.observed import AdapterKind, AttachmentState
 from ibstack.host.plan import (
+    Adopt,
     Binding,
     Configure,
     DesiredPort,
+    Loose,
     Pending,
     Plugged,
     Step,
@@ -101,10 +103,11 @@ class HostReconciler:
         observed = self._read()
         asks = self._must_ask(observed)
         desired = self._ask() if asks else self._desired
-        found = plan(plugged_vfs(observed), desired)
+        found = plan(plugged_vfs(observed), desired, loose_vfs(observed))
         changed, refusals = self._act(found.steps)
         if found.steps:
-            found = plan(plugged_vfs(self._read()), desired)
+            observed = self._read()
+            found = plan(plugged_vfs(observed), desired, loose_vfs(observed))
         pending = [
             Pending(one.pci, one.mac, str(refusals.get(one.pci, one.why))) for one in found.pending
         ]
@@ -165,11 +168,8 @@ class HostReconciler:
         for step in steps:
             if step.pci in refusals:
                 continue  # Still in its old partition, so it may not enter a new one.
-            entry = step.entry if isinstance(step, Configure) else None
             try:
-                writes = self._eswitch.configure(
-                    step.pci, step.mac, entry, link_up=entry is not None
-                )
+                writes = self._take(step)
             except EswitchUnreachable:
                 raise
             except IbstackError as error:
@@ -179,6 +179,13 @@ class HostReconciler:
                 LOG.info("did %s", step)
             changed += writes
         return changed, refusals
+
+    def _take(self, step: Step) -> int:
+        """Return the number of writes, or of records."""
+        if isinstance(step, Adopt):
+            return int(self._eswitch.adopt(step.physical_network, step.mac, step.pci, step.entry))
+        entry = step.entry if isinstance(step, Configure) else None
+        return self._eswitch.configure(step.pci, step.mac, entry, link_up=entry is not None)
 
     def _ages(self, pending: list[Pending]) -> list[float]:
         now = self._clock()
@@ -205,6 +212,22 @@ def plugged_vfs(observed: ObservedHost) -> list[Plugged]:
             is_awaited=one.state is AttachmentState.PENDING,
         )
         for one in observed.attachments
+    ]
+
+
+def loose_vfs(observed: ObservedHost) -> list[Loose]:
+    """Return the VFs that nobody plugged through ibstack."""
+    attached = {one.pci for one in observed.attachments}
+    return [
+        Loose(
+            physical_network=adapter.physical_network,
+            pci=vf.pci,
+            vf=VfState(vf.guid, vf.entry, vf.link),
+            shows_entry=adapter.kind is AdapterKind.MLX4,
+        )
+        for adapter in observed.adapters
+        for vf in adapter.vfs
+        if vf.pci not in attached
     ]
 
 

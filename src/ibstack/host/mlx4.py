@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 _DELETED: Final = (1 << 64) - 1
 _NOWHERE: Final = "none"
+_SMI_ADMIN: Final = "enable_smi_admin"
+"""Whether the VF gets QP0 when its driver starts the next time."""
+_SMI_NOW: Final = "smi_enabled"
+"""Whether it has one now.  Read-only."""
+_OFF: Final = "0"
 
 
 class Mlx4Adapter:
@@ -91,12 +96,7 @@ class Mlx4Adapter:
         changed = 0
         for name in self._sysfs.names(port, "pkey_idx"):
             changed += self._map(number, name, None)
-        admin = f"{port}/enable_smi_admin"
-        # A guest with QP0 could write any port's P_Key table where the fabric has no M_Key.
-        if self._sysfs.exists(admin) and self._sysfs.read(admin) != "0":
-            self._sysfs.write("0", admin)
-            changed += 1
-        return changed + self._write_guid(number, _DELETED)
+        return changed + self._withhold_smi(pci, port) + self._write_guid(number, _DELETED)
 
     def set_guid(self, pci: PciAddress, number: int, guid: Guid) -> int:
         """Give VF *number* its port GUID; return the writes.  The guest is told by an event."""
@@ -127,6 +127,32 @@ class Mlx4Adapter:
             )
         return changed + self._map(number, "0", table.index(wanted))
 
+    def _withhold_smi(self, pci: PciAddress, port: str) -> int:
+        """See to it that the next guest has no QP0; return the writes.
+
+        With it a guest could write any port's P_Key table where the fabric has no M_Key.  The
+        driver goes by this file when the guest's driver starts (mlx4/cmd.c, enable_smi).
+        """
+        path = f"{port}/{_SMI_ADMIN}"
+        if not self._sysfs.exists(path) or self._sysfs.read(path) == _OFF:
+            return 0
+        try:
+            self._sysfs.write(_OFF, path)
+            if self._sysfs.read(path) != _OFF:
+                raise _not_taken(path, _OFF)
+        except IbstackError as error:
+            raise IbstackError(
+                f"cannot keep VF {pci} from sending subnet management datagrams: {error}"
+            ) from error
+        return 1
+
+    def _smi(self, number: int) -> bool | None:
+        """Return whether VF *number* has QP0, or will have; None where the kernel has no say."""
+        port = self._slave_port(number)
+        paths = [f"{port}/{name}" for name in (_SMI_ADMIN, _SMI_NOW)]
+        shown = [self._sysfs.read(path) for path in paths if self._sysfs.exists(path)]
+        return any(text != _OFF for text in shown) if shown else None
+
     def _observe(
         self, pci: PciAddress, number: int, entries: Mapping[int, TableEntry | None]
     ) -> ObservedVf:
@@ -138,6 +164,7 @@ class Mlx4Adapter:
             entry=None if index is None else entries.get(index),
             index=index,
             link=Link.DOWN if index is None else Link.AUTO,
+            smi=self._smi(number),
         )
 
     def _entry(self, index: int) -> TableEntry | None:

@@ -64,6 +64,9 @@ class ObservedVf:
     index: int | None
     """mlx4: the index of the physical port's table that virtual index 0 maps to."""
     link: Link | None
+    smi: bool | None = None
+    """mlx4: whether its guest may send subnet management datagrams, now or from its next start
+    (smi_enabled, enable_smi_admin).  None also for kernels that do not show it, and for mlx5."""
 
     def to_json(self) -> Json:
         return {
@@ -73,6 +76,7 @@ class ObservedVf:
             "entry": None if self.entry is None else str(self.entry),
             "index": self.index,
             "link": None if self.link is None else self.link.value,
+            "smi": self.smi,
         }
 
     @classmethod
@@ -84,6 +88,7 @@ class ObservedVf:
             entry=None if data["entry"] is None else parse_entry(data["entry"]),
             index=data["index"],
             link=None if data["link"] is None else Link(data["link"]),
+            smi=data["smi"],
         )
 
 

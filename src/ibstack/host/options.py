@@ -11,6 +11,7 @@ from typing import Final
 from oslo_config import cfg
 
 from ibstack.fabric.errors import BadValue
+from ibstack.metrics import Endpoint
 
 _DEFAULT: Final = [
     cfg.StrOpt(
@@ -58,7 +59,26 @@ _ESWITCH: Final = [
     ),
 ]
 
-_GROUPS: Final = (("DEFAULT", _DEFAULT), ("agent", _AGENT), ("eswitch", _ESWITCH))
+_METRICS: Final = [
+    cfg.StrOpt(
+        "address",
+        default="127.0.0.1",
+        help="The address on which Prometheus reads metrics, of ibstack-eswitchd too. Anybody who "
+        "reaches it can read them; nothing can be changed there.",
+    ),
+    cfg.PortOpt(
+        "port",
+        default=9962,
+        help="The TCP port on which Prometheus reads metrics; 0 serves none.",
+    ),
+]
+
+_GROUPS: Final = (
+    ("DEFAULT", _DEFAULT),
+    ("agent", _AGENT),
+    ("eswitch", _ESWITCH),
+    ("metrics", _METRICS),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +90,7 @@ class Settings:
     report_interval_s: int
     resync_interval_s: int
     rpc_timeout_s: int
+    metrics: Endpoint
 
 
 def list_agent_options() -> list[tuple[str, list[cfg.Opt]]]:
@@ -93,4 +114,5 @@ def read_settings(conf: cfg.ConfigOpts) -> Settings:
         report_interval_s=conf.agent.report_interval,
         resync_interval_s=conf.agent.resync_interval,
         rpc_timeout_s=conf.agent.rpc_timeout,
+        metrics=Endpoint(conf.metrics.address, conf.metrics.port),
     )

@@ -2,13 +2,14 @@
 """Decide what this host's virtual functions need, and what may be said of them to Neutron.
 
 Pure: what is plugged and what Neutron wants go in, steps and a report come out.  Three rules hold
-whatever goes in: a VF that nobody plugged is never touched, a VF leaves before any enters, and a
+whatever goes in: a VF that nobody plugged is never written to, a VF leaves before any enters, and a
 port is ready only when what was *read back* is exactly what Neutron wants.
 """
 
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -55,6 +56,24 @@ class Plugged:
     @property
     def is_off(self) -> bool:
         return self.vf is not None and self.vf.is_off
+
+
+@dataclass(frozen=True, slots=True)
+class Loose:
+    """A VF that nobody plugged through ibstack, as it was seen."""
+
+    physical_network: str
+    pci: PciAddress
+    vf: VfState
+    shows_entry: bool
+    """False on mlx5, where only the subnet manager sees the table."""
+
+    def is_live_for(self, port: DesiredPort) -> bool:
+        """Whether it is already all that *port* wants."""
+        entry = self.vf.entry if self.shows_entry else port.entry
+        place = (self.physical_network, self.pci, self.vf.guid, entry)
+        wanted = (port.physical_network, port.pci, port.guid, port.entry)
+        return place == wanted and self.vf.link in (Link.AUTO, Link.UP)
 
 
 class Binding(enum.Enum):
@@ -105,7 +124,20 @@ class Configure:
         return f"give VF {self.pci} ({self.mac}) entry {self.entry}"
 
 
-Step: TypeAlias = TakeOff | Configure
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Put a VF on record that is what a port wants already; write nothing to it."""
+
+    pci: PciAddress
+    mac: str
+    physical_network: str
+    entry: TableEntry
+
+    def __str__(self) -> str:
+        return f"take over VF {self.pci} ({self.mac}) with entry {self.entry}"
+
+
+Step: TypeAlias = TakeOff | Configure | Adopt
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,23 +169,56 @@ class Plan:
     pending: tuple[Pending, ...] = ()
 
 
-def plan(plugged: Sequence[Plugged] | None, desired: Sequence[DesiredPort] | None) -> Plan:
-    """Compare what is plugged with what Neutron wants.  None, not known, changes nothing."""
+def plan(
+    plugged: Sequence[Plugged] | None,
+    desired: Sequence[DesiredPort] | None,
+    loose: Sequence[Loose] = (),
+) -> Plan:
+    """Compare what is plugged with what Neutron wants.  None, not known, changes nothing.
+
+    Of *loose* VFs those are taken over that serve a port already: another's agent plugged them, or
+    our record was lost, and their instances run.
+    """
     if plugged is None or desired is None:
         return Plan()
     verdicts = [_judge(one, desired) for one in plugged]
     steps = [step for verdict in verdicts for step in verdict.steps]
     kept = {port.id for verdict in verdicts if not verdict.is_released for port in verdict.ports}
+    adopted = _adopted(loose, plugged, desired)
+    steps += [Adopt(vf.pci, port.mac, vf.physical_network, port.entry) for vf, port in adopted]
+    kept |= {port.id for _, port in adopted}
     return Plan(
         # A VF that must leave a tenant leaves before any VF enters one.
         steps=tuple(sorted(steps, key=lambda step: isinstance(step, Configure))),
         ready=tuple(port for v in verdicts if v.is_ready for port in v.ports),
         staged=tuple(port for v in verdicts if v.is_staged for port in v.ports),
         gone=tuple(port for port in desired if _is_gone(port, kept)),
-        pending=tuple(
-            Pending(v.plugged.pci, v.plugged.mac, v.why) for v in verdicts if v.why is not None
+        pending=(
+            *(Pending(v.plugged.pci, v.plugged.mac, v.why) for v in verdicts if v.why is not None),
+            *(Pending(vf.pci, port.mac, "it is not on record yet") for vf, port in adopted),
         ),
     )
+
+
+def _adopted(
+    loose: Sequence[Loose], plugged: Sequence[Plugged], desired: Sequence[DesiredPort]
+) -> list[tuple[Loose, DesiredPort]]:
+    """Return what is live without us.  Two ports that want one VF, or one MAC: a person's case."""
+    taken = {one.pci for one in plugged}
+    holders = {(one.physical_network, one.mac) for one in plugged}
+    wanted = Counter(port.pci for port in desired)
+    macs = Counter((port.physical_network, port.mac) for port in desired)
+    return [
+        (vf, port)
+        for port in desired
+        for vf in loose
+        if port.admin_state_up
+        and port.binding is Binding.ACTIVE
+        and wanted[port.pci] == macs[port.physical_network, port.mac] == 1
+        and vf.pci not in taken
+        and (port.physical_network, port.mac) not in holders
+        and vf.is_live_for(port)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 
 Beside the loop and not in it: Neutron takes about 0.1 s to make a port ACTIVE, and the next VF
 should not wait for that.  Level-triggered like the loop: it is given what is true now, and sends
-what Neutron has not taken yet.  Of one port there is one report under way at a time, so that what
-was true first arrives first.
+what Neutron has not taken yet, or took without making the port ACTIVE.  Of one port there is one
+report under way at a time, so that what was true first arrives first.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ibstack.fabric.errors import TryLater
+from ibstack.host.still_down import StillDown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from ibstack.host.plan import DesiredPort
-    from ibstack.neutron.replies import HostPorts
+    from ibstack.neutron.replies import HostPorts, HostReport
 
 LOG = logging.getLogger(__name__)
 
@@ -44,8 +45,8 @@ class Neutron(Protocol):
 
     def report_host(
         self, host: str, ready: Collection[str] = (), gone: Collection[str] = ()
-    ) -> frozenset[str]:
-        """Say what became of the ports; return those that are not bound to *host*."""
+    ) -> HostReport:
+        """Say what became of the ports; TryLater where it cannot be said now."""
         ...
 
 
@@ -69,6 +70,7 @@ class Reporter:
         self._facts: dict[str, _Fact] = {}
         self._taken: dict[str, _Fact] = {}
         self._taken_since = clock()
+        self._still_down = StillDown()
         self._under_way: set[str] = set()
         self._wait_until = -math.inf
         self._retry_s = _FIRST_RETRY_S
@@ -88,6 +90,7 @@ class Reporter:
             self._facts = facts
             # Forgotten as soon as it is not true any more: when it is again, it is news again.
             self._taken = {key: fact for key, fact in self._taken.items() if facts.get(key) == fact}
+            self._still_down.keep(port for port, is_ready in facts.values() if is_ready)
             self._changed.notify_all()
 
     def stop(self) -> None:
@@ -101,31 +104,36 @@ class Reporter:
             ready = [port.id for port, is_ready in batch if is_ready]
             gone = [port.id for port, is_ready in batch if not is_ready]
             try:
-                unknown = self._neutron.report_host(self._host, ready=ready, gone=gone)
+                answer = self._neutron.report_host(self._host, ready=ready, gone=gone)
             except TryLater as error:
                 self._give_back(batch, str(error))
             else:
-                self._settle(batch, unknown)
+                self._settle(batch, answer)
 
     def _take(self) -> list[_Fact]:
         """Wait for news; return this thread's share of it, nothing when it is time to stop."""
         with self._changed:
             while not self._stopping:
-                wait_s = self._wait_until - self._clock()
-                news = self._news() if wait_s <= 0 else []
-                if news:
-                    batch = news[: math.ceil(len(news) / THREADS)]
+                now = self._clock()
+                may_tell = now >= self._wait_until
+                batch = self._news() or self._once_more(now) if may_tell else []
+                if batch:
                     self._under_way |= {port.id for port, _ in batch}
                     return batch
-                self._changed.wait(wait_s if wait_s > 0 else None)
+                until = self._still_down.next_at(self._under_way) if may_tell else self._wait_until
+                self._changed.wait(None if until == math.inf else max(until - now, 0))
             return []
 
     def _news(self) -> list[_Fact]:
-        return [
+        news = [
             fact
             for key, fact in self._facts.items()
             if self._taken.get(key) != fact and key not in self._under_way
         ]
+        return news[: math.ceil(len(news) / THREADS)]
+
+    def _once_more(self, now: float) -> list[_Fact]:
+        return [(port, True) for port in self._still_down.due(now, self._under_way)]
 
     def _give_back(self, batch: list[_Fact], why: str) -> None:
         with self._changed:
@@ -137,13 +145,17 @@ class Reporter:
         if is_new:
             LOG.warning("%s", why)
 
-    def _settle(self, batch: list[_Fact], unknown: frozenset[str]) -> None:
+    def _settle(self, batch: list[_Fact], answer: HostReport) -> None:
         with self._changed:
             self._under_way -= {port.id for port, _ in batch}
             self._retry_s, self._trouble = _FIRST_RETRY_S, None
             still = {fact[0].id: fact for fact in batch if self._facts.get(fact[0].id) == fact}
             self._taken |= still
+            ready = [port for port, is_ready in still.values() if is_ready]
+            late = self._still_down.told(ready, answer.down, self._clock())
             self._changed.notify_all()
+        for sentence in late:
+            LOG.warning("%s", sentence)
         # What changed while it was under way, Neutron may have in the wrong order.
-        if unknown or len(still) < len(batch):
+        if answer.unknown or len(still) < len(batch):
             self.look_again()

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No password of a configuration shows in a log or an error, whatever goes wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.real
+
+SECRET = "hunter2"
+PROGRAMS = Path(sys.executable).parent
+CLOSED = "127.0.0.1:1"
+_TROUBLE = "Connection failed: "  # As oslo.messaging says it.
+DAEMONS = ("ibstack-agent", "ibstack-fabricd")
+NO_URLS = [
+    f"rabbit://ib:{SECRET}@127.0.0.1:x/",
+    f"rabbit://ib:a/{SECRET}@127.0.0.1/",
+    f"nosuch://ib:{SECRET}@127.0.0.1/",
+    f"ib:{SECRET}@127.0.0.1",
+    f"rabbit://ib:{SECRET}@[::1/",
+    SECRET,
+]
+
+
+def configure(folder: Path, transport_url: str) -> Path:
+    conf = folder / "the.conf"
+    conf.write_text(
+        f"[DEFAULT]\nhost = node\ndebug = true\ntransport_url = {transport_url}\n"
+        f"[database]\nconnection = mysql+pymysql://ib:{SECRET}@{CLOSED}/neutron\n"
+        f"[keystone_authtoken]\npassword = {SECRET}\n"
+        f"[eswitch]\nsocket = {folder / 'none'}\n"
+        f"[fabric]\nphysical_network = ib\npartitions_conf = {folder / 'partitions.conf'}\n"
+        f"state_path = {folder / 'state'}\nrpc_timeout = 1\n"
+        "[metrics]\nport = 0\n"
+        "[oslo_messaging_rabbit]\nrabbit_interval_max = 1\n"
+    )
+    return conf
+
+
+def ibstack(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PROGRAMS / "ibstack", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, **env},
+    )
+
+
+@contextmanager
+def broker_that_hangs_up() -> Iterator[str]:
+    """Yield the address of a port that answers whatever comes with nonsense, and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(8)
+                    connection.sendall(b"HTTP/1.1 403 no\r\n\r\n")
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def said_by(daemon: str, conf: Path, until: str) -> str:
+    """Return what a daemon says, at its most talkative, until it has said *until*; then end it."""
+    log = conf.with_suffix(f".{daemon}.log")
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [PROGRAMS / daemon, "--config-file", conf], stdout=out, stderr=out
+        )
+    try:
+        deadline = time.monotonic() + 40
+        while until not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+    finally:
+        process.kill()
+        process.wait()
+    return log.read_text()
+
+
+@pytest.mark.parametrize("daemon", DAEMONS)
+def test_a_daemon_whose_broker_is_away(daemon: str, tmp_path: Path) -> None:
+    conf = configure(tmp_path, f"rabbit://ib:{SECRET}@{CLOSED}/")
+
+    assert SECRET not in said_by(daemon, conf, _TROUBLE)
+
+
+def test_a_daemon_whose_broker_talks_nonsense(tmp_path: Path) -> None:
+    with broker_that_hangs_up() as address:
+        conf = configure(tmp_path, f"rabbit://ib:{SECRET}@{address}/")
+
+        assert SECRET not in said_by("ibstack-agent", conf, _TROUBLE)
+
+
+@pytest.mark.parametrize("url", NO_URLS)
+@pytest.mark.parametrize("daemon", DAEMONS)
+def test_a_daemon_whose_broker_is_no_url_says_so_and_not_which(
+    daemon: str, url: str, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [PROGRAMS / daemon, "--config-file", configure(tmp_path, url)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert "cannot start: cannot use [DEFAULT] transport_url" in done.stderr
+    assert SECRET not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("url", [f"rabbit://ib:{SECRET}@{CLOSED}/", NO_URLS[1]])
+def test_commands_that_ask_neutron_over_the_broker(url: str, tmp_path: Path) -> None:
+    done = ibstack("partition", "list", "--debug", "--config-file", str(configure(tmp_path, url)))
+
+    assert done.returncode in (1, 2, 4)
+    assert "cannot " in done.stderr
+    assert SECRET not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("verify", "cloud"), ("port", "explain", "p"), ("--debug", "verify", "cloud")]
+)
+def test_commands_that_ask_neutron_as_an_operator(words: tuple[str, ...]) -> None:
+    names = {"USERNAME": "ib", "PASSWORD": SECRET, "PROJECT_NAME": "p", "IDENTITY_API_VERSION": "3"}
+    done = ibstack(
+        *words,
+        OS_AUTH_URL=f"http://{CLOSED}/v3",
+        OS_USER_DOMAIN_ID="default",
+        OS_PROJECT_DOMAIN_ID="default",
+        **{f"OS_{name}": value for name, value in names.items()},
+    )
+
+    assert done.returncode in (1, 4)
+    assert SECRET not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"mysql+pymysql://ib:{SECRET}@{CLOSED}/cluster",
+        f"postgresql+psycopg://ib:{SECRET}@{CLOSED}/cluster",
+        f"nosuch://ib:{SECRET}@h/c",
+        f"mysql+pymysql://ib:{SECRET}@h:port/c",
+    ],
+)
+def test_commands_of_the_cluster_whose_store_is_away(url: str, tmp_path: Path) -> None:
+    done = ibstack("cluster", "export", "--debug", "--store", url, str(tmp_path / "out"))
+
+    assert "cannot " in done.stderr
+    assert done.returncode in (1, 2, 4)
+    assert SECRET not in done.stdout + done.stderr
