@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import oslo_messaging
 from oslo_config import cfg
 
-from ibstack.lab.neutron_stand_in import NeutronStandIn, StandInPort
+from ibstack.lab.services.neutron_stand_in import NeutronStandIn, StandInPort
 from ibstack.neutron.client import AGENT_TOPIC, PLUGIN_TOPIC, open_transport
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ class Plugin:
         return self._neutron.host_ports_on_the_wire(host, etag)
 
     def report_host(self, context: object, host: str, ready: list[str], gone: list[str]) -> Json:
-        unknown = self._neutron.report_host(host, ready, gone)
+        answer = self._neutron.report_host_on_the_wire(host, ready, gone)
         self._became_active.update((port_id, time.monotonic()) for port_id in ready)
-        return {"unknown": sorted(unknown)}
+        return answer
 
 
 class Reports:

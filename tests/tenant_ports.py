@@ -17,9 +17,9 @@ from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PartitionKey, TableEntry
 from ibstack.host.eswitch_client import EswitchClient
-from ibstack.lab import accounts
-from ibstack.lab.attachment import Attachment
-from ibstack.lab.daemons import eswitchd_socket
+from ibstack.lab.fabric.attachment import Attachment
+from ibstack.lab.hosts.daemons import eswitchd_socket
+from ibstack.lab.services import accounts
 from ibstack.lab.topology import PHYSICAL_NETWORK, AdapterKind
 from ibstack.mad import FabricReader, NotKnown
 

@@ -6,8 +6,12 @@ Agents are simulated by what they send; hints are recorded where the broker woul
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,6 +34,7 @@ with warnings.catch_warnings():
     from ibstack.neutron import mechanism_driver  # noqa: F401
     from ibstack.neutron.heartbeat import MELLANOX_AGENT, PARTITION_AGENT
     from ibstack.neutron.rpc import PluginEndpoint
+    from one_database import OneDatabase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +55,8 @@ class PluginCase(test_plugin.Ml2PluginV2TestCase):
 
     # sriovnicswitch binds the same kind of port, on Ethernet.
     _mechanism_drivers = ("infiniband", "sriovnicswitch")
+    database: OneDatabase | None = None
+    """None: SQLite, in memory."""
 
     def setUp(self) -> None:
         neutron_options.register_core_common_config_opts()
@@ -57,6 +64,16 @@ class PluginCase(test_plugin.Ml2PluginV2TestCase):
         super().setUp()
         # Without it the type drivers release no segment: the test base resets all callbacks.
         segments_db.subscribe()
+
+    def _setup_database_fixtures(self) -> None:
+        if self.database is None:
+            super()._setup_database_fixtures()
+        else:
+            self.engine = self.useFixture(self.database.for_neutron()).engine
+
+    def get_additional_service_plugins(self) -> dict[str, str]:
+        # Every real Neutron loads it; the test base does not.
+        return {**super().get_additional_service_plugins(), "revision_plugin_name": "revisions"}
 
     def setup_parent(self) -> None:
         ranges = [f"{FABRIC}:1:4000", f"{OTHER_FABRIC}:1:4000", "ethernet:1:4000"]
@@ -169,6 +186,7 @@ class Cloud:
         physical_network: str = FABRIC,
         port_guid: str | None = "0x0002c90300000041",
         vfs: str = "0000:05:00.1-0000:05:02.0",
+        second_port_guid: str | None = None,
     ) -> None:
         """The report of an ibstack-agent arrives."""
         adapter = {
@@ -178,7 +196,10 @@ class Cloud:
             "port_guid": port_guid,
             "vfs": vfs,
         }
-        self._report(MELLANOX_AGENT, "ibstack-agent", host, {"adapters": [adapter]})
+        adapters = [adapter]
+        if second_port_guid is not None:
+            adapters.append({**adapter, "interface": "ib1", "port_guid": second_port_guid})
+        self._report(MELLANOX_AGENT, "ibstack-agent", host, {"adapters": adapters})
 
     def fabricd(self, host: str = "head", physical_network: str = FABRIC) -> None:
         """The report of an ibstack-fabricd arrives."""
@@ -202,6 +223,11 @@ class Cloud:
     def ready(self, *port_ids: str, host: str = NODE) -> list[str]:
         answer = self.rpc.report_host(self.fresh(), host=host, ready=list(port_ids), gone=[])
         return list(answer["unknown"])
+
+    def still_down(self, *port_ids: str, host: str = NODE) -> dict[str, list[str]]:
+        """Report the ports ready; return which are not ACTIVE, and what each waits for."""
+        answer = self.rpc.report_host(self.fresh(), host=host, ready=list(port_ids), gone=[])
+        return dict(answer["down"])
 
     def gone(self, *port_ids: str, host: str = NODE) -> list[str]:
         answer = self.rpc.report_host(self.fresh(), host=host, ready=[], gone=list(port_ids))
@@ -288,7 +314,32 @@ def _binding(attributes: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def cloud() -> Iterator[Cloud]:
     """A Neutron server with an empty database."""
+    with _cloud(PluginCase("runTest")) as running:
+        yield running
+
+
+@pytest.fixture
+def cloud_on_mariadb(database: OneDatabase) -> Iterator[Cloud]:
+    """The same on a real MariaDB."""
     case = PluginCase("runTest")
+    case.database = database
+    with _cloud(case) as running:
+        yield running
+
+
+@pytest.fixture
+def database() -> Iterator[OneDatabase]:
+    # Not tmp_path: unix sockets want a short name.
+    folder = Path(tempfile.mkdtemp(prefix="ibstack-"))
+    try:
+        with OneDatabase(folder) as running:
+            yield running
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def _cloud(case: PluginCase) -> Iterator[Cloud]:
     case.setUp()
     try:
         yield Cloud(case)

@@ -3,12 +3,17 @@
 
 from typing import Any
 
+import pytest
+
 from ibstack.fabric.ipoib import ClientIdForm
 from ibstack.neutron.options import Settings
 
 NODE = "node003"
 MAC = "fa:16:3e:aa:bb:cc"
 OURS = {"opt_name": "client-id", "opt_value": "20:fa:16:3e:00:00:aa:bb:cc", "ip_version": 4}
+# Of an adapter whose guest keeps the GUID that it was made with.
+MINE = "20:00:02:c9:03:00:00:00:41"
+LEGACY = "ff:00:00:00:00:00:02:00:00:02:c9:00:00:02:c9:03:00:00:00:41"
 BOOT = {"opt_name": "bootfile-name", "opt_value": "pxelinux.0", "ip_version": 4}
 
 
@@ -47,7 +52,7 @@ def test_other_options_of_the_user_stay(cloud: Any) -> None:
 
 def test_a_client_id_of_the_user_wins(cloud: Any) -> None:
     cloud.agent()
-    mine = {"opt_name": "client-id", "opt_value": "01:02:03", "ip_version": 4}
+    mine = {"opt_name": "client-id", "opt_value": MINE, "ip_version": 4}
 
     port = cloud.port(cloud.network(), mac_address=MAC, extra_dhcp_opts=[mine])
 
@@ -57,15 +62,60 @@ def test_a_client_id_of_the_user_wins(cloud: Any) -> None:
 
 def test_a_client_id_by_number_wins_too(cloud: Any) -> None:
     cloud.agent()
-    mine = {"opt_name": "61", "opt_value": "01:02:03", "ip_version": 4}
+    mine = {"opt_name": "61", "opt_value": MINE, "ip_version": 4}
 
     assert options(cloud.port(cloud.network(), extra_dhcp_opts=[mine])) == [mine]
+
+
+@pytest.mark.parametrize("value", [LEGACY, MINE.upper()])
+def test_both_known_forms_may_be_set_and_win(cloud: Any, value: str) -> None:
+    cloud.agent()
+    mine = {"opt_name": "client-id", "opt_value": value, "ip_version": 4}
+
+    assert options(cloud.port(cloud.network(), extra_dhcp_opts=[mine])) == [mine]
+
+
+UNKNOWN = ["01:02:03", "01:fa:16:3e:aa:bb:cc", "ff:00:00:00:00:00:02:00:00:02:c9:00", "guest one"]
+
+
+@pytest.mark.parametrize("name", ["client-id", "61"])
+@pytest.mark.parametrize("value", UNKNOWN)
+def test_an_unknown_form_is_refused_with_the_reason(cloud: Any, name: str, value: str) -> None:
+    cloud.agent()
+    network = cloud.network()
+    port = cloud.port(network, NODE, mac_address=MAC)
+    bad = {"opt_name": name, "opt_value": value, "ip_version": 4}
+
+    for attempt in (
+        lambda: cloud.port(network, extra_dhcp_opts=[bad]),
+        lambda: cloud.update(port["id"], extra_dhcp_opts=[bad]),
+    ):
+        with pytest.raises(Exception, match=r"400: .*expected 20:<GUID> or ff:.*<GUID>"):
+            attempt()
+    assert options(cloud.show(port["id"])) == [OURS]
+
+
+def test_on_ethernet_every_form_may_be_set(cloud: Any) -> None:
+    cloud.agent()
+    mine = {"opt_name": "client-id", "opt_value": "01:02:03", "ip_version": 4}
+
+    port = cloud.port(cloud.network(physical_network="ethernet"), extra_dhcp_opts=[mine])
+
+    assert options(port) == [mine]
+
+
+def test_one_that_was_set_before_the_network_was_known_is_left_alone(cloud: Any) -> None:
+    old = {"opt_name": "client-id", "opt_value": "01:02:03", "ip_version": 4}
+    port = cloud.port(cloud.network(), extra_dhcp_opts=[old])
+    cloud.agent()
+
+    assert options(cloud.update(port["id"], host=NODE)) == [old]
 
 
 def test_a_user_may_set_one_later(cloud: Any) -> None:
     cloud.agent()
     port = cloud.port(cloud.network(), mac_address=MAC)
-    mine = {"opt_name": "client-id", "opt_value": "01:02:03", "ip_version": 4}
+    mine = {"opt_name": "client-id", "opt_value": MINE, "ip_version": 4}
 
     assert options(cloud.update(port["id"], extra_dhcp_opts=[mine])) == [mine]
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a host and a fabric should have: the rules, without Neutron."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
 from ibstack.fabric.pci import unfold
 from ibstack.neutron import desired
-from ibstack.neutron.desired import BelongingPort, BoundPort
+from ibstack.neutron.desired import BelongingPort, BoundPort, OwnPort
 from ibstack.neutron.replies import read_fabric_members, read_host_ports
 from ibstack.neutron.reported import ReportedAdapter, adapters, adapters_in, physical_networks
 
@@ -47,11 +48,12 @@ def fabric(
     ports: list[BelongingPort],
     found: dict[str, tuple[ReportedAdapter, ...]],
     etag: str | None = None,
+    own: Iterable[OwnPort] = (),
 ) -> Any:
     made = {port.port_id: port.port_id[::-1] for port in ports}
     twins = desired.younger_twins(desired.sharing_a_mac(ports), made)
     on = desired.Fabric("ib", DEFAULT_OWNED_KEYS)
-    return desired.fabric_answer(ports, twins, found, on, etag)
+    return desired.fabric_answer(ports, own, twins, found, on, etag, "then")
 
 
 def test_a_member_of_mlx4_is_the_physical_port_that_has_the_vf() -> None:
@@ -93,6 +95,45 @@ def test_a_port_that_may_not_be_served_is_held_with_the_reason(
     (held,) = answer["held"]
     assert held["port_id"] == "p1"
     assert why in held["why"]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {},
+        {"node002": ()},
+        {"node002": (replace(MLX4, physical_network="other"),)},
+        {"node002": (replace(MLX4, port_guid=None),)},
+    ],
+    ids=["never reported", "no adapter", "of another fabric", "no port GUID yet"],
+)
+def test_a_port_whose_adapter_is_not_known_is_told_with_what_it_may_keep(
+    found: dict[str, tuple[ReportedAdapter, ...]],
+) -> None:
+    own = OwnPort("d1", "node002", 5)
+    answer = fabric([PORT], found, own=[own])
+
+    assert answer["members"] == []
+    for held in answer["held"]:
+        assert (held["host"], held["key"]) == ("node002", "0x0005")
+    assert {held.port_id for held in read_fabric_members(answer, "test").held} == {"p1", "d1"}
+
+
+@pytest.mark.parametrize(
+    "port", [replace(PORT, segmentation_id=0x7FF0), replace(PORT, mac="01:00:00:00:00:01")]
+)
+def test_a_port_that_may_have_no_partition_keeps_none(port: BelongingPort) -> None:
+    (held,) = fabric([port], {})["held"]
+
+    assert "key" not in held
+
+
+def test_a_younger_twin_keeps_nothing() -> None:
+    twin = replace(PORT, port_id="p0")
+
+    answer = fabric([PORT, twin], {})
+
+    assert sorted("key" in held for held in answer["held"]) == [False, True]
 
 
 def test_without_a_pci_address_one_adapter_leaves_no_doubt() -> None:
@@ -224,3 +265,42 @@ def test_both_agent_types_name_their_physical_networks() -> None:
     assert physical_networks('{"physical_networks": ["ib", 7]}') == {"ib"}
     assert physical_networks('{"adapters": [{"physical_network": "ib", "kind": "mlx5"}]}') == {"ib"}
     assert physical_networks('{"physical_networks": null}') == frozenset()
+
+
+OWN = OwnPort("d1", "node001", 5)
+
+
+def test_a_dhcp_port_makes_every_adapter_of_its_host_a_member() -> None:
+    second = replace(MLX5, port_guid=Guid(0x0002C90300000043))
+    unknown, other = replace(MLX5, port_guid=None), replace(MLX5, physical_network="other")
+    found = {"node001": (MLX4, MLX5, second, unknown, other)}
+
+    answer = fabric([], found, own=[OWN])
+
+    assert [m["guid"] for m in answer["members"]] == [
+        "0x0002c90300000031",
+        "0x0002c90300000041",
+        "0x0002c90300000043",
+    ]
+    assert {(m["port_id"], m["host"], m["key"], m["shared"]) for m in answer["members"]} == {
+        ("d1", "node001", "0x0005", True)
+    }
+    assert read_fabric_members(answer, "test").members is not None
+
+
+@pytest.mark.parametrize(
+    ("port", "found", "why"),
+    [
+        (OWN, {}, "has never reported its adapters"),
+        (OWN, {"node001": (replace(MLX4, physical_network="other"),)}, "reports no adapter of"),
+        (OWN, {"node001": (replace(MLX4, port_guid=None),)}, "the port GUID of no adapter"),
+        (replace(OWN, segmentation_id=0x7FF0), {"node001": (MLX4,)}, "outside 0x0001-0x7fef"),
+    ],
+)
+def test_a_dhcp_port_that_cannot_be_served_is_held_with_the_reason(
+    port: OwnPort, found: dict[str, tuple[ReportedAdapter, ...]], why: str
+) -> None:
+    answer = fabric([PORT], found, own=[port])
+
+    assert why in {held["port_id"]: held["why"] for held in answer["held"]}["d1"]
+    assert answer["members"] == []

@@ -32,10 +32,11 @@ UNBOUND = replace(BOUND, host="", vif_type="unbound", pci_slot=None)
 standings = st.none() | st.builds(
     Standing,
     host=st.sampled_from(["", "node002", "node003"]),
-    vif_type=st.sampled_from(["unbound", "ib_hostdev", "hw_veb"]),
+    vif_type=st.sampled_from(["unbound", "ib_hostdev", "hw_veb", "other"]),
     pci_slot=st.sampled_from([None, "0000:05:00.1"]),
     mac=st.sampled_from(["fa:16:3e:00:00:01", "fa:16:3e:00:00:02"]),
     admin_state_up=st.booleans(),
+    device_owner=st.sampled_from(["compute:nova", "network:dhcp"]),
 )
 
 
@@ -61,6 +62,14 @@ def test_a_change_concerns_the_hosts_and_the_fabric(
 def test_what_is_not_ours_concerns_nobody() -> None:
     assert concerned(None, UNBOUND) == Concerned()
     assert concerned(UNBOUND, replace(UNBOUND, host="node002", vif_type="hw_veb")) == Concerned()
+
+
+def test_a_dhcp_port_concerns_the_fabric_and_not_the_agent_of_its_host() -> None:
+    dhcp = replace(BOUND, vif_type="other", device_owner="network:dhcp")
+
+    for before, after in [(None, dhcp), (dhcp, None), (dhcp, replace(dhcp, admin_state_up=False))]:
+        assert concerned(before, after) == Concerned(fabric=True)
+    assert concerned(None, replace(dhcp, device_owner="compute:nova")) == Concerned()
 
 
 @given(standings, standings)

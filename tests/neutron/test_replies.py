@@ -18,9 +18,11 @@ from ibstack.neutron.replies import (
     Held,
     HostPort,
     HostPorts,
+    HostReport,
     Member,
     read_fabric_members,
     read_host_ports,
+    read_host_report,
     read_unknown,
 )
 
@@ -137,7 +139,28 @@ def test_what_a_later_release_adds_is_ignored() -> None:
     assert read_host_ports({"etag": "e", "ports": [{**PORT, "new": 1}], "more": 2}, "test").ports
 
 
-@given(anything, st.sampled_from([read_host_ports, read_fabric_members, read_unknown]))
+def test_the_answer_to_a_report_is_read() -> None:
+    answer = {"unknown": ["p1"], "down": {"p2": ["DHCP", "IB_FABRIC"], "p3": []}}
+
+    assert read_host_report(answer, "tell") == HostReport(
+        frozenset({"p1"}), {"p2": ("DHCP", "IB_FABRIC"), "p3": ()}
+    )
+
+
+def test_a_former_release_does_not_say_what_is_down() -> None:
+    assert read_host_report({"unknown": []}, "tell") == HostReport()
+
+
+@pytest.mark.parametrize("down", [None, ["p1"], {"p1": "DHCP"}, {"p1": [1]}])
+def test_what_is_down_is_read_strictly(down: Any) -> None:
+    with pytest.raises(BadReply, match="cannot tell: the answer of Neutron cannot be read"):
+        read_host_report({"unknown": [], "down": down}, "tell")
+
+
+@given(
+    anything,
+    st.sampled_from([read_host_ports, read_fabric_members, read_host_report, read_unknown]),
+)
 def test_no_answer_crashes_the_reader(raw: Any, read: Any) -> None:
     with contextlib.suppress(BadReply):
         read(raw, "ask")

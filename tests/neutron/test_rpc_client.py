@@ -18,6 +18,7 @@ from ibstack.fabric.errors import TryLater
 from ibstack.neutron import client
 from ibstack.neutron.client import PluginClient, agent_hints, fabric_hints, open_transport
 from ibstack.neutron.heartbeat import MELLANOX_AGENT, Heartbeat, fit
+from ibstack.neutron.replies import HostReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,10 +111,12 @@ def test_it_asks_for_a_hosts_ports_as_an_administrator(transport: Any, serve: An
 
 def test_reports_carry_sorted_ids_and_return_the_unknown_ones(transport: Any, serve: Any) -> None:
     neutron = serve()
-    neutron.answers["report_host"] = neutron.answers["report_fabric"] = {"unknown": ["b"]}
+    neutron.answers["report_host"] = {"unknown": ["b"], "down": {"a": ["DHCP"]}}
+    neutron.answers["report_fabric"] = {"unknown": ["b"]}
     plugin = PluginClient(transport, timeout_s=LIMIT_S)
 
-    assert plugin.report_host("node002", ready={"b", "a"}) == {"b"}
+    answer = HostReport(frozenset({"b"}), {"a": ("DHCP",)})
+    assert plugin.report_host("node002", ready={"b", "a"}) == answer
     assert plugin.report_fabric("ib", "e", {"b", "a"}) == {"b"}
 
     assert neutron.asked == [

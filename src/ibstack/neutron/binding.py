@@ -20,6 +20,21 @@ if TYPE_CHECKING:
 # nova/network/model.py, VIF_TYPE_IB_HOSTDEV: its libvirt driver plugs such a VIF with ebrctl.
 # portbindings of neutron_lib does not know it.
 VIF_TYPE: Final = "ib_hostdev"
+# neutron_lib's portbindings.VIF_TYPE_OTHER: of the DHCP and router ports that a host plugs for
+# itself.  Neutron's agents do not look at it, but for "binding_failed".
+OWN_VIF_TYPE: Final = "other"
+# device_owner of the Neutron ports that an agent plugs on its host.  A distributed router's ports
+# are on every host at once, have no binding of their own, and are not served.
+OWN_DEVICE_OWNERS: Final = frozenset(
+    {
+        "network:dhcp",
+        "network:router_interface",
+        "network:router_gateway",
+        "network:router_centralized_snat",
+        "network:router_ha_interface",
+        "network:ha_router_replicated_interface",
+    }
+)
 # nova/network/model.py, VIF_DETAILS_PHYSICAL_NETWORK: nova passes it to ebrctl as the fabric.
 VIF_DETAILS_PHYSICAL_NETWORK: Final = "physical_network"
 
@@ -44,6 +59,21 @@ def vif_details(connectivity: str, physical_network: str) -> dict[str, Any]:
         "port_filter": False,
         VIF_DETAILS_PHYSICAL_NETWORK: physical_network,
     }
+
+
+def why_not_own(
+    request: Request, adapters: tuple[ReportedAdapter, ...], settings: Settings
+) -> str | None:
+    """Return why a port that the host plugs for itself cannot be served, None where it can.
+
+    It needs no VF: it is an IPoIB interface of the adapter itself.
+    """
+    try:
+        _require_network(request, settings)
+        _require_adapter(request, adapters)
+    except (BadValue, Refused) as refusal:
+        return str(refusal)
+    return None
 
 
 def why_not(

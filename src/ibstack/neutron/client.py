@@ -19,7 +19,7 @@ import oslo_messaging
 from kombu.exceptions import KombuError
 from oslo_messaging import opts as messaging_opts
 
-from ibstack.fabric.errors import TryLater
+from ibstack.fabric.errors import BadInput, TryLater
 from ibstack.neutron import replies
 
 if TYPE_CHECKING:
@@ -77,9 +77,19 @@ class Server(Protocol):
 
 
 def open_transport(conf: cfg.ConfigOpts, url: str | None = None) -> Transport:
-    """Return the transport that `transport_url` in *conf* names, or *url*.  Connects lazily."""
+    """Return the transport that `transport_url` in *conf* names, or *url*.  Connects lazily.
+
+    BadInput where it is none; what it says is not repeated, since it holds a password.
+    """
     oslo_messaging.set_transport_defaults(control_exchange=_EXCHANGE)
-    transport: Transport = oslo_messaging.get_rpc_transport(conf, url=url)
+    try:
+        transport: Transport = oslo_messaging.get_rpc_transport(conf, url=url)
+    except (oslo_messaging.MessagingException, ValueError) as error:
+        raise BadInput(
+            "cannot use [DEFAULT] transport_url: it is no URL of a broker"
+            f" ({type(error).__name__}); write rabbit://USER:PASSWORD@HOST:5672/, and %2F for a /"
+            " in the password"
+        ) from None
     return transport
 
 
@@ -149,16 +159,13 @@ class PluginClient:
 
     def report_host(
         self, host: str, ready: Collection[str] = (), gone: Collection[str] = ()
-    ) -> frozenset[str]:
-        """Say which ports are programmed on *host*, and which are no longer.  Safe to repeat.
-
-        Returns those that Neutron does not have, or has not bound to *host* any more.
-        """
+    ) -> replies.HostReport:
+        """Say which ports are programmed on *host*, and which are no longer.  Safe to repeat."""
         doing = f"tell Neutron about the ports of host {host}"
         raw = self._caller.call(
             doing, "report_host", host=host, ready=sorted(ready), gone=sorted(gone)
         )
-        return replies.read_unknown(raw, doing)
+        return replies.read_host_report(raw, doing)
 
     def fabric_members(
         self, physical_network: str, etag: str | None = None

@@ -28,12 +28,17 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from ibstack.neutron.reported import ReportedAdapter
+    from ibstack.neutron.tables import Changes
 
 FLAT: Final = "flat"
 VLAN: Final = "vlan"
 ACTIVE: Final = "ACTIVE"
 
 Answer: TypeAlias = dict[str, Any]
+
+
+class UnknownAdapter(Refused):
+    """By what the host's agent reports, the adapter of a port is not known now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,18 @@ class BelongingPort:
     segmentation_id: int | None
     waiting: bool = False
     """True: the port waits for its provisioning entity IB_FABRIC."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPort:
+    """A DHCP or router port: its host plugs it for itself, and is the member.
+
+    It is switched on, and its network is not flat.
+    """
+
+    port_id: str
+    host: str
+    segmentation_id: int | None
 
 
 # A fabric is assembled again and again, nearly all of it as before.
@@ -147,13 +164,16 @@ def host_answer(
 
 def fabric_answer(
     ports: Iterable[BelongingPort],
+    own: Iterable[OwnPort],
     twins: Mapping[str, str],
     adapters: Mapping[str, tuple[ReportedAdapter, ...]],
     fabric: Fabric,
     etag: str | None,
+    stamp: str,
 ) -> Answer:
     """Answer `fabric_members` from the ports of a fabric, and each host's adapters.
 
+    *own*: those that hosts plug for themselves.  *stamp* was made before any of them was read.
     The etag also changes when a port begins to wait for IB_FABRIC, so that a report falls due.
     """
     members: list[Answer] = []
@@ -166,9 +186,34 @@ def fabric_answer(
             _refuse_twin(port, twins)
             members.append(_member(port, adapters.get(port.host), fabric))
         except (BadValue, Refused, ValueError) as error:
-            held.append({"port_id": port.port_id, "why": str(error)})
-    current = _etag([members, held, waiting])
-    return {"etag": current, "members": None if current == etag else members, "held": held}
+            held.append(_held(port, fabric, error))
+    for one in sorted(own, key=lambda port: port.port_id):
+        try:
+            members += _own_members(one, adapters.get(one.host), fabric)
+        except (BadValue, Refused) as error:
+            held.append(_held(one, fabric, error))
+    content = _etag([members, held, waiting])
+    same = etag is not None and etag.rpartition("-")[2] == content
+    return {
+        "etag": f"{stamp}-{content}",
+        "members": None if same else members,
+        "held": held,
+    }
+
+
+def stamp(changes: Changes | None, owned: KeyRange, period: int) -> str:
+    """Return what is another text after anything that fabric_answer() is made of has changed.
+
+    Empty, and good for nothing, without *changes*, which tables.changes() finds.  *period* numbers
+    the hours: nothing is believed unread for longer, not even what was changed in the database
+    behind Neutron's back.
+    """
+    return "" if changes is None else _etag([repr(changes), str(owned), period])[:32]
+
+
+def is_stamped(etag: str | None, stamp: str) -> bool:
+    """Return whether *etag* was given when all was as it is now."""
+    return bool(stamp) and etag is not None and etag.rpartition("-")[0] == stamp
 
 
 def _port(row: BoundPort, owned: KeyRange) -> Answer | None:
@@ -193,6 +238,15 @@ def _port(row: BoundPort, owned: KeyRange) -> Answer | None:
     }
 
 
+def _held(port: BelongingPort | OwnPort, fabric: Fabric, error: Exception) -> Answer:
+    """Say why a port is no member; with host and key where what it has now is still its own."""
+    told: Answer = {"port_id": port.port_id, "why": str(error)}
+    if isinstance(error, UnknownAdapter):
+        entry = table_entry(VLAN, port.segmentation_id, fabric.owned)
+        told |= {"host": port.host, "key": str(entry.partition)}
+    return told
+
+
 def _refuse_twin(port: BelongingPort, twins: Mapping[str, str]) -> None:
     if port.port_id in twins:
         raise Refused(
@@ -207,13 +261,38 @@ def _member(
     entry = table_entry(VLAN, port.segmentation_id, fabric.owned)
     own = _guid_of(port.mac)
     physical = _physical_port(port, adapters, fabric.physical_network)
+    guid = own if physical is None else physical
+    return _membership(port, guid, entry, shared=physical is not None)
+
+
+def _own_members(
+    port: OwnPort, adapters: tuple[ReportedAdapter, ...] | None, fabric: Fabric
+) -> list[Answer]:
+    """Return a membership for each adapter: the agent may use any that is up."""
+    entry = table_entry(VLAN, port.segmentation_id, fabric.owned)
+    if adapters is None:
+        raise UnknownAdapter(f"ibstack-agent on host {port.host} has never reported its adapters")
+    found = [one for one in adapters if one.physical_network == fabric.physical_network]
+    if not found:
+        raise UnknownAdapter(
+            f"host {port.host} reports no adapter of physical network {fabric.physical_network}"
+        )
+    guids = sorted(one.port_guid for one in found if one.port_guid is not None)
+    if not guids:
+        raise UnknownAdapter(f"the port GUID of no adapter on host {port.host} is known yet")
+    return [_membership(port, guid, entry, shared=True) for guid in guids]
+
+
+def _membership(
+    port: BelongingPort | OwnPort, guid: Guid, entry: TableEntry, *, shared: bool
+) -> Answer:
     return {
         "port_id": port.port_id,
         "host": port.host,
-        "guid": str(own if physical is None else physical),
+        "guid": str(guid),
         "key": str(entry.partition),
         "membership": Membership.FULL.value,
-        "shared": physical is not None,
+        "shared": shared,
     }
 
 
@@ -222,14 +301,14 @@ def _physical_port(
 ) -> Guid | None:
     """Return the GUID of the physical port that is the member; None where the VF itself is."""
     if adapters is None:
-        raise Refused(f"ibstack-agent on host {port.host} has never reported its adapters")
+        raise UnknownAdapter(f"ibstack-agent on host {port.host} has never reported its adapters")
     found = _adapters_of(port, adapters, physical_network)
     if not any(adapter.shares_table for adapter in found):
         return None
     if len(found) > 1:
-        raise Refused(f"it has no pci_slot, so it may be on any adapter of host {port.host}")
+        raise UnknownAdapter(f"it has no pci_slot, so it may be on any adapter of host {port.host}")
     if found[0].port_guid is None:
-        raise Refused(f"the port GUID of its adapter on host {port.host} is not known yet")
+        raise UnknownAdapter(f"the port GUID of its adapter on host {port.host} is not known yet")
     return found[0].port_guid
 
 
@@ -242,7 +321,7 @@ def _adapters_of(
         found = [adapter for adapter in found if pci in adapter.vfs]
     if not found:
         of_what = f"with VF {pci}" if pci else "at all"
-        raise Refused(
+        raise UnknownAdapter(
             f"host {port.host} reports no adapter of physical network {physical_network} {of_what}"
         )
     return found

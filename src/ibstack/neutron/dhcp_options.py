@@ -11,7 +11,7 @@ from neutron_lib.api.definitions import extra_dhcp_opt as definition
 
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
-from ibstack.fabric.ipoib import ClientIdForm, client_id
+from ibstack.fabric.ipoib import ClientIdForm, client_id, parse_client_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,6 +22,16 @@ _NAMES: Final = frozenset({_NAME, "61"})
 _IP_VERSION: Final = 4
 _OPT_NAME: Final = "opt_name"
 _OPT_VALUE: Final = "opt_value"
+
+
+def require_known_client_ids(options: Iterable[Mapping[str, Any]]) -> None:
+    """Raise BadValue for a client-id that no InfiniBand guest sends: it would get no address.
+
+    Whatever the port's MAC, the GUID may be any: that of a guest which keeps its adapter's own.
+    """
+    for option in options:
+        if _is_client_id(option) and option.get(_OPT_VALUE):
+            parse_client_id(str(option[_OPT_VALUE]))
 
 
 def missing_client_id(

@@ -14,7 +14,7 @@ import oslo_messaging
 from neutron_lib import context as neutron_context
 from neutron_lib import rpc
 
-from ibstack.neutron.binding import VIF_TYPE
+from ibstack.neutron.binding import OWN_DEVICE_OWNERS, OWN_VIF_TYPE, VIF_TYPE
 from ibstack.neutron.client import AGENT_TOPIC, FABRIC_TOPIC, RPC_VERSION
 
 LOG = logging.getLogger(__name__)
@@ -42,10 +42,18 @@ class Standing:
     pci_slot: str | None
     mac: str
     admin_state_up: bool
+    device_owner: str = ""
 
     @property
     def ours(self) -> bool:
         return self.vif_type == VIF_TYPE and bool(self.host)
+
+    @property
+    def belongs(self) -> bool:
+        """Whether it makes somebody a member of a partition: its VF, or its host itself."""
+        if self.vif_type == OWN_VIF_TYPE:
+            return self.device_owner in OWN_DEVICE_OWNERS and bool(self.host)
+        return self.ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +72,10 @@ def concerned(
     *lost_active*: the status went from ACTIVE to another, so the host must look whether it should
     say again that the port is ready.  Other changes of the status come from the agents themselves.
     """
-    ours = [one for one in (before, after) if one is not None and one.ours]
-    hosts = tuple(sorted({one.host for one in ours}))
+    belonging = [one for one in (before, after) if one is not None and one.belongs]
+    hosts = tuple(sorted({one.host for one in belonging if one.ours}))
     if before != after:
-        return Concerned(hosts, fabric=bool(ours))
+        return Concerned(hosts, fabric=bool(belonging))
     return Concerned(hosts if lost_active else ())
 
 

@@ -19,8 +19,17 @@ from neutron_lib.plugins import directory
 from neutron_lib.plugins.ml2 import api
 from oslo_config import cfg
 
+from ibstack.fabric.errors import BadValue
 from ibstack.neutron import dhcp_options, hints, reported, tables
-from ibstack.neutron.binding import VIF_TYPE, Request, vif_details, why_not
+from ibstack.neutron.binding import (
+    OWN_DEVICE_OWNERS,
+    OWN_VIF_TYPE,
+    VIF_TYPE,
+    Request,
+    vif_details,
+    why_not,
+    why_not_own,
+)
 from ibstack.neutron.desired import ACTIVE, FLAT, pci_slot
 from ibstack.neutron.heartbeat import MELLANOX_AGENT, PARTITION_AGENT
 from ibstack.neutron.options import Settings, read_settings
@@ -42,6 +51,12 @@ class DuplicateMacOnFabric(exceptions.Conflict):
         "same InfiniBand fabric (%(fabric)s) has it, and the GUID is made from it; "
         "choose another MAC address"
     )
+
+
+class UnknownClientId(exceptions.BadRequest):
+    """HTTP 400: no guest sends such a client-id over InfiniBand."""
+
+    message = "cannot set the DHCP options of port %(port_id)s: %(why)s"
 
 
 class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
@@ -78,26 +93,36 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
         return vif_details(self.connectivity, segment[api.PHYSICAL_NETWORK])
 
     def bind_port(self, context: Any) -> None:
-        if not _is_direct(context.current):
+        own = _is_plugged_by_its_host(context.current)
+        if not own and not _is_direct(context.current):
             return
         agents = context.host_agents(self.agent_type)
         if not any(agent["alive"] for agent in agents):
             what = "is not alive" if agents else "has never reported"
-            self._decline(context, f"ibstack-agent of that host {what}")
-            return
-        super().bind_port(context)
+            # Each network node without InfiniBand has DHCP ports: there this is no news.
+            if not own or self._on_infiniband(context, _physical_networks(context)):
+                self._decline(context, f"ibstack-agent of that host {what}")
+        elif own:
+            self._bind_own(context, [agent for agent in agents if agent["alive"]])
+        else:
+            super().bind_port(context)
+
+    def _bind_own(self, context: Any, agents: list[Any]) -> None:
+        """Bind a DHCP or router port: the agent of Neutron that owns it plugs it, at once."""
+        adapters = [one for a in agents for one in reported.adapters(a["configurations"])]
+        for segment in context.segments_to_bind:
+            reason = why_not_own(_request(context, segment), tuple(adapters), self.settings)
+            if reason is None:
+                details = vif_details(self.connectivity, segment[api.PHYSICAL_NETWORK])
+                context.set_binding(segment[api.ID], OWN_VIF_TYPE, details, status=ACTIVE)
+                return
+            if self._on_infiniband(context, _physical_networks(context)):
+                self._decline(context, reason)
 
     def try_to_bind_segment_for_agent(self, context: Any, segment: Any, agent: Any) -> bool:
         port = context.current
         reason = why_not(
-            Request(
-                mac=port["mac_address"],
-                pci_slot=pci_slot(port.get(portbindings.PROFILE)),
-                host=context.host,
-                network_type=segment[api.NETWORK_TYPE],
-                physical_network=segment[api.PHYSICAL_NETWORK],
-                segmentation_id=segment[api.SEGMENTATION_ID],
-            ),
+            _request(context, segment),
             reported.adapters(agent["configurations"]),
             tables.taken_vfs(context.plugin_context, context.host, port["id"]),
             self.settings,
@@ -154,6 +179,8 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
             _wants_client_id_anew(context)
             and self._on_infiniband(context, _physical_networks(context))
         ):
+            if context.original is None or _changed(context, "extra_dhcp_opts"):
+                _require_known_client_ids(port)
             former = context.original["mac_address"] if context.original else None
             dhcp_options.keep_client_id(
                 context.plugin_context, port, former, self.settings.client_id_form
@@ -220,6 +247,18 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
                 self.hints.fabric_hint(physical_network)
 
 
+def _request(context: Any, segment: Any) -> Request:
+    port = context.current
+    return Request(
+        mac=port["mac_address"],
+        pci_slot=pci_slot(port.get(portbindings.PROFILE)),
+        host=context.host,
+        network_type=segment[api.NETWORK_TYPE],
+        physical_network=segment[api.PHYSICAL_NETWORK],
+        segmentation_id=segment[api.SEGMENTATION_ID],
+    )
+
+
 def _current(context: Any) -> Standing:
     return _standing(context.current, context.host, context.vif_type)
 
@@ -235,11 +274,25 @@ def _standing(port: dict[str, Any], host: str | None, vif_type: str | None) -> S
         pci_slot=pci_slot(port.get(portbindings.PROFILE)),
         mac=port["mac_address"],
         admin_state_up=port["admin_state_up"],
+        device_owner=port.get("device_owner") or "",
     )
+
+
+def _require_known_client_ids(port: dict[str, Any]) -> None:
+    try:
+        dhcp_options.require_known_client_ids(port.get("extra_dhcp_opts") or ())
+    except BadValue as error:
+        raise UnknownClientId(port_id=port["id"], why=str(error)) from error
 
 
 def _is_direct(port: dict[str, Any]) -> bool:
     return bool(port.get(portbindings.VNIC_TYPE) == portbindings.VNIC_DIRECT)
+
+
+def _is_plugged_by_its_host(port: dict[str, Any]) -> bool:
+    """Tell whether a DHCP or L3 agent plugs the port on its own host."""
+    vnic_type = port.get(portbindings.VNIC_TYPE, portbindings.VNIC_NORMAL)
+    return vnic_type == portbindings.VNIC_NORMAL and port.get("device_owner") in OWN_DEVICE_OWNERS
 
 
 def _renamed(context: Any) -> bool:

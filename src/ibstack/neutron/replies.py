@@ -7,8 +7,9 @@ one of the wrong shape is BadReply and never a KeyError somewhere later.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ibstack.fabric.errors import BadValue, TryLater
@@ -17,6 +18,8 @@ from ibstack.fabric.partition import Membership, PartitionKey, TableEntry
 from ibstack.fabric.pci import PciAddress
 
 _T = TypeVar("_T")
+
+_SHOWN = 300  # Characters of an error, which may quote all that was sent.
 
 
 @dataclass(eq=False)
@@ -82,6 +85,9 @@ class Held:
 
     port_id: str
     why: str
+    host: str | None = None
+    """With *key*: only its adapter is not known now, so a membership that it has stays its own."""
+    key: PartitionKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,17 @@ class FabricMembers:
     held: tuple[Held, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class HostReport:
+    """What Neutron made of the report of a host."""
+
+    unknown: frozenset[str] = frozenset()
+    """The ports that Neutron does not have, or has not bound to that host any more."""
+    down: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of the ports that were said to be ready, those that are not ACTIVE, and what each waits for:
+    Neutron's names of provisioning entities.  Empty where Neutron runs a release without it."""
+
+
 def read_host_ports(raw: object, doing: str) -> HostPorts:
     """Read the answer of `host_ports`; *doing* names the deed in the error."""
     return _strictly(_host_ports, raw, doing)
@@ -104,8 +121,13 @@ def read_fabric_members(raw: object, doing: str) -> FabricMembers:
     return _strictly(_fabric_members, raw, doing)
 
 
+def read_host_report(raw: object, doing: str) -> HostReport:
+    """Read the answer of `report_host`."""
+    return _strictly(_host_report, raw, doing)
+
+
 def read_unknown(raw: object, doing: str) -> frozenset[str]:
-    """Read the answer of the two reports: the ports that Neutron does not have there."""
+    """Read the answer of `report_fabric`: the ports that Neutron does not have there."""
     return _strictly(_unknown, raw, doing)
 
 
@@ -115,7 +137,7 @@ def _strictly(read: Callable[[Any], _T], raw: object, doing: str) -> _T:
     except KeyError as error:
         raise BadReply(doing, f"{error} is missing") from error
     except (BadValue, TypeError, ValueError) as error:
-        raise BadReply(doing, str(error)) from error
+        raise BadReply(doing, str(error)[:_SHOWN]) from error
 
 
 def _host_ports(raw: Any) -> HostPorts:
@@ -164,18 +186,28 @@ def _member(row: Mapping[str, Any]) -> Member:
 
 
 def _held(row: Mapping[str, Any]) -> Held:
-    return Held(_of(str, row, "port_id"), _of(str, row, "why"))
+    port_id, why = _of(str, row, "port_id"), _of(str, row, "why")
+    if row.get("key") is None:
+        return Held(port_id, why)
+    return Held(port_id, why, _of(str, row, "host"), PartitionKey.parse(_of(str, row, "key")))
+
+
+def _host_report(raw: Any) -> HostReport:
+    down = _mapping(_mapping(raw).get("down", {}))
+    return HostReport(_unknown(raw), {port_id: _texts(down, port_id) for port_id in down})
 
 
 def _unknown(raw: Any) -> frozenset[str]:
-    return frozenset(
-        _of(str, {"unknown": item}, "unknown") for item in _list(_mapping(raw)["unknown"])
-    )
+    return frozenset(_texts(_mapping(raw), "unknown"))
+
+
+def _texts(row: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    return tuple(_of(str, {name: item}, name) for item in _list(row[name]))
 
 
 def _mapping(raw: object) -> Mapping[str, Any]:
     if not isinstance(raw, Mapping):
-        raise TypeError(f"expected an object, got {raw!r:.80}")
+        raise TypeError(f"expected an object, got {reprlib.repr(raw)}")
     return raw
 
 
@@ -188,12 +220,12 @@ def _rows(
 
 def _list(raw: object) -> list[Any]:
     if not isinstance(raw, list):
-        raise TypeError(f"expected a list, got {raw!r:.80}")
+        raise TypeError(f"expected a list, got {reprlib.repr(raw)}")
     return raw
 
 
 def _of(kind: type[_T], row: Mapping[str, Any], name: str) -> _T:
     value = row[name]
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise TypeError(f"{name}: expected {kind.__name__}, got {value!r:.80}")
+        raise TypeError(f"{name}: expected {kind.__name__}, got {reprlib.repr(value)}")
     return value

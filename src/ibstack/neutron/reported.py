@@ -47,14 +47,15 @@ def physical_networks(text: str) -> frozenset[str]:
     """Return the physical networks that an agent of either type reports to serve."""
     configurations = _object(text)
     listed = configurations.get("physical_networks")
-    served = frozenset(name for name in listed if isinstance(name, str)) if listed else frozenset()
+    names = listed if isinstance(listed, list) else ()
+    served = frozenset(name for name in names if isinstance(name, str))
     return served | {adapter.physical_network for adapter in adapters(configurations)}
 
 
 def _object(text: str) -> Mapping[str, Any]:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, Mapping) else {}
 
@@ -68,9 +69,11 @@ def _adapter(row: object) -> ReportedAdapter | None:
 
 
 def _read(row: Any) -> ReportedAdapter:
-    guid = row.get("port_guid")
+    guid, physical_network = row.get("port_guid"), row["physical_network"]
+    if not isinstance(physical_network, str):
+        raise TypeError("its physical network is no text")
     return ReportedAdapter(
-        physical_network=str(row["physical_network"]),
+        physical_network=physical_network,
         shares_table=row["kind"] == "mlx4",
         port_guid=None if guid is None else Guid.parse(guid),
         vfs=unfold(row.get("vfs") or ""),

@@ -4,23 +4,22 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import oslo_messaging
-from neutron.db import provisioning_blocks
 from neutron.plugins.ml2 import db as ml2_db
 from neutron_lib import constants, rpc
-from neutron_lib.callbacks import resources
 from neutron_lib.db import api as db_api
 from neutron_lib.plugins import directory
 from oslo_config import cfg
 
-from ibstack.neutron import desired, tables
+from ibstack.neutron import desired, provisioning, tables
 from ibstack.neutron.client import PLUGIN_TOPIC, RPC_VERSION
 from ibstack.neutron.tables import IB_FABRIC
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from ibstack.neutron.desired import Answer, BelongingPort
     from ibstack.neutron.options import Settings
@@ -28,6 +27,10 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 IB_HOST: Final = "IB_HOST"
+# The service plugin that counts revisions; every Neutron loads it unasked.
+_REVISIONS: Final = "revision_plugin"
+# How long a stamp may say that nothing has changed, in seconds.
+_BELIEVED_S: Final = 3600
 
 
 def start_listener(settings: Settings) -> list[Any]:
@@ -65,23 +68,31 @@ class PluginEndpoint:
     def fabric_members(
         self, context: Any, physical_network: str, etag: str | None = None, **_later: object
     ) -> Answer:
+        # Before all else: what changes from here on makes the next stamp another one.
+        period = int(time.time() // _BELIEVED_S)
+        stamp = desired.stamp(tables.changes(context), self._owned, period)
+        if desired.is_stamped(etag, stamp) and directory.get_plugin(_REVISIONS):
+            return {"etag": etag, "members": None, "held": None}
         ports = tables.belonging_to_fabric(context, physical_network)
         twins = _younger_twins(context, ports)
         adapters = tables.adapters_by_host(context)
         fabric = desired.Fabric(physical_network, self._owned)
-        return desired.fabric_answer(ports, twins, adapters, fabric, etag)
+        own = tables.plugged_by_hosts(context, physical_network)
+        return desired.fabric_answer(ports, own, twins, adapters, fabric, etag, stamp)
 
     def report_host(
         self, context: Any, host: str, ready: list[str], gone: list[str], **_later: object
-    ) -> dict[str, list[str]]:
+    ) -> dict[str, Any]:
         found = tables.bindings_on(context, host, {*ready, *gone})
-        for port_id in gone:
-            if port_id in found and found[port_id][0] == constants.ACTIVE:
-                self._set_down(context, host, port_id)
-        for port_id in ready:
-            if port_id in found:
-                self._set_ready(context, port_id, *found[port_id])
-        return {"unknown": sorted({*ready, *gone} - found.keys())}
+        here = {port_id for port_id, (binding, _) in found.items() if binding == constants.ACTIVE}
+        for port_id in here & {*gone}:
+            self._set_down(context, host, port_id)
+        for port_id in (found.keys() - here) & {*ready}:
+            _tell_nova_plugged(context, port_id)
+        return {
+            "unknown": sorted({*ready, *gone} - found.keys()),
+            "down": self._set_ready(context, here & {*ready}),
+        }
 
     def report_fabric(
         self,
@@ -96,34 +107,35 @@ class PluginEndpoint:
             # Without the block there is nothing to say: a port that is DOWN for another reason
             # must not become ACTIVE because its partition is in force.
             if waiting.get(port_id):
-                _complete(context, port_id, IB_FABRIC)
+                provisioning.complete(context, port_id, IB_FABRIC)
         return {"unknown": sorted(set(in_force) - waiting.keys())}
 
     @staticmethod
     def _set_down(context: Any, host: str, port_id: str) -> None:
         # The block comes first: a report of the fabric in between must not find the port without.
-        provisioning_blocks.add_provisioning_component(context, port_id, resources.PORT, IB_HOST)
+        provisioning.add(context, port_id, IB_HOST)
         directory.get_plugin().update_port_status(
             context, port_id, constants.PORT_STATUS_DOWN, host
         )
 
     @staticmethod
-    def _set_ready(context: Any, port_id: str, binding: str, status: str) -> None:
-        if binding != constants.ACTIVE:
-            _tell_nova_plugged(context, port_id)
-        elif status != constants.PORT_STATUS_ACTIVE:
-            # Where no block is left, this makes a port ACTIVE again that something else set DOWN.
-            _complete(context, port_id, IB_HOST)
+    def _set_ready(context: Any, port_ids: Collection[str]) -> dict[str, list[str]]:
+        """Complete what hosts complete; return what those wait for that are still not ACTIVE."""
+        before = provisioning.waiting(context, port_ids)
+        for port_id, entities in before.items():
+            if not entities:
+                # Something else has set it DOWN, a completion was lost, or one is under way.
+                LOG.debug("port %s waits for nothing and is not ACTIVE: make it so", port_id)
+            if not entities or IB_HOST in entities:
+                provisioning.complete(context, port_id, IB_HOST)
+        after = provisioning.waiting(context, before)
+        return {port_id: sorted(entities) for port_id, entities in after.items()}
 
 
 def _younger_twins(context: Any, ports: Iterable[BelongingPort]) -> dict[str, str]:
     suspects = desired.sharing_a_mac(ports)
     made = tables.made(context, [port.port_id for port in suspects])
     return desired.younger_twins(suspects, made)
-
-
-def _complete(context: Any, port_id: str, entity: str) -> None:
-    provisioning_blocks.provisioning_complete(context, port_id, resources.PORT, entity)
 
 
 def _tell_nova_plugged(context: Any, port_id: str) -> None:

@@ -9,6 +9,7 @@ Neutron 26 to 29.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
@@ -22,8 +23,15 @@ from neutron_lib.db import standard_attr
 
 from ibstack.fabric.errors import BadValue
 from ibstack.neutron import reported
-from ibstack.neutron.binding import VIF_TYPE
-from ibstack.neutron.desired import ACTIVE, FLAT, BelongingPort, BoundPort, pci_address
+from ibstack.neutron.binding import OWN_DEVICE_OWNERS, OWN_VIF_TYPE, VIF_TYPE
+from ibstack.neutron.desired import (
+    ACTIVE,
+    FLAT,
+    BelongingPort,
+    BoundPort,
+    OwnPort,
+    pci_address,
+)
 from ibstack.neutron.heartbeat import MELLANOX_AGENT, PARTITION_AGENT
 
 if TYPE_CHECKING:
@@ -43,6 +51,32 @@ _LIVE_SEGMENT = sa.and_(
     PortBindingLevel.port_id == PortBinding.port_id, PortBindingLevel.host == PortBinding.host
 )
 _WAITING = sa.and_(_Block.standard_attr_id == Port.standard_attr_id, _Block.entity == IB_FABRIC)
+
+# One pass over one table, without a join: each join is 30 ms for 20,000 ports.
+_REVISIONS = sa.select(
+    sa.func.count(),
+    sa.func.max(_Attributes.id),
+    sa.func.sum(_Attributes.id),
+    sa.func.sum(_Attributes.revision_number),
+    sa.func.sum(_Attributes.id * _Attributes.revision_number),
+)
+_WAITING_IDS = (
+    sa.select(_Block.standard_attr_id)
+    .where(_Block.entity == IB_FABRIC)
+    .order_by(_Block.standard_attr_id)
+)
+# By the first 64 bits of each report's MD5.
+_REPORT_HASH = sa.text(
+    "SELECT COUNT(*), BIT_XOR(CAST(CONV(LEFT(MD5(CONCAT(host, ' ', configurations)), 16), 16, 10)"
+    " AS UNSIGNED)) FROM agents WHERE agent_type = :agent_type"
+).bindparams(agent_type=MELLANOX_AGENT)
+_NEVER_REUSE_NUMBERS: Final = frozenset({"mysql", "mariadb"})
+
+_OF_HOSTS = sa.and_(
+    PortBinding.vif_type == OWN_VIF_TYPE,
+    PortBinding.vnic_type == portbindings.VNIC_NORMAL,
+    Port.device_owner.in_(sorted(OWN_DEVICE_OWNERS)),
+)
 
 # In the order of the fields of BoundPort.
 _BOUND = (
@@ -101,6 +135,24 @@ def belonging_to_fabric(context: Any, physical_network: str) -> list[BelongingPo
     return [BelongingPort(*row) for row in found]
 
 
+def plugged_by_hosts(context: Any, physical_network: str) -> list[OwnPort]:
+    """Return the DHCP and router ports that are bound on *physical_network*."""
+    found = _execute(
+        context,
+        sa.select(Port.id, PortBinding.host, _Segment.segmentation_id)
+        .join(PortBinding, PortBinding.port_id == Port.id)
+        .join(PortBindingLevel, _LIVE_SEGMENT)
+        .join(_Segment, _Segment.id == PortBindingLevel.segment_id)
+        .where(
+            _OF_HOSTS,
+            Port.admin_state_up.is_(True),
+            _Segment.network_type != FLAT,
+            _Segment.physical_network == physical_network,
+        ),
+    )
+    return [OwnPort(*row) for row in found]
+
+
 def repeated_macs(context: Any, macs: Collection[str]) -> frozenset[str]:
     """Return those of *macs* that more than one port has, of whatever network."""
     if not macs:
@@ -129,7 +181,10 @@ def made(context: Any, port_ids: Collection[str]) -> dict[str, str]:
 
 
 def waiting_for_fabric(context: Any, physical_network: str) -> dict[str, bool]:
-    """Return the ports bound on *physical_network*, and whether each waits for IB_FABRIC."""
+    """Return the ports bound on *physical_network*, and whether each waits for IB_FABRIC.
+
+    Those that hosts plug for themselves are among them, and never wait.
+    """
     found = _execute(
         context,
         sa.select(Port.id, _Block.entity)
@@ -138,7 +193,7 @@ def waiting_for_fabric(context: Any, physical_network: str) -> dict[str, bool]:
         .join(_Segment, _Segment.id == PortBindingLevel.segment_id)
         .outerjoin(_Block, _WAITING)
         .where(
-            PortBinding.vif_type == VIF_TYPE,
+            sa.or_(PortBinding.vif_type == VIF_TYPE, _OF_HOSTS),
             PortBinding.status == ACTIVE,
             _Segment.physical_network == physical_network,
         ),
@@ -153,6 +208,41 @@ def adapters_by_host(context: Any) -> dict[str, tuple[ReportedAdapter, ...]]:
         sa.select(_Agent.host, _Agent.configurations).where(_Agent.agent_type == MELLANOX_AGENT),
     )
     return {row.host: reported.adapters_in(row.configurations) for row in found}
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Equal to an earlier one only where nothing of what is desired of a fabric has changed since.
+
+    Neutron's revision plugin, which every Neutron loads, raises the revision of a port with every
+    change of it, of its binding and of the levels of that, and of a segment with every change of it
+    (`revises_on_change` in Neutron's models).  What is made gets a number that was never used.  So
+    nothing is made, taken away or changed without one of the sums being another.
+    """
+
+    resources: tuple[int, ...]
+    """Number, highest id, and sums of id, revision and id x revision of all that has a revision."""
+    waiting: tuple[int, ...]
+    """The ports that wait for IB_FABRIC: Neutron gives them no revision for that."""
+    reports: tuple[int, ...]
+    """Number and hash of what the agents report about themselves."""
+
+
+def changes(context: Any) -> Changes | None:
+    """Return what tells whether to read the rest: 3 ms for 20,000 ports.
+
+    None where that is not known: SQLite gives the number of what was deleted last to what is made
+    next.
+    """
+    with db_api.CONTEXT_READER.using(context):
+        if context.session.get_bind().dialect.name not in _NEVER_REUSE_NUMBERS:
+            return None
+        resources = context.session.execute(_REVISIONS).one()
+        waiting = context.session.execute(_WAITING_IDS).scalars().all()
+        reports = context.session.execute(_REPORT_HASH).one()
+    return Changes(
+        tuple(int(each or 0) for each in resources), tuple(waiting), tuple(int(x) for x in reports)
+    )
 
 
 def is_infiniband(context: Any, physical_network: str) -> bool:
