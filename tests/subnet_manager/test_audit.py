@@ -5,7 +5,7 @@ import pytest
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
-from ibstack.subnet_manager.audit import Auditor
+from ibstack.subnet_manager.audit import Auditor, say
 from ibstack.subnet_manager.drift import Drift, DriftClass
 
 MISSING = Drift(DriftClass.MISSING, Guid(1), TableEntry.from_wire(0x8101))
@@ -56,7 +56,7 @@ def test_what_passes_by_itself_was_no_drift(auditor: Auditor) -> None:
 def test_each_event_is_logged_once(auditor: Auditor, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     for found in ([OPEN], [OPEN], [OPEN], [OPEN], [], []):
-        auditor.take(found)
+        say(auditor.take(found))
 
     assert [(r.levelname, r.getMessage().partition(": ")[0]) for r in caplog.records] == [
         ("ERROR", "drift"),
@@ -88,3 +88,25 @@ def test_what_is_not_ours_is_never_repaired(auditor: Auditor) -> None:
     auditor.take([UNKNOWN])
 
     assert auditor.to_repair() == frozenset()
+
+
+def test_a_port_that_opensm_has_missed_is_repaired_a_few_times(auditor: Auditor) -> None:
+    missed = Drift(DriftClass.PORT_DOWN, Guid(3), None)
+    for _ in range(2):
+        auditor.take([missed])
+
+    assert [auditor.to_repair() for _ in range(4)] == [{Guid(3)}] * 3 + [frozenset()]
+
+
+def test_a_person_may_have_it_tried_again_at_once(auditor: Auditor) -> None:
+    for _ in range(6):
+        auditor.take([MISSING])
+        auditor.to_repair()
+    assert auditor.to_repair() == frozenset()
+    assert not auditor.due
+
+    auditor.try_again()
+
+    assert auditor.may_look(something_is_late=True)
+    auditor.take([MISSING])
+    assert auditor.to_repair() == {Guid(1)}

@@ -8,7 +8,7 @@ import pytest
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import Membership, PartitionKey
-from ibstack.neutron.replies import FabricMembers, Member
+from ibstack.neutron.replies import FabricMembers, Held, Member
 from ibstack.subnet_manager.daemon import NeutronCloud
 
 
@@ -17,6 +17,7 @@ class Client:
 
     def __init__(self) -> None:
         self.members: tuple[Member, ...] = ()
+        self.held: tuple[Held, ...] = ()
         self.away = False
         self.asked = 0
         self.unknown: frozenset[str] = frozenset()
@@ -25,8 +26,8 @@ class Client:
         self.asked += 1
         if self.away:
             raise TryLater("cannot ask Neutron: the broker is away")
-        current = str(len(self.members))
-        return FabricMembers(current, None if etag == current else self.members, ())
+        current = repr((self.members, self.held))
+        return FabricMembers(current, None if etag == current else self.members, self.held)
 
     def report_fabric(
         self, physical_network: str, etag: str, in_force: Collection[str]
@@ -116,3 +117,32 @@ def test_ports_that_neutron_does_not_know_make_it_ask_again(
     ports(cloud)
 
     assert client.asked == 2
+
+
+@pytest.mark.parametrize(
+    ("held", "kept"),
+    [
+        (Held("p1", "its host reports no adapter", "h", PartitionKey(1)), ["p1"]),
+        (Held("p1", "its host reports no adapter", "other", PartitionKey(1)), []),
+        (Held("p1", "its host reports no adapter", "h", PartitionKey(2)), []),
+        (Held("p2", "its host reports no adapter", "h", PartitionKey(1)), []),
+        (Held("p1", "an older port has its MAC"), []),
+    ],
+    ids=["as it was", "on another host", "in another partition", "another port", "not its own"],
+)
+def test_a_port_whose_adapter_is_not_reported_keeps_what_it_has_there(
+    cloud: NeutronCloud, client: Client, held: Held, kept: list[str]
+) -> None:
+    client.members = (member("p1"),)
+    assert ports(cloud) == ["p1"]
+
+    client.members, client.held = (), (held,)
+    cloud.hint()
+    assert ports(cloud) == kept
+
+    # However often it is asked, and until Neutron takes the port away.
+    cloud.hint()
+    assert ports(cloud) == kept
+    client.held = ()
+    cloud.hint()
+    assert ports(cloud) == []

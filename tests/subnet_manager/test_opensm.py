@@ -106,7 +106,7 @@ def test_where_none_runs_that_is_said(proc: Proc, tmp_path: Path) -> None:
 
 @pytest.fixture
 def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(["sleep", "60"]) as process:
+    with subprocess.Popen(["env", "--default-signal=HUP", "sleep", "60"]) as process:
         yield process
         process.kill()
 

@@ -70,6 +70,6 @@ def test_nonsense_is_refused(tmp_path: Path, lines: list[str]) -> None:
 def test_every_option_explains_itself_and_none_is_an_order() -> None:
     listed = options.list_fabricd_options()
 
-    assert [group for group, _ in listed] == ["DEFAULT", "fabric"]
+    assert [group for group, _ in listed] == ["DEFAULT", "fabric", "metrics"]
     assert all(option.help for _, found in listed for option in found)
     assert "restore" not in {option.name for _, found in listed for option in found}

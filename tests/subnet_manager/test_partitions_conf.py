@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,7 +55,7 @@ site_lines = st.one_of(
 
 
 def files() -> SearchStrategy[PartitionsFile]:
-    return st.builds(
+    built = st.builds(
         PartitionsFile,
         st.sampled_from(PROOF_KEYS),
         partitions,
@@ -61,6 +63,12 @@ def files() -> SearchStrategy[PartitionsFile]:
         st.frozensets(guids, max_size=70),
         st.lists(site_lines, max_size=4).map("".join),
     )
+    return st.builds(with_some_first, built, st.integers(1, 3))
+
+
+def with_some_first(file: PartitionsFile, every: int) -> PartitionsFile:
+    members = {guid for partition in file.partitions.values() for guid in partition.members}
+    return replace(file, first=frozenset(sorted(members)[::every]))
 
 
 @given(files())
@@ -96,10 +104,20 @@ def test_the_form_is_this() -> None:
     red = PartitionKey(0x0101)
     file = PartitionsFile(
         PROOF_KEYS[2],
-        {red: Partition(red, {Guid(0x31): Membership.FULL, Guid(0x21): Membership.LIMITED})},
+        {
+            red: Partition(
+                red,
+                {
+                    Guid(0x31): Membership.FULL,
+                    Guid(0x21): Membership.LIMITED,
+                    Guid(0x51): Membership.FULL,
+                },
+            )
+        },
         frozenset({Guid(0x11)}),
         frozenset({Guid(0x41)}),
         "storage=0x4001: ALL=full;\n",
+        frozenset({Guid(0x51)}),
     )
 
     assert render(file).splitlines() == [
@@ -109,6 +127,7 @@ def test_the_form_is_this() -> None:
         "n7ff2=0x7ff2: SELF=full;",
         "n7ff8=0x7ff8: 0x0000000000000041=full;",
         "n0101=0x0101,ipoib: 0x0000000000000021=limited, 0x0000000000000031=full;",
+        "n0101=0x0101,ipoib,indx0: 0x0000000000000051=full;",
         "# The site's own partitions begin here.",
         "storage=0x4001: ALL=full;",
         "# The site's own partitions end here.",
@@ -132,6 +151,11 @@ def test_a_reserved_key_is_never_a_tenants(key: PartitionKey) -> None:
 def test_a_partition_without_members_is_not_written() -> None:
     with pytest.raises(BadValue, match="a member"):
         PartitionsFile(PROOF_KEYS[0], {PartitionKey(1): Partition(PartitionKey(1))})
+
+
+def test_a_first_entry_is_a_members() -> None:
+    with pytest.raises(BadValue, match="must be a member"):
+        PartitionsFile(PROOF_KEYS[0], first=frozenset({Guid(1)}))
 
 
 def test_the_sites_partitions_are_carried_over_unchanged() -> None:

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every way in which OpenSM guesses, cuts or fails open is a fault with its line."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PartitionKey
+from ibstack.subnet_manager.known_lines import by_line
 from ibstack.subnet_manager.partitions_grammar import (
     LINE_BYTES,
+    Fault,
     Keyword,
     Listed,
     PartitionsFileFaults,
@@ -167,3 +171,56 @@ def test_no_bytes_make_the_reader_raise_anything_but_faults(content: bytes) -> N
 @given(st.text("a0x1fF:=;,# \n\tALSEmgid,ful", max_size=80))
 def test_nearly_right_text_makes_it_raise_nothing_but_faults(text: str) -> None:
     assert raises_nothing_but_faults(text.encode())
+
+
+LINES = (
+    "Default=0x7fff,indx0: ALL=limited, SELF=full;",
+    f"a=0x1: {A}=full;",
+    f"a=0x1: {A}=limited;",
+    f"a=0x1: {A}=full; b=0x2: {B}=full;",
+    f"a=0x1: {A}=full; # b=0x2: {B}=full;",
+    f"a=0x1: {A}=full; b=0x2:",
+    f"a=0x1: {A}=full # x;",
+    f"a=0x1: {A}=full,",
+    f"{B}=full;",
+    f"{B}=ful1;",
+    f"a=0x1: {B}=full",
+    "a=0x1: mgid=ff12:401b::16;",
+    "# a=0x1;",
+    ";",
+    "",
+    f"\ufeffa=0x1: {A}=full;",
+    f"a=0x1: {A}=full;\r",
+)
+
+
+def outcome(content: bytes, known: dict[bytes, Statement]) -> tuple[Statement | Fault, ...]:
+    try:
+        return parse(content, "f", known)
+    except PartitionsFileFaults as error:
+        return error.faults
+
+
+def lines_known() -> dict[bytes, Statement]:
+    """Return what is known after every file of one or two LINES has been parsed."""
+    known: dict[bytes, Statement] = {}
+    for two in itertools.product(LINES, repeat=2):
+        content = "\n".join(two).encode()
+        read = [each for each in outcome(content, {}) if isinstance(each, Statement)]
+        known |= by_line(content, read)
+    return known
+
+
+KNOWN = lines_known()
+
+
+@given(st.lists(st.sampled_from(LINES), max_size=6).map("\n".join))
+def test_lines_that_are_known_from_other_files_change_nothing(text: str) -> None:
+    assert len(KNOWN) == 4
+    assert outcome(text.encode(), KNOWN) == outcome(text.encode(), {})
+
+
+def test_a_line_is_known_by_every_byte_and_in_no_other_place() -> None:
+    content = f"a=0x1: {A}=full;\nb=0x2: {B}=full,\n{A}=full;".encode()
+
+    assert list(by_line(content, parse(content, "f"))) == [f"a=0x1: {A}=full;".encode()]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ibstack.fabric.errors import Refused
+from ibstack.fabric.errors import Refused, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PROOF_KEYS, Membership, Partition, PartitionKey
 from ibstack.subnet_manager.partitions_conf import PartitionsFile, render
@@ -146,3 +146,20 @@ def test_the_message_names_the_line_and_what_to_do(publication: Publication) -> 
 
     assert f"{publication.path}:1: no partition definition: 'a' lacks a `:`" in said
     assert "--restore" in said
+
+
+@pytest.mark.parametrize("what", ["file", "state"])
+def test_what_cannot_be_written_is_an_expected_trouble_and_the_old_file_stands(
+    tmp_path: Path, what: str
+) -> None:
+    publication = Publication(tmp_path / "partitions.conf", tmp_path / "state", frozenset())
+    publish(publication, FILE)
+    # The next file's place is taken, as the last byte of a disk may be.
+    full = {"file": publication.path, "state": tmp_path / "state" / "publication.json"}[what]
+    full.with_name(f".{full.name}.ibstack-new").mkdir()
+
+    with pytest.raises(TryLater, match=f"cannot write .*{full.name}: Is a directory"):
+        publication.publish(OTHER)
+
+    assert publication.path.read_text() == render(FILE)
+    assert publication.look().whose is Whose.OURS

@@ -8,20 +8,46 @@ is called drift.  OpenSM does not repair drift by itself: it compares with its o
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ibstack.subnet_manager.drift import REPAIRABLE, Drift
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ibstack.fabric.guid import Guid
 
 LOG = logging.getLogger(__name__)
 
 _LOOK_AGAIN_S: Final = 0.5
+_ON_ITS_WAY_S: Final = 5.0
+"""How long OpenSM may take to write what it has read: a sweep of a large fabric."""
 _REPAIRS_OF_ONE_PORT: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class DriftEvent:
+    """A difference that has appeared, or that is over."""
+
+    drift: Drift
+    appears: bool
+
+    def __str__(self) -> str:
+        return f"drift: {self.drift}" if self.appears else f"drift is over: {self.drift}"
+
+
+def say(events: Iterable[DriftEvent]) -> None:
+    """Log each event, one line: what lasts is not said again."""
+    for event in events:
+        if not event.appears:
+            LOG.info("%s", event)
+        elif event.drift.kind.alarm:
+            LOG.error("%s", event)
+        else:
+            LOG.warning("%s", event)
 
 
 class Auditor:
@@ -31,8 +57,13 @@ class Auditor:
         self._interval_s = interval_s
         self._clock = clock
         self._due_at: float | None = None
+        self._late_since: float | None = None
         self._suspected: frozenset[Drift] = frozenset()
         self._repairs: Counter[Guid] = Counter()
+        self.looks = 0
+        """Audits taken in since the start."""
+        self.repairs = 0
+        """Tables that were chosen to be written anew, since the start."""
         self.known: tuple[Drift, ...] = ()
         """What two looks in a row have found, as of the last one."""
 
@@ -44,6 +75,27 @@ class Auditor:
     def due_in_s(self) -> float:
         return 0.0 if self._due_at is None else max(self._due_at - self._clock(), 0.0)
 
+    def may_look(self, *, something_is_late: bool) -> bool:
+        """Return whether to audit now.
+
+        *something_is_late*: a table differs from what was published.  It may still come by itself,
+        and an audit would call it drift.  What does not come was written over before this process
+        or its subnet manager was in charge, and OpenSM does not write it again: an audit names it,
+        and has it repaired.
+        """
+        now = self._clock()
+        if not something_is_late:
+            self._late_since = None
+        elif self._late_since is None:
+            self._late_since = now
+        waits = self._late_since is not None and now - self._late_since < _ON_ITS_WAY_S
+        return self.due and not waits
+
+    def try_again(self) -> None:
+        """A person wants it tried again: look now, and count no repair that was tried before."""
+        self._due_at, self._late_since = None, -math.inf
+        self._repairs.clear()
+
     def soon(self) -> None:
         """Look again shortly: something was changed, or is suspected."""
         self._due_at = self._clock() + _LOOK_AGAIN_S
@@ -53,27 +105,29 @@ class Auditor:
         self._due_at, self._suspected, self.known = None, frozenset(), ()
         self._repairs.clear()
 
-    def take(self, found: list[Drift]) -> None:
-        """Take in what an audit found; log what is new and what has gone."""
+    def take(self, found: list[Drift]) -> tuple[DriftEvent, ...]:
+        """Take in what an audit found; return what is new and what has gone."""
+        self.looks += 1
         confirmed = tuple(drift for drift in found if drift in self._suspected)
-        for drift in confirmed:
-            if drift not in self.known:
-                log = LOG.error if drift.kind.alarm else LOG.warning
-                log("drift: %s", drift)
-        gone = [drift for drift in self.known if drift not in found]
-        for drift in gone:
-            LOG.info("drift is over: %s", drift)
+        was, stands = set(self.known), set(found)
+        new = [drift for drift in confirmed if drift not in was]
+        gone = [drift for drift in self.known if drift not in stands]
         for guid in {drift.guid for drift in gone} - {drift.guid for drift in found}:
             if guid is not None:
                 del self._repairs[guid]
         fresh = set(found) - self._suspected
         self._suspected, self.known = frozenset(found), confirmed
         self._due_at = self._clock() + (_LOOK_AGAIN_S if fresh else self._interval_s)
+        return (
+            *(DriftEvent(drift, appears=True) for drift in new),
+            *(DriftEvent(drift, appears=False) for drift in gone),
+        )
 
     def to_repair(self) -> frozenset[Guid]:
         """Return the ports whose tables to have written anew; each is tried a few times only."""
         broken = {d.guid for d in self.known if d.kind in REPAIRABLE and d.guid is not None}
         chosen = {guid for guid in broken if self._repairs[guid] < _REPAIRS_OF_ONE_PORT}
+        self.repairs += len(chosen)
         for guid in sorted(chosen):
             self._repairs[guid] += 1
             LOG.info(

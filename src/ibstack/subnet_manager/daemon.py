@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """ibstack-fabricd: the agent beside a subnet manager.
 
-Threads: the loop, the heartbeat, oslo.messaging's own, which bring hints; the main one waits for
-signals.  All but the loop only say "look again".
+Threads: the loop, the heartbeat, oslo.messaging's own, which bring hints, and those that answer
+Prometheus; the main one waits for signals.  All but the loop only say "look again", or tell.
 """
 
 from __future__ import annotations
@@ -36,15 +36,19 @@ from ibstack.neutron.client import (
 from ibstack.neutron.heartbeat import PARTITION_AGENT, Heartbeat
 from ibstack.subnet_manager import options
 from ibstack.subnet_manager.fabric_view import FabricView
+from ibstack.subnet_manager.metrics import FabricMetrics
+from ibstack.subnet_manager.moment import Desired
 from ibstack.subnet_manager.opensm import OpenSm
 from ibstack.subnet_manager.plan import Member
 from ibstack.subnet_manager.publication import Order, Publication
-from ibstack.subnet_manager.reconcile import Desired, FabricReconciler, Status
+from ibstack.subnet_manager.reconcile import FabricReconciler, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from ibstack.loop import Outcome
+    from ibstack.metrics import Endpoint
+    from ibstack.neutron.replies import Held
     from ibstack.subnet_manager.options import FabricdSettings
 
 LOG = logging.getLogger(__name__)
@@ -76,6 +80,7 @@ class NeutronCloud:
         self._poll_s = poll_s
         self._clock = clock
         self._latest: Desired | None = None
+        self._etag: str | None = None
         self._due_at = clock()
         self._hinted = threading.Event()
 
@@ -103,15 +108,28 @@ class NeutronCloud:
             self._hinted.set()
 
     def _ask(self) -> None:
-        etag = self._latest.etag if self._latest else None
-        answer = self._client.fabric_members(self._physical_network, etag)
+        answer = self._client.fabric_members(self._physical_network, self._etag)
+        # Another one also says that what was looked at is new, and the same.
+        self._etag = answer.etag
         if answer.members is not None:
             members = tuple(
                 Member(m.port_id, m.host, m.guid, m.key, m.membership, m.shared)
                 for m in answer.members
             )
-            self._latest = Desired(answer.etag, members)
+            self._latest = Desired(answer.etag, (*members, *self._kept(answer.held)))
         self._due_at = self._clock() + self._poll_s
+
+    def _kept(self, held: Iterable[Held]) -> Iterator[Member]:
+        """Yield what ports have whose adapter their host does not report any more.
+
+        An adapter that is reset, or an agent that was given another file, is no word of Neutron's
+        that the port has left: its guest goes on with what it had on that host, in that partition.
+        """
+        still = {(each.port_id, each.host, each.key) for each in held if each.key is not None}
+        if self._latest is not None:
+            for member in self._latest.members:
+                if (member.port_id, member.host, member.key) in still:
+                    yield member
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +143,13 @@ class Fabricd:
     hints: HintListener
     stopping: threading.Event
     finished: threading.Event
+    metrics: FabricMetrics
+    endpoint: Endpoint
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT; SIGHUP asks Neutron again."""
         signals = catch_signals()
+        self.endpoint.serve(self.metrics.registry)
         start_thread("loop", self._loop)
         start_thread("heartbeat", self.heartbeat.run)
         self.hints.start()
@@ -164,6 +185,7 @@ def wire(conf: cfg.ConfigOpts) -> Fabricd:
     client = PluginClient(transport, timeout_s=settings.rpc_timeout_s)
     cloud = NeutronCloud(client, settings.physical_network, settings.poll_interval_s)
     stopping = threading.Event()
+    metrics = FabricMetrics(_VERSION, settings.physical_network)
     reconciler = FabricReconciler(
         settings.fabric,
         cloud,
@@ -171,6 +193,8 @@ def wire(conf: cfg.ConfigOpts) -> Fabricd:
         opensm(settings),
         publication(settings),
         pause=stopping.wait,
+        ask_anew=cloud.hint,
+        proved=metrics.proved,
     )
     heartbeat = Heartbeat(
         transport,
@@ -187,7 +211,7 @@ def wire(conf: cfg.ConfigOpts) -> Fabricd:
         interval=lambda: settings.poll_interval_s,
         settle=_SETTLE_S,
         backoff=_BACKOFF,
-        report=_Reporter(reconciler, heartbeat).report,
+        report=_Reporter(reconciler, heartbeat, metrics).report,
     )
 
     def look() -> None:
@@ -195,7 +219,9 @@ def wire(conf: cfg.ConfigOpts) -> Fabricd:
         loop.nudge()
 
     hints = fabric_hints(transport, settings.host, [settings.physical_network], look)
-    return Fabricd(loop, look, heartbeat, hints, stopping, threading.Event())
+    return Fabricd(
+        loop, look, heartbeat, hints, stopping, threading.Event(), metrics, settings.metrics
+    )
 
 
 def fabric_view(settings: FabricdSettings) -> FabricView:
@@ -217,12 +243,16 @@ def publication(settings: FabricdSettings) -> Publication:
 class _Reporter:
     """Tells systemd of every pass, and Neutron at once of what is new."""
 
-    def __init__(self, reconciler: FabricReconciler, heartbeat: Heartbeat) -> None:
+    def __init__(
+        self, reconciler: FabricReconciler, heartbeat: Heartbeat, metrics: FabricMetrics
+    ) -> None:
         self._reconciler = reconciler
         self._heartbeat = heartbeat
+        self._metrics = metrics
         self._last = Status()
 
     def report(self, outcome: Outcome) -> None:
+        self._metrics.take(outcome, self._reconciler.numbers)
         status = self._reconciler.status
         said = next(iter(status.problems), "all partitions are in force").partition("\n")[0]
         systemd.notify(f"WATCHDOG=1\nSTATUS={status.role}: {said}")

@@ -14,6 +14,7 @@ from ibstack.fabric.partition import (
     DEFAULT_PARTITION,
     PROOF_KEYS,
     SCRATCH_KEY,
+    Membership,
     Partitions,
     PkeyTable,
     TableEntry,
@@ -60,8 +61,15 @@ _ALARMS: Final = {
     DriftClass.ENFORCEMENT_LOST,
     DriftClass.STALE_STANDBY,
 }
-REPAIRABLE: Final = {DriftClass.MISSING, DriftClass.UNEXPECTED, DriftClass.OPEN_DEFAULT}
-"""What goes away when OpenSM writes the port's table anew."""
+REPAIRABLE: Final = {
+    DriftClass.MISSING,
+    DriftClass.UNEXPECTED,
+    DriftClass.OPEN_DEFAULT,
+    # A trap that was lost leaves a new port in INIT until OpenSM sweeps for another reason: for
+    # ever under ibsim, whose switches have no PortStateChange bit (found by tests/faults).
+    DriftClass.PORT_DOWN,
+}
+"""What goes away when OpenSM sweeps, and writes the port's table anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,13 @@ STALE_STANDBY: Final = Drift(
     DriftClass.STALE_STANDBY, None, None, detail="this host would take over with an old file"
 )
 
+UNCONFIRMED: Final = Drift(
+    DriftClass.STALE_STANDBY,
+    None,
+    None,
+    detail="this host took over, and Neutron has not confirmed its file; nothing is acknowledged",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:
@@ -116,25 +131,27 @@ def audit(expected: Expected, observed: Mapping[Guid, ObservedPort]) -> list[Dri
     A table that is not known (None) shows nothing; a port that is not on the fabric has no table
     yet, which is normal for a VF whose guest does not run.
     """
-    wanted: dict[Guid, dict[PartitionKey, TableEntry]] = {}
+    wanted: dict[Guid, set[TableEntry]] = {}
     for key, partition in expected.desired.items():
+        full, limited = TableEntry(key, full_member=True), TableEntry(key, full_member=False)
         for guid, membership in partition.members.items():
-            wanted.setdefault(guid, {})[key] = TableEntry.of(key, membership)
+            entry = full if membership is Membership.FULL else limited
+            wanted.setdefault(guid, set()).add(entry)
     found: list[Drift] = []
-    for guid, port in sorted(observed.items()):
-        found += _audit_port(expected, guid, port, wanted.get(guid, {}))
+    for guid, port in sorted(observed.items(), key=lambda item: item[0].value):
+        found += _audit_port(expected, guid, port, wanted.get(guid, set()))
     return found
 
 
 def _audit_port(
-    expected: Expected, guid: Guid, port: ObservedPort, wanted: Mapping[PartitionKey, TableEntry]
+    expected: Expected, guid: Guid, port: ObservedPort, wanted: set[TableEntry]
 ) -> Iterator[Drift]:
     if wanted and port.active is False:
         yield Drift(DriftClass.PORT_DOWN, guid, None, port.name)
     if port.enforced is False:
         yield Drift(DriftClass.ENFORCEMENT_LOST, guid, None, port.name)
     if port.table and port.active is not False:
-        for kind, entry in _audit_table(expected, guid, port.table, set(wanted.values())):
+        for kind, entry in _audit_table(expected, guid, port.table, wanted):
             yield Drift(kind, guid, entry, port.name)
 
 

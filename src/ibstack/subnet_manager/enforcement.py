@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 _FIRST_LOOK_S: Final = 0.005
-_LONGEST_PAUSE_S: Final = 0.05
+_LONGEST_PAUSE_S: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,8 @@ class Enforcer:
         self._clock = clock
         self._reloaded_at = -limits.reload_gap_s
         self._ours: PartitionKey | None = None
+        self.reloads = 0
+        """Times that OpenSM was made to read its file, since the start."""
 
     def distrust(self) -> None:
         """Count no proof key that is there already: another may have written that file."""
@@ -118,6 +120,7 @@ class Enforcer:
     def _reload_and_prove(self, proof: PartitionKey, text: str) -> None:
         started = self._clock()
         self._opensm.reload()
+        self.reloads += 1
         self._reloaded_at = self._clock()
         self._publication.settle(text)
         deadline = started + self._limits.proof_s

@@ -60,6 +60,8 @@ class FabricView:
         self._reader: FabricReader | None = None
         self._map: FabricMap | None = None
         self._mapped_at = 0.0
+        self.tables_read = 0
+        """Tables that were asked for since the start."""
 
     @contextmanager
     def open(self) -> Iterator[FabricView]:
@@ -112,7 +114,7 @@ class FabricView:
         """
         fabric = self._fresh_map(must_be_there)
         records = [fabric.ports[guid] for guid in guids if guid in fabric.ports]
-        found = {guid: _known(table) for guid, table in self.reader.pkey_tables(records).items()}
+        found = {guid: _known(table) for guid, table in self._pkey_tables(records).items()}
         if None in found.values():
             self._map = None  # LIDs may have changed hands: look again next time.
         return found
@@ -121,7 +123,7 @@ class FabricView:
         """Walk the fabric and return every end port that is not a switch's."""
         fabric = self._walk()
         records = [p for p in fabric.ports.values() if p.node_type is not NodeType.SWITCH]
-        tables = self.reader.pkey_tables(records)
+        tables = self._pkey_tables(records)
         enforced = _enforcement(fabric)
         return {
             record.guid: ObservedPort(
@@ -132,6 +134,10 @@ class FabricView:
             )
             for record in records
         }
+
+    def _pkey_tables(self, records: Collection[PortRecord]) -> dict[Guid, PkeyTable | NotKnown]:
+        self.tables_read += len(records)
+        return self.reader.pkey_tables(records)
 
     def _fresh_map(self, must_be_there: Collection[Guid]) -> FabricMap:
         fabric = self._map
@@ -174,7 +180,7 @@ class FabricView:
         return next((record for record in walked if record.lid == lid), None)
 
     def _proofs(self, record: PortRecord) -> frozenset[PartitionKey] | None:
-        table = self.reader.pkey_tables([record])[record.guid]
+        table = self._pkey_tables([record])[record.guid]
         if isinstance(table, NotKnown):
             self._map = None
             return None

@@ -14,6 +14,7 @@ from oslo_config import cfg
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PROOF_KEYS, KeyRange
+from ibstack.metrics import Endpoint
 from ibstack.subnet_manager.settings import Settings
 
 _DEFAULT: Final = [
@@ -162,9 +163,29 @@ _ORDERS: Final = [
         default=False,
         help="Tell it to publish once, however many members go, and end.",
     ),
+    cfg.BoolOpt(
+        "repair",
+        default=False,
+        help="Tell it to look for drift now, and to have the tables that differ written anew "
+        "however often that was tried before, and end.",
+    ),
 ]
 
-_GROUPS: Final = (("DEFAULT", _DEFAULT), ("fabric", _FABRIC))
+_METRICS: Final = [
+    cfg.StrOpt(
+        "address",
+        default="127.0.0.1",
+        help="The address on which Prometheus reads metrics. Anybody who reaches it can read them; "
+        "nothing can be changed there.",
+    ),
+    cfg.PortOpt(
+        "port",
+        default=9961,
+        help="The TCP port on which Prometheus reads metrics; 0 serves none.",
+    ),
+]
+
+_GROUPS: Final = (("DEFAULT", _DEFAULT), ("fabric", _FABRIC), ("metrics", _METRICS))
 _SERVES: Final = {"auto": None, "yes": True, "no": False}
 
 
@@ -185,6 +206,7 @@ class FabricdSettings:
     poll_interval_s: float
     report_interval_s: int
     rpc_timeout_s: int
+    metrics: Endpoint
 
 
 def list_fabricd_options() -> list[tuple[str, list[cfg.Opt]]]:
@@ -227,6 +249,7 @@ def read_settings(conf: cfg.ConfigOpts) -> FabricdSettings:
         poll_interval_s=fabric.poll_interval,
         report_interval_s=fabric.report_interval,
         rpc_timeout_s=fabric.rpc_timeout,
+        metrics=Endpoint(conf.metrics.address, conf.metrics.port),
     )
 
 

@@ -53,7 +53,7 @@ _NOTICE: Final = (
 _SITE_BEGINS: Final = "# The site's own partitions begin here.\n"
 _SITE_ENDS: Final = "# The site's own partitions end here.\n"
 _END: Final = "# End.\n"
-_SPELLING: Final = {membership: membership.value for membership in Membership}
+_FULL: Final = Membership.FULL
 RESERVED_KEYS: Final = frozenset({*PROOF_KEYS, SCRATCH_KEY, DEFAULT_PARTITION})
 """Keys that neither a tenant nor a site may have."""
 
@@ -72,6 +72,8 @@ class PartitionsFile:
     """Ports whose table OpenSM shall write anew."""
     site: str = ""
     """The site's own statements, comments included; empty, or ends with a line feed."""
+    first: frozenset[Guid] = frozenset()
+    """Members whose entry of ours is to be at index 0, where a guest's IPoIB looks for its key."""
 
     def __post_init__(self) -> None:
         if self.proof not in PROOF_KEYS:
@@ -83,6 +85,11 @@ class PartitionsFile:
                 raise BadValue("partition key", str(key), "is reserved")
             if partition.key != key or not partition.members:
                 raise BadValue("partition", str(key), "must have its own key and a member")
+        strangers = set(self.first)
+        for partition in self.partitions.values() if strangers else ():
+            strangers.difference_update(partition.members)
+        for guid in sorted(strangers):
+            raise BadValue("port with a first entry", str(guid), "must be a member")
 
 
 def render(file: PartitionsFile) -> str:
@@ -92,7 +99,7 @@ def render(file: PartitionsFile) -> str:
     if file.scratch:
         lines += _statements(SCRATCH_KEY, "", dict.fromkeys(file.scratch, Membership.FULL))
     for key, partition in sorted(file.partitions.items(), key=lambda item: item[0].base):
-        lines += _statements(key, ",ipoib", partition.members)
+        lines += _tenant(key, partition.members, file.first)
     if file.site:
         lines += [_SITE_BEGINS, file.site, _SITE_ENDS]
     return "".join([*lines, _END])
@@ -109,10 +116,29 @@ def _default(full: frozenset[Guid]) -> Iterator[str]:
         yield f"Default={DEFAULT_PARTITION},indx0: {part};\n"
 
 
+def _tenant(
+    key: PartitionKey, members: Mapping[Guid, Membership], first: frozenset[Guid]
+) -> Iterator[str]:
+    """Return the statements of a partition of ours.
+
+    Of the statements that say indx0 and list a port the last one wins, so these take index 0 from
+    the default partition, which comes before them (tests/real/test_opensm_first_entry.py).
+    """
+    own = {guid: membership for guid, membership in members.items() if guid in first}
+    others = members
+    if own:
+        others = {guid: membership for guid, membership in members.items() if guid not in own}
+    yield from _statements(key, ",ipoib", others)
+    yield from _statements(key, ",ipoib,indx0", own)
+
+
 def _statements(key: PartitionKey, flags: str, members: Mapping[Guid, Membership]) -> Iterator[str]:
     """OpenSM merges statements that repeat a key, so short lines cost nothing."""
     # Sorted as text: 16 digits each, so that is the order of numbers, and much faster.
-    listed = sorted(f"0x{guid.value:016x}={_SPELLING[m]}" for guid, m in members.items())
+    listed = sorted(
+        f"0x{guid.value:016x}=full" if membership is _FULL else f"0x{guid.value:016x}=limited"
+        for guid, membership in members.items()
+    )
     for part in _parts(listed):
         yield f"{_name(key)}={key}{flags}: {part};\n"
 
@@ -144,11 +170,10 @@ def understand(statements: Iterable[Statement], text: str, file: str) -> Partiti
 
 
 def _gather(statements: Iterable[Statement], site: str) -> PartitionsFile:
-    proof, full, scratch = None, set[Guid](), set[Guid]()
+    proof, full, scratch, first = None, set[Guid](), set[Guid](), set[Guid]()
     partitions: dict[PartitionKey, dict[Guid, Membership]] = {}
     for statement in statements:
-        listed = {m.who: m.standing.membership for m in statement.members}
-        guids = {who: membership for who, membership in listed.items() if isinstance(who, Guid)}
+        guids = statement.guids()
         if statement.key == DEFAULT_PARTITION:
             full.update(guids)
         elif statement.key in PROOF_KEYS:
@@ -157,6 +182,7 @@ def _gather(statements: Iterable[Statement], site: str) -> PartitionsFile:
             scratch.update(guids)
         else:
             partitions.setdefault(statement.key, {}).update(guids)
+            first.update(guids if "indx0" in statement.flags else ())
     if proof is None:
         raise BadValue("partitions file", "", "there is no proof key")
     return PartitionsFile(
@@ -165,6 +191,7 @@ def _gather(statements: Iterable[Statement], site: str) -> PartitionsFile:
         frozenset(full),
         frozenset(scratch),
         site,
+        frozenset(first),
     )
 
 
@@ -183,10 +210,7 @@ def memberships(statements: Iterable[Statement]) -> Partitions:
     """Return the members that are listed by GUID, for any file that parses."""
     found: dict[PartitionKey, dict[Guid, Membership]] = {}
     for statement in statements:
-        members = found.setdefault(statement.key, {})
-        for member in statement.members:
-            if isinstance(member.who, Guid):
-                members[member.who] = member.standing.membership
+        found.setdefault(statement.key, {}).update(statement.guids())
     return {key: Partition(key, members) for key, members in found.items()}
 
 

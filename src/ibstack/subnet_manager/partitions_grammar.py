@@ -15,7 +15,7 @@ from __future__ import annotations
 import enum
 import ipaddress
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadInput, BadValue
@@ -23,7 +23,7 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import Membership, PartitionKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 # fgets(line, sizeof(line) - 1, file) with char line[4096] reads 4094 characters at most.
 LINE_BYTES: Final = 4094
@@ -68,6 +68,11 @@ class Standing(enum.Enum):
         return Membership.LIMITED if self is Standing.LIMITED else Membership.FULL
 
 
+# Looked up once: for 40,000 members the ways of an enum take longer than all else.
+_STANDING_LIMITED: Final = Standing.LIMITED
+_FULL: Final = Membership.FULL
+_LIMITED: Final = Membership.LIMITED
+
 _KEYWORDS: Final = {keyword.value: keyword for keyword in Keyword}
 _STANDINGS: Final = {standing.value: standing for standing in Standing}
 
@@ -94,6 +99,14 @@ class Statement:
     groups: tuple[str, ...] = ()
     """The multicast groups to be created, as written after `mgid=`."""
 
+    def guids(self) -> dict[Guid, Membership]:
+        """Return the members that are listed by GUID."""
+        return {
+            listed.who: _LIMITED if listed.standing is _STANDING_LIMITED else _FULL
+            for listed in self.members
+            if isinstance(listed.who, Guid)
+        }
+
 
 @dataclass(frozen=True, order=True, slots=True)
 class Fault:
@@ -117,13 +130,16 @@ class PartitionsFileFaults(BadInput):
         return "\n".join(str(fault) for fault in self.faults)
 
 
-def parse(content: bytes, file: str) -> tuple[Statement, ...]:
+def parse(
+    content: bytes, file: str, known: Mapping[bytes, Statement] | None = None
+) -> tuple[Statement, ...]:
     """Return the statements of *content*, in order; *file* is how faults name it.
 
+    *known*: from known_lines.py, of a file that was parsed before; its lines are not parsed again.
     Raises PartitionsFileFaults with every fault, in order of lines.  A file without any statement
     is one: OpenSM would open the fabric.
     """
-    parser = _Parser(file)
+    parser = _Parser(file, known or {})
     statements = parser.read(content)
     if not statements and not parser.faults:
         parser.fault(1, "there is no statement: OpenSM would make every port a full member")
@@ -148,9 +164,10 @@ class _Open:
 
 
 class _Parser:
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, known: Mapping[bytes, Statement]) -> None:
         self.file = file
         self.faults: list[Fault] = []
+        self._known = known
         self._open: _Open | None = None
 
     def fault(self, line: int, what: str) -> None:
@@ -159,6 +176,9 @@ class _Parser:
     def read(self, content: bytes) -> list[Statement]:
         statements: list[Statement] = []
         for number, line in enumerate(content.split(b"\n"), 1):
+            if self._open is None and line in self._known:
+                statements.append(_moved(self._known[line], number))
+                continue
             text = self._clean(number, line)
             *whole, rest = text.partition("#")[0].split(";")
             for chunk in whole:
@@ -329,6 +349,10 @@ class _Parser:
             self.fault(number, f"{of}= says {said}: write full, limited or both")
             return Standing.LIMITED
         return found
+
+
+def _moved(statement: Statement, line: int) -> Statement:
+    return statement if statement.line == line else replace(statement, line=line)
 
 
 _SPAN: Final = {Keyword.ALL: 2, Keyword.ALL_CAS: 1, Keyword.ALL_SWITCHES: 1, Keyword.ALL_ROUTERS: 1}

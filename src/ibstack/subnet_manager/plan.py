@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ibstack.fabric.errors import Refused
@@ -113,7 +114,7 @@ def gather(members: Iterable[Member], ours: Container[PartitionKey]) -> Wanted:
     """
     found: dict[PartitionKey, dict[Guid, Membership]] = {}
     shared, unfit = set[Guid](), dict[str, str]()
-    for member in sorted(members, key=lambda member: member.port_id):
+    for member in sorted(members, key=attrgetter("port_id")):
         if member.key not in ours:
             unfit[member.port_id] = f"partition key {member.key} is not one of owned_keys"
             continue

@@ -13,11 +13,13 @@ import hashlib
 import json
 import logging
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from ibstack.fabric.errors import IbstackError, Refused
+from ibstack.fabric.errors import IbstackError, Refused, TryLater
 from ibstack.fabric.partition import PROOF_KEYS, PartitionKey, Partitions
+from ibstack.subnet_manager.known_lines import by_line
 from ibstack.subnet_manager.partitions_conf import (
     PartitionsFile,
     memberships,
@@ -52,6 +54,8 @@ class Order(enum.Enum):
     """Replace a file of someone else's; a copy is kept."""
     ALLOW_REMOVALS = "allow-removals"
     """Publish once, however many members go."""
+    REPAIR = "repair"
+    """Look for drift now, and have tables written anew however often that was tried before."""
 
 
 class Whose(enum.Enum):
@@ -132,6 +136,8 @@ class Publication:
         self._parsed: tuple[bytes, tuple[Statement, ...], Partitions] | None = None
         self.last_good = state / "partitions.conf.last-good"
         self.replaced = state / "partitions.conf.replaced"
+        self.publishes = 0
+        """Files put in place since the start."""
 
     @property
     def path(self) -> Path:
@@ -184,6 +190,7 @@ class Publication:
         kept = [digest for digest in before.digests if digest == stands != fresh]
         self._store(_State([*kept, fresh], sorted(map(str, shared)), before.taken))
         self.put(self.path, text)
+        self.publishes += 1
         return text
 
     def settle(self, text: str) -> None:
@@ -247,7 +254,8 @@ class Publication:
     def _parse(self, content: bytes) -> tuple[tuple[Statement, ...], Partitions]:
         """Parse *content*, unless it is what was parsed last."""
         if self._parsed is None or self._parsed[0] != content:
-            statements = parse(content, str(self.path))
+            known = by_line(*self._parsed[:2]) if self._parsed else {}
+            statements = parse(content, str(self.path), known)
             self._parsed = content, statements, memberships(statements)
         return self._parsed[1:]
 
@@ -256,8 +264,11 @@ class Publication:
             content = self.path.read_bytes()
         except OSError:
             return
-        self.replaced.parent.mkdir(parents=True, exist_ok=True)
-        self.replaced.write_bytes(content)
+        try:
+            self.replaced.parent.mkdir(parents=True, exist_ok=True)
+            self.replaced.write_bytes(content)
+        except OSError as error:
+            raise _cannot_write(self.replaced, error) from error
 
     def _load(self) -> _State:
         try:
@@ -272,7 +283,10 @@ class Publication:
             ) from error
 
     def _store(self, state: _State) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _cannot_write(self._state_file, error) from error
         self.put(self._state_file, json.dumps(dataclasses.asdict(state)))
 
     def put(self, path: Path, text: str) -> None:
@@ -283,9 +297,23 @@ class Publication:
 def replace(path: Path, text: str) -> None:
     """Put *text* at *path* so that any reader sees the old file or the new one, whole.
 
-    Mode and owner of a file that is there already are kept.
+    Mode and owner of a file that is there already are kept.  TryLater where it cannot be written,
+    as on a full disk: nothing is left behind then.
     """
     scratch = path.with_name(f".{path.name}.ibstack-new")
+    try:
+        _replace(path, scratch, text)
+    except OSError as error:
+        with suppress(OSError):
+            scratch.unlink(missing_ok=True)
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> TryLater:
+    return TryLater(f"cannot write {path}: {error.strerror}; make room, it is tried again")
+
+
+def _replace(path: Path, scratch: Path, text: str) -> None:
     with scratch.open("w", encoding="ascii", newline="\n") as out:
         out.write(text)
         out.flush()

@@ -23,19 +23,22 @@ from ibstack.fabric.partition import (
     PartitionKey,
 )
 from ibstack.loop import Outcome
-from ibstack.subnet_manager.audit import Auditor
-from ibstack.subnet_manager.drift import STALE_STANDBY, Expected, audit
+from ibstack.subnet_manager.audit import Auditor, say
+from ibstack.subnet_manager.complaints import Complaints
+from ibstack.subnet_manager.drift import Drift, Expected, audit
 from ibstack.subnet_manager.enforcement import Enforcer
 from ibstack.subnet_manager.fabric_view import Manager, Role
+from ibstack.subnet_manager.metrics import Numbers
+from ibstack.subnet_manager.moment import Desired, Moment
+from ibstack.subnet_manager.orders import obey, obey_repair
+from ibstack.subnet_manager.pace import Pace
 from ibstack.subnet_manager.partitions_conf import PartitionsFile, render
 from ibstack.subnet_manager.plan import (
     Admit,
     Expel,
-    Held,
     Member,
     Place,
     Step,
-    Wanted,
     apply,
     first_batch,
     gather,
@@ -45,6 +48,7 @@ from ibstack.subnet_manager.plan import (
 )
 from ibstack.subnet_manager.publication import Found, NotOurFile, Order, Publication, Whose
 from ibstack.subnet_manager.settings import NotTheirs, Settings, Site
+from ibstack.subnet_manager.staleness import Staleness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -58,16 +62,6 @@ _STEPS_LOGGED: Final = 20
 _STANDBY_LOOK_S: Final = 0.4
 _NO_MANAGER_LOOK_S: Final = 1.0
 _UNMET_LOOK_S: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Desired:
-    """What the cloud wants of this fabric, as far as it is known."""
-
-    etag: str
-    members: tuple[Member, ...]
-    trouble: IbstackError | None = None
-    """Why there may be newer news that could not be had."""
 
 
 class Cloud(Protocol):
@@ -89,22 +83,7 @@ class Status:
     role: str = "unknown"
     digest: str = ""
     problems: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Now:
-    """What one pass starts from."""
-
-    desired: Desired
-    wanted: Wanted
-    site: Site
-    manager: Manager
-    held: Held
-    shared: frozenset[Guid]
-
-    @property
-    def mine(self) -> NotTheirs:
-        return NotTheirs(self.site.keys)
+    drift: tuple[Drift, ...] = ()
 
 
 class FabricReconciler:
@@ -119,27 +98,38 @@ class FabricReconciler:
         publication: Publication,
         *,
         pause: Callable[[float], bool],
+        ask_anew: Callable[[], None] = lambda: None,
+        proved: Callable[[float], None] = lambda seconds: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """*pause* waits for so many seconds and returns whether to stop."""
+        """*pause* waits for so many seconds and returns whether to stop.
+
+        *ask_anew* makes the next desired() of *cloud* ask, however young its last answer is.
+        *proved* is told how many seconds a member took from being desired to being in force.
+        """
         self._settings = settings
         self._cloud = cloud
         self._fabric = fabric
         self._opensm = opensm
         self._publication = publication
+        self._ask_anew = ask_anew
         self._clock = clock
         self._enforcer = Enforcer(
             fabric, opensm, publication, settings.limits, pause=pause, clock=clock
         )
         self._auditor = Auditor(settings.audit_interval_s, clock)
         self._role: Role | None = None
+        self._staleness = Staleness()
         self._since: Mapping[Place, float] = {}
         self._leaving: set[Step] = set()
         self._in_force: dict[str, Member] = {}
         self._reported: tuple[str, frozenset[str]] | None = None
         self._knows_vports: bool | None = None
-        self._complaints: tuple[str, ...] = ()
+        self._complaints = Complaints(settings.serves_vports)
         self._quiet: tuple[object, ...] | None = None
+        self._pace = Pace(clock, proved)
+        self._waiting = self._unfit = 0
+        self._surveyed: tuple[int | None, int | None] = (None, None)
         self.status = Status()
 
     def once(self) -> Outcome:
@@ -148,23 +138,47 @@ class FabricReconciler:
             outcome = self._pass()
         except IbstackError as error:
             outcome = Outcome(failures=(error,))
-        problems = [*map(str, outcome.failures), *self._complaints, *map(str, self._auditor.known)]
+        found = (*outcome.failures, *self._complaints.now, *self._auditor.known)
+        problems = list(map(str, found))
         if outcome.waiting_for:
             problems.insert(0, f"waiting for {outcome.waiting_for}")
-        if self._role is Role.STANDBY and outcome.failures:
-            problems.insert(0, str(STALE_STANDBY))
+        drift = self._auditor.known
+        if alarm := self._staleness.alarm(self._role, failed=bool(outcome.failures)):
+            problems.insert(0, str(alarm))
+            drift = (alarm, *drift)
         role = "unknown" if self._role in {None, Role.NONE} else self._role.value
-        self.status = Status(role, self._publication.fingerprint() or "", tuple(problems))
+        self.status = Status(role, self._publication.fingerprint() or "", tuple(problems), drift)
         return outcome
 
+    @property
+    def numbers(self) -> Numbers:
+        """Return what was done since the start, and how things stood after the last pass."""
+        status = self.status
+        ports, unread = self._surveyed
+        in_force = {"in_force": len(self._in_force), "waiting": self._waiting, "unfit": self._unfit}
+        return Numbers(
+            role=status.role,
+            members=in_force,
+            drift=status.drift,
+            problems=len(status.problems),
+            publishes=self._publication.publishes,
+            reloads=self._enforcer.reloads,
+            repairs=self._auditor.repairs,
+            audits=self._auditor.looks,
+            tables_read=self._fabric.tables_read,
+            ports=ports,
+            unread=unread,
+        )
+
     def _pass(self) -> Outcome:
-        self._obey()
+        obey(self._publication, self._enforcer)
         with self._fabric.open():
             manager = self._fabric.manager()
             self._note_role(manager)
             desired = self._cloud.desired()
             if desired is None:
                 return Outcome(waiting_for="Neutron's list of members")
+            self._staleness.hear(desired.trouble)
             outcome = self._act(desired, manager)
         if desired.trouble is None:
             return outcome
@@ -173,10 +187,13 @@ class FabricReconciler:
     def _act(self, desired: Desired, manager: Manager) -> Outcome:
         """Do what there is to do; nothing where nothing differs from a pass that changed nothing.
 
-        A standby looks at its master twice a second, and a large file takes long to compare.
+        A standby looks at its master twice a second, and a large file takes long to compare.  One
+        that has just taken over goes on as a standby until Neutron has answered: what it knows may
+        be old, and then neither its file nor its word may go out.
         """
         seen = (desired.etag, manager, self._publication.fingerprint(), Site.read(self._settings))
-        led = manager.role is Role.MASTER
+        led = manager.role is Role.MASTER and self._staleness.confirmed
+        obey_repair(self._publication, self._auditor, led=led)
         if seen == self._quiet and not (led and self._auditor.due):
             return Outcome(look_again_s=self._auditor.due_in_s if led else _STANDBY_LOOK_S)
         now = self._start(desired, manager)
@@ -185,10 +202,11 @@ class FabricReconciler:
         self._quiet = None if busy or self._leaving else seen
         return outcome
 
-    def _start(self, desired: Desired, manager: Manager) -> _Now:
+    def _start(self, desired: Desired, manager: Manager) -> Moment:
         settings = self._settings
         wanted = gather(desired.members, settings.owned_keys)
-        self._complain(wanted, desired)
+        self._pace.hear(desired.members)
+        self._complaints.take(wanted, desired.members, knows_vports=self._knows_vports)
         site = Site.read(settings)
         found = self._look()
         published = {k: p for k, p in found.published.items() if k in NotTheirs(site.keys)}
@@ -204,13 +222,13 @@ class FabricReconciler:
             grace_s=settings.removal_grace_s,
         )
         self._since = held.since
-        return _Now(desired, wanted, site, manager, held, shared)
+        return Moment(desired, wanted, site, manager, held, shared)
 
-    def _lead(self, now: _Now) -> Outcome:
+    def _lead(self, now: Moment) -> Outcome:
         changed = self._publish(now, frozenset())
         late = self._confirm(now)
         self._report(now.desired)
-        if self._auditor.due and not late:
+        if self._auditor.may_look(something_is_late=bool(late)):
             changed += self._audit(now)
         looks = [self._auditor.due_in_s]
         if late:
@@ -220,12 +238,16 @@ class FabricReconciler:
         failures = tuple(TryLater(f"cannot yet {step}: the port's table differs") for step in late)
         return Outcome(changed, failures=failures, look_again_s=min(looks))
 
-    def _follow(self, now: _Now) -> Outcome:
-        """Keep the file equal to the master's; it is read when this subnet manager takes over."""
+    def _follow(self, now: Moment) -> Outcome:
+        """Keep the file equal to the master's; it is read when this subnet manager takes over.
+
+        The proof key says that the two are equal, so a file that may be old does not take it over.
+        """
         found = self._look()
         proof, shown = found.proof or PROOF_KEYS[0], now.manager.proofs or frozenset()
         if shown and proof not in shown:
-            proof = min(shown)
+            proof = min(shown) if now.desired.trouble is None else proof
+            self._ask_anew()  # The master has published what we may not have heard of.
         have = {k: p for k, p in found.published.items() if k in now.mine}
         steps = plan(now.held.partitions, have, now.mine)
         file = self._file(proof, apply(steps, have), now, frozenset())
@@ -240,7 +262,7 @@ class FabricReconciler:
         looks = [_STANDBY_LOOK_S, *([now.held.next_due_s] if now.held.next_due_s else [])]
         return Outcome(look_again_s=min(looks))
 
-    def _publish(self, now: _Now, scratch: frozenset[Guid]) -> int:
+    def _publish(self, now: Moment, scratch: frozenset[Guid]) -> int:
         """Bring what is to be into force; in two publishes where a port changes its tenant."""
         changed = 0
         shown = now.manager.proofs
@@ -250,7 +272,7 @@ class FabricReconciler:
             steps = plan(now.held.partitions, have, now.mine)
             batch = first_batch(steps, now.shared)
             file = self._file(found.proof or PROOF_KEYS[0], apply(batch, have), now, scratch)
-            stands = render(file) == found.text
+            stands = not batch and render(file) == found.text
             if stands and self._enforcer.proved(found.proof, shown):
                 return changed
             if stands and self._enforcer.written_by_us(found.proof):
@@ -265,12 +287,12 @@ class FabricReconciler:
             shown = self._fabric.proofs()
             self._see_out(batch, now)
 
-    def _see_out(self, batch: list[Step], now: _Now) -> None:
+    def _see_out(self, batch: list[Step], now: Moment) -> None:
         gone = [step for step in batch if isinstance(step, Expel)]
         for step in self._enforcer.unmet(gone, now.shared):
             raise TryLater(f"cannot yet {step}, so its port may not enter another partition")
 
-    def _after_publishing(self, steps: list[Step], now: _Now) -> None:
+    def _after_publishing(self, steps: list[Step], now: Moment) -> None:
         hosts = {member.guid: member.host for member in now.desired.members}
         for step in steps[:_STEPS_LOGGED]:
             LOG.info("%s: %s", hosts.get(step.guid, "gone from its host"), step)
@@ -284,13 +306,15 @@ class FabricReconciler:
         self,
         proof: PartitionKey,
         partitions: Mapping[PartitionKey, Partition],
-        now: _Now,
+        now: Moment,
         scratch: frozenset[Guid],
     ) -> PartitionsFile:
         full_default = self._settings.full_default
-        return PartitionsFile(proof, partitions, full_default, scratch, now.site.text)
+        members = frozenset(guid for each in partitions.values() for guid in each.members)
+        first = members - now.shared
+        return PartitionsFile(proof, partitions, full_default, scratch, now.site.text, first)
 
-    def _confirm(self, now: _Now) -> list[Step]:
+    def _confirm(self, now: Moment) -> list[Step]:
         """Read back what is new; return what the tables do not show in time."""
         fit = {
             member.port_id: member
@@ -309,6 +333,9 @@ class FabricReconciler:
         late = self._enforcer.unmet({*steps.values(), *self._leaving}, now.shared)
         self._leaving.intersection_update(late)
         self._in_force.update({p: fit[p] for p, step in steps.items() if step not in late})
+        self._pace.see(self._in_force)
+        self._waiting = len(fit) - len(self._in_force)
+        self._unfit = len(now.desired.members) - len(fit)
         return late
 
     def _report(self, desired: Desired) -> None:
@@ -319,7 +346,7 @@ class FabricReconciler:
                 self._cloud.report(desired.etag, ports)
             self._reported = desired.etag, ports
 
-    def _audit(self, now: _Now) -> int:
+    def _audit(self, now: Moment) -> int:
         here = frozenset({now.manager.port})
         expected = Expected(
             desired=now.held.partitions,
@@ -328,7 +355,9 @@ class FabricReconciler:
             site_keys=now.site.keys,
             managers=here,
         )
-        self._auditor.take(audit(expected, self._fabric.survey()))
+        ports = self._fabric.survey()
+        self._surveyed = len(ports), sum(port.table is None for port in ports.values())
+        say(self._auditor.take(audit(expected, ports)))
         broken = self._auditor.to_repair()
         if not broken:
             return 0
@@ -350,45 +379,21 @@ class FabricReconciler:
             self._publication.settle(found.text)
         return found
 
-    def _obey(self) -> None:
-        """Carry out what a person has ordered."""
-        path = self._publication.path
-        if self._publication.ordered(Order.RESTORE):
-            self._publication.done(Order.RESTORE)
-            self._publication.restore()
-            self._enforcer.distrust()
-            LOG.info("restored %s; what it replaced is %s", path, self._publication.replaced)
-        if self._publication.ordered(Order.TAKE_OVER):
-            self._publication.take_over()
-            self._publication.done(Order.TAKE_OVER)
-            LOG.info("taking over %s; a copy is %s", path, self._publication.replaced)
-
     def _note_role(self, manager: Manager) -> None:
         if manager.role is self._role:
             return
         why = f": {manager.why}" if manager.why else ""
         LOG.info("the subnet manager on this host: %s%s", manager.role.value, why)
         self._role = manager.role
+        self._staleness.forget()
+        self._ask_anew()
         self._enforcer.distrust()
         self._auditor.forget()
+        self._pace.forget()
         self._in_force.clear()
+        self._waiting = self._unfit = 0
+        self._surveyed = None, None
         self._leaving.clear()
         self._reported = None
         self._quiet = None
         self._knows_vports = self._opensm.knows_vports()
-
-    def _complain(self, wanted: Wanted, desired: Desired) -> None:
-        """Say what cannot be served, once."""
-        complaints = [f"port {port} is not served: {why}" for port, why in wanted.unfit.items()]
-        serves = self._settings.serves_vports
-        unable = serves is False or (serves is None and self._knows_vports is False)
-        if unable and any(not member.shared for member in desired.members):
-            complaints.append(
-                "this OpenSM cannot serve the virtual ports of ConnectX-4 and later, so these stay"
-                " down: run NVIDIA's OpenSM with virt_enabled 2, or UFM; if this one can, set"
-                " serves_vports = yes"
-            )
-        for complaint in complaints:
-            if complaint not in self._complaints:
-                LOG.warning("%s", complaint)
-        self._complaints = tuple(complaints)

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ibstack-fabricd counts, for Prometheus: docs/reference/metrics.md."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter as Tally
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from ibstack.metrics import FAILURE_KINDS, failure_kind
+from ibstack.subnet_manager.drift import DriftClass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ibstack.loop import Outcome
+    from ibstack.subnet_manager.drift import Drift
+
+_PREFIX: Final = "ibstack_fabricd"
+_ROLES: Final = ("master", "standby", "unknown")
+# A VF's port waits for its guest; a table on the fabric is written in tens of milliseconds.
+_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What one fabricd has done since it started, and how things stand now."""
+
+    role: str = "unknown"
+    members: Mapping[str, int] = field(default_factory=dict)
+    """How many are in_force, waiting and unfit."""
+    drift: tuple[Drift, ...] = ()
+    problems: int = 0
+    publishes: int = 0
+    reloads: int = 0
+    repairs: int = 0
+    audits: int = 0
+    tables_read: int = 0
+    ports: int | None = None
+    """End ports that the last audit saw, and of how many the table could not be read; None: there
+    was no audit."""
+    unread: int | None = None
+
+
+_GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "info": (
+        "The release that runs, and the physical network that it keeps; always 1.",
+        ("version", "physical_network"),
+    ),
+    "role": ("1 for what the subnet manager on this host is, 0 for what it is not.", ("role",)),
+    "members": (
+        "Members of partitions that Neutron wants: in force, waiting to be, or not to be had.",
+        ("state",),
+    ),
+    "drift": (
+        "Differences between what Neutron wants and what the fabric's tables hold, by class.",
+        ("class",),
+    ),
+    "problems": ("Lines in the heartbeat's problems.", ()),
+    "ports": ("End ports that the last audit saw.", ()),
+    "unread_ports": ("Ports whose table the last audit could not read.", ()),
+    "last_audit_timestamp_seconds": (
+        "When all tables were last read, seconds since 1970; 0: not since the start.",
+        (),
+    ),
+}
+_COUNTERS: Final = {
+    "publishes": "Partitions files put in place, as master or as standby.",
+    "reloads": "Times that OpenSM was made to read its partitions file.",
+    "repairs": "Tables of ports that OpenSM was made to write anew.",
+    "audits": "Times that the tables of all ports were read and compared.",
+    "tables_read": "Tables of partition keys read from the fabric.",
+}
+
+
+class FabricMetrics:
+    """The metrics of one fabricd, in a registry of their own."""
+
+    def __init__(
+        self, version: str, physical_network: str, clock: Callable[[], float] = time.time
+    ) -> None:
+        """*clock* tells the seconds of the Unix epoch."""
+        self.registry = own = CollectorRegistry()
+        self._clock = clock
+        self._last = Numbers()
+        self._gauges = {
+            name: Gauge(f"{_PREFIX}_{name}", help_text, labels, registry=own)
+            for name, (help_text, labels) in _GAUGES.items()
+        }
+        self._counters = {
+            name: Counter(f"{_PREFIX}_{name}_total", help_text, registry=own)
+            for name, help_text in _COUNTERS.items()
+        }
+        self._passes = Counter(
+            f"{_PREFIX}_passes_total", "Passes of the reconcile loop.", registry=own
+        )
+        self._failures = Counter(
+            f"{_PREFIX}_failures_total",
+            "Failures of passes, by what can be done about them.",
+            ("kind",),
+            registry=own,
+        )
+        self._proved = Histogram(
+            f"{_PREFIX}_desired_to_proved_seconds",
+            "From hearing of a member to the proof that its membership is in force.",
+            buckets=_SECONDS,
+            registry=own,
+        )
+        self._gauges["info"].labels(version, physical_network).set(1)
+        for kind in FAILURE_KINDS:
+            self._failures.labels(kind)  # A series that is there before its first failure.
+        self._show(self._last)
+
+    def proved(self, seconds: float) -> None:
+        """Take in that a member is in force, *seconds* after it was first heard of."""
+        self._proved.observe(seconds)
+
+    def take(self, outcome: Outcome, numbers: Numbers) -> None:
+        """Take in what a pass did and what holds after it."""
+        self._passes.inc()
+        for failure in outcome.failures:
+            self._failures.labels(failure_kind(failure)).inc()
+        for name, counter in self._counters.items():
+            counter.inc(getattr(numbers, name) - getattr(self._last, name))
+        if numbers.audits != self._last.audits:
+            self._gauges["last_audit_timestamp_seconds"].set(self._clock())
+        self._last = numbers
+        self._show(numbers)
+
+    def _show(self, numbers: Numbers) -> None:
+        for role in _ROLES:
+            self._gauges["role"].labels(role).set(role == numbers.role)
+        for state in ("in_force", "waiting", "unfit"):
+            self._gauges["members"].labels(state).set(numbers.members.get(state, 0))
+        kinds = Tally(drift.kind for drift in numbers.drift)
+        for kind in DriftClass:
+            self._gauges["drift"].labels(kind.value).set(kinds[kind])
+        self._gauges["problems"].set(numbers.problems)
+        self._gauges["ports"].set(_known(numbers.ports))
+        self._gauges["unread_ports"].set(_known(numbers.unread))
+
+
+def _known(number: int | None) -> float:
+    """Return *number*; not a number where it is not known, as Prometheus spells that."""
+    return float("nan") if number is None else number

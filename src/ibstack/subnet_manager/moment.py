@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one pass over a fabric starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ibstack.subnet_manager.settings import NotTheirs
+
+if TYPE_CHECKING:
+    from ibstack.fabric.errors import IbstackError
+    from ibstack.fabric.guid import Guid
+    from ibstack.subnet_manager.fabric_view import Manager
+    from ibstack.subnet_manager.plan import Held, Member, Wanted
+    from ibstack.subnet_manager.settings import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What the cloud wants of this fabric, as far as it is known."""
+
+    etag: str
+    members: tuple[Member, ...]
+    trouble: IbstackError | None = None
+    """Why there may be newer news that could not be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What is desired, what the site wants, and who manages the fabric, at one time."""
+
+    desired: Desired
+    wanted: Wanted
+    site: Site
+    manager: Manager
+    held: Held
+    shared: frozenset[Guid]
+
+    @property
+    def mine(self) -> NotTheirs:
+        return NotTheirs(self.site.keys)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether the file beside a subnet manager may be older than what Neutron desires.
+
+Asked anew at every change of role: what a standby knew last is not what holds when it takes over.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from ibstack.subnet_manager.drift import STALE_STANDBY, UNCONFIRMED
+from ibstack.subnet_manager.fabric_view import Role
+from ibstack.subnet_manager.plan import Expel
+from ibstack.subnet_manager.publication import Whose
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from ibstack.fabric.errors import IbstackError
+    from ibstack.fabric.guid import Guid
+    from ibstack.subnet_manager.drift import Drift
+    from ibstack.subnet_manager.fabric_view import Manager
+    from ibstack.subnet_manager.plan import Step
+    from ibstack.subnet_manager.publication import Found
+
+LOG = logging.getLogger(__name__)
+
+
+def is_stale(
+    manager: Manager,
+    found: Found,
+    steps: Iterable[Step],
+    leaving: Collection[Guid],
+) -> bool:
+    """Tell whether the file *found* beside a standby is older than what is in force.
+
+    *steps* lead from the file to what Neutron wants.  A physical port of *leaving* stays a member
+    for a moment after its last VF has gone.  A master's proof key that cannot be read
+    tells nothing.
+    """
+    if manager.role is not Role.STANDBY:
+        return False
+    if found.whose is not Whose.OURS:
+        return True
+    if manager.proofs and found.proof not in manager.proofs:
+        return True
+    return any(not isinstance(step, Expel) or step.guid not in leaving for step in steps)
+
+
+class Staleness:
+    """What this fabricd knows of its own file, and the alarm that it raises."""
+
+    def __init__(self) -> None:
+        self.confirmed = False
+        """Neutron has answered since the role changed, so this fabricd may speak."""
+        self._alarm: Drift | None = None
+
+    def forget(self) -> None:
+        """The role has changed."""
+        self.confirmed = False
+
+    def hear(self, trouble: IbstackError | None) -> None:
+        """Take in whether Neutron could be asked."""
+        self.confirmed = self.confirmed or trouble is None
+
+    def alarm(self, role: Role | None, *, failed: bool) -> Drift | None:
+        """Return the alarm to raise after a pass; log it where it is new."""
+        alarm = None
+        if failed and role is Role.STANDBY:
+            alarm = STALE_STANDBY
+        elif failed and role is Role.MASTER and not self.confirmed:
+            alarm = UNCONFIRMED
+        if alarm != self._alarm:
+            if self._alarm is not None:
+                LOG.info("drift is over: %s", self._alarm)
+            if alarm is not None:
+                LOG.error("drift: %s", alarm)
+        self._alarm = alarm
+        return alarm

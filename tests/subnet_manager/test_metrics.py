@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+from prometheus_client.openmetrics.exposition import generate_latest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from ibstack.fabric.errors import BadInput, CommandFailed, TryLater
+from ibstack.fabric.guid import Guid
+from ibstack.loop import Outcome
+from ibstack.subnet_manager.drift import STALE_STANDBY, Drift, DriftClass
+from ibstack.subnet_manager.metrics import FabricMetrics, Numbers
+
+
+def samples(metrics: FabricMetrics) -> dict[tuple[str, ...], float]:
+    """Read what is exposed as Prometheus would: by name and values of labels."""
+    text = generate_latest(metrics.registry).decode()
+    return {
+        (sample.name.removeprefix("ibstack_fabricd_"), *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_every_class_of_drift_has_a_series_before_there_is_any() -> None:
+    found = samples(FabricMetrics("1", "ibhostnet"))
+
+    assert {words[1] for words in found if words[0] == "drift"} == {
+        kind.value for kind in DriftClass
+    }
+    assert found["info", "ibhostnet", "1"] == 1
+    assert found["failures_total", "try-later"] == 0
+
+
+def test_numbers_are_of_now_and_totals_only_grow() -> None:
+    metrics = FabricMetrics("1", "ibhostnet", clock=lambda: 1_800_000_000.0)
+    missing = Drift(DriftClass.MISSING, Guid(1), None)
+    trouble = (TryLater("x"), BadInput("y"), CommandFailed(("a",), 1, "", "z"))
+
+    metrics.take(
+        Outcome(failures=trouble),
+        Numbers("master", {"in_force": 7}, (missing, missing, STALE_STANDBY), 3, 2, 2, 1, 1, 40),
+    )
+    metrics.take(Outcome(), Numbers("standby", {"in_force": 6}, (), 0, 3, 2, 1, 1, 41, 4, 1))
+    metrics.proved(0.07)
+
+    found = samples(metrics)
+    assert found["role", "standby"] == 1
+    assert found["role", "master"] == 0
+    assert found["members", "in_force"] == 6
+    assert found["drift", "missing"] == 0
+    assert found["publishes_total",] == 3
+    assert found["tables_read_total",] == 41
+    assert found["ports",] == 4
+    assert found["unread_ports",] == 1
+    assert found["last_audit_timestamp_seconds",] == 1_800_000_000
+    assert {found["failures_total", kind] for kind in ("try-later", "bad-input", "failed")} == {1}
+    assert found["desired_to_proved_seconds_count",] == 1
+    assert found["desired_to_proved_seconds_sum",] == 0.07
+
+
+def test_drift_is_counted_by_class() -> None:
+    metrics = FabricMetrics("1", "ibhostnet")
+    missing = Drift(DriftClass.MISSING, Guid(1), None)
+
+    metrics.take(Outcome(), Numbers(drift=(missing, missing, STALE_STANDBY)))
+
+    found = samples(metrics)
+    assert found["drift", "missing"] == 2
+    assert found["drift", "stale standby"] == 1
+    assert found["drift", "unknown"] == 0

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+import logging
+
+import pytest
+
+from ibstack.fabric.errors import TryLater
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.partition import PROOF_KEYS, Membership, PartitionKey
+from ibstack.subnet_manager.fabric_view import Manager, Role
+from ibstack.subnet_manager.partitions_grammar import Statement
+from ibstack.subnet_manager.plan import Admit, Expel, Step
+from ibstack.subnet_manager.publication import Found, Whose
+from ibstack.subnet_manager.staleness import Staleness, is_stale
+
+AWAY = TryLater("cannot ask Neutron: the broker is away")
+
+
+@pytest.mark.parametrize(
+    ("role", "heard", "failed", "says"),
+    [
+        (Role.STANDBY, True, False, None),
+        (Role.STANDBY, True, True, "would take over with an old file"),
+        (Role.STANDBY, False, True, "would take over with an old file"),
+        (Role.MASTER, True, True, None),
+        (Role.MASTER, False, True, "took over"),
+        (Role.MASTER, False, False, None),
+        (Role.NONE, False, True, None),
+        (None, False, True, None),
+    ],
+)
+def test_the_alarm_is_for_a_file_that_may_be_old(
+    role: Role | None, heard: bool, failed: bool, says: str | None
+) -> None:
+    staleness = Staleness()
+    staleness.hear(None if heard else AWAY)
+
+    alarm = staleness.alarm(role, failed=failed)
+
+    assert (alarm is None) if says is None else (says in str(alarm))
+
+
+def test_an_answer_holds_until_the_role_changes_and_the_alarm_is_logged_when_it_begins_and_ends(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    staleness = Staleness()
+    staleness.hear(None)
+    staleness.hear(AWAY)
+    assert staleness.confirmed
+
+    staleness.forget()
+    staleness.hear(AWAY)
+    assert not staleness.confirmed
+    for _ in range(3):
+        staleness.alarm(Role.MASTER, failed=True)
+    staleness.hear(None)
+    for _ in range(2):
+        staleness.alarm(Role.MASTER, failed=False)
+    said = [(record.levelname, record.getMessage()[:18]) for record in caplog.records]
+    assert said == [("ERROR", "drift: stale stand"), ("INFO", "drift is over: sta")]
+
+
+ADMIT = Admit(PartitionKey(1), Guid(1), Membership.FULL)
+EXPEL = Expel(PartitionKey(1), Guid(2))
+
+
+def beside(role: Role, proofs: set[PartitionKey] | None = None) -> Manager:
+    return Manager(role, Guid(9), None if proofs is None else frozenset(proofs))
+
+
+def file(whose: Whose = Whose.OURS, proof: PartitionKey = PROOF_KEYS[1]) -> Found:
+    return Found(whose, "", (Statement(1, "proof", proof, (), ()),))
+
+
+@pytest.mark.parametrize(
+    ("manager", "found", "steps", "stale"),
+    [
+        (beside(Role.STANDBY, {PROOF_KEYS[1]}), file(), [], False),
+        (beside(Role.STANDBY, {PROOF_KEYS[2]}), file(), [], True),
+        (beside(Role.STANDBY), file(), [], False),  # The master's port could not be read.
+        (beside(Role.STANDBY, set()), file(), [], False),  # It has published nothing yet.
+        (beside(Role.STANDBY, {PROOF_KEYS[1]}), file(), [ADMIT], True),
+        (beside(Role.STANDBY, {PROOF_KEYS[1]}), file(), [EXPEL], False),
+        (beside(Role.STANDBY, {PROOF_KEYS[1]}), file(), [Expel(EXPEL.key, Guid(3))], True),
+        (beside(Role.STANDBY, {PROOF_KEYS[1]}), file(Whose.EDITED), [], True),
+        (beside(Role.STANDBY, {PROOF_KEYS[1]}), file(Whose.NOBODYS), [], True),
+        (beside(Role.MASTER, {PROOF_KEYS[2]}), file(Whose.EDITED), [ADMIT], False),
+        (beside(Role.NONE), file(Whose.EDITED), [ADMIT], False),
+    ],
+)
+def test_a_standbys_file_is_stale_where_it_says_what_neutron_does_not(
+    manager: Manager, found: Found, steps: list[Step], stale: bool
+) -> None:
+    assert is_stale(manager, found, steps, leaving={EXPEL.guid}) is stale
