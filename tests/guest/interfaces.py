@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Interfaces that the tests of this room render."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_interface, ip_network
+
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.ipoib import ClientIdForm, client_id
+from ibstack.fabric.partition import PartitionKey
+from ibstack.guest.interface import (
+    Addressing,
+    GuestInterface,
+    Method,
+    StaticRoute,
+    TransportMode,
+)
+
+MAC = "fa:16:3e:0a:bc:de"
+GUID = Guid.from_mac(MAC)
+AUTOMATIC = Addressing(Method.AUTOMATIC)
+
+DHCP = GuestInterface(guid=GUID, ipv4=AUTOMATIC, mtu_bytes=2044)
+LEGACY = GuestInterface(
+    guid=GUID, ipv4=AUTOMATIC, client_id=client_id(GUID, ClientIdForm.LEGACY), mtu_bytes=2044
+)
+STATIC = GuestInterface(
+    guid=GUID,
+    ipv4=Addressing(
+        Method.STATIC,
+        (ip_interface("10.7.0.12/24"),),
+        ip_address("10.7.0.1"),
+        (StaticRoute(ip_network("10.9.0.0/16"), ip_address("10.7.0.2")),),
+    ),
+    ipv6=Addressing(Method.STATIC, (ip_interface("2001:db8:7::12/64"),)),
+    dns=(ip_address("10.7.0.3"), ip_address("2001:db8:7::3")),
+    mtu_bytes=65520,
+    mode=TransportMode.CONNECTED,
+)
+CHILD = GuestInterface(
+    guid=GUID, ipv4=AUTOMATIC, mtu_bytes=2044, partition_key=PartitionKey.parse("0x0123")
+)
+IMAGE = GuestInterface(ipv4=AUTOMATIC, ipv6=AUTOMATIC)
+"""For every guest made of an image: nothing of one port in it."""
+
+INTERFACES = {"dhcp": DHCP, "legacy": LEGACY, "static": STATIC, "child": CHILD, "image": IMAGE}
