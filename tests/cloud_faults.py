@@ -53,10 +53,12 @@ class Chaos:
 
 
 def kill_and_restart(cloud: Cloud, name: str) -> None:
+    if name.startswith("opensm-"):
+        host = name.removeprefix("opensm-")
+        cloud.fabric.kill_subnet_manager(host)
+        cloud.fabric.start_subnet_manager(host)
+        return
     process = cloud.process(name)
     process.signal(signal.SIGKILL)
     wait_for(f"{name} is dead", lambda: not process.running())
-    if name.startswith("opensm-"):
-        cloud.fabric.start_subnet_manager(name.removeprefix("opensm-"))
-    else:
-        process.start()
+    process.start()

@@ -15,22 +15,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import BadInput, IbstackError, TryLater
-from ibstack.lab import hardware
-from ibstack.lab.accounts import OPERATOR, environment, session
-from ibstack.lab.daemons import Daemons, eswitchd_socket
-from ibstack.lab.fabric import Fabric
+from ibstack.lab.fabric.simulated import Fabric
 from ibstack.lab.folder import LabFolder
-from ibstack.lab.network_api import NetworkApi
+from ibstack.lab.guests.namespaces import Namespaces, inside
+from ibstack.lab.hosts import hardware
+from ibstack.lab.hosts.daemons import Daemons, eswitchd_socket
 from ibstack.lab.process import end_all
-from ibstack.lab.services import NAMES, Services
+from ibstack.lab.services.accounts import OPERATOR, environment, session
+from ibstack.lab.services.controller import NAMES, Services
+from ibstack.lab.services.dhcp_agent import DhcpAgent
+from ibstack.lab.services.dhcp_watch import DhcpWatch
+from ibstack.lab.services.network_api import NetworkApi
 from ibstack.lab.startup import Component, Startup
 from ibstack.lab.topology import ARTICLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ibstack.lab.accounts import Account
     from ibstack.lab.process import Process
+    from ibstack.lab.services.accounts import Account
     from ibstack.lab.topology import Topology
 
 
@@ -62,6 +65,7 @@ class Cloud:
         self.lab = LabFolder.at(folder)
         self.topology = topology
         self.fabric = Fabric.of_lab(self.lab.root, topology)
+        self.namespaces = Namespaces(self.lab.root)
         self._cache = cache or Path.cwd() / ".cache" / "lab"
         self._say = say
 
@@ -69,7 +73,10 @@ class Cloud:
     def names(self) -> tuple[str, ...]:
         """The names of all components."""
         subnet_managers = [f"opensm-{host.name}" for host in self.topology.subnet_manager_hosts]
-        return (*NAMES, "ibsim", *subnet_managers, "silicon", *Daemons.names(self.topology))
+        simulated = ("ibsim", *subnet_managers, "silicon", "wires")
+        dhcp_agents = (agent.name for agent in self._dhcp_agents())
+        watches = (watch.name for watch in self._dhcp_watches())
+        return (*NAMES, *simulated, *Daemons.names(self.topology), *dhcp_agents, *watches)
 
     # Up and down.
 
@@ -94,7 +101,10 @@ class Cloud:
         for folder in (self.lab, self.lab.nursery):
             end_all(folder.pid_files)
         self.fabric.stop()
-        for part in ("hosts", "services", "fabric", "run", "preparing"):
+        self.namespaces.remove_all()
+        for agent in self._dhcp_agents():
+            agent.remove_namespaces()
+        for part in ("hosts", "services", "fabric", "run", "preparing", "cluster"):
             shutil.rmtree(self.lab.root / part, ignore_errors=True)
         self.lab.forget_ports()
         for file in ("password", "lock"):
@@ -126,13 +136,20 @@ class Cloud:
         services.launch(startup)
         daemons = self._daemons(services)
         daemons.configure()
+        for agent in self._dhcp_agents():
+            agent.configure(services.broker.transport_url)
         self._start_fabric(startup)
         self._build_hardware()
-        startup.launch(self._silicon(), *daemons.eswitchds())
+        self.namespaces.make(self.namespaces.wires)
+        startup.launch(self._silicon(), self._wires(), *daemons.eswitchds())
         # Before anybody serves it a call is lost, and missed only when its time is over (30 s).
         startup.wait("neutron-rpc")
         alive = _LiveAgents(startup, self.api(OPERATOR))
-        startup.launch(*daemons.fabricds(alive), *daemons.agents(alive))
+        dhcp_agents = [agent.component(alive) for agent in self._dhcp_agents()]
+        startup.launch(*dhcp_agents, *daemons.fabricds(alive), *daemons.agents(alive))
+        for watch in self._dhcp_watches():
+            watch.configure()
+            startup.launch(Component(watch.process(), lambda: True))
         startup.wait()
 
     def _start_fabric(self, startup: Startup) -> None:
@@ -143,7 +160,7 @@ class Cloud:
             startup.say(f"opensm-{host.name} is ready")
 
     def _build_hardware(self) -> None:
-        for host in self.topology.compute_hosts:
+        for host in self.topology.adapter_hosts:
             root = self.lab.host(host.name) / "sys"
             if not root.exists():
                 hardware.build(host, root)
@@ -182,15 +199,25 @@ class Cloud:
                 f" host of {', '.join(names)}"
             )
         self.services()
-        env = {
-            **os.environ,
-            **self.fabric.client_env(host),
-            "IBSTACK_ESWITCHD_SOCKET": str(eswitchd_socket(self.lab, host)),
-        }
+        env = {**os.environ, **self.fabric.client_env(host), **self._places(host)}
         try:
             return subprocess.run(argv, env=env, cwd=self.lab.host(host), check=False).returncode
         except OSError as error:
             raise BadInput(f"cannot run {argv[0]!r} on {host}: {error.strerror}") from error
+
+    def _places(self, host: str) -> dict[str, str]:
+        """Return what tells commands of ours where *host* has what they look at."""
+        folder, programs = self.lab.host(host), Path(sys.executable).parent
+        exec_there = (str(programs / "ibstack"), "lab", "exec", "--lab", str(self.lab.root))
+        return {
+            "IBSTACK_ESWITCHD_SOCKET": str(eswitchd_socket(self.lab, host)),
+            "IBSTACK_HOST": host,
+            "IBSTACK_SYSFS": str(folder / "sys"),
+            "IBSTACK_DHCP_STATE": str(folder / "neutron"),
+            "IBSTACK_FABRICD_CONF": str(folder / "etc" / "fabricd.conf"),
+            "IBSTACK_REACH": f"{shlex.join(exec_there)} {{host}}",
+            "PATH": f"{programs}:{os.environ.get('PATH', '')}",
+        }
 
     def _components(self) -> Iterator[Process]:
         services = self.services()
@@ -199,16 +226,31 @@ class Cloud:
         for host in self.topology.subnet_manager_hosts:
             yield self.fabric.subnet_manager(host.name)
         yield self._silicon().process
+        yield self._wires().process
         daemons = self._daemons(services)
         for found in (daemons.eswitchds(), daemons.agents(_never), daemons.fabricds(_never)):
             yield from (each.process for each in found)
+        yield from (agent.process() for agent in self._dhcp_agents())
+        yield from (watch.process() for watch in self._dhcp_watches())
+
+    def _dhcp_agents(self) -> list[DhcpAgent]:
+        return [DhcpAgent(self.lab, host) for host in self.topology.dhcp_hosts]
+
+    def _dhcp_watches(self) -> list[DhcpWatch]:
+        return [DhcpWatch(self.lab, host) for host in self.topology.dhcp_hosts]
 
     def _daemons(self, services: Services) -> Daemons:
         return Daemons(self.lab, self.topology, self.fabric, services.broker.transport_url)
 
     def _silicon(self) -> Component:
-        argv = (sys.executable, "-m", "ibstack.lab.kernel", "--lab", str(self.lab.root))
+        argv = (sys.executable, "-m", "ibstack.lab.hosts.kernel", "--lab", str(self.lab.root))
         return Component(self.lab.process("silicon", argv, cwd=self.lab.root), lambda: True)
+
+    def _wires(self) -> Component:
+        program = "ibstack.lab.guests.partition_bridges"
+        argv = (sys.executable, "-m", program, "--lab", str(self.lab.root))
+        entered = inside(self.namespaces.wires, argv)
+        return Component(self.lab.process("wires", entered, cwd=self.lab.root), lambda: True)
 
 
 class _LiveAgents:

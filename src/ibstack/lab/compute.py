@@ -21,16 +21,19 @@ from typing import TYPE_CHECKING, Final
 from ibstack.fabric.errors import BadInput, CommandFailed, IbstackError, TryLater
 from ibstack.fabric.pci import PciAddress
 from ibstack.host.eswitch_client import EswitchClient, EswitchUnreachable
-from ibstack.lab import accounts, hardware
-from ibstack.lab.daemons import eswitchd_socket
+from ibstack.lab.guests.dhcp_clients import DhcpClient
+from ibstack.lab.guests.guest import Guest
+from ibstack.lab.hosts import hardware
+from ibstack.lab.hosts.daemons import eswitchd_socket
+from ibstack.lab.services import accounts
 from ibstack.lab.topology import PHYSICAL_NETWORK, AdapterKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.lab.accounts import Account
     from ibstack.lab.cloud import Cloud
-    from ibstack.lab.network_api import Resource
+    from ibstack.lab.services.accounts import Account
+    from ibstack.lab.services.network_api import Resource
     from ibstack.lab.topology import Host
 
 ACTIVE_WITHIN_S: Final = 30.0
@@ -39,6 +42,9 @@ _VF_IDS: Final = {AdapterKind.MLX4: "15b3:1004", AdapterKind.MLX5: "15b3:101c"}
 _EBRCTL_TIMEOUT_S: Final = 120
 """By itself ebrctl waits 60 s, and then says what for."""
 _LOOK_EVERY_S: Final = 0.1
+_IPV4: Final = 4
+_CLIENT_ID: Final = ("client-id", "61")
+"""Names of the option (neutron/agent/linux/dhcp.py, _get_client_id())."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +58,12 @@ class Machine:
     pci: str
     status: str
     network_id: str
+    client_id: str | None = None
+    """By which the DHCP server knows it; None where its port has none."""
 
     @classmethod
     def of(cls, port: Resource) -> Machine:
+        options = (o for o in port.get("extra_dhcp_opts", ()) if o["opt_name"] in _CLIENT_ID)
         return cls(
             name=port["name"],
             port_id=port["id"],
@@ -63,6 +72,7 @@ class Machine:
             pci=port["binding:profile"].get("pci_slot", ""),
             status=port["status"],
             network_id=port["network_id"],
+            client_id=next((each["opt_value"] for each in options), None),
         )
 
 
@@ -77,8 +87,20 @@ class Compute:
         found = self._nova.list("ports", device_owner=_DEVICE_OWNER)
         return sorted((Machine.of(port) for port in found), key=lambda machine: machine.name)
 
-    def boot(self, name: str, network: str, host: str, tenant: Account) -> tuple[Machine, float]:
-        """Create a port on *network* as *tenant*, and boot machine *name* with it on *host*."""
+    def boot(
+        self,
+        name: str,
+        network: str,
+        host: str,
+        tenant: Account,
+        *,
+        dhcp_client: DhcpClient = DhcpClient.UDHCPC,
+        client_id: str | None = None,
+    ) -> tuple[Machine, float]:
+        """Create a port on *network* as *tenant*, and boot machine *name* with it on *host*.
+
+        *client_id*: what the guest asks for an address with, if not what its GUID makes.
+        """
         self._host(host)
         self._check_free(name)
         api = self._cloud.api(tenant)
@@ -87,15 +109,26 @@ class Compute:
         port = api.create("ports", **fields)
         with ExitStack() as undo:
             undo.callback(api.delete, "ports", port["id"])
-            booted = self.boot_with_port(name, port["id"], host)
+            booted = self.boot_with_port(
+                name, port["id"], host, dhcp_client=dhcp_client, client_id=client_id
+            )
             undo.pop_all()
         return booted
 
-    def boot_with_port(self, name: str, port_id: str, host: str) -> tuple[Machine, float]:
+    def boot_with_port(
+        self,
+        name: str,
+        port_id: str,
+        host: str,
+        *,
+        dhcp_client: DhcpClient = DhcpClient.UDHCPC,
+        client_id: str | None = None,
+    ) -> tuple[Machine, float]:
         """Boot machine *name* on *host* with a port that its tenant made.
 
-        Returns it, ACTIVE and with its guest's driver started, and the seconds from plug to ACTIVE.
+        Returns it, ACTIVE and with its guest started, and the seconds from plug to ACTIVE.
         """
+        dhcp_client.require(client_id)
         place = self._host(host)
         instance = str(uuid.uuid4())
         with ExitStack() as undo:
@@ -110,14 +143,18 @@ class Compute:
             )
             active = self._wait_active(machine)
             seconds = time.monotonic() - began
-            self._guest(active).touch()
+            undo.callback(self._shut_down, active)
+            self._driver(active).touch()
+            self.guest(active).start(
+                self._static_address(active), client=dhcp_client, identifier=client_id
+            )
             undo.pop_all()
         return active, seconds
 
     def delete(self, name: str) -> Machine:
         """Shut the guest down, unplug its VF, delete its port; return what it was."""
-        machine = self._machine(name)
-        self._guest(machine).unlink(missing_ok=True)
+        machine = self.machine(name)
+        self._shut_down(machine)
         self._ebrctl("del-port", PHYSICAL_NETWORK, machine.mac, host=machine.host)
         self._nova.delete("ports", machine.port_id)
         return machine
@@ -210,13 +247,29 @@ class Compute:
             doing = f"plug a VF of {host}" if arguments[0] == "add-port" else f"unplug on {host}"
             raise CommandFailed(argv, done.returncode, done.stderr, doing)
 
-    def _guest(self, machine: Machine) -> Path:
+    def guest(self, machine: Machine) -> Guest:
+        return Guest(self._cloud.lab, machine)
+
+    def _static_address(self, machine: Machine) -> str | None:
+        """Return the address of a machine whose subnet has no DHCP; None where DHCP gives it."""
+        for fixed in self._nova.show("ports", machine.port_id)["fixed_ips"]:
+            subnet = self._nova.show("subnets", fixed["subnet_id"])
+            if subnet["ip_version"] == _IPV4 and not subnet["enable_dhcp"]:
+                return f"{fixed['ip_address']}/{subnet['cidr'].partition('/')[2]}"
+        return None
+
+    def _shut_down(self, machine: Machine) -> None:
+        self.guest(machine).stop()
+        self._driver(machine).unlink(missing_ok=True)
+
+    def _driver(self, machine: Machine) -> Path:
         folder = self._cloud.lab.host(machine.host)
         return hardware.guest_marker(folder, PciAddress.parse(machine.pci))
 
     # Which machines and hosts there are.
 
-    def _machine(self, name: str) -> Machine:
+    def machine(self, name: str) -> Machine:
+        """Return the machine of that name; BadInput names those that there are."""
         machines = self.machines()
         for machine in machines:
             if machine.name == name:
@@ -225,8 +278,9 @@ class Compute:
         raise BadInput(f"cannot find machine {name!r}: there are: {names}")
 
     def _check_free(self, name: str) -> None:
-        if any(machine.name == name for machine in self.machines()):
-            raise BadInput(f"cannot boot {name!r}: there is a machine of that name")
+        hosts = (host.name for host in self._cloud.topology.hosts)
+        if name in (*hosts, *(machine.name for machine in self.machines())):
+            raise BadInput(f"cannot boot {name!r}: there is a machine or a host of that name")
 
     def _host(self, name: str) -> Host:
         hosts = self._cloud.topology.compute_hosts

@@ -53,6 +53,11 @@ class LabFolder:
     def service(self, name: str) -> Path:
         return self.root / "services" / name
 
+    @property
+    def cluster(self) -> Path:
+        """What administrators of the lab's cluster have: its store, its hosts' files, images."""
+        return self.root / "cluster"
+
     def host(self, name: str) -> Path:
         return self.root / "hosts" / name
 

@@ -11,6 +11,8 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import PciAddress
 
 PHYSICAL_NETWORK: Final = "ibhostnet"
+ETHERNET: Final = "phyvlanhostnet"
+"""A physical network of Neutron's beside it, as clouds have one; nothing in the lab carries it."""
 INTERFACE: Final = "ib0"
 
 
@@ -28,10 +30,12 @@ class Host:
     name: str
     node_guid: Guid
     kind: AdapterKind | None = None
-    """None: its VFs are not used, so it has no fake sysfs."""
+    """None: ibstack does not look at its adapter, so it has no fake sysfs."""
     vfs: int = 0
     subnet_manager_priority: int | None = None
     """0 to 15, higher wins; None: runs no subnet manager."""
+    serves_dhcp: bool = False
+    """Runs Neutron's DHCP agent; it has an adapter that ibstack knows."""
 
     @property
     def port_guid(self) -> Guid:
@@ -67,14 +71,30 @@ class Topology:
         return tuple(sorted(found, key=lambda h: -(h.subnet_manager_priority or 0)))
 
     @property
-    def compute_hosts(self) -> tuple[Host, ...]:
+    def adapter_hosts(self) -> tuple[Host, ...]:
+        """Those with an agent of ours: they have VFs, or serve DHCP."""
         return tuple(host for host in self.hosts if host.kind is not None)
+
+    @property
+    def compute_hosts(self) -> tuple[Host, ...]:
+        """Those on which machines run."""
+        return tuple(host for host in self.adapter_hosts if host.vfs)
+
+    @property
+    def dhcp_hosts(self) -> tuple[Host, ...]:
+        return tuple(host for host in self.hosts if host.serves_dhcp)
 
 
 ARTICLE: Final = Topology(
     (
         Host("head", Guid(0x0002C90300000010), subnet_manager_priority=10),
-        Host("node001", Guid(0x0002C90300000020), subnet_manager_priority=5),
+        Host(
+            "node001",
+            Guid(0x0002C90300000020),
+            AdapterKind.MLX4,
+            subnet_manager_priority=5,
+            serves_dhcp=True,
+        ),
         Host("node002", Guid(0x0002C90300000030), AdapterKind.MLX4, vfs=16),
         Host("node003", Guid(0x0002C90300000040), AdapterKind.MLX5, vfs=16),
     )

@@ -25,6 +25,7 @@ def _dump_host(host: Host) -> dict[str, object]:
         "kind": host.kind.value if host.kind else None,
         "vfs": host.vfs,
         "subnet_manager_priority": host.subnet_manager_priority,
+        "serves_dhcp": host.serves_dhcp,
     }
 
 
@@ -36,4 +37,5 @@ def _load_host(fields: dict[str, object]) -> Host:
         kind=AdapterKind(kind) if kind else None,
         vfs=int(str(fields["vfs"])),
         subnet_manager_priority=int(str(priority)) if priority is not None else None,
+        serves_dhcp=bool(fields["serves_dhcp"]),
     )

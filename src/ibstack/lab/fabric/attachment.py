@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A line of our own to ibsim, without LD_PRELOAD: several in one process, at any node.
+
+Speaks what umad2sim speaks (ibsim: include/ibsim.h, umad2sim/sim_client.c; checked against the
+datagrams of ibsim 0.10): two abstract datagram sockets for each client, one for control and one
+for management datagrams, which ibsim answers at once or gives back with ETIMEDOUT.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import socket
+import struct
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from ibstack.mad import CannotReadFabric
+from ibstack.mad.datagrams import LENGTH
+from ibstack.mad.umad import Received
+
+if TYPE_CHECKING:
+    from ibstack.lab.fabric.simulated import Fabric
+
+# Destination and source LID, destination and source queue pair, status, length, the datagram.
+_PACKET: Final = struct.Struct(f">H2xH2xIII4xQ{LENGTH}s")
+# Magic, client, type, length, data: in the machine's byte order.
+_CONTROL: Final = struct.Struct("=IIII64s")
+_CONNECT_DATA: Final = struct.Struct("=III32s")
+_MAGIC: Final = 0xDEADBEEF
+_FAILED, _CONNECT, _DISCONNECT = 0, 1, 2
+_PERMISSIVE_LID: Final = 0xFFFF
+# Clients name themselves with their process id; ours lie above any of those (pid_max: 2^22).
+_FIRST_NAME: Final = 1 << 23
+_NAMES: Final = 64
+"""For the clients of one process."""
+_COUNTER = itertools.count()
+_PATIENCE_S: Final = 5
+
+
+class Attachment:
+    """A client at one node of *fabric*: a host, a VF's HCA, or a switch.
+
+    ibsim has room for 10 clients at a time.  Not for several threads at a time.
+    """
+
+    window = 8
+    """Linux queues 10 datagrams for a socket (net.unix.max_dgram_qlen); ibsim drops the rest."""
+
+    def __init__(self, fabric: Fabric, node: str) -> None:
+        """Raises CannotReadFabric where ibsim does not run or does not know *node*."""
+        self._name = fabric.name
+        name, self._control = self._named()
+        self._data = self._socket(f"in{name}")
+        try:
+            self._control.settimeout(_PATIENCE_S)
+            self._control.connect(_address(self._name, "ctl"))
+            request = _CONNECT_DATA.pack(name, 0, 0, node.encode())
+            self._client = struct.unpack("=I", self._ask(_CONNECT, request, 0)[:4])[0]
+            self._data.connect(_address(self._name, f"out{self._client}"))
+        except BaseException as error:
+            self._data.close()
+            self._control.close()
+            if isinstance(error, OSError):
+                raise self._lost(error) from error
+            raise
+
+    def send(self, mad: bytes, lid: int | None, timeout_ms: int, queue_pair: int = 0) -> None:
+        del timeout_ms  # ibsim answers at once.
+        # Source LID 0: ibsim fills in the node's own.
+        destination, source = (_PERMISSIVE_LID,) * 2 if lid is None else (lid, 0)
+        packet = _PACKET.pack(destination, source, queue_pair, queue_pair, 0, LENGTH, mad)
+        try:
+            self._data.settimeout(_PATIENCE_S)
+            self._data.send(packet)
+        except OSError as error:
+            raise self._lost(error) from error
+
+    def receive(self, timeout_ms: int) -> Received | None:
+        try:
+            self._data.settimeout(max(timeout_ms, 1) / 1000)
+            packet = self._data.recv(_PACKET.size)
+        except TimeoutError:
+            return None
+        except OSError as error:
+            raise self._lost(error) from error
+        if len(packet) != _PACKET.size:
+            return None
+        *_, status, _, mad = _PACKET.unpack(packet)
+        return Received(mad, status)
+
+    def close(self) -> None:
+        """Detach.  Closing twice does nothing."""
+        if self._control.fileno() >= 0:
+            with suppress(OSError, CannotReadFabric):
+                self._ask(_DISCONNECT, b"", self._client)
+        # In this order: a client's name is free when its control socket is.
+        self._data.close()
+        self._control.close()
+
+    def _ask(self, kind: int, data: bytes, client: int) -> bytes:
+        self._control.send(_CONTROL.pack(_MAGIC, client, kind, len(data), data))
+        _, _, answered, _, answer = _CONTROL.unpack(self._control.recv(_CONTROL.size))
+        if answered == _FAILED:
+            raise CannotReadFabric("ibsim refused the client", "look at ibsim.log")
+        return bytes(answer)
+
+    def _named(self) -> tuple[int, socket.socket]:
+        """Take a name that no other client of this process has: one may stay for hours."""
+        for _ in range(_NAMES):
+            name = _FIRST_NAME + os.getpid() * _NAMES + next(_COUNTER) % _NAMES
+            try:
+                return name, self._socket(f"ctl{name}")
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+        raise CannotReadFabric(f"{_NAMES} clients of this process are attached", "close some")
+
+    def _socket(self, name: str) -> socket.socket:
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            made.bind(_address(self._name, name))
+        except OSError:
+            made.close()
+            raise
+        return made
+
+    def _lost(self, error: OSError) -> CannotReadFabric:
+        return CannotReadFabric(f"ibsim {self._name} is not there ({error})", "start the lab")
+
+
+def _address(name: str, socket_name: str) -> bytes:
+    """An abstract address with the final zero byte that ibsim's own clients give it."""
+    return f"\0{name}:{socket_name}\0".encode()

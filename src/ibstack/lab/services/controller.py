@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lab's controller: database, broker, identity and network service, as one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ibstack.lab.services import prepared
+from ibstack.lab.services.keystone import Keystone
+from ibstack.lab.services.mariadb import MariaDb
+from ibstack.lab.services.neutron_server import NeutronServer
+from ibstack.lab.services.rabbitmq import RabbitMq
+from ibstack.lab.startup import Component
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ibstack.lab.folder import LabFolder
+    from ibstack.lab.startup import Startup
+
+NAMES: Final = ("epmd", "rabbitmq", "mariadb", "keystone", "neutron-api", "neutron-rpc")
+MECHANISM_DRIVER: Final = "infiniband"
+_RPC_QUEUE: Final = "ibstack-plugin"
+"""Of the mechanism driver: docs/reference/protocols.md."""
+
+
+class Services:
+    """What runs on the controller besides our own daemons."""
+
+    def __init__(self, lab: LabFolder) -> None:
+        """The lab's ports have been chosen."""
+        self._lab = lab
+        self.password = prepared.password(lab)
+        self.broker = RabbitMq(lab, self.password)
+        self.database = MariaDb(lab)
+        self.keystone = Keystone(lab, self.database, self.password)
+        self.neutron = NeutronServer(lab, self.database, MECHANISM_DRIVER)
+
+    @classmethod
+    def prepare(cls, lab: LabFolder, cache: Path, startup: Startup) -> Services:
+        """Put a prepared database into *lab* unless it has one, and write all configuration."""
+        lab.choose_ports()
+        if not MariaDb(lab).data.exists():
+            prepared.copy_into(lab, cache, startup.say)
+        services = cls(lab)
+        services.broker.configure()
+        services.keystone.configure()
+        services.neutron.configure(services.keystone, services.broker, services.password)
+        return services
+
+    def launch(self, startup: Startup) -> None:
+        """Start all, and return while most of them are still on their way."""
+        components = self.components()
+        startup.launch(components["epmd"], components["mariadb"])
+        startup.wait("epmd")
+        startup.launch(components["rabbitmq"])
+        startup.wait("mariadb")
+        self.keystone.point_catalogue(self.neutron.url)
+        # The RPC server first: our daemons wait for it.
+        startup.launch(*(components[name] for name in ("neutron-rpc", "keystone", "neutron-api")))
+
+    def components(self) -> dict[str, Component]:
+        broker, neutron, keystone = self.broker, self.neutron, self.keystone
+        return {
+            "epmd": Component(broker.port_mapper(), broker.port_mapper_ready),
+            "mariadb": Component(self.database.process(), self.database.ready),
+            "rabbitmq": Component(broker.process(), broker.ready),
+            "keystone": Component(keystone.process(), keystone.ready),
+            "neutron-api": Component(neutron.api(), neutron.ready),
+            "neutron-rpc": Component(
+                neutron.rpc(),
+                lambda: all(broker.served(queue) for queue in ("q-reports-plugin", _RPC_QUEUE)),
+            ),
+        }
