@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A generated file, or a generated section of a file that belongs to somebody else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ibstack.cluster.files import sections
+
+if TYPE_CHECKING:
+    from pathlib import PurePosixPath
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedFile:
+    """What one host is to have at one path, and what it follows from."""
+
+    path: PurePosixPath
+    """Absolute, on the host."""
+    text: str
+    """The whole file, or the section, without the lines that mark it as ours."""
+    objects: str
+    """The objects that it follows from, for the line that marks it."""
+    origin: tuple[tuple[str, str], ...] = ()
+    """Each key, in an ini file as `[section]key`, and the object and property it follows from."""
+    mode: int = 0o644
+    """For a file that is not there yet; one that is there keeps its own."""
+    whole: bool = True
+    """False: a section of a file whose rest is none of our business."""
+    services: tuple[str, ...] = ()
+    """What reads it only when it starts, by the names that distributions have for it."""
+    needs_reboot: bool = False
+    """The kernel reads it, and only when it starts."""
+    stays: bool = False
+    """It is left where it is when it is not generated any more: a program is unsafe without it."""
+    ini: bool = False
+    """Config file modifications can edit it."""
+
+    def content(self, before: bytes | None) -> bytes:
+        """Return the bytes of the file, given those that stand there; Refused for broken marks."""
+        if self.whole:
+            return sections.whole(self.text, self.objects)
+        return sections.with_section(before or b"", self.text, self.objects)
+
+    def standing(self, before: bytes | None) -> sections.Standing:
+        """Tell whose *before* is, as far as it would be replaced."""
+        find = sections.standing_of_whole if self.whole else sections.standing_of_section
+        return find(before)

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Groups of nodes on the head node: /etc/genders for pdsh, and a source for ClusterShell."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+from ibstack.cluster import groups
+from ibstack.cluster.files.generated import GeneratedFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ibstack.cluster.files.render.host import Host
+
+GENDERS_PATH: Final = "/etc/genders"
+CLUSTERSHELL_PATH: Final = "/etc/clustershell/groups.d/ibstack.yaml"
+INI_PATHS: Final[tuple[str, ...]] = ()
+
+
+def files(host: Host) -> Iterator[GeneratedFile]:
+    """Yield both files, on a head node."""
+    if not host.is_head:
+        return
+    for path, text, whole in (
+        (GENDERS_PATH, groups.genders(host.view), False),
+        (CLUSTERSHELL_PATH, groups.clustershell_source(host.view), True),
+    ):
+        origin = (("nodes", "device: type and device: category"),)
+        yield GeneratedFile(PurePosixPath(path), text, "all devices", origin, whole=whole)

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files beside a subnet manager: fabricd.conf, or a static partitions.conf, and opensm.conf."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ibstack.cluster.files.render.host import key_range, owned_keys
+from ibstack.cluster.files.render.ini_file import IniFile
+from ibstack.cluster.files.render.line_file import LineFile
+from ibstack.cluster.model.role import SUBNET_MANAGER
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.partition import DEFAULT_PARTITION, PartitionKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ibstack.cluster.files.generated import GeneratedFile
+    from ibstack.cluster.files.render.host import Host, Told
+
+PARTITIONS_PATH: Final = "/etc/opensm/partitions.conf"
+OPENSM_PATH: Final = "/etc/opensm/opensm.conf"
+FABRICD_PATH: Final = "/etc/ibstack/fabricd.conf"
+INI_PATHS: Final[tuple[str, ...]] = (FABRICD_PATH,)
+
+# As docs/reference/fabricd.md advises: a standby takes over soon, and large fabrics are quick.
+_ADVICE: Final = (
+    ("sminfo_polling_timeout", "1000"),
+    ("polling_retry_number", "2"),
+    ("max_wire_smps", "16"),
+)
+_MEMBERS_TO_A_LINE: Final = 64
+"""OpenSM cuts lines of more than 4,094 bytes, in the middle of a GUID if need be."""
+_LARGE_MTU: Final = "4092"
+_MTU_4096: Final = ",mtu=5"
+"""As IBTA codes it; what OpenSM takes by itself is 4, which is 2048."""
+
+
+def files(host: Host) -> Iterator[GeneratedFile]:
+    """Yield the files, on hosts that run a subnet manager of a fabric."""
+    fabric = _fabric(host)
+    if fabric is None:
+        return
+    if fabric["partitions"].value == "static":
+        yield _partitions(host, fabric).generated()
+    else:
+        yield _fabricd(host, fabric).generated(host)
+    yield _opensm(fabric).generated()
+
+
+def _fabric(host: Host) -> Told | None:
+    """Return the fabric whose subnet manager runs here: by the fabric, else by the role."""
+    for fabric in host.fabrics:
+        if host.name in fabric["subnetmanagers"].words:
+            return fabric
+    role = host.roles.get(SUBNET_MANAGER)
+    fabrics = host.fabrics_of(role) if role is not None else ()
+    return fabrics[0] if len(fabrics) == 1 else None
+
+
+def _full_members(host: Host, fabric: Told) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the GUIDs of full members of the default partition, and what says so."""
+    named = {
+        device: fabric[prop].origin
+        for prop in ("fullmembers", "subnetmanagers")
+        for device in fabric[prop].words
+    }
+    # Nothing goes into a file of OpenSM's that is no GUID: it would open the fabric.
+    guids = {
+        str(Guid.parse(text)): origin
+        for device, origin in named.items()
+        for text in host.port_guids(device)
+    }
+    origins = dict.fromkeys(guids.values() or [fabric["subnetmanagers"].origin])
+    return tuple(sorted(guids)), tuple(origins)
+
+
+def _fabricd(host: Host, fabric: Told) -> IniFile:
+    ini = IniFile(FABRICD_PATH, ("ibstack-fabricd",))
+    guids, origins = _full_members(host, fabric)
+    ini.put("fabric", "physical_network", fabric.name, fabric.path)
+    ini.say("fabric", "owned_keys", owned_keys([fabric]))
+    ini.put("fabric", "full_default_members", ",".join(guids), *origins)
+    ini.put("fabric", "partitions_conf", PARTITIONS_PATH, fabric.path)
+    return ini
+
+
+def _partitions(host: Host, fabric: Told) -> LineFile:
+    lines = LineFile(PARTITIONS_PATH, ("opensm",), stays=True)
+    keys, mtu, default = key_range(fabric), fabric["mtu"], fabric["defaultmembership"]
+    flags = "ipoib" + _MTU_4096 * (mtu.value == _LARGE_MTU)
+    guids, origins = _full_members(host, fabric)
+    members = [f"ALL={default.text}", "ALL_SWITCHES=full", "SELF=full"]
+    members += [f"{guid}=full" for guid in guids]
+    # Without indx0 OpenSM leaves the first entry empty, and that is where ib0 looks.
+    head = f"Default={DEFAULT_PARTITION},{flags},indx0"
+    parts = [
+        ", ".join(members[start : start + _MEMBERS_TO_A_LINE])
+        for start in range(0, len(members), _MEMBERS_TO_A_LINE)
+    ]
+    text = "".join(f"{head}: {part};\n" for part in parts)
+    lines.put("Default", text, default.origin, mtu.origin, *origins)
+    tenants = (PartitionKey(base) for base in range(keys.first, keys.last + 1))
+    text = "".join(f"n{key.base:04x}={key},{flags}: ALL_CAS=full;\n" for key in tenants)
+    lines.put(f"n{keys.first:04x} to n{keys.last:04x}", text, fabric["keyrange"].origin, mtu.origin)
+    return lines
+
+
+def _opensm(fabric: Told) -> LineFile:
+    lines = LineFile(OPENSM_PATH, ("opensm",), whole=False)
+    partitions, adapter = fabric["partitions"], fabric["adapter"]
+    if partitions.value == "static" and adapter.value == "mlx4":
+        # VFs of one adapter share its table, so a port may need a key in both forms.
+        origins = (adapter.origin, partitions.origin)
+        lines.put("allow_both_pkeys", "allow_both_pkeys TRUE\n", *origins)
+    if partitions.value == "fabricd":
+        for name, value in _ADVICE:
+            lines.put(name, f"{name} {value}\n", partitions.origin)
+    return lines

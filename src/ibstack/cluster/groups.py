@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The groups that nodes are in by their category and type, as pdsh and ClusterShell read them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from ibstack.cluster.model.device import HEAD, VIRTUAL
+from ibstack.cluster.model.nodegroup import NODEGROUP
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ibstack.cluster.model.entity import Entity
+    from ibstack.cluster.model.state import View
+
+_TYPES: Final = {HEAD: ("headnode",), VIRTUAL: ("computenode", "virtualnode")}
+_NODE: Final = ("computenode",)
+_EVERYTHING: Final = "all"
+
+
+def genders(view: View) -> str:
+    """Return a line of /etc/genders for each device, as `node002 all,category=X,computenode,gpu`.
+
+    A node group is an attribute, because a node can be in many and genders takes one value of one
+    attribute.  Names of devices, categories and groups have no sign that genders gives a
+    meaning of its own (ibstack.cluster.model.naming).
+    """
+    groups: dict[str, list[str]] = {}
+    for group in view.children(None, (NODEGROUP.name,)):
+        for name in members(group):
+            groups.setdefault(name, []).append(group.name)
+    return "".join(
+        f"{device.name} {','.join((*_attributes(device), *groups.get(device.name, ())))}\n"
+        for device in view.children(None, ("device",))
+    )
+
+
+def clustershell_source(view: View) -> str:
+    """Return the group sources `category`, `type` and `nodegroup` of ClusterShell, as YAML.
+
+    A file that is read anew by each program needs no upcall, and no cache is ever stale.
+    """
+    from ClusterShell.NodeSet import NodeSet
+
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for device in view.children(None, ("device",)):
+        key = _category(device), (_EVERYTHING, *_TYPES.get(device.type, _NODE))
+        alike.setdefault(key, []).append(device.name)
+    categories = {name: NodeSet() for name in view.names("category")}
+    types: dict[str, NodeSet] = {}
+    for (category, names), nodes in alike.items():
+        folded = NodeSet.fromlist(nodes)
+        if category:
+            categories.setdefault(category, NodeSet()).update(folded)
+        for name in names:
+            types.setdefault(name, NodeSet()).update(folded)
+    groups = {
+        group.name: NodeSet.fromlist(list(members(group)))
+        for group in view.children(None, (NODEGROUP.name,))
+    }
+    sources = {"category": categories, "type": types, NODEGROUP.name: groups}
+    return "".join(line for name, found in sources.items() for line in _yaml(name, found))
+
+
+def members(group: Entity) -> tuple[str, ...]:
+    """Return the names of the devices in a node group."""
+    value = group.values.get("nodes", ())
+    return value if isinstance(value, tuple) else ()
+
+
+def _yaml(source: str, groups: Mapping[str, object]) -> Iterator[str]:
+    # JSON's strings are YAML's, whatever a name looks like.
+    yield f"{source}:\n" if groups else f"{source}: {{}}\n"
+    for name, nodes in groups.items():
+        yield f"  {json.dumps(name)}: {json.dumps(str(nodes))}\n"
+
+
+def _attributes(device: Entity) -> Iterator[str]:
+    yield _EVERYTHING
+    category = _category(device)
+    if category:
+        yield f"category={category}"
+    yield from _TYPES.get(device.type, _NODE)
+
+
+def _category(device: Entity) -> str:
+    value = device.values.get("category", "")
+    return value if isinstance(value, str) and device.type != HEAD else ""

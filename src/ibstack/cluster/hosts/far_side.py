@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is done on a host itself: its files are read and replaced, its services asked and told.
+
+This text is what `python3 -` on a host is given, with nothing of ibstack there: it imports the
+standard library alone and keeps to Python 3.6, the oldest that a supported distribution has.
+"""
+
+import base64
+import fcntl
+import hashlib
+import json
+import os
+import stat
+import subprocess
+import tempfile
+import time
+import zlib
+from contextlib import suppress
+from typing import Any, Dict, List, Optional, Tuple
+
+# What Python 3.6 does not know yet is not for here.
+# ruff: noqa: UP006, UP021, UP022, UP031, UP035, UP045, B905
+
+LARGEST_BYTES = 4 * 1024 * 1024
+MARK = "ibstack:"
+"""Begins each line of an answer: a host may say other things when somebody logs in."""
+END = "ibstack."
+_LINE = 4000
+_LOCK_WAIT_S = 20.0
+
+
+class Refusal(Exception):
+    """What must not be done, with the remedy."""
+
+
+def place(root: str, path: str) -> str:
+    """Return where *path* is below *root*; Refusal for a link, or a way that leads outside."""
+    found = os.path.join(root, path.lstrip("/"))
+    inside = os.path.realpath(root)
+    folder = os.path.realpath(os.path.dirname(found))
+    if os.path.commonpath([inside, folder]) != inside:
+        raise Refusal("a folder on its way leads outside %s" % inside)
+    if os.path.islink(found):
+        link = os.readlink(found)
+        raise Refusal("it is a symbolic link to %s; replace it by a file, or freeze it" % link)
+    return found
+
+
+def read(root: str, path: str) -> Optional[bytes]:
+    """Return what stands there; None where there is no file."""
+    if not os.path.lexists(os.path.join(root, path.lstrip("/"))):
+        return None
+    try:
+        # A pipe that somebody made there must not be waited for.
+        handle = os.open(place(root, path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    with open(handle, "rb") as file:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise Refusal("it is no file; move it away, or freeze it")
+        if found.st_size > LARGEST_BYTES:
+            raise Refusal("it is larger than %d bytes; look why, or freeze it" % LARGEST_BYTES)
+        return file.read()
+
+
+def write(root: str, path: str, content: bytes, mode: int) -> None:
+    """Replace the file in one step; one that is there keeps its mode and owner."""
+    target = place(root, path)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    _replace(target, content, mode)
+
+
+def remove(root: str, path: str) -> None:
+    """Remove the file; one that is not there is well too."""
+    with suppress(FileNotFoundError):
+        os.unlink(place(root, path))
+
+
+def keep(root: str, path: str, kept: str, stamp: str) -> str:
+    """Copy the file below the folder *kept*, its name dated with *stamp*; return that place."""
+    source = place(root, path)
+    with open(source, "rb") as file:
+        content = file.read()
+    mode = os.stat(source).st_mode & 0o777
+    first = os.path.join(kept, path.lstrip("/")) + "." + stamp
+    copy, number = first, 1
+    while os.path.lexists(os.path.join(root, copy.lstrip("/"))):
+        number += 1
+        copy = "%s.%d" % (first, number)
+    target = place(root, copy)
+    os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+    _replace(target, content, mode)
+    return copy
+
+
+def _replace(target: str, content: bytes, mode: int) -> None:
+    """Put *content* there so that any reader sees the old file or the new one, whole."""
+    folder, name = os.path.split(target)
+    handle, scratch = tempfile.mkstemp(prefix=".%s." % name, dir=folder)
+    try:
+        with open(handle, "wb") as out:
+            out.write(content)
+            out.flush()
+            _copy_owner(target, handle, mode)
+            os.fsync(handle)
+        os.replace(scratch, target)
+    except BaseException:
+        os.unlink(scratch)
+        raise
+    place_of_name = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(place_of_name)
+    finally:
+        os.close(place_of_name)
+
+
+def _copy_owner(target: str, handle: int, mode: int) -> None:
+    try:
+        before = os.stat(target)
+    except FileNotFoundError:
+        os.fchmod(handle, mode)
+        return
+    if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
+        os.fchown(handle, before.st_uid, before.st_gid)
+    os.fchmod(handle, before.st_mode & 0o7777)
+
+
+def failure(doing: str, path: str, error: Exception) -> str:
+    """Return the message of what could not be done with a file."""
+    why = error.strerror if isinstance(error, OSError) else str(error)
+    return "cannot %s %s: %s" % (doing, path, why)
+
+
+def digest(content: Optional[bytes]) -> Optional[str]:
+    """Return what tells one content from another; None: no file."""
+    return None if content is None else hashlib.sha256(content).hexdigest()
+
+
+FileOrder = Tuple[str, Optional[str], Optional[bytes], int, bool]
+"""Path, digest of what was seen there, content to be there, mode, whether the former is kept."""
+
+
+def bring_files(
+    root: str, orders: List[FileOrder], kept: str, stamp: str
+) -> Optional[Dict[str, Tuple[str, str]]]:
+    """Return by path where the former file was kept and why it failed; each may be empty.
+
+    None: another content stands in one of the files than was seen, and nothing was done.  OSError
+    where another rollout is at work for too long.
+    """
+    if not orders:
+        return {}
+    lock = _lock(root)
+    try:
+        failed = {}  # type: Dict[str, Tuple[str, str]]
+        for path, before, _, _, _ in orders:
+            try:
+                if digest(read(root, path)) != before:
+                    return None
+            except (OSError, Refusal) as error:
+                failed[path] = ("", failure("read", path, error))
+        done = {
+            order[0]: _bring_file(root, order, kept, stamp)
+            for order in orders
+            if order[0] not in failed
+        }
+        return {**failed, **done}
+    finally:
+        os.close(lock)
+
+
+def _bring_file(root: str, order: FileOrder, kept: str, stamp: str) -> Tuple[str, str]:
+    path, _, after, mode, keeps = order
+    copy, doing = "", "keep"
+    try:
+        if keeps:
+            copy = keep(root, path, kept, stamp)
+        if after is None:
+            doing = "remove"
+            remove(root, path)
+        else:
+            doing = "write"
+            write(root, path, after, mode)
+    except (OSError, Refusal) as error:
+        return copy, failure(doing, path, error)
+    return copy, ""
+
+
+def _lock(root: str) -> int:
+    """Keep other rollouts to this host out until what is returned is closed."""
+    handle = os.open(root, os.O_RDONLY | os.O_CLOEXEC)
+    until = time.monotonic() + _LOCK_WAIT_S
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+        except BlockingIOError:
+            if time.monotonic() > until:
+                os.close(handle)
+                raise OSError(11, "another rollout is at work there") from None
+            time.sleep(0.05)
+
+
+_STATES = {"active": "UP", "reloading": "UP", "activating": "UP", "failed": "FAILING"}
+
+
+def service_states(names: List[str]) -> Dict[str, str]:
+    """Return UP, DOWN or FAILING for each service, as systemd says; one that it has not is DOWN."""
+    if not names:
+        return {}
+    asked = ["systemctl", "show", "--property=ActiveState,SubState", "--"]
+    said = _systemctl(asked + [_unit(name) for name in names])
+    shown = [
+        dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        for block in said.strip().split("\n\n")
+    ]
+    if len(shown) != len(names):
+        raise Refusal("systemctl told of %d services, not of %d" % (len(shown), len(names)))
+    return {name: _state(each) for name, each in zip(names, shown)}
+
+
+def _state(shown: Dict[str, str]) -> str:
+    if shown.get("SubState") == "auto-restart":
+        return "FAILING"
+    return _STATES.get(shown.get("ActiveState", ""), "DOWN")
+
+
+def bring_service(name: str, action: Optional[str], at_boot: Optional[bool]) -> str:
+    """Do it; return why it failed, or nothing."""
+    verbs = [] if action is None else ["reset-failed" if action == "reset" else action]
+    if at_boot is not None:
+        verbs.append("enable" if at_boot else "disable")
+    try:
+        for verb in verbs:
+            _systemctl(["systemctl", "--quiet", verb, "--", _unit(name)])
+    except (OSError, Refusal) as error:
+        return str(getattr(error, "strerror", None) or error)
+    return ""
+
+
+def _unit(name: str) -> str:
+    return (
+        name if name.endswith((".service", ".socket", ".target", ".timer")) else name + ".service"
+    )
+
+
+def _systemctl(argv: List[str]) -> str:
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            universal_newlines=True,
+            env=dict(os.environ, LC_ALL="C"),
+        )
+    except FileNotFoundError:
+        raise Refusal("there is no systemctl") from None
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["systemctl exited %d" % done.returncode]
+        raise Refusal(said[0])
+    return done.stdout
+
+
+def look(root: str, request: Dict[str, Any]) -> Dict[str, Any]:
+    """Return what was asked for of the host."""
+    files = {}  # type: Dict[str, Any]
+    for path in request["files"]:
+        try:
+            content = read(root, path)
+            files[path] = {"content": None if content is None else _to_text(content)}
+        except (OSError, Refusal) as error:
+            files[path] = {"failed": failure("read", path, error)}
+    answer = {"files": files, "services": {}, "failed": ""}  # type: Dict[str, Any]
+    try:
+        answer["services"] = service_states(request["services"])
+    except (OSError, Refusal) as error:
+        answer["failed"] = failure("look at", "services", error)
+    for what, path in (("boot", "/proc/sys/kernel/random/boot_id"), ("kernel", "/proc/cmdline")):
+        try:
+            with open(os.path.join(root, path.lstrip("/"))) as file:
+                answer[what] = file.read().strip()
+        except OSError:
+            answer[what] = None
+    return answer
+
+
+def bring(root: str, request: Dict[str, Any]) -> Dict[str, Any]:
+    """Do what was asked for to the host's files, then to its services."""
+    orders = [
+        (
+            each["path"],
+            each["before"],
+            None if each["after"] is None else base64.b64decode(each["after"]),
+            each["mode"],
+            each["keep"],
+        )
+        for each in request["files"]
+    ]
+    try:
+        files = bring_files(root, orders, request["kept"], request["stamp"])
+    except OSError as error:
+        return {"failed": failure("write", "files", error)}
+    if files is None:
+        return {"stale": True}
+    services = [bring_service(*each) for each in request["services"]]
+    return {"files": files, "services": services}
+
+
+def reboot(root: str, request: Dict[str, Any]) -> Dict[str, Any]:
+    """Ask systemd to start the host again."""
+    try:
+        _systemctl(["systemctl", "reboot"])
+    except (OSError, Refusal) as error:
+        return {"failed": failure("reboot", "it", error)}
+    return {}
+
+
+def _to_text(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
+
+
+def main(said: str) -> None:
+    """Do what a request, as `packed` makes it, asks for; print the answer."""
+    request = unpacked(said)
+    deed = {"look": look, "bring": bring, "reboot": reboot}[request["do"]]
+    # As for the scripts of an installation: the folder that is the host's /.
+    answer = packed(deed(os.environ.get("IBSTACK_ROOT", "/"), request))
+    for start in range(0, len(answer), _LINE):
+        print(MARK + answer[start : start + _LINE])
+    print(END)
+
+
+def packed(value: Any) -> str:
+    """Return *value*, which JSON can hold, as one word of ASCII."""
+    return _to_text(zlib.compress(json.dumps(value).encode("utf-8"), 1))
+
+
+def unpacked(text: str) -> Any:
+    """Return the value; ValueError or zlib.error for what `packed` did not make."""
+    return json.loads(zlib.decompress(base64.b64decode(text)).decode("utf-8"))

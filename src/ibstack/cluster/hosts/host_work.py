@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a commit does on one host: decided from the change and from what the host showed.  Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+from ibstack.cluster.file_difference import differences, shown
+from ibstack.cluster.files.write import Deed, FileEvent, plan_files
+from ibstack.cluster.hosts.hosts import UP
+from ibstack.cluster.hosts.look import Look
+from ibstack.cluster.hosts.order import FileOrder, Order, ServiceOrder, file_event, file_order
+from ibstack.fabric.errors import IbstackError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ibstack.cluster.events import Events
+    from ibstack.cluster.files.write import FileStep
+    from ibstack.cluster.hosts.look import Seen
+    from ibstack.cluster.hosts.order import Done
+    from ibstack.cluster.rollout import HostChange
+    from ibstack.cluster.shell.reach import ServiceAction
+
+RESTART_REQUIRED: Final = PurePosixPath("/run/ibstack/restart-required")
+"""Why a host has to be restarted; a restart takes it away, as all of /run."""
+
+PAST: Final[Mapping[ServiceAction, str]] = {
+    "start": "started",
+    "stop": "stopped",
+    "restart": "restarted",
+    "reload": "reloaded",
+    "reset": "reset",
+}
+_WRITTEN: Final = (Deed.CREATE, Deed.REPLACE, Deed.REMOVE)
+
+
+@dataclass(frozen=True, slots=True)
+class HostWork:
+    """What one host gets; of a host that is not UP nothing now."""
+
+    change: HostChange
+    seen: Seen
+    steps: tuple[FileStep, ...] = ()
+    start: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    """Services that would be started, had an operator not stopped them."""
+    restart: tuple[str, ...] = ()
+    """Services that read a file only when they start."""
+    reasons: tuple[str, ...] = ()
+    """Why the host has to be restarted."""
+
+    @property
+    def host(self) -> str:
+        return self.change.host
+
+
+def question(change: HostChange) -> Look:
+    """Return what has to be known of a host to decide."""
+    files = (*change.files, *change.gone)
+    readers = (
+        name for path in (change.files, change.gone) for f in path.values() for name in f.services
+    )
+    services = dict.fromkeys((*change.start, *readers))
+    return Look((*files, RESTART_REQUIRED), tuple(services))
+
+
+def work_on(
+    change: HostChange, seen: Seen, frozen: Iterable[str], held: frozenset[tuple[str, str]]
+) -> HostWork:
+    """Return what the host gets; *held* are services (host, name) that an operator stopped."""
+    if not seen.up:
+        return HostWork(change, seen)
+    host = change.host
+    steps = plan_files(seen.files, change.files, frozen, change.gone)
+    read_anew = [step.file for step in steps if _says_something_else(step)]
+    readers = dict.fromkeys(name for file in read_anew for name in file.services)
+    down = [name for name in change.start if seen.services.get(name) != UP]
+    return HostWork(
+        change,
+        seen,
+        steps,
+        start=tuple(name for name in down if (host, name) not in held),
+        held=tuple(name for name in change.start if (host, name) in held),
+        restart=tuple(
+            name for name in readers if name not in change.stop and seen.services.get(name) == UP
+        ),
+        reasons=(
+            *change.restart,
+            *(str(file.path) for file in read_anew if file.needs_reboot),
+        ),
+    )
+
+
+def planned(work: HostWork) -> Iterator[str]:
+    """Yield what a dry run says of the host."""
+    change = work.change
+    if not work.seen.up:
+        yield _away(work.seen)
+        return
+    for step in work.steps:
+        yield str(step)
+        if step.deed in (Deed.CREATE, Deed.REPLACE) and step.before is not None:
+            found = differences(step.before, step.after, ini=step.file.ini)
+            yield from (f"{step.file.path}: {line}" for line in shown(found))
+    yield from (f"stop {name}" for name in change.stop)
+    yield from (f"restart {name}" for name in work.restart)
+    yield from (f"start {name}" for name in work.start)
+    yield from (f"leave {name} stopped: an operator stopped it" for name in work.held)
+    if work.reasons:
+        yield f"restart-required: {', '.join(work.reasons)}"
+
+
+def order_of(work: HostWork) -> Order:
+    """Return what the host is told."""
+    files = [file_order(step) for step in work.steps if step.deed in _WRITTEN]
+    if work.reasons:
+        files.append(_flag(work))
+    return Order(
+        tuple(files),
+        (
+            *(ServiceOrder(name, "stop", at_boot=False) for name in work.change.stop),
+            *(ServiceOrder(name, "restart") for name in work.restart),
+            *(ServiceOrder(name, "start", at_boot=True) for name in work.start),
+        ),
+    )
+
+
+def tell(work: HostWork, order: Order, done: Done, events: Events) -> None:
+    """Add to *events* what became of the host's order."""
+    host = work.host
+    if done.failed:
+        events.add(host, f"cannot bring this commit: {done.failed}", "error")
+        return
+    for step in work.steps:
+        if step.deed is Deed.BLOCKED:
+            events.add(host, str(FileEvent(step, failed=step.why)), "error")
+        elif step.deed in _WRITTEN:
+            event = file_event(step, done.files[step.file.path])
+            severity = "warning" if event.kept else "info"
+            events.add(host, str(event), "error" if event.failed else severity)
+    flag = done.files.get(RESTART_REQUIRED)
+    if flag is not None and flag.failed:
+        events.add(host, f"{RESTART_REQUIRED}: {flag.failed}", "error")
+    for each, why in zip(order.services, done.services, strict=True):
+        assert each.action is not None, "a commit does something to a service, or leaves it"
+        if why:
+            events.add(host, f"cannot {each.action} {each.name}: {why}", "error")
+        else:
+            events.add(host, f"Service {each.name} was {PAST[each.action]}")
+
+
+def tell_away(work: HostWork, events: Events) -> None:
+    """Add to *events* that the host, which is not UP, has not got the commit."""
+    events.add(work.host, _away(work.seen), "error" if work.seen.why else "info")
+
+
+def _away(seen: Seen) -> str:
+    if seen.why:
+        return f"cannot bring this commit: {seen.why}"
+    return "not up: it gets this commit when it starts"
+
+
+def _flag(work: HostWork) -> FileOrder:
+    try:
+        before = work.seen.files.read(RESTART_REQUIRED)
+    except IbstackError:
+        # The host says why, when it tries.
+        before = None
+    known = (before or b"").decode(errors="replace").splitlines()
+    text = "".join(f"{reason}\n" for reason in dict.fromkeys((*known, *work.reasons)))
+    return FileOrder(RESTART_REQUIRED, before, text.encode())
+
+
+def _says_something_else(step: FileStep) -> bool:
+    """Tell whether who reads the file finds more changed than comments."""
+    return step.deed in _WRITTEN and bool(differences(step.before, step.after, ini=step.file.ini))

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a rollout asks of a cluster's hosts: the seam to the ways in which they are reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path, PurePosixPath
+
+    from ibstack.cluster.files.generated import GeneratedFile
+    from ibstack.cluster.files.write import FileEvent
+    from ibstack.cluster.hosts.look import Look, Seen
+    from ibstack.cluster.hosts.order import Done, Order
+
+UP: Final = "UP"
+DOWN: Final = "DOWN"
+FAILING: Final = "FAILING"
+INSTALLING: Final = "INSTALLING"
+INSTALLER_FAILED: Final = "INSTALLER_FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What a host was started with."""
+
+    image: str | None
+    """Name of the software image that it was installed from; None: not known."""
+    kernel_command_line: str | None
+    """None: not known."""
+    whole: bool = True
+    """False: a boot loader added words of its own to the kernel's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """All that a host is installed and started from."""
+
+    host: str
+    mode: str
+    """FULL, AUTO, NOSYNC, SKIP or MAIN; empty: it is started, and not installed."""
+    new_mode: str = "FULL"
+    """The same of a host that was never installed."""
+    image: str = ""
+    tree: Path | None = None
+    """Where the image lies."""
+    confirmed: bool = True
+    """Whether its disks may be made anew."""
+    excluded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What an installation leaves out, as rsync says it; by FULL and AUTO."""
+    files: Mapping[PurePosixPath, GeneratedFile] = field(default_factory=dict)
+    frozen: tuple[str, ...] = ()
+    initialize: Sequence[tuple[str, str]] = ()
+    """(source, text) of scripts that run before, in sequence."""
+    finalize: Sequence[tuple[str, str]] = ()
+    """The same of those that run when the files are in place."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What the scripts are told."""
+    kernel_command_line: str = ""
+    autostart: tuple[str, ...] = ()
+    """The services that it starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A step of a start: the state it brings the host to, or what was done with a file."""
+
+    text: str
+    severity: str = "notice"
+    file: FileEvent | None = None
+
+
+class Hosts(Protocol):
+    """A cluster's hosts, asked and told many at once: what is said of one is said of all.
+
+    What one host cannot do is in its answer and keeps no other from it.
+    """
+
+    @property
+    def installs(self) -> bool:
+        """Whether a start installs the host's image, and its power can be switched."""
+        ...
+
+    def states(self, names: Iterable[str]) -> Mapping[str, str]:
+        """Return UP, DOWN, INSTALLING …; a host that is not in the answer is not known."""
+        ...
+
+    def look(self, asked: Mapping[str, Look]) -> Mapping[str, Seen]:
+        """Return what each host that is *asked* shows."""
+        ...
+
+    def bring(self, orders: Mapping[str, Order]) -> Mapping[str, Done]:
+        """Carry out each host's order: its files, then its services."""
+        ...
+
+    def start(self, installations: Sequence[Installation]) -> Iterator[tuple[str, Progress]]:
+        """Start the hosts, or start them again, installed as it says; yield (host, step)."""
+        ...
+
+    def switch_off(self, names: Iterable[str]) -> None:
+        """Take the power of hosts; one that has none is well too.  IbstackError: it cannot be."""
+        ...

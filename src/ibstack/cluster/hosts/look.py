@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A question to a host, and what it showed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ibstack.cluster.hosts.hosts import UP, Running
+from ibstack.fabric.errors import IbstackError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import PurePosixPath
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is to be looked at on one host."""
+
+    files: tuple[PurePosixPath, ...] = ()
+    services: tuple[str, ...] = ()
+    running: bool = False
+    """Whether to tell what it was started with."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFiles:
+    """The files of a host as they were when it was looked at.  Implements FilesRead."""
+
+    contents: Mapping[PurePosixPath, bytes | None] = field(default_factory=dict)
+    """None: there is no such file."""
+    failures: Mapping[PurePosixPath, str] = field(default_factory=dict)
+    """Why a file could not be read: whole messages."""
+
+    def read(self, path: PurePosixPath) -> bytes | None:
+        if path in self.failures:
+            raise IbstackError(self.failures[path])
+        return self.contents[path]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a host showed; of one that is not UP nothing but that."""
+
+    state: str | None
+    """UP, DOWN …; None: not known."""
+    why: str = ""
+    """Why it cannot be brought anything, with the remedy; empty: as its state says."""
+    flags: tuple[str, ...] = ()
+    """The same in a word or two, as `host-key-changed`."""
+    files: SeenFiles = field(default_factory=SeenFiles)
+    services: Mapping[str, str] = field(default_factory=dict)
+    """UP, DOWN or FAILING."""
+    running: Running = field(default_factory=lambda: Running(None, None))
+
+    @property
+    def up(self) -> bool:
+        return self.state == UP

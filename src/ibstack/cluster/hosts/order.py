@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a host is told to do with its files and services, and what it did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ibstack.cluster.files.write import FileEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import PurePosixPath
+
+    from ibstack.cluster.files.write import FileStep
+    from ibstack.cluster.shell.reach import ServiceAction
+
+
+@dataclass(frozen=True, slots=True)
+class FileOrder:
+    """One file: what stands there, and what is to."""
+
+    path: PurePosixPath
+    before: bytes | None
+    """What was seen there.  Where something else stands, nothing of the order is done."""
+    after: bytes | None
+    """None: no file."""
+    mode: int = 0o644
+    """Of a file that is not there yet; one that is there keeps its mode and owner."""
+    keep: bool = False
+    """Whether what stands there is kept aside first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOrder:
+    """One service."""
+
+    name: str
+    action: ServiceAction | None
+    """None: it goes on as it does."""
+    at_boot: bool | None = None
+    """Whether it starts with the host from now on; None: as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """All that one host is told at once: files first, then services, each in this sequence."""
+
+    files: tuple[FileOrder, ...] = ()
+    services: tuple[ServiceOrder, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.files or self.services)
+
+
+@dataclass(frozen=True, slots=True)
+class FileDone:
+    """What became of a file."""
+
+    kept: str = ""
+    """Where the former file was put; empty: nowhere."""
+    failed: str = ""
+    """Why it could not be done: a whole message; empty: it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a host did of its order."""
+
+    files: Mapping[PurePosixPath, FileDone] = field(default_factory=dict)
+    services: tuple[str, ...] = ()
+    """Why it failed, for each service of the order; empty where it was done."""
+    stale: bool = False
+    """Something else stands in a file than was seen: nothing was done, look again."""
+    failed: str = ""
+    """Why the order was not carried out, or may not have been."""
+
+
+def file_order(step: FileStep) -> FileOrder:
+    """Return the order that carries out *step*."""
+    file = step.file
+    return FileOrder(file.path, step.before, step.after, file.mode, step.keeps_aside)
+
+
+def file_event(step: FileStep, done: FileDone) -> FileEvent:
+    """Return what there is to tell of *step*."""
+    return FileEvent(step, done.kept, done.failed)

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a host answered through ssh, or why it did not.  Pure."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from ibstack.cluster.hosts import far_side
+from ibstack.cluster.hosts.hosts import DOWN
+
+if TYPE_CHECKING:
+    from ibstack.cluster.hosts.ssh_task import Heard
+
+_OF_SSH: Final = 255
+_NO_PROGRAM: Final = 127
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """Why a host did not answer."""
+
+    why: str
+    """With the remedy; it does not name the host, so that it can be told of many at once."""
+    state: str | None = None
+    """DOWN, or None: not known."""
+    flag: str = ""
+    maybe_done: bool = False
+    """Whether it may have done what it was asked."""
+
+
+_TROUBLE: Final[tuple[tuple[str, NoAnswer], ...]] = (
+    # Of several that fit the first counts: ssh says more than one line of a key that changed.
+    (
+        "REMOTE HOST IDENTIFICATION HAS CHANGED",
+        NoAnswer(
+            "its host key has changed; find out why, then replace the key in known_hosts",
+            flag="host-key-changed",
+        ),
+    ),
+    (
+        "Host key verification failed",
+        NoAnswer(
+            "its host key is not known; add it to known_hosts (ssh-keyscan)",
+            flag="host-key-unknown",
+        ),
+    ),
+    (
+        r"Permission denied \(|Too many authentication failures",
+        NoAnswer(
+            "it refused the login; add the key to authorized_keys there, or set [ssh] user",
+            flag="login-refused",
+        ),
+    ),
+    (
+        "Could not resolve hostname",
+        NoAnswer("its name is not known here; add it to DNS or /etc/hosts", flag="name-unknown"),
+    ),
+    ("Connection refused", NoAnswer("connection refused", DOWN)),
+    ("No route to host", NoAnswer("no route to host", DOWN)),
+    ("Network is unreachable", NoAnswer("network is unreachable", DOWN)),
+    ("connect to .*timed out", NoAnswer("it does not answer", DOWN)),
+)
+"""Words of OpenSSH (messages in C), and what they mean; tests/cluster/hosts/test_ssh_trouble.py."""
+
+
+def answer(heard: Heard, timeout_s: int) -> dict[str, Any] | NoAnswer:
+    """Return what the host answered, or why it did not."""
+    if heard.status is None:
+        why = f"no answer within {timeout_s} s; see what holds it up, or set [ssh] timeout"
+        return NoAnswer(why, flag="timed-out", maybe_done=True)
+    text = _between_marks(heard.out)
+    if text is not None:
+        try:
+            found: dict[str, Any] = far_side.unpacked(text)
+        except (ValueError, zlib.error) as error:
+            return NoAnswer(f"its answer was garbled: {error}", flag="garbled", maybe_done=True)
+        return found
+    said = [line.decode(errors="replace").strip() for line in heard.err]
+    if heard.status == _OF_SSH:
+        return _of_ssh(said)
+    last = next((line for line in reversed(said) if line), f"exit status {heard.status}")
+    if heard.status == _NO_PROGRAM:
+        why = f"there is no Python: {last}; install it, or set [ssh] python"
+        return NoAnswer(why, flag="no-python")
+    return NoAnswer(f"Python there failed: {last}", flag="failed", maybe_done=True)
+
+
+def _between_marks(lines: list[bytes]) -> str | None:
+    """Return the answer, without what else was printed; None where it has no end."""
+    texts = [line.decode(errors="replace").rstrip() for line in lines]
+    if far_side.END not in texts:
+        return None
+    marked = (line for line in texts if line.startswith(far_side.MARK))
+    return "".join(line.removeprefix(far_side.MARK) for line in marked)
+
+
+def _of_ssh(said: list[str]) -> NoAnswer:
+    for words, trouble in _TROUBLE:
+        if any(re.search(words, line) for line in said):
+            return trouble
+    last = next((line for line in reversed(said) if line), "ssh says nothing of it")
+    return NoAnswer(f"the connection was lost ({last})", flag="connection-lost", maybe_done=True)

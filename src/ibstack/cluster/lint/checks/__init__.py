@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be wrong.  A new check is a function beside these, and one entry here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ibstack.cluster.lint.checks import (
+    adapters,
+    agreement,
+    interfaces,
+    names,
+    partitions,
+    physical_networks,
+    services,
+    values,
+    virtual_functions,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ibstack.cluster.lint.configuration import Cloud
+    from ibstack.cluster.lint.finding import Finding
+
+    Check = Callable[[Cloud], Iterator[Finding]]
+
+CHECKS: Final[tuple[Check, ...]] = (
+    values.unreadable,
+    values.comments,
+    values.quotes,
+    names.options,
+    names.directives,
+    names.script_words,
+    names.service_names,
+    agreement.ranges,
+    agreement.owned_keys,
+    agreement.with_the_cluster,
+    physical_networks.missing_at_the_server,
+    physical_networks.not_mapped,
+    physical_networks.unknown_to_all,
+    interfaces.absent,
+    interfaces.two_of_one_fabric,
+    partitions.keys_outside,
+    partitions.open_default,
+    partitions.open_to_all,
+    partitions.both_forms,
+    virtual_functions.mapped_twice,
+    adapters.guids_by_the_subnet_manager,
+    virtual_functions.not_made,
+    virtual_functions.probed,
+    services.missing,
+)

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which options name physical networks, their ranges and interfaces; and how to read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ibstack.cluster.lint.configuration import Cloud, HostConfiguration, Setting
+
+SERVER_RANGES: Final = ("ml2_type_vlan", "network_vlan_ranges")
+SERVER_FLAT: Final = ("ml2_type_flat", "flat_networks")
+AGENT_RANGES: Final = (("vlans", "network_vlan_ranges"), ("mlnx", "network_vlan_ranges"))
+FABRIC_MAPPINGS: Final = (
+    ("eswitch", "physical_interface_mappings"),
+    ("daemon", "fabrics"),
+    ("ipoib", "physical_interface_mappings"),
+)
+OTHER_MAPPINGS: Final = (
+    ("linux_bridge", "physical_interface_mappings"),
+    ("ovs", "bridge_mappings"),
+)
+_TYPE_OF_NETWORK: Final = ("mlnx", "physical_network_type_mappings")
+_INFINIBAND: Final = (("infiniband", "physical_networks"), ("fabric", "physical_network"))
+_ANY: Final = "*"
+OPTIONS: Final = frozenset(
+    {
+        *("allow_both_pkeys", "apply_profile_patch", "bridge_mappings", "daemon_endpoint"),
+        *("device_spec", "dhcp_driver", "dnsmasq_config_file", "enable_isolated_metadata"),
+        *("enable_security_group", "enable_vxlan", "fabrics", "firewall_driver"),
+        *("flat_networks", "full_default_members", "global_physnet_mtu", "group"),
+        *("interface_driver", "l2_population", "local_ip", "mechanism_drivers"),
+        *("network_vlan_ranges", "ordinary_interface_driver", "owned_keys", "partitions_conf"),
+        *("path_mtu", "physical_interface_mappings", "physical_network"),
+        *("physical_network_mtus", "physical_network_type", "physical_network_type_mappings"),
+        *("physical_networks", "polling_interval", "project_network_types"),
+        *("rpc_support_old_agents", "socket", "socket_of_port", "socket_os_port"),
+        *("tenant_network_type", "tenant_network_types", "tunnel_types", "type_drivers"),
+        *("vif_driver", "vni_ranges", "vnic_type", "vxlan_group"),
+    }
+)
+"""What is written here and read by Neutron, Nova, and the daemons beside adapters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A physical network and the interface that serves it on a host."""
+
+    network: str
+    interface: str
+    setting: Setting
+
+
+def items(setting: Setting) -> list[str]:
+    """Return the elements of a value with commas, without a comment that slipped into it."""
+    text = setting.value.partition(" #")[0]
+    return [each.strip().strip("'\"") for each in text.split(",") if each.strip()]
+
+
+def ranges_of(setting: Setting) -> dict[str, frozenset[str]]:
+    """Return the ranges FIRST:LAST of each physical network; none: it has no range."""
+    found: dict[str, set[str]] = {}
+    for item in items(setting):
+        network, _, rest = item.partition(":")
+        found.setdefault(network, set()).update([rest] if rest else [])
+    return {network: frozenset(said) for network, said in found.items()}
+
+
+def mappings(host: HostConfiguration, *keys: tuple[str, str]) -> Iterator[Mapping]:
+    """Yield what *host* maps; by all options that do, or *keys*."""
+    for setting in host.of_key(*(keys or (*FABRIC_MAPPINGS, *OTHER_MAPPINGS))):
+        yield from mapped(setting)
+
+
+def mapped(setting: Setting) -> Iterator[Mapping]:
+    """Yield what one option maps."""
+    for item in items(setting):
+        network, colon, interface = item.partition(":")
+        if colon:
+            yield Mapping(network, interface, setting)
+
+
+def fabrics(cloud: Cloud) -> frozenset[str]:
+    """Return the physical networks that are InfiniBand, by whatever says so."""
+    found = set(cloud.view.names("fabric")) if cloud.view is not None else set()
+    for setting in cloud.of_key(*_INFINIBAND):
+        found.update(items(setting))
+    for host in cloud.hosts:
+        found.update(each.network for each in mappings(host, *FABRIC_MAPPINGS))
+        typed = mappings(host, _TYPE_OF_NETWORK)
+        found.update(each.network for each in typed if each.interface == "ib")
+    return frozenset(found) - {_ANY}

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values that are not what they look like."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from ibstack.cluster.files.ini_text import NotIni
+from ibstack.cluster.lint.checks.neutron_names import OPTIONS
+from ibstack.cluster.lint.finding import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ibstack.cluster.lint.configuration import Cloud, Setting
+
+_COMMENT: Final = re.compile(r"\s[#;](?:\s|$)|\s#")
+_PLAIN_READER: Final = "/etc/ibstack/"
+"""Daemons below it read with configparser, which keeps quotes; all others by oslo.config."""
+_JSON: Final = ("{", "[")
+_QUOTES: Final = "\"'"
+
+
+def unreadable(cloud: Cloud) -> Iterator[Finding]:
+    """Yield each line of an ini file that makes its readers refuse all of it."""
+    for host in cloud.hosts:
+        for file in host.files.values():
+            try:
+                if file.is_ini:
+                    file.settings()
+            except NotIni as error:
+                for line, what in error.faults:
+                    yield Finding(
+                        "not-an-ini-file",
+                        file.at_line(line),
+                        "",
+                        what,
+                        "whatever reads the file refuses all of it and does not start",
+                        "mend the line",
+                    )
+
+
+def comments(cloud: Cloud) -> Iterator[Finding]:
+    """Yield values that end in what somebody meant as a comment."""
+    for setting in _all(cloud):
+        if not setting.value.startswith(_JSON) and _COMMENT.search(setting.value):
+            yield Finding(
+                "comment-in-value",
+                setting.place,
+                setting.name,
+                setting.value,
+                "ini files have no comments behind values: the comment is a part of the value",
+                "move the comment to a line of its own",
+            )
+
+
+def quotes(cloud: Cloud) -> Iterator[Finding]:
+    """Yield values in which a quote is left when their program has read them."""
+    for setting in _all(cloud):
+        plain = setting.place.file.startswith(_PLAIN_READER)
+        value = setting.written if plain else setting.value
+        if (plain or setting.key in OPTIONS) and not value.startswith(_JSON) and _quoted(value):
+            yield Finding(
+                "quotes-in-value",
+                setting.place,
+                setting.name,
+                setting.written,
+                "the quotes are a part of the value, so that it names nothing that there is",
+                "take the quotes away",
+                severity=Severity.WARNING,
+            )
+
+
+def _quoted(value: str) -> bool:
+    parts = (each.strip() for each in value.split(","))
+    return any(part and (part[0] in _QUOTES or part[-1] in _QUOTES) for part in parts)
+
+
+def _all(cloud: Cloud) -> Iterator[Setting]:
+    return (setting for host in cloud.hosts for setting in host.settings)

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All kinds of objects, by name.  A new kind is one file beside this one, and one line here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ibstack.cluster.model.bmcsettings import BMCSETTINGS
+from ibstack.cluster.model.category import CATEGORY
+from ibstack.cluster.model.device import DEVICE
+from ibstack.cluster.model.fabric import FABRIC
+from ibstack.cluster.model.filesystems import FSEXPORT, FSMOUNT
+from ibstack.cluster.model.interface import INTERFACE
+from ibstack.cluster.model.network import NETWORK
+from ibstack.cluster.model.nodegroup import NODEGROUP
+from ibstack.cluster.model.partition import PARTITION
+from ibstack.cluster.model.role import ROLE
+from ibstack.cluster.model.service import SERVICE
+from ibstack.cluster.model.softwareimage import SOFTWAREIMAGE
+from ibstack.cluster.model.staticroute import STATICROUTE
+from ibstack.cluster.model.virtualnodesettings import VIRTUALNODESETTINGS
+
+if TYPE_CHECKING:
+    from ibstack.cluster.model.kind import Kind
+
+KINDS: Final[dict[str, Kind]] = {
+    kind.name: kind
+    for kind in (
+        *(SOFTWAREIMAGE, CATEGORY, DEVICE, NODEGROUP, NETWORK, FABRIC, PARTITION),
+        *(ROLE, SERVICE, INTERFACE, VIRTUALNODESETTINGS),
+        *(FSMOUNT, FSEXPORT, STATICROUTE, BMCSETTINGS),
+    )
+}
+"""Kinds by name; those of the top level first, in the order in which they are written to files."""
+
+
+def kind(name: str) -> Kind:
+    """Return the kind of that name; KeyError for none."""
+    return KINDS[name]
+
+
+def top_kinds() -> tuple[Kind, ...]:
+    """Return the modes of the top level."""
+    return tuple(each for each in KINDS.values() if not each.inside)
+
+
+def kinds_inside(name: str, type_: str = "") -> tuple[Kind, ...]:
+    """Return the submodes of objects of kind *name*; with *type_*, of those of that type."""
+    return tuple(
+        each
+        for each in KINDS.values()
+        if name in each.inside
+        and (not type_ or not each.inside_types or type_ in each.inside_types)
+    )

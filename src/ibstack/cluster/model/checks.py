@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `validate` and `commit` find wrong with an object, as it is among all others."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from functools import cache
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+from ibstack.cluster.model.adapter_checks import adapter_problems, manager_problems
+from ibstack.cluster.model.catalogue import KINDS
+from ibstack.cluster.model.device import HEAD, NODES
+from ibstack.cluster.model.entity import EntityPath
+from ibstack.cluster.model.naming import name_fault, noun
+from ibstack.cluster.model.network_checks import (
+    device_problems,
+    interface_problems,
+    network_problems,
+)
+from ibstack.cluster.model.node_checks import (
+    bmcsettings_problems,
+    fsexport_problems,
+    fsmount_problems,
+    nodegroup_problems,
+    staticroute_problems,
+)
+from ibstack.cluster.model.partition import BASE
+from ibstack.cluster.model.problem import Problem, error, label_of, warning
+from ibstack.cluster.model.ranges import range_fault
+from ibstack.cluster.model.role import INFINIBAND_HOST, SUBNET_MANAGER
+from ibstack.cluster.model.usage import Use, used_by
+from ibstack.cluster.model.value import Reference, References
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from ibstack.cluster.model.entity import Entity
+    from ibstack.cluster.model.state import Draft, State
+
+    Check = Callable[[State | Draft, Entity], Iterator[Problem]]
+
+__all__ = ["Problem", "Use", "problems", "problems_of", "used_by"]
+
+LAST_KEY: Final = 0x7FFE
+"""The last partition key of tenants; the next is the default partition's."""
+
+_IMAGE_PATH: Final = re.compile(r"(?:/[-+_.a-zA-Z0-9]+)+")
+
+
+def problems(view: State | Draft, path: EntityPath) -> tuple[Problem, ...]:
+    """Return what is wrong with the object, errors first; for a removed one, who still uses it."""
+    entity = view.get(path)
+    if entity is None:
+        return tuple(_missed(view, path))
+    found = [*_shape(entity), *_references(view, entity)]
+    if path.kind in _CHECKS:
+        found += _CHECKS[path.kind](view, entity)
+    return tuple(sorted(found, key=lambda problem: not problem.is_error))
+
+
+def problems_of(view: State | Draft, paths: Iterable[EntityPath]) -> tuple[Problem, ...]:
+    """Return what is wrong with the objects, in their order."""
+    return tuple(chain.from_iterable(problems(view, path) for path in paths))
+
+
+def _missed(view: State | Draft, path: EntityPath) -> Iterator[Problem]:
+    for use in used_by(view, path):
+        name = use.parameter.rpartition("->")[2]
+        yield Problem(
+            use.path,
+            label_of(use.path.kind, name),
+            f"there is no {noun(path.kind)} {path.name}",
+        )
+
+
+def _shape(entity: Entity) -> Iterator[Problem]:
+    """Yield what is wrong with its name, its type, and which properties it has."""
+    kind = KINDS[entity.path.kind]
+    fault = name_fault(entity.path.kind, entity.name)
+    if fault:
+        yield error(entity.path, kind.key, fault)
+    if kind.types and entity.type not in kind.types:
+        yield error(entity.path, "type", f"expected one of {', '.join(kind.types)}")
+    if kind.names and entity.name not in kind.names:
+        yield error(entity.path, kind.key, f"expected one of {', '.join(kind.names)}")
+    for name in entity.values.keys() - _known(entity.path.kind, entity.type):
+        yield error(entity.path, name, "there is no such property of this object")
+
+
+@cache
+def _known(kind: str, type_: str) -> frozenset[str]:
+    """Return the names of the properties that objects of that kind and type have."""
+    return frozenset(each.name for each in KINDS[kind].of_type(type_))
+
+
+def _references(view: State | Draft, entity: Entity) -> Iterator[Problem]:
+    """Yield the references to what does not exist."""
+    for name, value in entity.values.items():
+        property_ = KINDS[entity.path.kind].find(name)
+        type_ = property_.type if property_ else None
+        if not isinstance(type_, Reference | References):
+            continue
+        for word in value if isinstance(value, tuple) else (str(value),):
+            if word and view.get(EntityPath.of(type_.kind, word)) is None:
+                yield error(entity.path, name, f"there is no {noun(type_.kind)} {word}")
+
+
+def _softwareimage(view: State | Draft, entity: Entity) -> Iterator[Problem]:
+    path = _place(entity)
+    if not _IMAGE_PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
+        yield error(entity.path, "path", f"{path!r} is not an absolute path of plain names")
+    for other in view.children(None, ("softwareimage",)):
+        if other.path != entity.path and _place(other) == path:
+            yield error(entity.path, "path", f"softwareimage {other.name} has it too")
+
+
+def _place(image: Entity) -> str:
+    property_ = KINDS["softwareimage"].find("path")
+    default = property_.default_for(image.name) if property_ else ""
+    return str(image.values.get("path", default))
+
+
+def _category(view: State | Draft, entity: Entity) -> Iterator[Problem]:
+    if not entity.values.get("softwareimage"):
+        yield error(entity.path, "softwareimage", "it is not set; nodes are installed from it")
+    yield from _node_settings(view, entity)
+
+
+def _node_settings(view: State | Draft, entity: Entity) -> Iterator[Problem]:
+    layout = str(entity.values.get("disksetup", ""))
+    if layout:
+        fault = _xml_fault(layout)
+        if fault:
+            yield error(entity.path, "disksetup", fault)
+    for item in _words(entity, "frozenfiles"):
+        if not item.startswith(("/", "|")):
+            yield error(entity.path, "frozenfiles", f"{item!r} begins neither with / nor with |")
+        elif item.startswith("|") and not _is_pattern(item[1:]):
+            yield error(entity.path, "frozenfiles", f"{item!r} is not a regular expression")
+
+
+def _xml_fault(text: str) -> str:
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        return "a layout of disks has no document type and no entities"
+    try:
+        ElementTree.fromstring(text)  # noqa: S314 -- without entities there is nothing to expand
+    except ElementTree.ParseError as fault:
+        return f"it is not XML: {fault}"
+    return ""
+
+
+def _is_pattern(text: str) -> bool:
+    try:
+        re.compile(text)
+    except re.error:
+        return False
+    return True
+
+
+def _device(view: State | Draft, entity: Entity) -> Iterator[Problem]:
+    if entity.type in NODES and not entity.values.get("category"):
+        yield error(entity.path, "category", "it is not set; a node is in one")
+    yield from _node_settings(view, entity)
+    yield from device_problems(view, entity)
+    interface = str(entity.values.get("provisioninginterface", ""))
+    if interface and view.get(entity.path.inside("interfaces", interface)) is None:
+        yield warning(entity.path, "provisioninginterface", f"there is no interface {interface}")
+
+
+def _fabric(view: State | Draft, entity: Entity) -> Iterator[Problem]:
+    fault = range_fault(str(entity.values.get("keyrange", "1:1")), 1, LAST_KEY)
+    if fault:
+        yield error(entity.path, "keyrange", fault)
+    if not entity.values.get("subnetmanagers"):
+        yield warning(entity.path, "subnetmanagers", "nothing manages it")
+    yield from manager_problems(view, entity)
+
+
+def _partition(view: State | Draft, entity: Entity) -> Iterator[Problem]:
+    yield from _node_settings(view, entity)
+    head = view.get(EntityPath.of("device", str(entity.values.get("headnode", ""))))
+    if entity.name == BASE and head is not None and head.type != HEAD:
+        yield error(entity.path, "headnode", f"{head.name} is a {head.type}, not a {HEAD}")
+
+
+def _role(view: State | Draft, entity: Entity) -> Iterator[Problem]:
+    # Knows all files that there are: a shell that checks no role need not wait for it.
+    from ibstack.cluster.files.refused import refused_modifications
+
+    name = "configfilemodifications"
+    for item, why in refused_modifications(view, entity.path):
+        yield error(entity.path, name, f"{item!r}: {why}")
+    owner = entity.path.parent
+    if owner is not None and owner.kind == "category" and entity.values.get("merge") == "keys":
+        yield warning(entity.path, "merge", "a category's role has none to add its keys to")
+    if entity.name in (INFINIBAND_HOST, SUBNET_MANAGER) and not entity.values.get("fabric"):
+        yield warning(entity.path, "fabric", "it is not set; the role does nothing without it")
+    if entity.name == INFINIBAND_HOST:
+        yield from adapter_problems(view, entity)
+
+
+def _words(entity: Entity, name: str) -> tuple[str, ...]:
+    value = entity.values.get(name, ())
+    return value if isinstance(value, tuple) else ()
+
+
+_CHECKS: Final[Mapping[str, Check]] = {
+    "softwareimage": _softwareimage,
+    "category": _category,
+    "device": _device,
+    "network": network_problems,
+    "fabric": _fabric,
+    "partition": _partition,
+    "roles": _role,
+    "interfaces": interface_problems,
+    "nodegroup": nodegroup_problems,
+    "fsmounts": fsmount_problems,
+    "fsexports": fsexport_problems,
+    "staticroutes": staticroute_problems,
+    "bmcsettings": bmcsettings_problems,
+}

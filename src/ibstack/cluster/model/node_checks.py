@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is wrong with node groups, and with what nodes mount, export, route and are managed by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ibstack.cluster.model.nodegroup import RESERVED
+from ibstack.cluster.model.problem import Problem, error, warning
+from ibstack.cluster.model.value import NO_ADDRESS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ibstack.cluster.model.entity import Entity
+    from ibstack.cluster.model.state import Draft, State
+
+
+def nodegroup_problems(_view: State | Draft, entity: Entity) -> Iterator[Problem]:
+    name = entity.name
+    if name in RESERVED:
+        yield error(entity.path, "name", f"genders has an attribute {name} already; rename it")
+    elif "--" in name:
+        yield error(entity.path, "name", "genders reads -- as without; rename it")
+
+
+def fsmount_problems(_view: State | Draft, entity: Entity) -> Iterator[Problem]:
+    if not entity.name.startswith("/") and entity.name != "swap":
+        yield error(entity.path, "mountpoint", f"{entity.name!r} is not an absolute path")
+    if not entity.values.get("device"):
+        yield error(entity.path, "device", "it is not set; it is what is mounted")
+
+
+def fsexport_problems(_view: State | Draft, entity: Entity) -> Iterator[Problem]:
+    path = str(entity.values.get("path", ""))
+    if not path.startswith("/"):
+        yield error(entity.path, "path", f"{path!r} is not an absolute path")
+    if not entity.values.get("network") and not entity.values.get("hosts"):
+        yield warning(entity.path, "network", "neither it nor hosts is set: nobody may mount it")
+
+
+def staticroute_problems(_view: State | Draft, entity: Entity) -> Iterator[Problem]:
+    if not entity.values.get("gateway") and not entity.values.get("networkdevicename"):
+        yield error(entity.path, "gateway", "neither it nor networkdevicename is set")
+    if entity.values.get("destination", NO_ADDRESS) == NO_ADDRESS and entity.values.get(
+        "netmaskbits", 24
+    ):
+        yield error(entity.path, "destination", "it is not set; 0 netmaskbits mean everywhere")
+
+
+def bmcsettings_problems(_view: State | Draft, entity: Entity) -> Iterator[Problem]:
+    file = str(entity.values.get("passwordfile", ""))
+    if file and not file.startswith("/"):
+        yield error(entity.path, "passwordfile", f"{file!r} is not an absolute path")

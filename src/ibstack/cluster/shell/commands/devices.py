@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands on devices: their states, their power, and what on them is not as it should be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, get_args
+
+from ibstack.cluster.model.entity import EntityPath
+from ibstack.cluster.shell import tables
+from ibstack.cluster.shell.command import Call, Command, in_kinds
+from ibstack.cluster.shell.options import Given, Option
+from ibstack.cluster.shell.reach import PowerAction
+from ibstack.cluster.shell.selection import GROUPING, devices, selected
+from ibstack.cluster.shell.states import bracketed, device_line
+from ibstack.cluster.shell.tables import Column, Listing
+from ibstack.fabric.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ibstack.cluster.shell.reach import DeviceStatus
+    from ibstack.cluster.shell.session import Session
+
+FORMAT: Final = Option("f", "format", "FORMAT", "table or json")
+_STATUS: Final = (
+    Column("device", "Device"),
+    Column("status", "Status"),
+    Column("flags", "Flags"),
+)
+_POWER: Final = (Column("device", "Device"), Column("power", "Power"))
+_DRIFT: Final = (
+    Column("host", "Host"),
+    Column("what", "What"),
+    Column("wanted", "Wanted"),
+    Column("found", "Found"),
+)
+_ACTIONS: Final[tuple[PowerAction, ...]] = get_args(PowerAction)
+
+
+def _status(session: Session, call: Call) -> None:
+    names = devices(session, call.given)
+    known: dict[str, DeviceStatus] = {}
+    if session.reaches_hosts:
+        known = dict(session.reach.status(names))
+    if tables.json_asked(call.given.get("format")):
+        rows = tuple(_status_row(name, known.get(name)) for name in names)
+        session.say(tables.json_rows(Listing(_STATUS, rows)))
+    else:
+        session.say(*(device_line(name, known.get(name)) for name in names))
+
+
+def _status_row(name: str, status: DeviceStatus | None) -> dict[str, tables.Cell]:
+    state, flags = (status.state, status.flags) if status else (None, None)
+    return {"device": name, "status": state, "flags": flags}
+
+
+def _chosen(session: Session, given: Given, doing: str) -> list[str]:
+    """Return the devices that are named, or the one that one is at: never all by omission."""
+    names = selected(session, given)
+    if names is None and session.place.owner is not None:
+        names = [session.place.owner.top.name]
+    if names is None:
+        raise BadInput(f"cannot {doing}: no device is chosen; name some, or * for all")
+    return names
+
+
+def _reboot(session: Session, call: Call) -> None:
+    names = _chosen(session, call.given, "reboot")
+    session.tell(session.reach.reboot(names))
+    _see_installer(session, names)
+
+
+def _see_installer(session: Session, names: Sequence[str]) -> None:
+    """Go on with what an installation has committed.
+
+    Not under edits of the same devices: they would bring back a mode that is for one time only.
+    """
+    draft = session.draft
+    if not any(draft.is_edited(EntityPath.of("device", name)) for name in names):
+        session.saving.take(session.store.load(draft.base))
+
+
+def _power(session: Session, call: Call) -> None:
+    action = next((each for each in _ACTIONS if call.arguments[:1] == (each,)), None)
+    if action is None:
+        raise BadInput(f"cannot run power: expected power {'|'.join(_ACTIONS)}")
+    given = Given(call.given.options, call.arguments[1:])
+    names = _chosen(session, given, f"power {action}")
+    known = session.reach.power(names, action)
+    _see_installer(session, names)
+    if tables.json_asked(given.get("format")):
+        rows = tuple({"device": name, "power": known.get(name)} for name in names)
+        session.say(tables.json_rows(Listing(_POWER, rows)))
+    else:
+        session.say(*(f"{f'{name} ':.<26} {bracketed(known.get(name))}" for name in names))
+
+
+def _drift(session: Session, call: Call) -> None:
+    names = devices(session, call.given)
+    found = session.reach.drift(names)
+    rows = tuple(
+        {"host": each.host, "what": each.what, "wanted": each.wanted, "found": each.found}
+        for each in found
+    )
+    session.differs = session.differs or bool(rows)
+    if rows or tables.json_asked(call.given.get("format")):
+        session.say(*tables.printed(Listing(_DRIFT, rows), call.given.get("format")))
+    else:
+        session.say("No drift")
+
+
+_NAMED: Final = "[OPTIONS] [NAMES|*]"
+
+COMMANDS: Final[tuple[Command, ...]] = (
+    Command(
+        "status",
+        "Print the states of devices: of the one that one is at, or of all.",
+        f"[-f json] {_NAMED}",
+        "device status -c default",
+        _status,
+        where=in_kinds("device"),
+        options=(*GROUPING, FORMAT),
+        looks_outside=True,
+    ),
+    Command(
+        "ds",
+        "Print the states of devices, from anywhere: device status.",
+        f"[-f json] {_NAMED}",
+        "ds",
+        _status,
+        options=(*GROUPING, FORMAT),
+        looks_outside=True,
+    ),
+    Command(
+        "reboot",
+        "Reboot devices through their operating systems.",
+        _NAMED,
+        "device foreach -n node001..node003 (reboot)",
+        _reboot,
+        where=in_kinds("device"),
+        options=GROUPING,
+        looks_outside=True,
+    ),
+    Command(
+        "power",
+        "Switch devices on or off, or print whether they are on.",
+        f"on|off|reset|status [-f json] {_NAMED}",
+        "device power status -n node001..node003",
+        _power,
+        where=in_kinds("device"),
+        options=(*GROUPING, FORMAT),
+        looks_outside=True,
+    ),
+    Command(
+        "drift",
+        "List what on the hosts is not as committed.",
+        f"[-f json] {_NAMED}",
+        "drift -c default",
+        _drift,
+        options=(*GROUPING, FORMAT),
+        looks_outside=True,
+    ),
+)

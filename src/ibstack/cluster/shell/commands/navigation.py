@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands that go somewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ibstack.cluster.model.catalogue import KINDS
+from ibstack.cluster.shell.command import IN_A_MODE, Call, Command
+from ibstack.cluster.shell.place import TOP
+from ibstack.cluster.shell.subject import object_named
+from ibstack.fabric.errors import BadInput
+
+if TYPE_CHECKING:
+    from ibstack.cluster.shell.session import Session
+
+
+def _use(session: Session, call: Call) -> None:
+    if KINDS[session.place.kind].single:
+        raise BadInput(f"cannot use {session.place.kind}: there is only one, and this is it")
+    if len(call.arguments) != 1:
+        raise BadInput(f"cannot use {len(call.arguments)} names: expected use NAME")
+    session.go(session.place.use(object_named(session, call.arguments[0], "use").name))
+
+
+def _exit(session: Session, call: Call) -> None:
+    if not session.place.levels:
+        session.finished = True
+        return
+    single = KINDS[session.place.kind].single
+    session.go(session.place.left().up() if single else session.place.up())
+
+
+def _quit(session: Session, call: Call) -> None:
+    session.finished = True
+
+
+def _home(session: Session, call: Call) -> None:
+    session.go(TOP)
+
+
+def _goto(session: Session, call: Call) -> None:
+    if call.arguments not in ((), ("-",)):
+        raise BadInput(f"cannot go to {' '.join(call.arguments)}: it takes - only; use goto -")
+    session.go(session.previous)
+
+
+def _path(session: Session, call: Call) -> None:
+    session.say(session.place.commands())
+
+
+COMMANDS: Final[tuple[Command, ...]] = (
+    Command(
+        "use",
+        "Go to an object of the mode; master is the active head node.",
+        "NAME",
+        "device use master",
+        _use,
+        where=IN_A_MODE,
+        stays=True,
+        moves=True,
+    ),
+    Command("exit", "Go up one level; at the top, leave.", "", "exit", _exit, aliases=("..",)),
+    Command("quit", "Leave the shell.", "", "quit", _quit),
+    Command("home", "Go to the top.", "", "home", _home, aliases=("/",), stays=True),
+    Command("goto", "Go back to where one was before.", "-", "goto -", _goto, aliases=("-",)),
+    Command("path", "Print the commands that lead here.", "", "path", _path),
+)

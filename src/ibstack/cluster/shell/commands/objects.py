@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands that make, remove and rename objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ibstack.cluster.model import edits
+from ibstack.cluster.model.catalogue import KINDS
+from ibstack.cluster.model.entity import EntityPath
+from ibstack.cluster.model.naming import noun
+from ibstack.cluster.shell.command import IN_A_MODE, Call, Command, in_kinds
+from ibstack.cluster.shell.node_list import expand
+from ibstack.cluster.shell.place import Place
+from ibstack.cluster.shell.subject import object_named, the_one
+from ibstack.fabric.errors import BadInput, IbstackError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ibstack.cluster.model.entity import Entity
+    from ibstack.cluster.model.state import Draft
+    from ibstack.cluster.shell.session import Session
+
+
+def _add(session: Session, call: Call) -> None:
+    place = session.place
+    kind = KINDS[place.kind]
+    typed = bool(kind.types) and not kind.names
+    most = 3 if kind.name == "device" else 2 if typed else 1
+    if not 1 <= len(call.arguments) <= most:
+        usage = "TYPE NAME" if typed else "NAME"
+        raise BadInput(f"cannot add {noun(kind.name)}: expected add {usage}")
+    words = list(call.arguments)
+    type_ = words.pop(0) if typed and len(words) > 1 else ""
+    name = words[0]
+    path = edits.add(session.draft, kind.name, name, place.parent, type_)
+    if len(words) > 1:
+        try:
+            _give_address(session, path, words[1])
+        except BadInput:
+            session.draft.remove(path)
+            raise
+    session.go(Place.at(path))
+
+
+def _give_address(session: Session, path: EntityPath, address: str) -> None:
+    """Give a new device its address on the network over which nodes are managed."""
+    draft = session.draft
+    base = draft.get(EntityPath.of("partition", "base"))
+    network = str(base.values.get("managementnetwork", "")) if base else ""
+    inner = edits.add(draft, "interfaces", "BOOTIF", path, "physical")
+    for each in (path, inner):
+        edits.set_value(draft, each, "ip", [address])
+        edits.set_value(draft, each, "network", [network])
+
+
+def _clone(session: Session, call: Call) -> None:
+    if len(call.arguments) != 2:
+        raise BadInput("cannot clone: expected clone SOURCE NAME")
+    source = object_named(session, call.arguments[0], "clone")
+    session.go(Place.at(edits.clone(session.draft, source.path, call.arguments[1])))
+
+
+def _remove(session: Session, call: Call) -> None:
+    at = session.place.path
+    if not call.arguments:
+        paths = [the_one(session, (), "remove").path]
+    else:
+        names = expand(" ".join(call.arguments)) if _is_device(session) else call.arguments
+        paths = [object_named(session, name, "remove").path for name in names]
+    _remove_all(session.draft, paths)
+    if at in paths:
+        session.go(session.place.left())
+
+
+def _remove_all(draft: Draft, paths: Sequence[EntityPath]) -> None:
+    """Remove all of the objects, or none of them."""
+    removed: list[Entity] = []
+    try:
+        for path in paths:
+            gone = [*draft.inside(path), *filter(None, (draft.get(path),))]
+            edits.remove(draft, path)
+            removed += gone
+    except IbstackError:
+        for entity in reversed(removed):
+            draft.put(entity)
+        raise
+
+
+def _is_device(session: Session) -> bool:
+    return session.place.kind == "device"
+
+
+def _assign(session: Session, call: Call) -> None:
+    if len(call.arguments) != 1:
+        raise BadInput("cannot assign: expected assign ROLE")
+    place = session.place
+    path = edits.add(session.draft, place.kind, call.arguments[0], place.parent)
+    session.go(Place.at(path))
+
+
+def _unassign(session: Session, call: Call) -> None:
+    role = the_one(session, call.arguments, "unassign").path
+    edits.remove(session.draft, role)
+    if session.place.path == role:
+        session.go(session.place.left())
+
+
+def _swap(session: Session, call: Call) -> None:
+    if len(call.arguments) != 2:
+        raise BadInput("cannot swap: expected swap NAME NAME")
+    one, other = (object_named(session, name, "swap").path for name in call.arguments)
+    edits.swap(session.draft, one, other)
+
+
+COMMANDS: Final[tuple[Command, ...]] = (
+    Command(
+        "add",
+        "Make an object, and go to it; it is saved by commit.",
+        "[TYPE] NAME",
+        "device; add physicalnode node004 10.141.0.4",
+        _add,
+        where=IN_A_MODE,
+        moves=True,
+        changes=True,
+    ),
+    Command(
+        "clone",
+        "Make a copy of an object with all that is inside it, and go to it.",
+        "SOURCE NAME",
+        "category clone default mellanox",
+        _clone,
+        where=IN_A_MODE,
+        moves=True,
+        changes=True,
+    ),
+    Command(
+        "remove",
+        "Remove an object; what is in use is not removed.",
+        "[NAME]",
+        "device remove node004",
+        _remove,
+        where=IN_A_MODE,
+        changes=True,
+    ),
+    Command(
+        "assign",
+        "Give the role, with nothing set in it, and go to it.",
+        "ROLE",
+        "device use node003; roles; assign openstacknode",
+        _assign,
+        where=in_kinds("roles"),
+        moves=True,
+        changes=True,
+    ),
+    Command(
+        "unassign",
+        "Take the role away; a category's role of the same name counts again.",
+        "[ROLE]",
+        "device use node003; roles; unassign openstacknode",
+        _unassign,
+        where=in_kinds("roles"),
+        changes=True,
+    ),
+    Command(
+        "swap",
+        "Exchange the names of two objects; who refers to them follows.",
+        "NAME NAME",
+        "device swap node001 node002",
+        _swap,
+        where=IN_A_MODE,
+        changes=True,
+    ),
+)

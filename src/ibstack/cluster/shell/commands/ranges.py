@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""range: the devices that commands in the mode are about, until it is ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ibstack.cluster.shell.command import Call, Command, in_kinds
+from ibstack.cluster.shell.grammar import quote
+from ibstack.cluster.shell.place import Range
+from ibstack.cluster.shell.selection import GROUPING, selected
+
+if TYPE_CHECKING:
+    from ibstack.cluster.shell.options import Given
+    from ibstack.cluster.shell.session import Session
+
+
+def _range(session: Session, call: Call) -> None:
+    before, session.range = session.range, None
+    try:
+        names = selected(session, call.given)
+    except BaseException:
+        session.range = before
+        raise
+    if names is not None:
+        session.range = Range(_typed(call.given), tuple(names))
+    session.go(session.place.left())
+
+
+def _typed(given: Given) -> str:
+    """Return what was typed, as the prompt shows it."""
+    letters = {each.word: each for each in GROUPING}
+    words = []
+    for word, value in given.options.items():
+        words += [f"-{letters[word].letter}", *([quote(value)] if value else [])]
+    return " ".join((*words, *map(quote, given.arguments)))
+
+
+COMMANDS: Final[tuple[Command, ...]] = (
+    Command(
+        "range",
+        "Let commands in the mode be about these devices; range alone ends it.",
+        "[OPTIONS] [NAMES|*]",
+        "device; range -n node001..node003; set category mellanox; range",
+        _range,
+        where=in_kinds("device"),
+        options=GROUPING,
+        stays=True,
+    ),
+)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The file's form as JSON Schema, for editors and other programs; it follows from the catalogue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ibstack.cluster.model.catalogue import kinds_inside, top_kinds
+from ibstack.cluster.model.value import Boolean, Choice, Integer, Ipv4
+from ibstack.cluster.text_file.form import (
+    FORMAT,
+    FORMAT_KEY,
+    TYPE_KEY,
+    says_type,
+    written_properties,
+)
+
+if TYPE_CHECKING:
+    from ibstack.cluster.model.kind import Kind, Property
+    from ibstack.cluster.model.value import ValueType
+
+_DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schema() -> dict[str, Any]:
+    """Return the schema."""
+    properties: dict[str, Any] = {FORMAT_KEY: {"const": FORMAT}}
+    properties |= {kind.name: _objects(kind) for kind in top_kinds()}
+    return {
+        "$schema": _DRAFT,
+        "title": "A cluster of ibstack",
+        "type": "object",
+        "additionalProperties": False,
+        "required": [FORMAT_KEY],
+        "properties": properties,
+    }
+
+
+def _objects(kind: Kind) -> dict[str, Any]:
+    if kind.names and kind.types:
+        each = {name: _object(kind, name) for name in kind.names}
+        return {"type": "object", "additionalProperties": False, "properties": each}
+    one = _typed(kind) if says_type(kind) else _object(kind, "")
+    if kind.names:
+        each = dict.fromkeys(kind.names, one)
+        return {"type": "object", "additionalProperties": False, "properties": each}
+    return {"type": "object", "description": kind.plural, "additionalProperties": one}
+
+
+def _typed(kind: Kind) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": [TYPE_KEY],
+        "properties": {TYPE_KEY: {"enum": list(kind.types)}},
+        "oneOf": [_object(kind, type_) for type_ in kind.types],
+    }
+
+
+def _object(kind: Kind, type_: str) -> dict[str, Any]:
+    properties: dict[str, Any] = {TYPE_KEY: {"const": type_}} if says_type(kind) else {}
+    properties |= {each.name: _property(each) for each in written_properties(kind, type_)}
+    for inner in kinds_inside(kind.name, type_):
+        properties[inner.name] = _object(inner, "") if inner.single else _objects(inner)
+    shape = {"additionalProperties": False, "properties": properties}
+    # Nothing at all stands for an object with nothing set.
+    return shape if says_type(kind) else {"type": ["object", "null"], **shape}
+
+
+def _property(property_: Property) -> dict[str, Any]:
+    said = {"description": property_.help, **_value(property_.type)}
+    default = property_.default
+    if default not in ("", ()):
+        said["default"] = list(default) if isinstance(default, tuple) else default
+    return said
+
+
+def _value(type_: ValueType) -> dict[str, Any]:
+    if type_.many:
+        return {"type": "array", "items": {"type": "string"}}
+    match type_:
+        case Boolean():
+            return {"type": "boolean"}
+        case Integer():
+            return {"type": "integer", "minimum": type_.low, "maximum": type_.high}
+        case Choice():
+            return {"enum": list(type_.names)}
+        case Ipv4():
+            return {"type": "string", "format": "ipv4"}
+    return {"type": "string"}

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What holds of hosts however they are reached."""
+
+import os
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+import pytest
+
+from ibstack.cluster.hosts.hosts import DOWN, UP, Hosts
+from ibstack.cluster.hosts.look import Look
+from ibstack.cluster.hosts.order import FileOrder, Order, ServiceOrder
+
+HERE, THERE, AWAY = "node001", "node002", "node009"
+FILE = PurePosixPath("/etc/neutron/dhcp_agent.ini")
+OTHER = PurePosixPath("/etc/modprobe.d/mlx4_core.conf")
+KEPT = "/var/spool/ibstack/kept/etc/neutron/dhcp_agent.ini.20141017T084209Z"
+
+
+class Rig(Protocol):
+    """Two hosts that are UP, with the services `opensm` (DOWN) and `eswitchd` (UP), and one that
+    is away.
+    """
+
+    hosts: Hosts
+
+    def root(self, name: str) -> Path: ...
+
+
+class HostsContract:
+    """The class is the same for every way."""
+
+    def place(self, rig: Rig, path: PurePosixPath = FILE, name: str = HERE) -> Path:
+        found = rig.root(name) / path.relative_to("/")
+        found.parent.mkdir(parents=True, exist_ok=True)
+        return found
+
+    def test_a_look_tells_of_files_and_services(self, rig: Rig) -> None:
+        self.place(rig).write_bytes(b"[DEFAULT]\n\xff\n")
+        asked = Look((FILE, OTHER), ("opensm", "eswitchd", "nobody"))
+
+        seen = rig.hosts.look({HERE: asked, THERE: asked})
+
+        assert seen[HERE].up
+        assert seen[HERE].files.contents == {FILE: b"[DEFAULT]\n\xff\n", OTHER: None}
+        assert seen[THERE].files.contents == {FILE: None, OTHER: None}
+        expected = {"opensm": DOWN, "eswitchd": UP, "nobody": DOWN}
+        assert dict(seen[HERE].services) == expected
+
+    def test_who_is_away_keeps_nobody_from_an_answer(self, rig: Rig) -> None:
+        order = Order((FileOrder(FILE, None, b"new\n"),))
+
+        assert rig.hosts.states([AWAY, HERE]) == {AWAY: DOWN, HERE: UP}
+        assert not rig.hosts.look({AWAY: Look((FILE,)), HERE: Look()})[AWAY].up
+        done = rig.hosts.bring({AWAY: order, HERE: order})
+
+        assert done[AWAY].failed
+        assert not done[HERE].failed
+        assert self.place(rig).read_bytes() == b"new\n"
+
+    def test_what_is_no_file_is_told_and_left(self, rig: Rig) -> None:
+        self.place(rig).symlink_to("/etc/passwd")
+        os.mkfifo(self.place(rig, OTHER))
+
+        seen = rig.hosts.look({HERE: Look((FILE, OTHER))})[HERE]
+        order = Order((FileOrder(FILE, None, b"new\n"), FileOrder(OTHER, None, b"new\n")))
+        done = rig.hosts.bring({HERE: order})[HERE]
+
+        assert "it is a symbolic link to /etc/passwd" in seen.files.failures[FILE]
+        assert f"cannot read {OTHER}: it is no file" in seen.files.failures[OTHER]
+        assert all(each.failed for each in done.files.values())
+        assert self.place(rig).is_symlink()
+
+    def test_a_new_file_gets_its_mode_and_an_old_one_keeps_what_it_had(self, rig: Rig) -> None:
+        old = self.place(rig)
+        old.write_bytes(b"old\n")
+        old.chmod(0o640)
+        os.chown(old, 12, 34)
+
+        order = Order((FileOrder(FILE, b"old\n", b"new\n"), FileOrder(OTHER, None, b"x", 0o600)))
+        done = rig.hosts.bring({HERE: order})[HERE]
+
+        assert [each.failed for each in done.files.values()] == ["", ""]
+        found = old.stat()
+        assert (old.read_bytes(), found.st_mode & 0o7777) == (b"new\n", 0o640)
+        assert (found.st_uid, found.st_gid) == (12, 34)
+        assert self.place(rig, OTHER).stat().st_mode & 0o7777 == 0o600
+        assert [each.name for each in old.parent.iterdir()] == [old.name]
+
+    def test_what_is_to_be_kept_is_kept_before_it_goes(self, rig: Rig) -> None:
+        self.place(rig).write_bytes(b"by hand\n")
+
+        order = Order((FileOrder(FILE, b"by hand\n", None, keep=True),))
+        done = rig.hosts.bring({HERE: order})[HERE]
+
+        assert done.files[FILE].kept == KEPT
+        assert self.place(rig, PurePosixPath(KEPT)).read_bytes() == b"by hand\n"
+        assert not self.place(rig).exists()
+
+    @pytest.mark.parametrize("seen", [None, b"another\n"])
+    def test_where_something_else_stands_than_was_seen_nothing_is_done(
+        self, rig: Rig, seen: bytes | None
+    ) -> None:
+        self.place(rig).write_bytes(b"by hand\n")
+
+        order = Order(
+            (FileOrder(OTHER, None, b"new\n"), FileOrder(FILE, seen, b"new\n")),
+            (ServiceOrder("opensm", "start"),),
+        )
+        done = rig.hosts.bring({HERE: order})[HERE]
+
+        assert done.stale
+        assert self.place(rig).read_bytes() == b"by hand\n"
+        assert not self.place(rig, OTHER).exists()
+        assert rig.hosts.look({HERE: Look((), ("opensm",))})[HERE].services["opensm"] == DOWN
+
+    def test_services_do_as_they_are_told(self, rig: Rig) -> None:
+        def told(*orders: ServiceOrder) -> tuple[str, list[bool]]:
+            done = rig.hosts.bring({HERE: Order((), orders)})[HERE]
+            seen = rig.hosts.look({HERE: Look((), ("opensm",))})[HERE]
+            return seen.services["opensm"], [not why for why in done.services]
+
+        begun = ServiceOrder("opensm", "start", at_boot=True), ServiceOrder("opensm", "reload")
+        ended = ServiceOrder("opensm", "stop", at_boot=False), ServiceOrder("opensm", "reload")
+        assert told(*begun) == (UP, [True, True])
+        assert told(*ended) == (DOWN, [True, False])

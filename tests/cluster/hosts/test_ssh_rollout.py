@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shell's commits, drift, services, status and reboots reach hosts by ssh."""
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from cluster.article import HOSTS, starting_state
+from cluster.hosts.ssh_fleet import NOW, Fleet, close_fleet, open_fleet
+from ibstack.cluster.hosts.order import Done, Order
+from ibstack.cluster.hosts.reached_hosts import ReachedHosts
+from ibstack.cluster.hosts.ssh import SshHosts
+from ibstack.cluster.model.inheritance import effective_services
+from ibstack.cluster.model.state import Change, State
+from ibstack.cluster.settings import Settings
+from ibstack.cluster.shell.session import Session
+from ibstack.cluster.store.store import open_store
+
+BRIDGE = "/etc/neutron/plugins/linuxbridge/linuxbridge_conf.ini"
+READER = "neutron-linuxbridge-agent"
+NODES = ("node001", "node002", "node003")
+
+
+def change_mappings(interface: str) -> tuple[str, ...]:
+    item = f"+{BRIDGE}[linux_bridge]physical_interface_mappings=a:{interface}"
+    return (
+        "home; category use openstack-compute-hosts; roles; use openstacknode",
+        f'set configfilemodifications "{item}"',
+    )
+
+
+class WatchedHosts(SshHosts):
+    """Hosts on which somebody else may work just before they are told."""
+
+    before: Callable[[], None] | None = None
+
+    def bring(self, orders: Mapping[str, Order]) -> Mapping[str, Done]:
+        work, self.before = self.before, None
+        if work is not None:
+            work()
+        return super().bring(orders)
+
+
+@dataclass
+class Cluster:
+    fleet: Fleet
+    hosts: WatchedHosts
+    reach: ReachedHosts
+    session: Session
+    out: io.StringIO = field(default_factory=io.StringIO)
+
+    def type(self, *lines: str) -> str:
+        start = len(self.out.getvalue())
+        self.done = all([self.session.run(line) for line in lines])
+        return self.out.getvalue()[start:]
+
+    def bridge(self, host: str) -> Path:
+        return self.fleet.root(host) / BRIDGE.lstrip("/")
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    fleet = open_fleet(tmp_path_factory.mktemp("fleet"), HOSTS)
+    yield fleet
+    close_fleet(fleet)
+
+
+@pytest.fixture
+def cluster(fleet: Fleet, tmp_path: Path) -> Cluster:
+    """A shell on hosts that run what they should; their files were never written."""
+    state = starting_state()
+    fleet.begin_anew()
+    for name in HOSTS:
+        services = effective_services(state, name)
+        fleet.set_units(
+            name, {f"{each}.service": {"active": "active", "enabled": True} for each in services}
+        )
+    store = open_store(f"sqlite:///{tmp_path / 'cluster.db'}", clock=lambda: NOW)
+    store.commit([Change(each.path, None, each) for each in state], base=State(), author="install")
+    plain = fleet.hosts()
+    hosts = WatchedHosts(plain._settings, lambda: NOW, lambda _: None)
+    reach = ReachedHosts(store, hosts, Settings(images=tmp_path), lambda: NOW)
+    out = io.StringIO()
+    session = Session(store, author="root", reach=reach, out=out, clock=lambda: NOW)
+    return Cluster(fleet, hosts, reach, session, out)
+
+
+def test_a_commit_reaches_the_hosts_that_answer_and_names_those_that_do_not(
+    cluster: Cluster,
+) -> None:
+    cluster.fleet.write_config({"node003": "Port 1"})
+
+    said = cluster.type(*change_mappings("eth6"), "commit")
+
+    assert f"[info] node002: create {BRIDGE}\n" in said
+    assert f"[notice] node002: Service {READER} was restarted\n" in said
+    assert "[error] node003: cannot bring this commit: connection refused\n" in said
+    assert not cluster.done
+    assert cluster.session.failures == 1
+    assert b"a:eth6\n" in cluster.bridge("node002").read_bytes()
+    assert not cluster.bridge("node003").exists()
+
+    cluster.fleet.write_config({})
+    events = [str(each) for each in cluster.reach.bring(["node002", "node003"])]
+
+    assert b"a:eth6\n" in cluster.bridge("node003").read_bytes()
+    assert any(f" node003: create {BRIDGE}" in each for each in events)
+    assert not any("[error]" in each for each in events)
+
+
+def test_a_reboot_brings_what_a_host_has_missed_and_drift_sees_it(cluster: Cluster) -> None:
+    missing = cluster.type("device drift -n node001..node003")
+    said = cluster.type("device reboot -n node001..node003")
+
+    assert "missing" in missing
+    assert "node[001-003]: Reboot was asked for\n" in said
+    assert said.endswith("node[001-003]: UP\n")
+    boot = cluster.fleet.root("node001") / "proc/sys/kernel/random/boot_id"
+    assert "first boot" not in boot.read_text()
+    assert cluster.type("device drift -n node001..node003") == "No drift\n"
+    assert cluster.done
+
+
+def test_somebodys_work_between_the_look_and_the_order_is_kept(cluster: Cluster) -> None:
+    place = cluster.bridge("node002")
+
+    def edit() -> None:
+        place.parent.mkdir(parents=True)
+        place.write_bytes(b"[agent]\nby = hand\n")
+
+    cluster.hosts.before = edit
+    said = cluster.type(*change_mappings("eth6"), "commit")
+
+    kept = said.partition("it is kept as ")[2].split("\n")[0]
+    copy = cluster.fleet.root("node002") / kept.lstrip("/")
+    assert copy.read_bytes() == (b"[agent]\nby = hand\n")
+    assert b"a:eth6\n" in place.read_bytes()
+    assert cluster.done
+
+
+def test_what_an_operator_stops_stays_so_when_the_host_starts_again(cluster: Cluster) -> None:
+    cluster.type(f"device use node002; services; stop {READER}; home")
+    cluster.type("device reboot -n node002")
+
+    said = cluster.type("category use openstack-compute-hosts; services; status; home")
+
+    units = cluster.fleet.units("node002")
+    assert units[f"{READER}.service"] == {"active": "inactive", "enabled": False}
+    lines = [line for line in said.splitlines() if READER in line]
+    assert len(lines) == 2
+    assert "STOPPED" in lines[0]
+    assert "UP" in lines[1]
+
+
+def test_a_service_that_does_not_start_is_told(cluster: Cluster) -> None:
+    units = cluster.fleet.units("node002")
+    units["eswitchd.service"] = {"active": "inactive", "broken": True}
+    cluster.fleet.set_units("node002", units)
+
+    said = cluster.type(
+        "category use openstack-compute-hosts; services; add eswitchd; set autostart yes; commit"
+    )
+
+    assert "[error] node002: cannot start eswitchd: Job for eswitchd.service failed" in said
+    assert "[error] node003: cannot start eswitchd: Failed to start eswitchd.service: " in said
+    assert not cluster.done
+
+
+def test_status_tells_who_is_up_and_why_another_is_not(cluster: Cluster) -> None:
+    cluster.type(
+        "category use openstack-compute-hosts; set kernelparameters intel_iommu=on; commit; home"
+    )
+    cluster.fleet.write_known_hosts(changed=["node001"])
+    cluster.fleet.write_config({"node003": "Port 1"})
+
+    said = cluster.type("device status -f json -n node001..node003; device drift -n node001")
+
+    assert '"UNKNOWN"' in said
+    assert "host-key-changed" in said
+    assert "restart-required" in said
+    assert '"DOWN"' in said
+    assert "UNKNOWN: its host key has changed" in said
+
+
+def test_power_is_refused(cluster: Cluster) -> None:
+    said = cluster.type("device power off -n node001")
+
+    assert "cannot switch the power of node001: hosts are reached by ssh only" in said
+    assert "[UNKNOWN" not in cluster.type("device power status -n node001")

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each check finds its fault, says where, and says nothing where there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cluster.infiniband_cluster import FABRIC, infiniband_roles, set_values, todays_cluster
+from cluster.lint.cloud_folders import BRIDGE, ML2, OPENSM, PARTITIONS, article, found, of, put
+from ibstack.cluster.lint.finding import Severity
+from ibstack.cluster.lint.sources import cloud_of
+from ibstack.fabric.errors import BadInput
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FABRICD = "etc/ibstack/fabricd.conf"
+ESWITCHD = "etc/ibstack/eswitchd.conf"
+SERVER = "[ml2_type_vlan]\nnetwork_vlan_ranges = ib:1:3\n[infiniband]\nphysical_networks = ib\n"
+RULES = "etc/udev/rules.d/90-vfs.rules"
+NOVA = "etc/nova/nova.conf"
+SPEC = '[pci]\ndevice_spec = {"devname": "ib0", "physical_network": "ib"}\n'
+CORE = "etc/modprobe.d/mlx4_core.conf"
+WELL = [
+    # Host, file and text in which nothing is wrong, though nearly.
+    ("h1", ML2, "[ml2]\n# type_drivers = a # b\ntype_drivers = flat,vlan\n"),
+    ("h1", ESWITCHD, "[eswitch]\nphysical_interface_mappings = ib:ib0\n"),
+    ("h1", "etc/nova/nova.conf", '[pci]\ndevice_spec = {"a": "b # c"}\n'),
+    ("h1", "etc/eswitchd/eswitchd.conf", "[DAEMON]\nfabrics = 'ib:ib0'\n"),
+    ("h1", "etc/nova/nova.conf", '[x]\ncommand = sh -c "true"\n'),
+    ("h1", PARTITIONS, "Default=0x7fff,ipoib: ALL=limited, SELF=full;\nt=1: 0x2c90300000011=full;"),
+    ("h1", "etc/neutron/dnsmasq.bright.conf", "no ini file\n"),
+    ("h1", CORE, "options mlx4_core num_vfs=0\n"),
+]
+MADE = 'NAME=="ib0", ATTR{device/sriov_numvfs}="4"\n'
+PROBED = 'NAME=="ib0", ATTR{device/sriov_drivers_autoprobe}="0"\n'
+WRONG = [
+    # A file, its text, the finding's id, line and value.
+    (ML2, "[ml2]\nno sign\n", "not-an-ini-file", 2, "expected key = value, found 'no sign'"),
+    (ML2, "[ml2]\ntype_driver = x\n", "unknown-name", 2, "x"),
+    (ESWITCHD, "[eswitchd]\nsocket = '/run/x'\n", "quotes-in-value", 2, "'/run/x'"),
+    (ML2, '[ml2]\ntype_drivers = "flat","vlan"\n', "quotes-in-value", 2, '"flat","vlan"'),
+    (BRIDGE, "[vlans]\nnetwork_vlan_ranges = a:1:2\n", "physical-network-not-mapped", 2, "a:1:2"),
+    (PARTITIONS, "x=0x7fff, defmember=full:\n ALL;", "default-partition-open", 1, None),
+    (PARTITIONS, "Default: ALL=full;", "default-partition-open", 1, "Default: ALL=full"),
+    (PARTITIONS, "a=1: ALL_CAS;\nb=2: ALL;", "partition-open", 1, "a=1: ALL_CAS"),
+    (OPENSM, "allow_both_pkeys TRUE\n", "both-forms-of-keys", 1, "TRUE"),
+    (CORE, "options mlx4_core num_vfs=4\n", "guids-by-the-subnet-manager", 1, None),
+]
+
+
+@pytest.mark.parametrize(("host", "path", "text"), WELL)
+def test_nothing_is_found_where_nothing_is_wrong(
+    tmp_path: Path, host: str, path: str, text: str
+) -> None:
+    put(tmp_path, host, path, text)
+
+    assert found(folder=tmp_path) == ()
+
+
+@pytest.mark.parametrize(("path", "text", "id_", "line", "value"), WRONG)
+def test_what_is_wrong_is_found_with_its_line(
+    tmp_path: Path, path: str, text: str, id_: str, line: int, value: str | None
+) -> None:
+    put(tmp_path, "h1", path, text)
+    findings = found(folder=tmp_path)
+
+    assert [each.id for each in findings] == ([id_])
+    for each in findings:
+        assert (each.place.host, each.place.file, each.place.line) == ("h1", f"/{path}", line)
+        assert value is None or each.value == value
+        assert each.breaks
+        assert each.remedy
+
+
+def test_keys_without_a_partition_are_found(tmp_path: Path) -> None:
+    put(tmp_path, "head", ML2, SERVER)
+    put(tmp_path, "sm", PARTITIONS, "Default=0x7fff: ALL=limited;\na=0x1: 0x11=full;\n")
+    (finding,) = of("key-outside-partitions", folder=tmp_path)
+
+    assert str(finding.place) == f"head:/{ML2}:2"
+    assert "0x0002 and 1 more" in finding.breaks
+    assert str(finding.other) == f"sm:/{PARTITIONS}"
+    put(tmp_path, "sm", FABRICD, "[fabric]\nowned_keys = 0x0001-0x0003\n")
+    assert of("key-outside-partitions", folder=tmp_path) == []
+
+
+def test_owned_keys_that_differ_are_found(tmp_path: Path) -> None:
+    put(tmp_path, "head", ML2, "[infiniband]\nowned_keys = 0x0001-0x0003\n")
+    put(tmp_path, "sm", FABRICD, "[fabric]\nowned_keys = 0x0001-0x0002\n")
+    (finding,) = of("owned-keys-differ", folder=tmp_path)
+
+    assert (finding.value, finding.other_value) == ("0x0001-0x0002", "0x0001-0x0003")
+
+
+def test_two_adapters_for_one_fabric_on_one_host_are_found(tmp_path: Path) -> None:
+    put(tmp_path, "h1", ESWITCHD, "[eswitch]\nphysical_interface_mappings = ib:ib0\n")
+    put(tmp_path, "h1", "etc/neutron/l3_agent.ini", "[ipoib]\nphysical_interface_mappings = ib:ib1")
+    (finding,) = of("interfaces-differ", folder=tmp_path)
+
+    assert {finding.value, finding.other_value} == {"ib:ib0", "ib:ib1"}
+
+
+def test_two_adapters_of_one_fabric_are_well_where_both_files_have_them(tmp_path: Path) -> None:
+    both = "physical_interface_mappings = ib:ib0,ib:ib1\n"
+    put(tmp_path, "h1", ESWITCHD, f"[eswitch]\n{both}")
+    put(tmp_path, "h1", "etc/neutron/l3_agent.ini", f"[ipoib]\n{both}")
+
+    assert found(folder=tmp_path) == ()
+
+
+def test_an_interface_of_two_fabrics_is_found(tmp_path: Path) -> None:
+    put(tmp_path, "h1", ESWITCHD, "[eswitch]\nphysical_interface_mappings = a:ib0,b:ib0\n")
+    (finding,) = found(folder=tmp_path)
+
+    assert finding.id == "interface-mapped-twice"
+    assert (finding.value, finding.other_value) == ("b:ib0", "a:ib0")
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "ids"),
+    [
+        # Nothing is known of what makes VFs there.
+        ("etc/hostname", "h1\n", []),
+        (RULES, "# nothing\n", ["virtual-functions-missing"]),
+        (RULES, MADE.replace("ib0", "ib1"), ["virtual-functions-missing"]),
+        (RULES, MADE.replace('"4"', '"0"'), ["virtual-functions-missing"]),
+        (RULES, MADE, ["virtual-functions-probed"]),
+        (RULES, PROBED + MADE, []),
+        (CORE, "options mlx4_core num_vfs=0\n", ["virtual-functions-missing"]),
+        ("etc/systemd/network/10-ib.link", "[Link]\nSR-IOVVirtualFunctions=4\n", []),
+        ("etc/systemd/system/vfs.service", "ExecStart=sh -c 'echo 4 > /x/sriov_numvfs'\n", []),
+    ],
+)
+def test_virtual_functions_that_nothing_makes_or_the_host_takes_are_found(
+    tmp_path: Path, path: str, text: str, ids: list[str]
+) -> None:
+    put(tmp_path, "h1", NOVA, SPEC)
+    put(tmp_path, "h1", ESWITCHD, "[eswitch]\nphysical_interface_mappings = ib:ib0\n")
+    put(tmp_path, "h1", path, text)
+
+    assert [each.id for each in found(folder=tmp_path)] == ids
+
+
+def test_virtual_functions_of_other_networks_are_none_of_this_lints_business(
+    tmp_path: Path,
+) -> None:
+    put(tmp_path, "h1", NOVA, SPEC.replace('"ib"', '"ethernet"'))
+    put(tmp_path, "h1", ESWITCHD, "[eswitch]\nphysical_interface_mappings = ib:ib0\n")
+    put(tmp_path, "h1", RULES, "# nothing\n")
+
+    assert found(folder=tmp_path) == ()
+
+
+@pytest.mark.parametrize("adapter", ["mlx4", "mlx5"])
+def test_a_cluster_whose_role_makes_no_virtual_functions_is_told(adapter: str) -> None:
+    draft = todays_cluster()
+    set_values(draft, FABRIC, adapter=adapter)
+    assert of("virtual-functions-missing", draft) == []
+
+    infiniband_roles(draft, virtualfunctions=0)
+    (finding,) = of("virtual-functions-missing", draft)
+    assert finding.place.host == "node[002-003]"
+    assert "virtualfunctions" in finding.remedy
+
+
+def test_both_forms_of_keys_are_well_where_vfs_of_mlx4_share_a_table(tmp_path: Path) -> None:
+    article(tmp_path)
+
+    assert of("both-forms-of-keys", folder=tmp_path) == []
+    put(tmp_path, "headnode", FABRICD, "[fabric]\n")
+    (finding,) = of("both-forms-of-keys", folder=tmp_path)
+    assert finding.severity is Severity.ERROR
+
+
+def test_interfaces_are_read_from_sysfs_too(tmp_path: Path) -> None:
+    put(tmp_path, "h1", ESWITCHD, "[eswitch]\nphysical_interface_mappings = ib:ib9\n")
+    (tmp_path / "h1/sys/class/net/ib0").mkdir(parents=True)
+
+    assert [each.id for each in found(folder=tmp_path)] == ["interface-absent"]
+
+
+def test_links_out_of_a_hosts_folder_are_not_followed(tmp_path: Path) -> None:
+    put(tmp_path, "h1", ESWITCHD, "[eswitch]\n")
+    put(tmp_path, "outside", "x", "no ini file\n")
+    (tmp_path / "h1" / ML2).parent.mkdir(parents=True)
+    (tmp_path / "h1" / ML2).symlink_to(tmp_path / "outside/x")
+
+    assert found(folder=tmp_path) == ()
+
+
+@pytest.mark.parametrize("make", [False, True])
+def test_a_folder_without_hosts_is_refused(tmp_path: Path, make: bool) -> None:
+    folder = tmp_path / "x"
+    if make:
+        (folder / "h1").mkdir(parents=True)
+    with pytest.raises(BadInput, match="cannot read the hosts' files in"):
+        cloud_of(None, folder)
+
+
+def test_no_interfaces_at_all_is_not_the_same_as_not_known(tmp_path: Path) -> None:
+    put(tmp_path, "h1", ESWITCHD, "[eswitch]\nphysical_interface_mappings = ib:ib0\n")
+    put(tmp_path, "h2", ESWITCHD, "[eswitch]\nphysical_interface_mappings = ib:ib0\n")
+    put(tmp_path, "h1", "interfaces", "")
+
+    assert [each.place.host for each in found(folder=tmp_path)] == ["h1"]
