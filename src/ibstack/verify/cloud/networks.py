@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Neutron's files say of physical networks: ranges, types, drivers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ibstack.verify.evidence import ML2_CONF, NEUTRON_CONF, Unread, last, shown, words
+
+if TYPE_CHECKING:
+    from ibstack.cluster.files.ini_text import Keys
+    from ibstack.verify.evidence import Evidence
+    from ibstack.verify.site import Site
+
+PLACE: Final = shown(ML2_CONF)
+
+
+@dataclass(frozen=True, slots=True)
+class Ml2:
+    """The server's settings, of one controller."""
+
+    host: str
+    keys: Keys
+
+    def option(self, section: str, key: str) -> str | None:
+        return last(self.keys, section, key)
+
+    def listed(self, section: str, key: str) -> list[str]:
+        return words(self.option(section, key))
+
+    def ranges(self) -> list[tuple[str, int | None, int | None]]:
+        """Return (physical network, first, last) of [ml2_type_vlan] network_vlan_ranges.
+
+        None, None: any key.  Source: neutron/plugins/common/utils.py, parse_network_vlan_range().
+        """
+        found: list[tuple[str, int | None, int | None]] = []
+        for entry in self.listed("ml2_type_vlan", "network_vlan_ranges"):
+            name, *limits = entry.split(":")
+            whole = len(limits) == 2 and all(limit.isdigit() for limit in limits)
+            found.append((name, int(limits[0]), int(limits[1])) if whole else (name, None, None))
+        return found
+
+    def physical_networks(self) -> set[str]:
+        """Return every physical network that a network can be made on."""
+        flat = self.listed("ml2_type_flat", "flat_networks")
+        return {name for name, _, _ in self.ranges()} | set(flat)
+
+
+def servers(site: Site) -> list[Ml2]:
+    """Return the settings of each controller: neutron.conf and ml2_conf.ini together."""
+    found = []
+    for host in site.hosts.values():
+        keys = _keys(host)
+        if ("ml2", "mechanism_drivers") in keys:
+            found.append(Ml2(host.host, keys))
+    return found
+
+
+def _keys(host: Evidence) -> Keys:
+    found: Keys = {}
+    for name in (NEUTRON_CONF, ML2_CONF):
+        keys = host.ini(name)
+        if not isinstance(keys, Unread):
+            found |= keys  # Neutron reads the files in this order, and the last value counts.
+    return found

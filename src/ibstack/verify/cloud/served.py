@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which physical networks agents serve, by their heartbeats (docs/reference/protocols.md)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ibstack.verify.cloud.agents import MELLANOX, PARTITION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ibstack.verify.cloud.networks import Ml2
+    from ibstack.verify.site import Agent
+
+
+def mapped_by(agent: Agent) -> frozenset[str]:
+    """Return the physical networks that one agent of ours reports."""
+    if agent.kind == MELLANOX:
+        adapters = agent.configurations.get("adapters") or ()
+        rows = [row for row in adapters if isinstance(row, dict)]
+        return frozenset(str(row["physical_network"]) for row in rows if "physical_network" in row)
+    if agent.kind == PARTITION:
+        return frozenset(map(str, agent.configurations.get("physical_networks") or ()))
+    return frozenset()
+
+
+def infiniband(server: Ml2, agents: Iterable[Agent]) -> set[str]:
+    """Return the server's physical networks that are InfiniBand, by its file or by an agent."""
+    said = set(server.listed("infiniband", "physical_networks"))
+    mapped = {name for agent in agents for name in mapped_by(agent)}
+    return said | (mapped & server.physical_networks())

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A collection: a folder with what was read of a site, to be looked at elsewhere or later.
+
+`fabric.json`, `agents.json`, and of each host HOST/etc/…, HOST/proc/cmdline, HOST/commands/….
+Output of commands is found in a sosreport's sos_commands/PLUGIN/ too.  Symbolic links are not
+followed.  Keys and passwords are hidden when a collection is written.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Final
+
+from ibstack.fabric.errors import BadInput, IbstackError
+from ibstack.verify.cloud.agents import dump_agents, load_agents
+from ibstack.verify.evidence import COMMANDS, Evidence, Unread
+from ibstack.verify.fabric import recorded
+from ibstack.verify.fabric.opensm_conf import HIDDEN
+from ibstack.verify.site import Site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FABRIC: Final = "fabric.json"
+AGENTS: Final = "agents.json"
+UNREAD: Final = "not-collected"
+"""In a host's folder: what could not be read, as NAME: WHY; `absent` where there is none."""
+
+_ABSENT: Final = "absent"
+_PARTS: Final = ("etc", "proc", "commands")
+_SOS: Final = "sos_commands"
+_LARGEST: Final = 4 << 20
+"""Bytes; what is larger is nothing that a check reads."""
+# A name with its value, in ini files and in OpenSM's.
+_SECRET: Final = re.compile(
+    r"^([ \t#;]*(?:[ms]_key|sa_key|\w*(?:password|secret|transport_url|connection)\w*)[ \t]*[= \t])"
+    r"[ \t]*(\S.*)$",
+    re.M | re.I,
+)
+_DEFAULT_KEYS: Final = re.compile(r"(?:0x0*)?[01]")
+
+
+def load(folder: Path) -> Site:
+    """Return what *folder* holds; BadInput where it is no collection."""
+    try:
+        hosts = sorted(each for each in folder.iterdir() if each.is_dir())
+    except OSError as error:
+        raise BadInput(f"cannot read a collection in {folder}: {error.strerror}") from error
+    found = {host.name: _host(host) for host in hosts if _is_host(host)}
+    fabric, agents = folder / FABRIC, folder / AGENTS
+    if not found and not fabric.exists() and not agents.exists():
+        raise BadInput(
+            f"cannot read a collection in {folder}: expected {folder}/HOST/etc/…, {FABRIC} or"
+            f" {AGENTS}; `ibstack verify host --write {folder}` makes one"
+        )
+    return Site(
+        found,
+        recorded.load(_text(fabric), str(fabric)) if fabric.exists() else _none(fabric),
+        load_agents(_text(agents), str(agents)) if agents.exists() else _none(agents),
+    )
+
+
+def save(site: Site, folder: Path) -> None:
+    """Write what is known of *site* into *folder*, beside what is there of other hosts."""
+    try:
+        for host in site.hosts.values():
+            _save_host(host, folder / host.host)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not isinstance(site.fabric, Unread):
+            (folder / FABRIC).write_text(recorded.dump(site.fabric))
+        if not isinstance(site.agents, Unread):
+            (folder / AGENTS).write_text(dump_agents(site.agents))
+    except OSError as error:
+        raise IbstackError(f"cannot write a collection to {folder}: {error}") from error
+
+
+def hidden(text: str) -> str:
+    """Return *text* without keys and passwords; of OpenSM's keys the defaults stay, being none."""
+
+    def replaced(found: re.Match[str]) -> str:
+        is_default = _DEFAULT_KEYS.fullmatch(found[2].strip()) is not None
+        return found[0] if is_default else f"{found[1].rstrip()} {HIDDEN}"
+
+    return _SECRET.sub(replaced, text)
+
+
+def _none(file: Path) -> Unread:
+    return Unread(f"there is no {file}")
+
+
+def _is_host(folder: Path) -> bool:
+    return any((folder / part).exists() for part in (*_PARTS, _SOS, UNREAD))
+
+
+def _host(folder: Path) -> Evidence:
+    texts: dict[str, str | Unread] = {}
+    for line in _text(folder / UNREAD).splitlines() if (folder / UNREAD).exists() else ():
+        name, _, why = line.partition(": ")
+        texts[name] = Unread("there is no such file" if why == _ABSENT else why, why == _ABSENT)
+    folders = set()
+    for part in _PARTS:
+        for name, path in _files(folder / part, part):
+            folders.add(name.rpartition("/")[0])
+            texts[name] = _text(path)
+    for name, path in _files(folder / _SOS, _SOS):
+        texts.setdefault(COMMANDS + name.rpartition("/")[2], _text(path))
+    folders |= _whole(folder / "etc", "etc")
+    return Evidence(folder.name, texts, frozenset(folders - {COMMANDS.rstrip("/")}))
+
+
+def _whole(root: Path, name: str) -> set[str]:
+    """Return the folders that are there, also those with no file."""
+    return {
+        f"{name}/{os.path.relpath(folder, root)}".removesuffix("/.")
+        for folder, _, _ in os.walk(root)
+    }
+
+
+def _files(root: Path, name: str) -> Iterator[tuple[str, Path]]:
+    for folder, below, files in os.walk(root):
+        below.sort()
+        for file in sorted(files):
+            path = root / os.path.relpath(os.path.join(folder, file), root)
+            if not path.is_symlink() and path.is_file() and path.stat().st_size <= _LARGEST:
+                yield f"{name}/{path.relative_to(root)}", path
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}") from error
+
+
+def _save_host(host: Evidence, folder: Path) -> None:
+    unread = []
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in host.folders:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for name, text in sorted(host.texts.items()):
+        if isinstance(text, Unread):
+            unread.append(f"{name}: {_ABSENT if text.absent else text.why}\n")
+        else:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(hidden(text), encoding="utf-8")
+    (folder / UNREAD).write_text("".join(unread), encoding="utf-8")

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The keys of each port fit the table by which its switch enforces partitions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ibstack.verify.check import Rule, Seen
+from ibstack.verify.site import not_one_by_one, on_fabric
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ibstack.verify.fabric.look import FabricLook
+
+_SOURCE: Final = "SwitchInfo, P_KeyTable of the port behind it"
+
+
+def _judge(fabric: FabricLook) -> Iterator[Seen]:
+    behind = {port.guid: port for port in fabric.adapters}
+    for switch_port in fabric.switch_ports:
+        port = behind.get(switch_port.peer) if switch_port.peer else None
+        if port is None or port.table is None:
+            continue  # Another switch, or what another check tells of.
+        # Of a key that is held full and limited OpenSM writes the full entry alone.
+        keys = {entry.partition for entry in port.held}
+        found = f"{len(keys)} keys of {port.node or port.guid}, room for {switch_port.capacity}"
+        holds = len(keys) <= switch_port.capacity
+        yield Seen(port.host, holds, found, _SOURCE, str(switch_port))
+
+
+def _look(fabric: FabricLook) -> Iterator[Seen]:
+    return not_one_by_one(_judge(fabric), _SOURCE, "ports of switches")
+
+
+# opensm/osm_pkey_mgr.c, ERR 0507: where they do not fit, enforcement is switched off there.
+RULE: Final = Rule(
+    "enforcement-capacity",
+    "the keys of the port fit its switch's table",
+    "no more keys than SwitchInfo.PartitionEnforcementCap",
+    "give the host fewer networks: OpenSM switches enforcement off at a port whose keys do not fit"
+    " (ERR 0507 in its log)",
+    on_fabric(_look),
+    rank=4,
+)

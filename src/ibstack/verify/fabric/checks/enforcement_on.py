@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Switches check partition keys at the ports of hosts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ibstack.verify.check import Rule, Seen
+from ibstack.verify.evidence import OPENSM_CONF, Unread, shown
+from ibstack.verify.fabric.opensm_conf import options
+from ibstack.verify.site import not_one_by_one, on_fabric
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ibstack.verify.fabric.look import FabricLook
+    from ibstack.verify.site import Site
+
+_SOURCE: Final = "PortInfo of each port of a switch"
+
+
+def _look(site: Site) -> Iterator[Seen]:
+    for host in site.subnet_manager_hosts():
+        said = options(host)
+        if not isinstance(said, Unread):
+            told = f"part_enforce {said['part_enforce']}"
+            holds = said["part_enforce"].strip('"') == "both"
+            yield Seen(host.host, holds, told, shown(OPENSM_CONF))
+
+    def at_ports(fabric: FabricLook) -> Iterator[Seen]:
+        if fabric.switch_ports and not any(port.enforces for port in fabric.switch_ports):
+            why = "no port shows it: enforcement is off, or the fabric is ibsim's, which has none"
+            yield Seen("", None, why, _SOURCE)
+        else:
+            yield from not_one_by_one(_at_each(fabric), _SOURCE, "ports of switches")
+
+    yield from on_fabric(at_ports)(site)
+
+
+def _at_each(fabric: FabricLook) -> Iterator[Seen]:
+    adapters = {port.guid: port for port in fabric.adapters}
+    for switch_port in fabric.switch_ports:
+        port = adapters.get(switch_port.peer) if switch_port.peer else None
+        if port is not None:
+            found = "enforced" if switch_port.enforces else f"not enforced for {port.node}"
+            yield Seen(port.host, switch_port.enforces, found, _SOURCE, str(switch_port))
+
+
+RULE: Final = Rule(
+    "enforcement-on",
+    "switches check partition keys at the ports of hosts",
+    "enforced both ways",
+    "set part_enforce both in opensm.conf; where one port alone is off, its keys did not fit (ERR"
+    " 0507 in OpenSM's log)",
+    _look,
+)

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All of the fabric answered: what did not answer could be anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ibstack.verify.check import Rule, Seen
+from ibstack.verify.site import on_fabric
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ibstack.verify.fabric.look import FabricLook
+
+_SOURCE: Final = "management datagrams"
+
+
+def _look(fabric: FabricLook) -> Iterator[Seen]:
+    for problem in fabric.problems:
+        yield Seen("", False, problem, _SOURCE)
+    unread = [(port.host, str(port)) for port in fabric.ports if port.table is None]
+    unread += [("", str(port)) for port in fabric.switch_ports if port.table is None]
+    for host, thing in unread:
+        yield Seen(host, False, "its table could not be read", _SOURCE, thing)
+    if not fabric.problems and not unread:
+        yield Seen("", True, f"{len(fabric.ports)} ports", _SOURCE)
+
+
+RULE: Final = Rule(
+    "fabric-read",
+    "every port of the fabric can be read",
+    "an answer from each",
+    "look again; where it stays, give the M_Key that the fabric wants, and look at the cable",
+    on_fabric(_look),
+)

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Switches can forward a broadcast group for each partition with IPoIB, with room for others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ibstack.mad import NodeType
+from ibstack.verify.check import Rule, Seen
+from ibstack.verify.evidence import Unread
+from ibstack.verify.fabric.files import PLACE, statements
+from ibstack.verify.site import on_fabric
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ibstack.verify.fabric.look import FabricLook
+    from ibstack.verify.site import Site
+
+_SOURCE: Final = f"SwitchInfo.MulticastFDBCap, {PLACE}"
+
+
+def _look(site: Site) -> Iterator[Seen]:
+    files = [statements(host) for host in site.subnet_manager_hosts()]
+    known = [said for said in files if not isinstance(said, Unread)]
+    needed = max((len({s.key for s in said if "ipoib" in s.flags}) for said in known), default=None)
+
+    def judge(fabric: FabricLook) -> Iterator[Seen]:
+        switches = [port for port in fabric.ports if port.node_type is NodeType.SWITCH]
+        caps = [port.multicast_cap for port in switches if port.multicast_cap is not None]
+        if not switches:
+            return
+        if needed is None or len(caps) < len(switches):
+            why = "no partitions file" if needed is None else "a switch did not say how many"
+            yield Seen("", None, why, _SOURCE)
+            return
+        found = f"{needed} partitions with IPoIB, room for {min(caps)} groups"
+        yield Seen("", needed < min(caps), found, _SOURCE)
+
+    return on_fabric(judge)(site)
+
+
+# Seen on OpenSM 3.3.23: ERR 1B19 get_new_mlid failed, and no IPoIB on the partitions beyond.
+RULE: Final = Rule(
+    "multicast-capacity",
+    "switches have room for the broadcast group of each partition with IPoIB",
+    "fewer partitions than multicast groups",
+    "use fewer networks on this fabric, or switches with a larger MulticastFDBCap: IPoIB does not"
+    " work on those beyond (ERR 1B19 in OpenSM's log)",
+    _look,
+)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No port is a full member of the default partition but those that are listed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ibstack.fabric.errors import BadValue
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.partition import DEFAULT_PARTITION, TableEntry
+from ibstack.verify.check import Rule, Seen
+from ibstack.verify.evidence import FABRICD_CONF, Unread, last, words
+from ibstack.verify.fabric.files import full_in_default, statements
+from ibstack.verify.site import not_one_by_one, on_fabric
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ibstack.verify.evidence import Evidence
+    from ibstack.verify.fabric.look import FabricLook
+    from ibstack.verify.site import Site
+
+_OPEN: Final = TableEntry(DEFAULT_PARTITION, full_member=True)
+_SOURCE: Final = "P_KeyTable of each port"
+
+
+def _look(site: Site) -> Iterator[Seen]:
+    listed = {guid for host in site.subnet_manager_hosts() for guid in _listed(host)}
+
+    def judge(fabric: FabricLook) -> Iterator[Seen]:
+        # A subnet manager in office is one by SELF.
+        allowed = listed | {port.guid for port in fabric.managers}
+        for port in fabric.adapters:
+            if port.table is not None:
+                holds = _OPEN not in port.held or port.guid in allowed
+                found = f"{_OPEN} in the table of {port.node or 'it'}"
+                yield Seen(port.host, holds, found, _SOURCE, str(port))
+
+    def summed(fabric: FabricLook) -> Iterator[Seen]:
+        return not_one_by_one(judge(fabric), _SOURCE, "ports")
+
+    return on_fabric(summed)(site)
+
+
+def _listed(host: Evidence) -> frozenset[Guid]:
+    """Return who may be one, by the host's files."""
+    said, keys = statements(host), host.ini(FABRICD_CONF)
+    found = frozenset() if isinstance(said, Unread) else full_in_default(said)
+    if isinstance(keys, Unread):
+        return found
+    members = words(last(keys, "fabric", "full_default_members"))
+    try:
+        return found | {Guid.parse(guid) for guid in members}
+    except BadValue:
+        return found  # ibstack-fabricd refuses such a file.
+
+
+RULE: Final = Rule(
+    "open-default",
+    "no port is a full member of the default partition unless it is listed",
+    "0x7fff, limited",
+    "look whether OpenSM could read its file (`retrying with default config` in its log);"
+    " `ibstack partition audit` has it mended; list the port in full_default_members if it is one",
+    _look,
+    rank=4,
+)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where ibstack-fabricd writes the partitions file, it stands there as it was written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ibstack.subnet_manager.partitions_conf import read
+from ibstack.subnet_manager.partitions_grammar import PartitionsFileFaults
+from ibstack.verify.check import Rule, Seen
+from ibstack.verify.evidence import FABRICD_CONF, PARTITIONS_CONF, Unread
+from ibstack.verify.fabric.files import PLACE, statements
+from ibstack.verify.site import each_subnet_manager_host
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ibstack.verify.evidence import Evidence
+
+
+def _look(host: Evidence) -> Iterator[Seen]:
+    text = host.text(PARTITIONS_CONF)
+    if not host.has(FABRICD_CONF) or isinstance(statements(host), Unread):
+        return  # Static partitions are a site's own; and other checks tell of the rest.
+    if isinstance(text, Unread):
+        yield host.unknown(PARTITIONS_CONF, text)
+        return
+    try:
+        read(text.encode(), PLACE)
+    except PartitionsFileFaults as error:
+        yield Seen(host.host, False, str(error.faults[0]), PLACE)
+    else:
+        yield Seen(host.host, True, "as ibstack-fabricd writes it", PLACE)
+
+
+RULE: Final = Rule(
+    "partitions-canonical",
+    "the partitions file is as ibstack-fabricd wrote it",
+    "not edited since",
+    "put partitions of the site into site_partitions; then `ibstack-fabricd --restore`, or"
+    " --take-over where the file was there before ibstack",
+    each_subnet_manager_host(_look),
+    rank=4,
+)

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every subnet manager has the same partitions: a standby that takes over changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from ibstack.verify.check import Rule, Seen
+from ibstack.verify.evidence import PARTITIONS_CONF, Unread
+from ibstack.verify.fabric.files import PLACE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ibstack.verify.site import Site
+
+
+def _look(site: Site) -> Iterator[Seen]:
+    hosts = site.subnet_manager_hosts()
+    texts = {host.host: host.text(PARTITIONS_CONF) for host in hosts}
+    digests = {name: _digest(text) for name, text in texts.items() if isinstance(text, str)}
+    managers = 0 if isinstance(site.fabric, Unread) else len(site.fabric.managers)
+    if len(digests) < max(managers, 2):
+        # One file is equal to itself: that says nothing.
+        why = f"{len(digests)} of {max(managers, 2)} files were collected"
+        yield Seen(", ".join(digests), None, why, PLACE)
+    if len(digests) > 1:
+        usual = _of_master(site, digests) or Counter(digests.values()).most_common(1)[0][0]
+        for name, digest in digests.items():
+            holds = digest == usual
+            yield Seen(name, holds, f"sha256 {digest}", PLACE, "", f"sha256 {usual}")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _of_master(site: Site, digests: dict[str, str]) -> str | None:
+    """Return the master's: it is what is in force."""
+    if isinstance(site.fabric, Unread):
+        return None
+    masters = [port.host for port in site.fabric.managers if port.is_master]
+    return next((digests[host] for host in masters if host in digests), None)
+
+
+# Seen on OpenSM 3.3.23: a standby with another file removes tenants' keys when it takes over.
+RULE: Final = Rule(
+    "partitions-equal",
+    "every subnet manager has the same partitions file",
+    "the master's file, to the byte",
+    "start ibstack-fabricd on that host, and see in its log why its file is another",
+    _look,
+)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""OpenSM takes the partitions file for what it was meant to say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ibstack.subnet_manager.partitions_grammar import PartitionsFileFaults, parse
+from ibstack.verify.check import Rule, Seen
+from ibstack.verify.evidence import PARTITIONS_CONF, Unread
+from ibstack.verify.fabric.files import PLACE
+from ibstack.verify.site import each_subnet_manager_host
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ibstack.verify.evidence import Evidence
+
+
+def _look(host: Evidence) -> Iterator[Seen]:
+    text = host.text(PARTITIONS_CONF)
+    if isinstance(text, Unread):
+        if not text.absent:
+            yield host.unknown(PARTITIONS_CONF, text)
+        return
+    try:
+        said = parse(text.encode(), PLACE)
+    except PartitionsFileFaults as error:
+        others = f", and {len(error.faults) - 1} more" if len(error.faults) > 1 else ""
+        yield Seen(host.host, False, f"{error.faults[0]}{others}", PLACE)
+    else:
+        yield Seen(host.host, True, f"{len(said)} statements", PLACE)
+
+
+# opensm/doc/partition-config.txt; each slip seen on 3.3.23 (partitions_grammar.py).
+RULE: Final = Rule(
+    "partitions-readable",
+    "OpenSM reads the partitions file as it was meant",
+    "no line that OpenSM refuses, guesses or cuts",
+    "`ibstack-fabricd --restore` puts the last good copy back; one line that OpenSM refuses makes"
+    " every port a full member of the default partition",
+    each_subnet_manager_host(_look),
+    rank=2,
+)

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One look at a whole fabric: its ports, what their tables hold, what switches enforce."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ibstack.mad import Lid, NodeType, NotKnown, PortState, Route, SmInfo, SmState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ibstack.fabric.guid import Guid
+    from ibstack.fabric.partition import PkeyTable, TableEntry
+    from ibstack.mad import FabricReader, PortRecord
+
+
+@dataclass(frozen=True, slots=True)
+class FabricPort:
+    """One end port: of an adapter, or a switch's port 0."""
+
+    guid: Guid
+    node: str
+    """The node's own description, such as `node003 mlx5_0`; empty: not known."""
+    node_type: NodeType
+    lid: int
+    active: bool
+    table: PkeyTable | None
+    """Up to its whole length; None: not known."""
+    is_sm: bool = False
+    sm_state: SmState | None = None
+    """Of the subnet manager there; None: there is none, or it does not answer."""
+    mtu_bytes: int | None = None
+    multicast_cap: int | None = None
+    """Of a switch: how many multicast groups it can forward."""
+
+    def __str__(self) -> str:
+        return f"port {self.guid}"
+
+    @property
+    def host(self) -> str:
+        """The first word of the description, which is the host's name by custom."""
+        return self.node.partition(" ")[0]
+
+    @property
+    def is_master(self) -> bool:
+        return self.sm_state is SmState.MASTER
+
+    @property
+    def held(self) -> frozenset[TableEntry]:
+        return frozenset(entry for entry in self.table or () if entry is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class EnforcingPort:
+    """One external port of a switch, with a link."""
+
+    switch: Guid
+    node: str
+    number: int
+    capacity: int
+    """Entries of its P_Key table; 0: the switch cannot enforce partitions."""
+    enforces: bool
+    peer: Guid | None
+    """The port at the other end; None: not known."""
+    table: PkeyTable | None
+
+    def __str__(self) -> str:
+        return f"port {self.number} of switch {self.switch}"
+
+    @property
+    def held(self) -> frozenset[TableEntry]:
+        return frozenset(entry for entry in self.table or () if entry is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class FabricLook:
+    """What one walk showed."""
+
+    ports: tuple[FabricPort, ...]
+    switch_ports: tuple[EnforcingPort, ...]
+    problems: tuple[str, ...]
+    """What did not answer; empty: all is known."""
+
+    @property
+    def adapters(self) -> tuple[FabricPort, ...]:
+        """The ports that are not switches'."""
+        return tuple(port for port in self.ports if port.node_type is not NodeType.SWITCH)
+
+    @property
+    def managers(self) -> tuple[FabricPort, ...]:
+        return tuple(port for port in self.ports if port.is_sm)
+
+
+def read_fabric(reader: FabricReader) -> FabricLook:
+    """Walk the fabric and read every table; CannotReadFabric where there is no way to it."""
+    fabric = reader.discover()
+    ends, switch_ends = fabric.ports.values(), fabric.switch_ports
+    tables = reader.pkey_tables(ends)
+    enforced = reader.switch_port_tables(switch_ends)
+    ports = tuple(_port(reader, record, tables[record.guid]) for record in _sorted(ends))
+    outer = tuple(
+        EnforcingPort(
+            *(record.guid, record.description or "", record.number, record.partition_cap),
+            *(bool(record.enforces), record.peer, _known(enforced[record.guid, record.number])),
+        )
+        for record in _sorted(switch_ends)
+    )
+    return FabricLook(ports, outer, fabric.problems)
+
+
+def _sorted(records: Iterable[PortRecord]) -> list[PortRecord]:
+    return sorted(records, key=lambda record: (record.guid, record.number))
+
+
+def _port(reader: FabricReader, record: PortRecord, table: PkeyTable | NotKnown) -> FabricPort:
+    manager = None
+    if record.is_sm:
+        answer = reader.subnet_manager_at(Lid(record.lid) if record.lid else Route(record.route))
+        manager = answer.state if isinstance(answer, SmInfo) else None
+    return FabricPort(
+        guid=record.guid,
+        node=record.description or "",
+        node_type=record.node_type,
+        lid=record.lid,
+        active=record.state is PortState.ACTIVE,
+        table=_known(table),
+        is_sm=record.is_sm,
+        sm_state=manager,
+        mtu_bytes=record.mtu_bytes,
+        multicast_cap=record.multicast_cap,
+    )
+
+
+def _known(table: PkeyTable | NotKnown) -> PkeyTable | None:
+    return None if isinstance(table, NotKnown) else table

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A look at a fabric as JSON: `fabric.json` of a collection.  The reverse of each other."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from ibstack.fabric.errors import BadInput, BadValue
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.partition import TableEntry
+from ibstack.mad import NodeType, SmState
+from ibstack.verify.fabric.look import EnforcingPort, FabricLook, FabricPort
+
+if TYPE_CHECKING:
+    from ibstack.fabric.partition import PkeyTable
+
+
+def dump(look: FabricLook) -> str:
+    """Return the text of *look*; of a table, what is behind its last entry is left out."""
+    told = {
+        "ports": [_port(port) for port in look.ports],
+        "switch_ports": [_switch_port(port) for port in look.switch_ports],
+        "problems": list(look.problems),
+    }
+    return json.dumps(told, indent=1) + "\n"
+
+
+def load(text: str, file: str) -> FabricLook:
+    """Read what dump() wrote; BadInput for anything else."""
+    try:
+        told = json.loads(text)
+        return FabricLook(
+            tuple(_read_port(each) for each in told["ports"]),
+            tuple(_read_switch_port(each) for each in told["switch_ports"]),
+            tuple(map(str, told["problems"])),
+        )
+    except (BadValue, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadInput(
+            f"cannot read {file}: it is not what `ibstack verify fabric --write` writes ({error!r})"
+        ) from error
+
+
+def _port(port: FabricPort) -> dict[str, Any]:
+    return {
+        "guid": str(port.guid),
+        "node": port.node,
+        "node_type": port.node_type.name.lower(),
+        "lid": port.lid,
+        "active": port.active,
+        "table_length": None if port.table is None else len(port.table),
+        "table": _entries(port.table),
+        "is_sm": port.is_sm,
+        "sm_state": None if port.sm_state is None else port.sm_state.name.lower(),
+        "mtu_bytes": port.mtu_bytes,
+        "multicast_cap": port.multicast_cap,
+    }
+
+
+def _switch_port(port: EnforcingPort) -> dict[str, Any]:
+    return {
+        "switch": str(port.switch),
+        "node": port.node,
+        "number": port.number,
+        "capacity": port.capacity,
+        "enforces": port.enforces,
+        "peer": None if port.peer is None else str(port.peer),
+        "table": _entries(port.table),
+    }
+
+
+def _entries(table: PkeyTable | None) -> str | None:
+    if table is None:
+        return None
+    words = [str(entry) if entry else "-" for entry in table]
+    while words and words[-1] == "-":
+        words.pop()
+    return " ".join(words)
+
+
+def _read_port(told: dict[str, Any]) -> FabricPort:
+    return FabricPort(
+        guid=Guid.parse(told["guid"]),
+        node=str(told["node"]),
+        node_type=NodeType[told["node_type"].upper()],
+        lid=int(told["lid"]),
+        active=bool(told["active"]),
+        table=_table(told["table"], told["table_length"]),
+        is_sm=bool(told["is_sm"]),
+        sm_state=None if told["sm_state"] is None else SmState[told["sm_state"].upper()],
+        mtu_bytes=told["mtu_bytes"],
+        multicast_cap=told["multicast_cap"],
+    )
+
+
+def _read_switch_port(told: dict[str, Any]) -> EnforcingPort:
+    return EnforcingPort(
+        switch=Guid.parse(told["switch"]),
+        node=str(told["node"]),
+        number=int(told["number"]),
+        capacity=int(told["capacity"]),
+        enforces=bool(told["enforces"]),
+        peer=None if told["peer"] is None else Guid.parse(told["peer"]),
+        table=_table(told["table"], told["capacity"]),
+    )
+
+
+def _table(words: str | None, length: int | None) -> PkeyTable | None:
+    if words is None:
+        return None
+    entries = [
+        None if word == "-" else TableEntry.from_wire(int(word, 16)) for word in words.split()
+    ]
+    return (*entries, *[None] * ((length or 0) - len(entries)))

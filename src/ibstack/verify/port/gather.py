@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asking all who know something of a port: Neutron, its host, a subnet manager's host, DHCP's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from ibstack.fabric.errors import BadValue
+from ibstack.verify.port import ask_neutron, at_dhcp
+from ibstack.verify.port.cloud_facts import AGENT
+from ibstack.verify.port.finding import Facts
+from ibstack.verify.port.in_neutron import entry_of
+from ibstack.verify.port.on_fabric import member_of, shares_a_table
+from ibstack.verify.port.place_facts import FabricFacts, GroupFacts, PlaceFacts, Question
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ibstack.verify.port.ask_neutron import NetworkApi
+
+Look: TypeAlias = "Callable[[str, Question], PlaceFacts]"
+"""Asks the host of that name; this one for an empty name."""
+
+
+@dataclass(slots=True)
+class _Missing:
+    why: list[tuple[str, str]] = field(default_factory=list)
+
+    def note(self, part: str, host: str, answer: PlaceFacts) -> None:
+        self.why.append((part, answer.missing.get(part, f"{host or 'this host'} did not say")))
+
+
+def gather(api: NetworkApi, look: Look, wanted: str, host: str | None = None) -> Facts:
+    """Ask all of them; BadInput where *wanted* is no port, or several."""
+    cloud = ask_neutron.ask(api, wanted, host)
+    facts, missing = Facts(cloud), _Missing()
+    port = cloud.port
+    if port is None:
+        answer = look(host or "", Question(mac=cloud.mac or "", pci=_pci(wanted, cloud.mac)))
+        return replace(facts, vf=answer.vf)
+    if port.host and port.pci_slot:
+        answer = look(port.host, Question(mac=port.mac, pci=port.pci_slot))
+        if answer.vf is None:
+            missing.note("vf", port.host, answer)
+        facts = replace(facts, vf=answer.vf)
+    facts = replace(facts, fabric=_fabric(facts, look, missing))
+    facts = _dhcp(facts, look, missing)
+    facts = replace(facts, group=_group(facts, look, missing))
+    return replace(facts, missing=tuple(missing.why))
+
+
+def _fabric(facts: Facts, look: Look, missing: _Missing) -> FabricFacts | None:
+    """Ask the hosts of the fabric's subnet managers, master first, until one can tell."""
+    cloud, port, key = facts.cloud, facts.cloud.port, _key(facts)
+    if key is None:
+        return None
+    member = member_of(facts)
+    question = Question(
+        mac=port.mac if port else "",
+        key=key,
+        port_id=port.id if port else None,
+        guids=tuple(sorted({*([member] if member else []), *_dhcp_guids(facts)})),
+    )
+    blind = None
+    for name in [agent.host for agent in cloud.fabric_agents()] or [""]:
+        answer = look(name, question)
+        if answer.fabric is None:
+            missing.note("fabric", name, answer)
+        elif not answer.fabric.unread:
+            return answer.fabric
+        else:
+            blind = blind or answer.fabric
+    return blind
+
+
+def _dhcp(facts: Facts, look: Look, missing: _Missing) -> Facts:
+    """Ask the hosts that serve DHCP; as members they are told of the broadcast group too."""
+    port, key = facts.cloud.port, _key(facts)
+    if port is None or key is None or not at_dhcp.wants_dhcp(facts):
+        return facts
+    found, group = [], None
+    for name in facts.cloud.dhcp_hosts:
+        answer = look(name, Question(mac=port.mac, network=port.network_id, group=key))
+        if answer.dhcp is None:
+            missing.note("dhcp", name, answer)
+        else:
+            found.append(answer.dhcp)
+        group = _better(group, answer, name, missing)
+    return replace(facts, dhcp=tuple(found), group=group)
+
+
+def _group(facts: Facts, look: Look, missing: _Missing) -> GroupFacts | None:
+    """Ask the port's own host, whose physical port is a member on mlx4, where DHCP's cannot say."""
+    port, key = facts.cloud.port, _key(facts)
+    known = facts.group is not None and facts.group.there is not None
+    if known or port is None or key is None or not port.host:
+        return facts.group
+    if not shares_a_table(facts):
+        if facts.group is None:
+            missing.why.append(("group", "only members are told, and no host's own port is one"))
+        return facts.group
+    answer = look(port.host, Question(mac=port.mac, group=key))
+    return _better(facts.group, answer, port.host, missing)
+
+
+def _better(
+    before: GroupFacts | None, answer: PlaceFacts, host: str, missing: _Missing
+) -> GroupFacts | None:
+    if answer.group is None:
+        missing.note("group", host, answer)
+        return before
+    return before if before is not None and before.there is not None else answer.group
+
+
+def _dhcp_guids(facts: Facts) -> set[str]:
+    agents = (facts.cloud.agent(AGENT, host) for host in facts.cloud.dhcp_hosts)
+    return {str(a.port_guid) for agent in agents if agent for a in agent.adapters if a.port_guid}
+
+
+def _key(facts: Facts) -> int | None:
+    try:
+        return entry_of(facts).partition.base
+    except BadValue:
+        return None
+
+
+def _pci(wanted: str, mac: str | None) -> str | None:
+    return wanted if mac is None else None

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stations of a port's way that lie in Neutron.  Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ibstack.fabric.errors import BadValue
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.partition import DEFAULT_PARTITION, PartitionKey, TableEntry
+from ibstack.fabric.pci import PciAddress
+from ibstack.verify.port.cloud_facts import AGENT, CloudNetwork, CloudPort, physical_networks
+from ibstack.verify.port.finding import Facts, Finding, State, right, wrong
+
+if TYPE_CHECKING:
+    from ibstack.verify.port.cloud_facts import CloudAgent
+
+_PORT: Final = "Neutron API, port"
+_NETWORK: Final = "Neutron API, network"
+_AGENTS: Final = "Neutron API, agents"
+_VIF_TYPE: Final = "ib_hostdev"
+"""nova/network/model.py, VIF_TYPE_IB_HOSTDEV."""
+_OWNERS: Final = "compute:"
+
+
+def port_of(facts: Facts) -> tuple[CloudPort, CloudNetwork]:
+    """Return the port and its network; only for stations behind the first."""
+    port, network = facts.cloud.port, facts.cloud.network
+    if port is None or network is None:
+        raise RuntimeError("the walk should have ended where Neutron does not know the port")
+    return port, network
+
+
+def entry_of(facts: Facts) -> TableEntry:
+    """Return what the table of the port's member should hold.  BadValue: its network has no key."""
+    _, network = port_of(facts)
+    if network.network_type == "flat":
+        return TableEntry(DEFAULT_PARTITION, full_member=False)
+    return TableEntry(PartitionKey.parse(str(network.segmentation_id)), full_member=True)
+
+
+def guid_of(facts: Facts) -> Guid:
+    port, _ = port_of(facts)
+    return Guid.from_mac(port.mac)
+
+
+def known(facts: Facts) -> Finding:
+    cloud = facts.cloud
+    if cloud.port is not None and cloud.network is not None:
+        return right(f"port {cloud.port.id} of network {cloud.network.name}", _PORT)
+    plug = facts.vf.plug or facts.vf.holder if facts.vf else None
+    if plug is not None and facts.vf is not None:
+        return wrong(
+            "no such port, and yet a VF is plugged for it",
+            f"{_PORT}; ibstack-eswitchd on {facts.vf.host}",
+            f"VF {plug.pci} of {facts.vf.host} is plugged for MAC {plug.mac}, of which Neutron has"
+            " no port",
+            "create the port, or unplug the VF there with"
+            f" `ebrctl del-port {plug.physical_network} {plug.mac}`",
+        )
+    return wrong(
+        "no such port",
+        _PORT,
+        f"Neutron has no port {cloud.wanted!r}",
+        "look for it with `openstack port list --long`, as an administrator",
+    )
+
+
+def switched_on(facts: Facts) -> Finding:
+    port, _ = port_of(facts)
+    if port.admin_state_up:
+        return right("admin_state_up is true", _PORT)
+    return wrong(
+        "admin_state_up is false",
+        _PORT,
+        "the port is switched off in Neutron",
+        f"run `openstack port set --enable {port.id}`",
+    )
+
+
+def makes_a_guid(facts: Facts) -> Finding:
+    port, _ = port_of(facts)
+    try:
+        guid = Guid.from_mac(port.mac)
+    except BadValue as error:
+        return wrong(
+            f"MAC {port.mac} makes no GUID",
+            _PORT,
+            f"the port's MAC {port.mac} cannot be made into a GUID: {error.why}",
+            "make the port anew with another MAC",
+        )
+    twins = [other for other in facts.cloud.neighbours if other.mac == port.mac]
+    if twins:
+        return wrong(
+            f"MAC {port.mac} is that of port {twins[0].id} too",
+            _PORT,
+            f"the port's MAC {port.mac}, and so its GUID {guid}, is also that of port"
+            f" {twins[0].id}",
+            "delete the younger of the two ports and make it anew without naming a MAC",
+        )
+    return right(f"MAC {port.mac}, GUID {guid}", _PORT)
+
+
+def has_a_partition(facts: Facts) -> Finding:
+    _, network = port_of(facts)
+    if network.network_type not in ("vlan", "flat") or not network.physical_network:
+        return wrong(
+            f"network {network.name} is of type {network.network_type}",
+            _NETWORK,
+            f"network {network.name} is of type {network.network_type}, which is no InfiniBand"
+            " network",
+            "make the port on a network of type vlan whose physical network is a fabric",
+        )
+    try:
+        entry = entry_of(facts)
+    except BadValue as error:
+        return wrong(
+            f"segmentation id {network.segmentation_id}",
+            _NETWORK,
+            f"the segmentation id {network.segmentation_id} of network {network.name} is no"
+            f" partition key: {error.why}",
+            "make the network anew with a segmentation id of 1 to 32751",
+        )
+    where = f"physical network {network.physical_network}"
+    return right(f"{network.network_type}, {where}, table entry {entry}", _NETWORK)
+
+
+def is_direct(facts: Facts) -> Finding:
+    port, _ = port_of(facts)
+    if port.vnic_type == "direct":
+        return right("vnic type direct", _PORT)
+    return wrong(
+        f"vnic type {port.vnic_type}",
+        _PORT,
+        f"the port's vnic type is {port.vnic_type}, and only direct ports get a VF",
+        "make the port anew with `--vnic-type direct`",
+    )
+
+
+def has_a_host(facts: Facts) -> Finding:
+    port, _ = port_of(facts)
+    if port.host:
+        return right(f"host {port.host}", _PORT)
+    return wrong(
+        "no host",
+        _PORT,
+        "the port has been given to no host: no server has it",
+        f"boot a server with it: `openstack server create --port {port.id} …`",
+    )
+
+
+def is_bound(facts: Facts) -> Finding:
+    port, _ = port_of(facts)
+    found = f"vif type {port.vif_type}"
+    if port.vif_type == _VIF_TYPE:
+        return right(found, _PORT)
+    if port.vif_type != "binding_failed":
+        return wrong(
+            found,
+            _PORT,
+            f"another mechanism driver has bound the port: its vif type is {port.vif_type}, and"
+            f" should be {_VIF_TYPE}",
+            "put infiniband before that driver into mechanism_drivers of ml2_conf.ini, or name the"
+            " port's physical network to one of them only",
+        )
+    for station in (agent_alive, network_mapped, vf_reported):
+        cause = station(facts)
+        if cause.state is State.WRONG:
+            return wrong(
+                f"{found}; {cause.found}",
+                f"{_PORT}; {cause.source}",
+                f"Neutron could not bind the port to {port.host}: {cause.answer}",
+                f"{cause.remedy}, then boot the server anew",
+            )
+    return wrong(
+        found,
+        _PORT,
+        f"Neutron could not bind the port to {port.host} when it was asked to, and now could",
+        "boot the server anew; the log of neutron-server says why it failed, at `infiniband`",
+    )
+
+
+def agent_alive(facts: Facts) -> Finding:
+    port, _ = port_of(facts)
+    agent = facts.cloud.agent(AGENT, port.host)
+    if agent is None:
+        hosts = ", ".join(sorted(a.host for a in facts.cloud.agents if a.binary == AGENT))
+        return wrong(
+            f"no {AGENT} on {port.host}",
+            _AGENTS,
+            f"{AGENT} on {port.host} has never reported to Neutron, which knows it on"
+            f" {hosts or 'no host'}",
+            f"start {AGENT} on {port.host}, and see that `host` in its configuration is what"
+            " nova-compute calls that host",
+        )
+    if not agent.alive:
+        return wrong(
+            "not alive",
+            _AGENTS,
+            f"{AGENT} on {port.host} does not report to Neutron any more",
+            f"see whether {port.host} is up, then `systemctl status {AGENT}` on it",
+        )
+    return right(f"{AGENT} on {port.host} is alive", _AGENTS)
+
+
+def network_mapped(facts: Facts) -> Finding:
+    port, network = port_of(facts)
+    agent = _agent(facts)
+    mapped = physical_networks(agent)
+    found = f"{port.host} maps {', '.join(mapped) or 'none'}"
+    if network.physical_network in mapped:
+        return right(found, _AGENTS)
+    return wrong(
+        found,
+        _AGENTS,
+        f"{port.host} maps no adapter to physical network {network.physical_network}; it maps"
+        f" {', '.join(mapped) or 'none at all'}",
+        f"add {network.physical_network}:INTERFACE to physical_interface_mappings of"
+        f" ibstack-eswitchd on {port.host} and restart it; `ibstack host show` there says what it"
+        " finds",
+    )
+
+
+def vf_reported(facts: Facts) -> Finding:
+    port, network = port_of(facts)
+    if port.pci_slot is None:
+        return wrong(
+            "no pci_slot in the binding profile",
+            _PORT,
+            f"the port is on {port.host} and names no VF: its binding profile has no pci_slot",
+            f"have nova boot the server on {port.host}; it writes pci_slot when [pci] device_spec"
+            " matches a VF",
+        )
+    try:
+        pci = PciAddress.parse(port.pci_slot)
+    except BadValue as error:
+        return wrong(
+            f"pci_slot {port.pci_slot}",
+            _PORT,
+            f"the port's pci_slot {port.pci_slot!r} is no PCI address: {error.why}",
+            "mend [pci] device_spec of nova and boot the server anew",
+        )
+    agent = _agent(facts)
+    mine = [a for a in agent.adapters if a.physical_network == network.physical_network]
+    if not any(adapter.has(port.pci_slot) for adapter in mine):
+        there = ", ".join(adapter.vfs for adapter in mine if adapter.vfs) or "none"
+        return wrong(
+            f"{port.host} has VFs {there}",
+            _AGENTS,
+            f"{pci} is no VF of {port.host} on physical network {network.physical_network}, which"
+            f" has {there}",
+            "mend [pci] device_spec of nova on that host, or make the VF, and boot the server anew",
+        )
+    return _taken(facts, port) or right(f"VF {pci} of {port.host}", _AGENTS)
+
+
+def _taken(facts: Facts, port: CloudPort) -> Finding | None:
+    place = (port.host, port.pci_slot)
+    other = next((n for n in facts.cloud.neighbours if (n.host, n.pci_slot) == place), None)
+    if other is None:
+        return None
+    return wrong(
+        f"port {other.id} has it too",
+        _PORT,
+        f"VF {port.pci_slot} of {port.host} is also that of port {other.id}",
+        "delete the server of one of them and boot it anew",
+    )
+
+
+def _agent(facts: Facts) -> CloudAgent:
+    port, _ = port_of(facts)
+    agent = facts.cloud.agent(AGENT, port.host)
+    if agent is None:
+        raise RuntimeError("the walk should have ended where there is no agent")
+    return agent

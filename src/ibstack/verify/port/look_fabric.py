@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looking at the fabric from the host of a subnet manager: OpenSM, its file, tables."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ibstack.fabric.errors import IbstackError, TryLater
+from ibstack.fabric.partition import PROOF_KEYS, PartitionKey
+from ibstack.mad import CannotReadFabric, NotKnown, PortState, SmState
+from ibstack.subnet_manager.opensm import OpenSm
+from ibstack.subnet_manager.publication import Publication
+from ibstack.verify.port.place_facts import DesiredFacts, FabricFacts, FileFacts, SeenPort
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from ibstack.mad import FabricMap, FabricReader
+    from ibstack.neutron.replies import FabricMembers
+    from ibstack.subnet_manager.options import FabricdSettings
+    from ibstack.verify.port.place_facts import Question
+
+_AGAIN_S: Final = 0.1
+"""A sweep may be under way: what one look finds wrong is looked at once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class FabricPlace:
+    """Ways to what is to be looked at."""
+
+    host: str
+    settings: FabricdSettings
+    open_reader: Callable[[], AbstractContextManager[FabricReader]]
+    members: Callable[[], FabricMembers]
+    """Ask Neutron over RPC; TryLater where it cannot be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    master: str | None = None
+    master_name: str = ""
+    no_master: str = ""
+    unread: str = ""
+    ports: tuple[SeenPort, ...] = ()
+
+    @property
+    def proofs(self) -> tuple[int, ...] | None:
+        own = next((port for port in self.ports if port.guid == self.master), None)
+        if own is None or own.table is None:
+            return None
+        keys = {key.base for key in PROOF_KEYS}
+        return tuple(sorted(raw & 0x7FFF for raw in own.table if raw & 0x7FFF in keys))
+
+
+def look(place: FabricPlace, question: Question) -> FabricFacts:
+    """Look at it all; what cannot be read is None, and why is said."""
+    settings = place.settings
+    opensm = OpenSm(settings.partitions_conf, settings.opensm_pid_file, settings.reload_command)
+    serves = settings.fabric.serves_vports
+    seen = _settled(place, question)
+    desired, undesired = _desired(place, question)
+    return FabricFacts(
+        host=place.host,
+        opensm_runs=opensm.pid() is not None,
+        serves_vports=opensm.knows_vports() if serves is None else serves,
+        master=seen.master,
+        master_name=seen.master_name,
+        no_master=seen.no_master,
+        unread=seen.unread,
+        ports=seen.ports,
+        proofs=seen.proofs,
+        file=_file(settings, question),
+        desired=desired,
+        undesired=undesired,
+    )
+
+
+def _settled(place: FabricPlace, question: Question) -> _Seen:
+    """Return what two looks in a row show alike, or what the third one shows."""
+    before = _look_once(place, question)
+    for _ in range(2):
+        time.sleep(_AGAIN_S)
+        after = _look_once(place, question)
+        if after == before:
+            break
+        before = after
+    return before
+
+
+def _look_once(place: FabricPlace, question: Question) -> _Seen:
+    try:
+        with place.open_reader() as reader:
+            return _through(reader, question)
+    except CannotReadFabric as error:
+        return _Seen(unread=str(error))
+
+
+def _through(reader: FabricReader, question: Question) -> _Seen:
+    manager, fabric = reader.subnet_manager(), reader.discover()
+    master, why = None, ""
+    if isinstance(manager, NotKnown):
+        why = manager.why
+    elif manager.state is not SmState.MASTER:
+        why = f"the one on port {manager.guid} is {manager.state.name.lower()}"
+    else:
+        master = str(manager.guid)
+    ports = _ports(reader, fabric, {*question.guids, *([master] if master else [])})
+    name = next((port.name for port in ports if port.guid == master), "")
+    return _Seen(master, name, why, "", ports)
+
+
+def _ports(reader: FabricReader, fabric: FabricMap, guids: set[str]) -> tuple[SeenPort, ...]:
+    records = [record for guid, record in fabric.ports.items() if str(guid) in guids]
+    tables = reader.pkey_tables(records)
+    found = []
+    for record in sorted(records, key=lambda record: record.guid):
+        table, name = tables[record.guid], record.description or "no name"
+        active = record.state is PortState.ACTIVE
+        if isinstance(table, NotKnown):
+            found.append(SeenPort(str(record.guid), name, active, None, table.why))
+        else:
+            raw = tuple(entry.to_wire() if entry else 0 for entry in table)
+            found.append(SeenPort(str(record.guid), name, active, raw))
+    return tuple(found)
+
+
+def _file(settings: FabricdSettings, question: Question) -> FileFacts:
+    path = settings.partitions_conf
+    publication = Publication(path, settings.state_path, settings.fabric.full_default)
+    try:
+        found = publication.look()
+    except IbstackError as error:
+        return FileFacts(str(path), "not known", (str(error),))
+    key = PartitionKey(question.key) if question.key else None
+    listed = found.published.get(key) if key else None
+    members = listed.members if listed else {}
+    return FileFacts(
+        path=str(path),
+        whose=found.whose.value,
+        faults=tuple(str(fault) for fault in found.faults),
+        proof=found.proof.base if found.proof else None,
+        members={str(guid): membership.value for guid, membership in members.items()},
+    )
+
+
+def _desired(place: FabricPlace, question: Question) -> tuple[DesiredFacts | None, str]:
+    try:
+        answer = place.members()
+    except TryLater as error:
+        return None, str(error)
+    if answer.members is None:
+        return None, "Neutron said that nothing is new, and had not been asked that"
+    mine = (m for m in answer.members if m.port_id == question.port_id)
+    held = (h.why for h in answer.held if h.port_id == question.port_id)
+    guids = tuple(sorted(str(m.guid) for m in mine if m.key.base == question.key))
+    return DesiredFacts(guids, next(held, None)), ""

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads this machine: the files and the commands that the checks of a host want.
+
+Nothing is changed: each command only shows.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ibstack.verify import evidence
+from ibstack.verify.evidence import Evidence, Unread
+from ibstack.verify.host import services
+from ibstack.verify.host.interfaces import ethtool_name, mapped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+FILES: Final = (
+    evidence.CMDLINE,
+    evidence.ESWITCHD_CONF,
+    evidence.FABRICD_CONF,
+    evidence.OPENSM_CONF,
+    evidence.PARTITIONS_CONF,
+    evidence.NEUTRON_CONF,
+    evidence.ML2_CONF,
+    evidence.DHCP_AGENT,
+)
+FOLDERS: Final = {"etc/modprobe.d": "*.conf", "etc/udev/rules.d": "*.rules"}
+COMMANDS: Final = {
+    evidence.LSPCI: ("lspci", "-D"),
+    evidence.DMESG: ("dmesg",),
+    evidence.IBSTAT: ("ibstat",),
+    evidence.TIMEDATECTL: ("timedatectl", "show"),
+    evidence.HOST_SHOW: ("ibstack", "host", "show", "-f", "json"),
+    evidence.SYSTEMCTL: (
+        *("systemctl", "show", "-p", "Id", "-p", "LoadState", "-p", "ActiveState"),
+        *("-p", "UnitFileState", *services.NAMES),
+    ),
+}
+_LIMIT_S: Final = 20.0
+_PACKAGES: Final = ("ibstack", "neutron")
+
+
+def read_host(
+    root: Path = Path("/"),
+    name: str | None = None,
+    *,
+    places: Mapping[str, Path] | None = None,
+    commands: Mapping[str, Sequence[str]] = COMMANDS,
+) -> Evidence:
+    """Return what this machine shows.
+
+    *root*: below which its files are; *places*: files that lie elsewhere, by their usual names.
+    """
+    texts: dict[str, str | Unread] = {}
+    for file in FILES:
+        texts[file] = _file((places or {}).get(file, root / file))
+    folders = {folder for folder in FOLDERS if (root / folder).is_dir()}
+    for folder in folders:
+        for path in sorted((root / folder).glob(FOLDERS[folder])):
+            texts[f"{folder}/{path.name}"] = _file(path)
+    host = Evidence(name or socket.gethostname().partition(".")[0], texts, frozenset(folders))
+    texts |= _said({**_wanted(host), **commands} if commands else {})
+    texts[evidence.PIP_FREEZE] = _packages()
+    return host
+
+
+def _file(path: Path) -> str | Unread:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return Unread("there is no such file", absent=True)
+    except OSError as error:
+        return Unread(f"{path}: {error.strerror}")
+
+
+def _wanted(host: Evidence) -> dict[str, Sequence[str]]:
+    """Return the commands that depend on what the host has."""
+    interfaces = mapped(host)
+    names = [] if isinstance(interfaces, Unread) else [interface for _, interface in interfaces]
+    found: dict[str, Sequence[str]] = {ethtool_name(n): ("ethtool", "-i", n) for n in names}
+    # ConnectX-3 has what flint shows, later ones what mstconfig does; Debian's mstflint has both.
+    for device in _devices():
+        found[f"commands/mstconfig_-d_{device}_query"] = ("mstconfig", "-d", device, "query")
+        found[f"commands/mstflint_-d_{device}_dc"] = ("mstflint", "-d", device, "dc")
+    return found
+
+
+def _devices(devices: Path = Path("/sys/class/infiniband")) -> list[str]:
+    """Return the PCI address of each adapter that is no VF."""
+    found: dict[str, None] = {}
+    for each in sorted(devices.glob("*")):
+        function = (each / "device").resolve()
+        if not (function / "physfn").exists():
+            found[function.name] = None
+    return list(found)
+
+
+def _said(commands: Mapping[str, Sequence[str]]) -> dict[str, str | Unread]:
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(commands, pool.map(_run, commands.values()), strict=True))
+
+
+def _run(argv: Sequence[str]) -> str | Unread:
+    """Return what a command prints; of one that fails its complaint, where that is an answer."""
+    try:
+        done = subprocess.run(
+            argv,
+            env={**os.environ, "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_LIMIT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Unread(f"{argv[0]} did not end within {_LIMIT_S:g} s")
+    except OSError as error:
+        return Unread(f"{argv[0]} cannot be run: {error.strerror}")
+    if not done.returncode or done.stdout.strip():
+        return done.stdout
+    complaint = done.stderr.strip()
+    # These speak for the host when they fail: no such interface, no answer from eswitchd.
+    if argv[0] in {"ethtool", "ibstack"} and complaint:
+        return complaint + "\n"
+    said = complaint.splitlines()[-1:] or [f"exit code {done.returncode}"]
+    return Unread(f"{argv[0]}: {said[0]}")
+
+
+def _packages() -> str:
+    """Return the lines of `pip freeze` that matter here."""
+    lines = []
+    for package in _PACKAGES:
+        try:
+            lines.append(f"{package}=={metadata.version(package)}\n")
+        except metadata.PackageNotFoundError:
+            continue
+    return "".join(lines)

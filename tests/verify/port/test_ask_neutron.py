@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A port is found by any of its names, and told from others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ibstack.fabric.errors import BadInput
+from ibstack.verify.port.ask_neutron import ask
+
+MAC, GUID, PCI = "fa:16:3e:00:00:01", "0xfa163e0000000001", "0000:05:00.1"
+
+
+def port(name: str, mac: str, host: str, pci: str) -> dict[str, Any]:
+    return {
+        "id": f"id-of-{name}",
+        "name": name,
+        "mac_address": mac,
+        "network_id": "n1",
+        "admin_state_up": True,
+        "status": "ACTIVE",
+        "binding:host_id": host,
+        "binding:vnic_type": "direct",
+        "binding:vif_type": "ib_hostdev",
+        "binding:profile": {"pci_slot": pci},
+        "device_owner": "compute:nova",
+        "extra_dhcp_opts": [
+            {"opt_name": "client-id", "opt_value": "20:FA", "ip_version": 4},
+            {"opt_name": "client-id", "opt_value": "20:06", "ip_version": 6},
+        ],
+        "fixed_ips": [{"subnet_id": "s1", "ip_address": "10.1.0.5"}],
+    }
+
+
+def agent(host: str) -> dict[str, Any]:
+    vfs = "0000:05:00.1-0000:05:02.0"
+    adapter = {"physical_network": "ibhostnet", "kind": "mlx4", "port_guid": None, "vfs": vfs}
+    return {
+        "binary": "ibstack-agent",
+        "host": host,
+        "alive": True,
+        "configurations": {"adapters": [adapter]},
+    }
+
+
+class Neutron:
+    """Keeps rows and filters them as the API does."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[dict[str, Any]]] = {
+            "ports": [
+                port("vm1", MAC, "node002", PCI),
+                port("vm2", "fa:16:3e:00:00:02", "node003", PCI),
+                port("twice", "fa:16:3e:00:00:03", "node002", "0000:05:00.3"),
+                port("twice", "fa:16:3e:00:00:04", "node003", "0000:05:00.4") | {"id": "other"},
+            ],
+            "networks": [{"id": "n1", "name": "red", "provider:segmentation_id": 257}],
+            "subnets": [
+                {"id": "s1", "network_id": "n1", "enable_dhcp": True, "ip_version": 4},
+                {"id": "s2", "network_id": "n1", "enable_dhcp": True, "ip_version": 6},
+            ],
+            "agents": [agent("node002"), agent("node003")],
+        }
+
+    def list(self, kind: str, **filters: str) -> list[dict[str, Any]]:
+        return [row for row in self.rows[kind] if all(row.get(k) == v for k, v in filters.items())]
+
+
+@pytest.mark.parametrize("wanted", ["vm1", "id-of-vm1", MAC, MAC.upper(), GUID, GUID[2:]])
+def test_a_port_is_found_by_any_of_its_names(wanted: str) -> None:
+    found = ask(Neutron(), wanted)
+
+    assert found.port is not None
+    assert (found.port.id, found.port.client_id) == ("id-of-vm1", "20:fa")
+    assert found.network is not None
+    assert found.network.dhcp_subnets == ("s1",)
+
+
+def test_a_pci_address_names_a_port_where_the_host_is_given() -> None:
+    found = ask(Neutron(), PCI, "node003")
+
+    assert found.port is not None
+    assert found.port.name == "vm2"
+
+
+@pytest.mark.parametrize("wanted", [PCI, "twice"])
+def test_what_names_several_ports_is_refused_with_their_ids(wanted: str) -> None:
+    with pytest.raises(BadInput, match=r"several ports are meant: .* on node002, .* on node003"):
+        ask(Neutron(), wanted)
+
+
+def test_a_name_that_no_port_has_is_refused() -> None:
+    with pytest.raises(BadInput, match=r"cannot explain port 'vm9': Neutron shows this user no"):
+        ask(Neutron(), "vm9")
+
+
+def test_a_mac_that_no_port_has_may_be_plugged_all_the_same() -> None:
+    found = ask(Neutron(), "fa:16:3e:00:00:99")
+
+    assert (found.port, found.mac) == (None, "fa:16:3e:00:00:99")
+
+
+def test_another_port_on_its_vf_is_a_neighbour() -> None:
+    cloud = Neutron()
+    cloud.rows["ports"].append(port("late", "fa:16:3e:00:00:77", "node002", PCI))
+
+    assert [each.name for each in ask(cloud, "vm1").neighbours] == ["late"]

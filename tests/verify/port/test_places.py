@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a host shows comes over unchanged; a host that cannot be asked is not known."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from explained_ports import healthy
+from ibstack.fabric.errors import BadValue
+from ibstack.fabric.partition import PartitionKey
+from ibstack.verify.port.broadcast_group import mgid
+from ibstack.verify.port.look_dhcp import DhcpPlace, look
+from ibstack.verify.port.place_facts import PlaceFacts, Question, from_json, to_json
+from ibstack.verify.port.reach import Reach
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAC, CLIENT_ID = "fa:16:3e:00:00:01", "20:fa:16:3e:00:00:00:00:01"
+QUESTION = Question(MAC, pci="0000:05:00.1", key=0x101, port_id="p1", guids=("0x1",), network="n1")
+
+
+@pytest.mark.parametrize("kind", ["mlx4", "mlx5"])
+def test_an_answer_comes_over_as_json_unchanged(kind: str) -> None:
+    facts = healthy(kind)
+    answer = PlaceFacts(facts.vf, facts.fabric, facts.dhcp[0], facts.group, {"vf": "why"})
+
+    assert from_json(PlaceFacts, json.loads(json.dumps(to_json(answer)))) == answer
+
+
+@pytest.mark.parametrize("raw", [None, [], {}, {"vf": 1}, {"vf": {"host": 3}}, "text"])
+def test_an_answer_of_another_shape_is_refused(raw: object) -> None:
+    with pytest.raises(BadValue, match="answer of ibstack host facts"):
+        from_json(PlaceFacts, raw)
+
+
+def test_a_host_is_asked_by_the_command_that_reaches_it(tmp_path: Path) -> None:
+    answer = PlaceFacts(missing={"fabric": "no adapter"})
+    (tmp_path / "answer").write_text(json.dumps(to_json(answer)))
+    asked = tmp_path / "asked"
+    say = f"import sys; open({str(asked)!r}, 'w').write(' '.join(sys.argv[1:]))"
+    program = f"{say}; print(open({str(tmp_path / 'answer')!r}).read())"
+
+    found = Reach(f"{sys.executable} -c {shlex.quote(program)} {{host}}").look("node002", QUESTION)
+
+    assert found == answer
+    assert asked.read_text() == (
+        f"node002 ibstack host facts -f json --mac {MAC} --pci 0000:05:00.1 --key 0x0101"
+        " --port-id p1 --guid 0x1 --network n1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("way", "why"),
+    [
+        ("sh -c 'echo no route >&2; exit 255'", "node002 could not be asked, status 255: no route"),
+        ("sh -c 'echo {}'", "node002 could not be asked, status 0: it said nothing"),
+        ("/no/such/program {host}", "/no/such/program cannot be run: No such file or directory"),
+    ],
+)
+def test_a_host_that_cannot_be_asked_says_why_of_each_part(way: str, why: str) -> None:
+    found = Reach(way).look("node002", QUESTION)
+
+    assert (found.vf, found.fabric, found.dhcp, found.group) == (None, None, None, None)
+    assert found.missing == dict.fromkeys(("vf", "fabric", "dhcp", "group"), why)
+
+
+def test_dnsmasqs_files_say_who_is_known_and_who_has_a_lease(tmp_path: Path) -> None:
+    place = DhcpPlace("node001", tmp_path)
+    question = Question(MAC, network="n1")
+    assert not look(place, question).served
+    folder = tmp_path / "dhcp" / "n1"
+    folder.mkdir(parents=True)
+    (folder / "host").write_text(f"{MAC},id:{CLIENT_ID},host-10-1-0-5,10.1.0.5\n")
+
+    found = look(place, question)
+    assert (found.known, found.client_id, found.lease) == (True, CLIENT_ID, None)
+    (folder / "leases").write_text(
+        f"1 {MAC} 10.1.0.5 host {CLIENT_ID}\n1 * 10.1.0.6 * 20:ab\n1 {MAC} 10.1.0.7 * *\n"
+    )
+    found = look(place, question)
+    assert (found.lease, found.unmatched) == ("10.1.0.5", ("20:ab",))
+
+
+def test_the_broadcast_group_of_a_partition() -> None:
+    assert mgid(PartitionKey(0x101)).hex() == "ff12401b8101000000000000ffffffff"
