@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All that can be read of a site, judged; what cannot be read is said and never called right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ibstack.cluster.files.ini_text import IniText
+from ibstack.fabric.errors import BadInput, TryLater
+from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
+from ibstack.upgrade import database, partitions, ports
+from ibstack.upgrade.finding import Verdict
+from ibstack.upgrade.host_files import ESWITCHD_CONF, MLNX_CONF
+from ibstack.upgrade.server_files import ML2_CONF, no_driver, owned_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from ibstack.fabric.partition import KeyRange
+    from ibstack.upgrade.finding import Finding
+    from ibstack.upgrade.ports import KnownCloud
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where to look; None: not looked at."""
+
+    agent: Path | None = None
+    """mlnx_conf.ini."""
+    eswitchd: Path | None = None
+    ml2: Path | None = None
+    neutron: Path | None = None
+    """neutron.conf, for the connection to the database."""
+    partitions: Path | None = None
+    database: str | None = None
+    """A URL of SQLAlchemy's, in place of neutron.conf's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was found."""
+
+    findings: tuple[Finding, ...]
+    not_known: tuple[str, ...] = ()
+    """What could not be read, and why."""
+
+    @property
+    def exit_code(self) -> int:
+        """3: something must be decided; 4: nothing of what was read, and not all was; else 0."""
+        if any(finding.verdict is Verdict.DECIDE for finding in self.findings):
+            return 3
+        return TryLater.exit_code if self.not_known else 0
+
+
+def check(sources: Sources) -> Answer:
+    """Judge everything that *sources* name; BadInput for a file that cannot be read."""
+    findings: list[Finding] = []
+    owned = DEFAULT_OWNED_KEYS
+    for path, rules in ((sources.agent, MLNX_CONF), (sources.eswitchd, ESWITCHD_CONF)):
+        if path is not None:
+            findings += rules.judge(_content(path), str(path))
+    if sources.ml2 is not None:
+        content, name = _content(sources.ml2), str(sources.ml2)
+        owned = owned_keys(content, name)
+        findings += [*no_driver(content, name), *ML2_CONF.judge(content, name)]
+    cloud, not_known = _cloud(sources)
+    if cloud is not None:
+        findings += ports.judge(cloud, owned, "database")
+    if sources.partitions is not None:
+        findings += _partitions(sources.partitions, owned, cloud)
+    return Answer(tuple(findings), tuple(not_known))
+
+
+def _cloud(sources: Sources) -> tuple[KnownCloud | None, list[str]]:
+    url = sources.database
+    if url is None and sources.neutron is not None:
+        found = IniText(_content(sources.neutron), str(sources.neutron)).keys()
+        values = found.get(("database", "connection"), ())
+        if not values:
+            return None, [f"{sources.neutron} has no [database] connection; give --database"]
+        url = values[-1]
+    if url is None:
+        return None, ["the bound ports: give --neutron or --database"]
+    try:
+        return database.read(url), []
+    except TryLater as error:
+        return None, [str(error)]
+
+
+def _partitions(path: Path, owned: KeyRange, cloud: KnownCloud | None) -> Iterable[Finding]:
+    in_use = None if cloud is None else {port.key for port in cloud.ports if port.key is not None}
+    return partitions.judge(_content(path), str(path), owned, in_use)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}") from error

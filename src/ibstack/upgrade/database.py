@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Neutron's database, read and never written: the ports that are bound as ib_hostdev.
+
+The tables are the same in all releases that networking-mlnx 21.0.0 and ibstack run with.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from ibstack.fabric.errors import BadInput, TryLater
+from ibstack.upgrade.ports import KnownCloud, KnownPort
+
+_PORTS: Final = sa.text(
+    "SELECT p.id, p.mac_address, p.status, b.host, b.profile,"
+    " s.network_type, s.physical_network, s.segmentation_id"
+    " FROM ports p JOIN ml2_port_bindings b ON b.port_id = p.id"
+    " LEFT JOIN ml2_port_binding_levels l ON l.port_id = b.port_id AND l.host = b.host"
+    " LEFT JOIN networksegments s ON s.id = l.segment_id"
+    " WHERE b.vif_type = 'ib_hostdev' AND b.status = 'ACTIVE' ORDER BY b.host, p.id"
+)
+# The name that both projects' agents have in Neutron.
+_AGENTS: Final = sa.text(
+    "SELECT a.host, a.binary FROM agents a WHERE a.agent_type = 'Mellanox plugin agent'"
+)
+_JOURNAL: Final = "mlnx_sdn_journal"
+_UNFINISHED: Final = sa.text("SELECT count(*) FROM mlnx_sdn_journal WHERE state <> 'completed'")
+_CONNECT_TIMEOUT_S: Final = 10
+
+
+def shown(url: str) -> str:
+    """Return *url* without its password; BadInput where it is none, which is not repeated."""
+    return _parse(url).render_as_string(hide_password=True)
+
+
+def read(url: str) -> KnownCloud:
+    """Read it all; BadInput for a URL that is none, TryLater where the database does not answer."""
+    parsed = _parse(url)
+    try:
+        arguments = {"connect_timeout": _CONNECT_TIMEOUT_S} if "mysql" in parsed.drivername else {}
+        engine = sa.create_engine(parsed, poolclass=sa.NullPool, connect_args=arguments)
+        with engine.connect() as connection:
+            ports = [_port(row) for row in connection.execute(_PORTS)]
+            agents = {row[0]: row[1] for row in connection.execute(_AGENTS)}
+            has_journal = sa.inspect(connection).has_table(_JOURNAL)
+            journal = connection.execute(_UNFINISHED).scalar() if has_journal else None
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        raise BadInput(
+            f"cannot read Neutron's database: there is no driver for {parsed.drivername!r} here;"
+            " run this with Neutron's own Python"
+        ) from error
+    except SQLAlchemyError as error:
+        raise TryLater(f"cannot read Neutron's database at {shown(url)}: {_said(error)}") from error
+    return KnownCloud(ports, agents, journal)
+
+
+def _parse(url: str) -> sa.URL:
+    try:
+        return sa.make_url(url)
+    except (ArgumentError, ValueError):
+        # What SQLAlchemy says of it may quote the whole, password included.
+        raise BadInput(
+            "cannot read Neutron's database: its connection is no URL such as"
+            " mysql+pymysql://USER:PASSWORD@HOST/neutron"
+        ) from None
+
+
+def _port(row: Any) -> KnownPort:
+    return KnownPort(
+        id=row[0],
+        mac=str(row[1]).lower(),
+        status=row[2],
+        host=row[3],
+        pci_slot=_pci_slot(row[4]),
+        network_type=row[5],
+        physical_network=row[6],
+        segmentation_id=row[7],
+    )
+
+
+def _pci_slot(profile: str | None) -> str | None:
+    try:
+        slot = json.loads(profile or "{}").get("pci_slot")
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return slot if isinstance(slot, str) else None
+
+
+def _said(error: SQLAlchemyError) -> str:
+    """Return what the driver said; never the statement or the parameters."""
+    origin = getattr(error, "orig", None)
+    return str(origin or type(error).__name__)[:300]

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The site's partitions.conf: what ibstack-fabricd would write instead of each statement.  Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.partition import DEFAULT_PARTITION
+from ibstack.subnet_manager.partitions_conf import RESERVED_KEYS
+from ibstack.subnet_manager.partitions_grammar import (
+    Keyword,
+    PartitionsFileFaults,
+    Standing,
+    parse,
+)
+from ibstack.upgrade.finding import Finding, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from ibstack.fabric.partition import KeyRange, PartitionKey
+    from ibstack.subnet_manager.partitions_grammar import Statement
+
+_ALL: Final = (Keyword.ALL, Keyword.ALL_CAS)
+_SHOWN: Final = 200
+
+
+def judge(
+    content: bytes, source: str, owned: KeyRange, in_use: Collection[PartitionKey] | None
+) -> Iterator[Finding]:
+    """Judge each statement; *in_use*: keys of the bound ports, None where they are not known."""
+    try:
+        statements = parse(content, source)
+    except PartitionsFileFaults as error:
+        for fault in error.faults:
+            yield Finding(
+                source,
+                fault.line,
+                f"line {fault.line}",
+                _line(content, fault.line),
+                Verdict.DECIDE,
+                f"does not carry it over: {fault.what}",
+                "mend it in site_partitions; OpenSM may take it for something else already",
+            )
+        return
+    for statement in statements:
+        verdict, ibstack, to_do = _said(statement, owned, in_use)
+        key = f"partition {statement.key}"
+        value = _line(content, statement.line)
+        yield Finding(source, statement.line, key, value, verdict, ibstack, to_do)
+
+
+def _said(
+    statement: Statement, owned: KeyRange, in_use: Collection[PartitionKey] | None
+) -> tuple[Verdict, str, str]:
+    if statement.key == DEFAULT_PARTITION:
+        return _default(statement)
+    if statement.key in RESERVED_KEYS:
+        return (
+            Verdict.DECIDE,
+            "keeps 0x7ff0 to 0x7ff8 for itself",
+            "give that partition another key",
+        )
+    if statement.key not in owned:
+        return (
+            Verdict.KEEPS,
+            "carries it over from site_partitions, as it is written",
+            "move it to the file that site_partitions names",
+        )
+    if in_use is None:
+        return (
+            Verdict.DECIDE,
+            f"owns {owned}: writes it from Neutron's ports, and drops it where there are none",
+            "give --neutron or --database, to see whether Neutron has ports in it",
+        )
+    if statement.key in in_use:
+        return _tenant(statement)
+    return (
+        Verdict.DECIDE,
+        f"owns {owned}, and drops a partition in which Neutron has no bound port",
+        "where it is the site's own: narrow owned_keys, and move it to site_partitions",
+    )
+
+
+def _default(statement: Statement) -> tuple[Verdict, str, str]:
+    full = [
+        member.who.value if isinstance(member.who, Keyword) else str(member.who)
+        for member in statement.members
+        if member.standing is not Standing.LIMITED
+        and (member.who in _ALL or isinstance(member.who, Guid))
+    ]
+    if not full and not statement.groups:
+        return Verdict.KEEPS, "writes the same: limited, but for switches and SM hosts", ""
+    return (
+        Verdict.DECIDE,
+        "makes every port a limited member but those of switches, SM hosts and"
+        f" full_default_members; {', '.join(full) or 'its multicast groups'} would lose that",
+        "list the GUIDs of SM hosts, storage and gateways in full_default_members of fabricd.conf",
+    )
+
+
+def _tenant(statement: Statement) -> tuple[Verdict, str, str]:
+    limited = [m for m in statement.members if m.standing is Standing.LIMITED]
+    if limited:
+        return (
+            Verdict.DECIDE,
+            "makes Neutron's ports full members, and does not take over a VF that holds the"
+            " limited entry: its port goes DOWN until it is plugged again",
+            "write =full for them, and have OpenSM read it, before the upgrade",
+        )
+    return (
+        Verdict.DECIDE,
+        "writes it from Neutron's ports; whoever else is a member today leaves it",
+        "make sure that storage, gateways and machines outside OpenStack do not need it",
+    )
+
+
+def _line(content: bytes, number: int) -> str:
+    lines = content.split(b"\n")
+    text = lines[number - 1] if 0 < number <= len(lines) else b""
+    return text.decode("ascii", "replace").strip()[:_SHOWN]
