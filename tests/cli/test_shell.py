@@ -3,11 +3,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
 from ibstack.cli.app import COMMANDS
+from ibstack.cli.summaries import summary
 
 IBSTACK = str(Path(sys.executable).with_name("ibstack"))
 
@@ -66,3 +69,28 @@ def test_help_shows_an_example_of_the_command(command: str, tmp_path: Path) -> N
 
     assert done.returncode == 0
     assert f"ibstack {command}" in done.stdout.partition("\nexample: ")[2]
+
+
+def test_the_list_of_commands_says_what_each_does(tmp_path: Path) -> None:
+    said = ibstack("--help", cwd=tmp_path).stdout
+
+    for name, target in COMMANDS.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Of libraries.
+            described = EntryPoint(name, target, "").load().__doc__.splitlines()[0]
+        assert summary(target) == described
+        assert f"  {name:<13}  {described.rstrip('.')}\n" in said
+
+
+def test_the_list_of_commands_imports_none_of_them(tmp_path: Path) -> None:
+    program = (
+        "import sys; from ibstack.cli.app import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'oslo_config', 'oslo_messaging', 'sqlalchemy', 'yaml'} & sys.modules.keys()\n"
+        "sys.exit(str(heavy or '') or 0)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True)
+
+    assert done.returncode == 0, done.stderr

@@ -6,30 +6,66 @@ from __future__ import annotations
 import signal
 import sys
 import warnings
-from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS: Final = {
+    "cluster apply": "ibstack.cli.cluster:ClusterApply",
+    "cluster bring": "ibstack.cli.cluster_bring:ClusterBring",
+    "cluster drift": "ibstack.cli.cluster_hosts:ClusterDrift",
+    "cluster export": "ibstack.cli.cluster:ClusterExport",
+    "cluster files": "ibstack.cli.cluster_hosts:ClusterFiles",
+    "cluster history": "ibstack.cli.cluster:ClusterHistory",
+    "cluster lint": "ibstack.cli.cluster_hosts:ClusterLint",
+    "cluster plan": "ibstack.cli.cluster:ClusterPlan",
+    "cluster schema": "ibstack.cli.cluster:ClusterSchema",
+    "cluster undo": "ibstack.cli.cluster:ClusterUndo",
+    "dhcp watch": "ibstack.cli.dhcp:DhcpWatchCommand",
+    "guest config": "ibstack.cli.guest:GuestConfig",
+    "host facts": "ibstack.cli.host_facts:HostFacts",
     "host show": "ibstack.cli.host:HostShow",
     "lab boot": "ibstack.cli.lab:LabBoot",
+    "lab console": "ibstack.cli.lab:LabConsole",
     "lab delete": "ibstack.cli.lab:LabDelete",
     "lab demo": "ibstack.cli.lab:LabDemo",
     "lab down": "ibstack.cli.lab:LabDown",
     "lab env": "ibstack.cli.lab:LabEnv",
     "lab exec": "ibstack.cli.lab:LabExec",
+    "lab mpi": "ibstack.cli.lab:LabMpi",
+    "lab shell": "ibstack.cli.lab:LabShell",
+    "lab ssh": "ibstack.cli.lab:LabSsh",
     "lab status": "ibstack.cli.lab:LabStatus",
     "lab up": "ibstack.cli.lab:LabUp",
-    "partition audit": "ibstack.cli.partition:PartitionAudit",
+    "network defaults": "ibstack.cli.network:NetworkDefaults",
+    "partition audit": "ibstack.cli.partition_audit:PartitionAudit",
     "partition list": "ibstack.cli.partition:PartitionList",
     "partition plan": "ibstack.cli.partition:PartitionPlan",
     "partition show": "ibstack.cli.partition:PartitionShow",
+    "port explain": "ibstack.cli.port:PortExplain",
+    "shell": "ibstack.cli.cluster_shell_entry:ClusterShell",
+    "upgrade-check": "ibstack.cli.upgrade:UpgradeCheck",
+    "verify": "ibstack.cli.verify:VerifyAll",
+    "verify cloud": "ibstack.cli.verify:VerifyCloud",
+    "verify fabric": "ibstack.cli.verify:VerifyFabric",
+    "verify host": "ibstack.cli.verify:VerifyHost",
 }
 """What a command is called, and the class that does it: imported when it is asked for."""
 
-_EXTRAS: Final = {"host": "host", "lab": "lab", "partition": "sm"}
+_EXTRAS: Final = {
+    "cluster": "cluster",
+    "dhcp": "cli",
+    "guest": "guest",
+    "host": "host",
+    "lab": "lab",
+    "network": "host",
+    "partition": "sm",
+    "port": "sm,guest",
+    "shell": "cluster",
+    "upgrade-check": "controller",
+    "verify": "cli",
+}
 """Which extra of the package each noun needs."""
 
 _INTERRUPTED: Final = 130
@@ -60,15 +96,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    if arguments[0] == "shell":  # Scripts call it often, and cliff takes long to import.
+        from ibstack.cli import cluster_shell
+
+        return cluster_shell.main(arguments[1:])
     from ibstack.cli.shell import Shell
 
     return int(Shell(_manager()).run(arguments))
 
 
 def _manager() -> Any:
-    from cliff.commandmanager import CommandManager
+    from importlib.metadata import EntryPoint  # With what reads mail: too long for a shell.
 
-    manager = CommandManager("ibstack.cli")
+    from ibstack.cli.summaries import LazyCommands
+
+    manager = LazyCommands("ibstack.cli")
     for name, target in COMMANDS.items():
         manager.commands[name] = EntryPoint(name, target, "ibstack.cli")
     return manager

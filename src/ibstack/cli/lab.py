@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from argparse import REMAINDER
@@ -13,11 +14,15 @@ from cliff.command import Command
 from cliff.lister import Lister
 from cliff.show import ShowOne
 
+from ibstack.cli import cluster_shell
 from ibstack.cli.shell import ExampleInHelp
-from ibstack.lab import accounts
+from ibstack.fabric.errors import BadInput, TryLater
 from ibstack.lab.cloud import Cloud
 from ibstack.lab.compute import Compute
 from ibstack.lab.demo import Demo
+from ibstack.lab.guests import mpi
+from ibstack.lab.guests.dhcp_clients import DhcpClient, parse_identifier
+from ibstack.lab.services import accounts
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -40,6 +45,15 @@ class _LabCommand(ExampleInHelp):
     @staticmethod
     def cloud(parsed: Namespace) -> Cloud:
         return Cloud(parsed.lab, say=_say)
+
+
+class _MachineCommand(_LabCommand):
+    """A command on one machine of the lab."""
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("name", metavar="NAME", help="a machine that was booted")
+        return parser
 
 
 class LabUp(_LabCommand, Command):
@@ -107,7 +121,7 @@ class LabEnv(_LabCommand, Command):
 
 
 class LabBoot(_LabCommand, ShowOne):
-    """Boot a machine with a VF on a network, as nova does, and wait until its port is ACTIVE."""
+    """Boot a machine with a VF on a network, as nova does, and wait until it has an address."""
 
     example = "ibstack lab boot vm1 --network ibnetwork --host node002 --project demo"
 
@@ -120,24 +134,40 @@ class LabBoot(_LabCommand, ShowOne):
         parser.add_argument(
             "--project", choices=projects, default=accounts.DEMO.project, help="(%(default)s)"
         )
+        parser.add_argument(
+            "--dhcp-client",
+            choices=[each.value for each in DhcpClient],
+            default=DhcpClient.UDHCPC.value,
+            help="what asks for its address (%(default)s)",
+        )
+        parser.add_argument(
+            "--client-id",
+            metavar="TEXT",
+            help="what the guest asks with, such as 20:fa:16:…, instead of what its GUID makes",
+        )
         return parser
 
     def take_action(self, parsed: Namespace) -> tuple[Any, Any]:
-        tenant = accounts.account(parsed.project)
+        identifier = parsed.client_id and parse_identifier(parsed.client_id)
         compute = Compute(self.cloud(parsed))
-        machine, seconds = compute.boot(parsed.name, parsed.network, parsed.host, tenant)
-        return _shown(machine, seconds)
+        machine, seconds = compute.boot(
+            *(parsed.name, parsed.network, parsed.host, accounts.account(parsed.project)),
+            dhcp_client=DhcpClient(parsed.dhcp_client),
+            client_id=identifier,
+        )
+        _say(f"{machine.name} is ACTIVE {seconds:.2f} s after its plug; waiting for its address")
+        try:
+            address = compute.guest(machine).wait_for_address()
+        except TryLater:
+            _say(f"{machine.name} stays: see `ibstack lab console`, or `ibstack lab delete` it")
+            raise
+        return _shown(machine, seconds, address)
 
 
-class LabDelete(_LabCommand, Command):
+class LabDelete(_MachineCommand, Command):
     """Delete a machine: end its guest, unplug its VF, delete its port."""
 
     example = "ibstack lab delete vm1"
-
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
-        parser.add_argument("name", metavar="NAME", help="a machine that was booted")
-        return parser
 
     def take_action(self, parsed: Namespace) -> int:
         gone = Compute(self.cloud(parsed)).delete(parsed.name)
@@ -146,18 +176,101 @@ class LabDelete(_LabCommand, Command):
 
 
 class LabExec(_LabCommand, Command):
-    """Run a command as on one of the lab's hosts: its fabric port, its eswitchd, in its folder."""
+    """Run a command in a machine, or as on one of the lab's hosts.
 
-    example = "ibstack lab exec head ibstack partition audit --config-file etc/fabricd.conf"
+    On a host: with its fabric port and its eswitchd, in its folder.  In a machine: in its network.
+    """
+
+    example = "ibstack lab exec vm1 -- ping -c 3 192.168.80.12"
 
     def get_parser(self, prog_name: str) -> ArgumentParser:
         parser = super().get_parser(prog_name)
-        parser.add_argument("host", metavar="HOST", help="head, node001, node002 or node003")
+        parser.add_argument("name", metavar="NAME", help="of a machine, or a host such as head")
         parser.add_argument("command", metavar="COMMAND", nargs=REMAINDER, help="and its arguments")
         return parser
 
     def take_action(self, parsed: Namespace) -> int:
-        return self.cloud(parsed).run_on(parsed.host, parsed.command)
+        command: list[str] = parsed.command
+        if command[:1] == ["--"]:
+            command = command[1:]  # argparse keeps what ends the options.
+        elif command and command[0].startswith("-"):
+            raise BadInput(
+                f"cannot run {command[0]!r} in {parsed.name}: options of `ibstack lab exec` come"
+                " before the name"
+            )
+        cloud = self.cloud(parsed)
+        if parsed.name in [host.name for host in cloud.topology.hosts]:
+            return cloud.run_on(parsed.name, command)
+        compute = Compute(cloud)
+        compute.guest(compute.machine(parsed.name)).become(command)
+
+
+class LabSsh(_MachineCommand, Command):
+    """Open a shell in a machine's network, until `exit`; the files are this machine's."""
+
+    example = "ibstack lab ssh vm1"
+
+    def take_action(self, parsed: Namespace) -> int:
+        compute = Compute(self.cloud(parsed))
+        guest = compute.guest(compute.machine(parsed.name))
+        _say(f"a shell in {parsed.name}, whose address is {guest.address() or 'none yet'}")
+        guest.become((os.environ.get("SHELL", "/bin/sh"),))
+
+
+class LabShell(_LabCommand, Command):
+    """Speak to the lab's cluster, on the article's starting state, in the cluster's shell.
+
+    opensm, eswitchd, the agents and neutron-server are the lab's own processes; other services, and
+    all files, are below the lab's folder.
+    """
+
+    example = 'ibstack lab shell -c "device use node001; services; stop opensm; status"'
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        parser = super().get_parser(prog_name)
+        cluster_shell.add_source(parser)
+        return parser
+
+    def take_action(self, parsed: Namespace) -> int:
+        from ibstack.lab.cluster import LabCluster  # With SQLAlchemy: the others do without.
+
+        return cluster_shell.run(parsed, lambda _: LabCluster(self.cloud(parsed)).open())
+
+
+class LabConsole(_MachineCommand, Command):
+    """Show what a machine's DHCP client sent and was given."""
+
+    example = "ibstack lab console vm1"
+
+    def take_action(self, parsed: Namespace) -> int:
+        compute = Compute(self.cloud(parsed))
+        print(compute.guest(compute.machine(parsed.name)).exchange(), end="")
+        return 0
+
+
+class LabMpi(_LabCommand, Lister):
+    """Run an MPI job with a rank in each of two machines, over nothing but their ib0."""
+
+    example = "ibstack lab mpi vm1 vm2"
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("first", metavar="NAME", help="the machine on which mpirun is started")
+        parser.add_argument("second", metavar="OTHER", help="another machine of its network")
+        return parser
+
+    def take_action(self, parsed: Namespace) -> tuple[Any, Any]:
+        cloud = self.cloud(parsed)
+        compute = Compute(cloud)
+        pair = compute.machine(parsed.first), compute.machine(parsed.second)
+        ranks = mpi.hello(cloud.lab, pair)
+        return (
+            ("rank", "machine", "address", "network_namespace", "heard_from"),
+            [
+                (each.number, each.machine, each.address, each.namespace, each.heard)
+                for each in ranks
+            ],
+        )
 
 
 class LabDemo(_LabCommand, Command):
@@ -175,12 +288,12 @@ class LabDemo(_LabCommand, Command):
         return Demo(self.cloud(parsed)).run()
 
 
-def _shown(machine: Machine, seconds: float) -> tuple[Any, Any]:
+def _shown(machine: Machine, seconds: float, address: str) -> tuple[Any, Any]:
     return (
-        ("name", "port_id", "host", "pci", "mac", "status", "plug_to_active_s"),
+        ("name", "port_id", "host", "pci", "mac", "status", "plug_to_active_s", "address"),
         (
             *(machine.name, machine.port_id, machine.host, machine.pci, machine.mac),
-            *(machine.status, round(seconds, 3)),
+            *(machine.status, round(seconds, 3), address),
         ),
     )
 

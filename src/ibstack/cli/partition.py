@@ -5,20 +5,15 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from cliff.lister import Lister
-from oslo_config import cfg
 
 from ibstack.cli.shell import ExampleInHelp
 from ibstack.fabric.errors import BadInput, IbstackError, TryLater
 from ibstack.fabric.partition import PartitionKey, TableEntry
-from ibstack.neutron.client import PluginClient, open_transport
-from ibstack.subnet_manager import options
-from ibstack.subnet_manager.daemon import NeutronCloud, fabric_view, publication
-from ibstack.subnet_manager.drift import Drift, Expected, ObservedPort, audit
 from ibstack.subnet_manager.plan import Wanted, gather, plan
 from ibstack.subnet_manager.publication import Found, NotOurFile, Whose
 from ibstack.subnet_manager.settings import NotTheirs, Site
@@ -29,29 +24,40 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import Membership, Partitions
+    from ibstack.subnet_manager.daemon import NeutronCloud
+    from ibstack.subnet_manager.drift import ObservedPort
+    from ibstack.subnet_manager.fabric_view import Manager
+    from ibstack.subnet_manager.moment import Desired
     from ibstack.subnet_manager.options import FabricdSettings
-    from ibstack.subnet_manager.reconcile import Desired
 
 _CONFIG: Final = "/etc/ibstack/fabricd.conf"
-_SECOND_LOOK_S: Final = 0.5
-_DIFFERS: Final = 3
-_NOT_KNOWN: Final = 4
+DIFFERS: Final = 3
+_ASKING: Final = "ask Neutron for the members"
+NOT_KNOWN: Final = 4
 
 Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Fabric:
+class Fabric:
     """What the fabric shows now."""
 
     ports: Mapping[Guid, ObservedPort]
     managers: frozenset[Guid]
+    manager: Manager
+    """What is on this host's own port."""
 
 
-class _Sources:
+class Sources:
     """The three accounts of one fabric, read with fabricd's own settings."""
 
+    # OpenStack's libraries and the daemon take a second to import: --help does without.
+
     def __init__(self, config_files: Sequence[str]) -> None:
+        from oslo_config import cfg
+
+        from ibstack.subnet_manager import options
+
         conf = cfg.CONF  # The global one: see ibstack.subnet_manager.daemon.main().
         options.register(conf)
         try:
@@ -65,29 +71,43 @@ class _Sources:
         self._conf = conf
 
     def desired(self) -> Desired:
-        """Ask Neutron; TryLater where it cannot be asked."""
+        """Ask Neutron; TryLater where it cannot be asked now."""
+        settings = self.settings
+        self._cloud.hint()
+        found = _within(settings.rpc_timeout_s, self._cloud.desired, _ASKING)
+        if found is None:
+            raise TryLater(f"cannot {_ASKING}: there was no answer")
+        if found.trouble is not None:
+            raise found.trouble
+        return found
+
+    @cached_property
+    def _cloud(self) -> NeutronCloud:
+        from ibstack.neutron.client import PluginClient, open_transport
+        from ibstack.subnet_manager.daemon import NeutronCloud
+
         settings = self.settings
         client = PluginClient(open_transport(self._conf), timeout_s=settings.rpc_timeout_s)
-        cloud = NeutronCloud(client, settings.physical_network, settings.poll_interval_s)
-        found = _within(settings.rpc_timeout_s, cloud.desired, "ask Neutron for the members")
-        if found is None:
-            raise TryLater("cannot ask Neutron for the members: there was no answer")
-        return found
+        return NeutronCloud(client, settings.physical_network, settings.poll_interval_s)
 
     def wanted(self) -> tuple[Desired, Wanted]:
         desired = self.desired()
         wanted = gather(desired.members, self.settings.fabric.owned_keys)
         for port, why in wanted.unfit.items():
-            _say(f"port {port} is not served: {why}")
+            say(f"port {port} is not served: {why}")
         return desired, wanted
 
     def published(self) -> Found:
+        from ibstack.subnet_manager.daemon import publication
+
         return publication(self.settings).look()
 
-    def observed(self) -> _Fabric:
+    def observed(self) -> Fabric:
         """Read every port's table; CannotReadFabric where there is no way to the fabric."""
+        from ibstack.subnet_manager.daemon import fabric_view
+
         with fabric_view(self.settings).open() as view:
-            return _Fabric(view.survey(), view.managers())
+            return Fabric(view.survey(), view.managers(), view.manager())
 
     def tenants(self, partitions: Partitions) -> Partitions:
         """Return those of *partitions* that are neither the site's nor reserved."""
@@ -95,7 +115,7 @@ class _Sources:
         return {key: part for key, part in partitions.items() if key in mine}
 
 
-class _PartitionCommand(ExampleInHelp, Lister):
+class PartitionCommand(ExampleInHelp, Lister):
     """A command that lists something of the fabric; its exit code says more than success."""
 
     status = 0
@@ -111,9 +131,13 @@ class _PartitionCommand(ExampleInHelp, Lister):
         return parser
 
     def take_action(self, parsed: Namespace) -> Table:
-        return self.answer(_Sources(parsed.config_file or [_CONFIG]), parsed)
+        return self.answer(self.sources(parsed), parsed)
 
-    def answer(self, sources: _Sources, parsed: Namespace) -> Table:
+    @staticmethod
+    def sources(parsed: Namespace) -> Sources:
+        return Sources(parsed.config_file or [_CONFIG])
+
+    def answer(self, sources: Sources, parsed: Namespace) -> Table:
         raise NotImplementedError
 
     def run(self, parsed: Namespace) -> int:
@@ -121,7 +145,7 @@ class _PartitionCommand(ExampleInHelp, Lister):
         return printed or self.status
 
 
-class PartitionList(_PartitionCommand):
+class PartitionList(PartitionCommand):
     """List the partitions: how many members Neutron wants, and whether the fabric shows them all.
 
     Where Neutron cannot be asked, the members are those of the published file, and that is said.
@@ -130,9 +154,9 @@ class PartitionList(_PartitionCommand):
 
     example = "ibstack partition list -f json"
 
-    def answer(self, sources: _Sources, parsed: Namespace) -> Table:
+    def answer(self, sources: Sources, parsed: Namespace) -> Table:
         partitions, shared = _members(sources)
-        fabric = _or_say(sources.observed)
+        fabric = _orsay(sources.observed)
         rows = [
             (
                 str(key),
@@ -149,7 +173,7 @@ class PartitionList(_PartitionCommand):
         return ("key", "members", "full", "limited", "in_force"), rows
 
 
-class PartitionShow(_PartitionCommand):
+class PartitionShow(PartitionCommand):
     """Show the members of one partition: as Neutron wants them, and as the fabric shows them.
 
     index: where the entry is in the port's table; null where it is not, or is not known.
@@ -162,11 +186,11 @@ class PartitionShow(_PartitionCommand):
         parser.add_argument("key", metavar="KEY", help="the partition key: 0x0001, or 1")
         return parser
 
-    def answer(self, sources: _Sources, parsed: Namespace) -> Table:
+    def answer(self, sources: Sources, parsed: Namespace) -> Table:
         key = PartitionKey.parse(parsed.key)
         desired, wanted = sources.wanted()
         members = wanted.partitions[key].members if key in wanted.partitions else {}
-        fabric = _or_say(sources.observed)
+        fabric = _orsay(sources.observed)
         hosts: dict[Guid, set[str]] = {}
         for member in desired.members:
             hosts.setdefault(member.guid, set()).add(member.host)
@@ -184,11 +208,11 @@ class PartitionShow(_PartitionCommand):
                 )
             )
         if not rows:
-            _say(f"partition {key} has no members")
+            say(f"partition {key} has no members")
         return ("guid", "host", "membership", "index", "in_force"), rows
 
 
-class PartitionPlan(_PartitionCommand):
+class PartitionPlan(PartitionCommand):
     """Show what ibstack-fabricd would publish now: the steps from its file to what Neutron wants.
 
     Exit code 0: nothing to do; 3: there are steps; 4: Neutron could not be asked.
@@ -196,7 +220,7 @@ class PartitionPlan(_PartitionCommand):
 
     example = "ibstack partition plan"
 
-    def answer(self, sources: _Sources, parsed: Namespace) -> Table:
+    def answer(self, sources: Sources, parsed: Namespace) -> Table:
         desired, wanted = sources.wanted()
         found = sources.published()
         if found.whose in {Whose.FOREIGN, Whose.EDITED}:
@@ -205,69 +229,18 @@ class PartitionPlan(_PartitionCommand):
         steps = plan(wanted.partitions, published, {*wanted.partitions, *published})
         hosts = {member.guid: member.host for member in desired.members}
         if steps:
-            self.status = _DIFFERS
+            self.status = DIFFERS
         else:
             count = sum(len(part.members) for part in wanted.partitions.values())
-            _say(f"nothing to do: {count} members are published as Neutron wants them")
+            say(f"nothing to do: {count} members are published as Neutron wants them")
         return ("step", "host"), [(str(step), hosts.get(step.guid)) for step in steps]
 
 
-class PartitionAudit(_PartitionCommand):
-    """Compare the table of every port of the fabric with what Neutron wants.
-
-    Only what two looks in a row find is listed.  Exit code 0: no difference; 3: there are some; 4:
-    it could not be known, or not of every port.
-    """
-
-    example = "ibstack partition audit -f json"
-
-    def answer(self, sources: _Sources, parsed: Namespace) -> Table:
-        _, wanted = sources.wanted()
-        found, fabric = self._look(sources, wanted)
-        if found:
-            time.sleep(_SECOND_LOOK_S)
-            again, fabric = self._look(sources, wanted)
-            found = [drift for drift in found if drift in again]
-        unread = [str(guid) for guid, port in fabric.ports.items() if port.table is None]
-        if unread:
-            _say(f"the tables of these ports could not be read: {', '.join(unread)}")
-            self.status = _NOT_KNOWN
-        if found:
-            self.status = _DIFFERS
-        elif not unread:
-            _say(f"no difference: {len(fabric.ports)} ports are as Neutron wants them")
-        columns = ("class", "alarm", "guid", "port", "entry", "detail")
-        return columns, [
-            (
-                drift.kind.value,
-                drift.kind.alarm,
-                str(drift.guid) if drift.guid else None,
-                drift.name or None,
-                str(drift.entry) if drift.entry else None,
-                drift.detail or None,
-            )
-            for drift in found
-        ]
-
-    @staticmethod
-    def _look(sources: _Sources, wanted: Wanted) -> tuple[list[Drift], _Fabric]:
-        settings = sources.settings.fabric
-        fabric = sources.observed()
-        expected = Expected(
-            desired=wanted.partitions,
-            ours=settings.owned_keys,
-            full_default=settings.full_default | fabric.managers,
-            site_keys=Site.read(settings).keys,
-            managers=fabric.managers,
-        )
-        return audit(expected, fabric.ports), fabric
-
-
-def _members(sources: _Sources) -> tuple[Partitions, frozenset[Guid]]:
+def _members(sources: Sources) -> tuple[Partitions, frozenset[Guid]]:
     try:
         _, wanted = sources.wanted()
     except TryLater as error:
-        _say(f"{error}; showing what was published last")
+        say(f"{error}; showing what was published last")
         found = sources.published()
         if found.whose is not Whose.OURS:
             raise
@@ -276,7 +249,7 @@ def _members(sources: _Sources) -> tuple[Partitions, frozenset[Guid]]:
 
 
 def _in_force(
-    fabric: _Fabric | None, entry: TableEntry, guid: Guid, shared: frozenset[Guid]
+    fabric: Fabric | None, entry: TableEntry, guid: Guid, shared: frozenset[Guid]
 ) -> bool | None:
     """Tell whether a member's table shows it; None where that is not known.
 
@@ -290,7 +263,7 @@ def _in_force(
     return table is not None and entry in table
 
 
-def _table(fabric: _Fabric | None, guid: Guid) -> tuple[TableEntry | None, ...] | None:
+def _table(fabric: Fabric | None, guid: Guid) -> tuple[TableEntry | None, ...] | None:
     port = fabric.ports.get(guid) if fabric is not None else None
     return port.table if port is not None else None
 
@@ -305,11 +278,11 @@ def _count(members: Mapping[Guid, Membership], value: str) -> int:
     return sum(membership.value == value for membership in members.values())
 
 
-def _or_say(read: Callable[[], _Fabric]) -> _Fabric | None:
+def _orsay(read: Callable[[], Fabric]) -> Fabric | None:
     try:
         return read()
     except IbstackError as error:
-        _say(str(error))
+        say(str(error))
         return None
 
 
@@ -333,8 +306,5 @@ def _within(limit_s: float, call: Callable[[], Desired | None], doing: str) -> D
     return answers[0]
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     print(f"ibstack: {line}", file=sys.stderr)
-
-
-__all__ = ["PartitionAudit", "PartitionList", "PartitionPlan", "PartitionShow"]

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ibstack cluster export|plan|apply|schema|history|undo`: the cluster's state, as a whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from cliff.command import Command
+
+from ibstack.cli.cluster_place import (
+    DIFFERS,
+    ClusterCommand,
+    ClusterLister,
+    ClusterPlace,
+    Names,
+    place_of,
+)
+from ibstack.cli.cluster_shell import author
+from ibstack.cli.shell import ExampleInHelp
+from ibstack.cluster.model.checks import problems_of
+from ibstack.cluster.shell.differences import differences
+from ibstack.cluster.text_file.plan import changes_to, plan
+from ibstack.cluster.text_file.reading import ClusterFile, read
+from ibstack.cluster.text_file.schema import schema
+from ibstack.cluster.text_file.writing import export
+from ibstack.fabric.errors import BadInput
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
+
+    from ibstack.cluster.model.state import Change, State
+    from ibstack.cluster.shell.reach import Event
+
+HISTORY_COLUMNS: Final = ("number", "author", "time", "objects")
+"""Names are the keys of `-f json`, so they must not change."""
+_STANDARD: Final = "-"
+_SHOWN: Final = 20
+
+
+class ClusterExport(ClusterCommand):
+    """Write the whole cluster to a YAML file; - is standard output."""
+
+    example = "ibstack cluster export cluster.yaml"
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        parser: ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument("file", metavar="FILE", help="the file, or -")
+        return parser
+
+    def take_action(self, parsed: Namespace) -> int:
+        text = export(place_of(parsed).store.load())
+        if parsed.file == _STANDARD:
+            sys.stdout.write(text)
+        else:
+            _write(Path(parsed.file), text)
+        return 0
+
+
+class ClusterPlan(ClusterCommand):
+    """Show what `apply` would change; exit code 3 where that is anything.
+
+    The file is all there is: what it does not have would be removed.
+    """
+
+    example = "ibstack cluster plan cluster.yaml"
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        return _with_file(super().get_parser(prog_name))
+
+    def take_action(self, parsed: Namespace) -> int:
+        file, place = _file(parsed.file), place_of(parsed)
+        present = place.store.load()
+        changes = plan(present, file)
+        _warn(file, changes)
+        if not changes:
+            print("The cluster is as the file says")
+            return 0
+        print("\n".join(differences(changes)))
+        if place.reach is not None:
+            after = present.with_changes(changes, present.revision + 1)
+            print("\n".join(place.reach.plan(present, after)))
+        return DIFFERS
+
+
+class ClusterApply(ClusterCommand):
+    """Make the cluster what the file says, in one commit, and bring that to the hosts.
+
+    The file is all there is: what it does not have is removed.
+    """
+
+    example = "ibstack cluster apply cluster.yaml"
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        return _with_file(super().get_parser(prog_name))
+
+    def take_action(self, parsed: Namespace) -> int:
+        file, place = _file(parsed.file), place_of(parsed)
+        present = place.store.load()
+        changes = plan(present, file)
+        _warn(file, changes)
+        if not changes:
+            print("The cluster is as the file says")
+            return 0
+        after = place.store.commit(changes, base=present, author=author())
+        print("\n".join(differences(changes)))
+        return _bring(place, present, after)
+
+
+class ClusterSchema(ExampleInHelp, Command):
+    """Print the JSON Schema of the file."""
+
+    example = "ibstack cluster schema > cluster-file.schema.json"
+
+    def take_action(self, _parsed: Namespace) -> int:
+        print(json.dumps(schema(), indent=2, ensure_ascii=False))
+        return 0
+
+
+class ClusterHistory(ClusterLister):
+    """List commits, the newest first: who changed which objects, and when (UTC)."""
+
+    example = "ibstack cluster history --limit 5 -f json"
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        parser: ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument("--limit", type=int, default=_SHOWN, help="how many (%(default)s)")
+        return parser
+
+    def take_action(self, parsed: Namespace) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        rows: list[tuple[Any, ...]] = []
+        for each in place_of(parsed).store.history(max(parsed.limit, 0)):
+            objects = dict.fromkeys(str(change.path.top) for change in each.changes)
+            time = f"{each.at:%Y-%m-%dT%H:%M:%SZ}"
+            rows.append((each.number, each.author, time, Names(tuple(objects))))
+        return HISTORY_COLUMNS, rows
+
+
+class ClusterUndo(ClusterCommand):
+    """Take one commit back, by a new one, and bring that to the hosts."""
+
+    example = "ibstack cluster undo 12"
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        parser: ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument("number", metavar="NUMBER", type=int, help="as history lists it")
+        return parser
+
+    def take_action(self, parsed: Namespace) -> int:
+        place = place_of(parsed)
+        before = place.store.load()
+        after = place.store.undo(parsed.number, author=author(), known=before)
+        print("\n".join(differences(changes_to(before, after))))
+        return _bring(place, before, after)
+
+
+def _with_file(parser: ArgumentParser) -> ArgumentParser:
+    parser.add_argument("file", metavar="FILE", help="the file, or - for standard input")
+    return parser
+
+
+def _bring(place: ClusterPlace, before: State, after: State) -> int:
+    """Let the hosts follow a commit; return 1 where one of them could not."""
+    events: list[Event] = []
+
+    def tell(event: Event) -> None:
+        events.append(event)
+        print(event, file=sys.stderr)
+
+    if place.reach is not None:
+        for job in place.reach.jobs(before, after):
+            job.run(tell)
+        for each in place.reach.after_commit(before, after):
+            tell(each)
+    return int(any(event.severity == "error" for event in events))
+
+
+def _warn(file: ClusterFile, changes: Sequence[Change]) -> None:
+    """Tell what is odd in the objects that change, though it may be committed."""
+    for each in problems_of(file.state, (change.path for change in changes)):
+        if not each.is_error:
+            print(f"ibstack: warning: {each}", file=sys.stderr)
+
+
+def _file(name: str) -> ClusterFile:
+    try:
+        if name == _STANDARD:
+            return read(sys.stdin.read(), name)
+        return read(Path(name).read_text(encoding="utf-8"), name)
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise BadInput(f"cannot read the cluster file {name}: {why}") from error
+
+
+def _write(path: Path, text: str) -> None:
+    """Put *text* at *path*, whole or not at all."""
+    scratch = path.with_name(f".{path.name}.new")
+    try:
+        scratch.write_text(text, encoding="utf-8")
+        os.replace(scratch, path)
+    except OSError as error:
+        raise BadInput(f"cannot write the cluster file {path}: {error.strerror}") from error

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ibstack cluster lint|files|drift`: what follows from the cluster on hosts, and what is there."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ibstack.cli.cluster_place import DIFFERS, ClusterLister, Names, place_of
+from ibstack.cluster.files.render import files_of
+from ibstack.cluster.lint.findings import findings
+from ibstack.cluster.lint.sources import cloud_of
+from ibstack.cluster.model.entity import EntityPath
+from ibstack.cluster.model.naming import find_name, the_object
+from ibstack.cluster.shell.node_list import expand
+from ibstack.fabric.errors import BadInput, Refused
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from ibstack.cluster.lint.finding import Finding
+    from ibstack.cluster.model.state import State
+
+# Names are the keys of `-f json`, so they must not change.
+LINT_COLUMNS: Final = (
+    *("id", "severity", "place", "key", "value"),
+    *("other_place", "other_value", "breaks", "remedy"),
+)
+FILE_COLUMNS: Final = ("path", "whole", "services", "objects")
+ORIGIN_COLUMNS: Final = ("path", "key", "origin")
+DRIFT_COLUMNS: Final = ("host", "what", "wanted", "found")
+_FOR_PEOPLE: Final = ("severity", "place", "key", "value", "other_place", "remedy")
+
+Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
+
+
+class ClusterLint(ClusterLister):
+    """Find what is wrong in a cloud's configuration, across files and hosts.
+
+    Read is what the cluster generates for its hosts, and with --host-files also what was collected
+    from them: DIR/HOST/etc/…, with DIR/HOST/interfaces for the names of the host's interfaces.
+    Exit code 3 where anything is wrong; -f json says also what breaks.
+    """
+
+    example = "ibstack cluster lint --host-files collected -f json"
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        parser: ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument(
+            "--host-files", metavar="DIR", type=Path, help="files that were collected from hosts"
+        )
+        parser.add_argument(
+            "--files-only", action="store_true", help="look at --host-files, and at no cluster"
+        )
+        return parser
+
+    def take_action(self, parsed: Namespace) -> Table:
+        if parsed.files_only and parsed.host_files is None:
+            raise BadInput("cannot look at files only: there are none; add --host-files DIR")
+        view = None if parsed.files_only else place_of(parsed).store.load()
+        found = findings(cloud_of(view, parsed.host_files))
+        self.status = DIFFERS if found else 0
+        if parsed.formatter == "table" and not parsed.columns:
+            parsed.columns = list(_FOR_PEOPLE)
+            if not found:
+                print("ibstack: nothing is wrong", file=sys.stderr)
+        return LINT_COLUMNS, [_row(each) for each in found]
+
+
+class ClusterFiles(ClusterLister):
+    """List the files that the cluster generates for a host, or what their keys follow from."""
+
+    example = "ibstack cluster files node001 --origin"
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        parser: ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument("host", metavar="HOST")
+        parser.add_argument("--origin", action="store_true", help="keys, and what they follow from")
+        return parser
+
+    def take_action(self, parsed: Namespace) -> Table:
+        state = place_of(parsed).store.load()
+        (host,) = hosts_of(state, [parsed.host], "list the files of")
+        files = files_of(state, host).values()
+        if parsed.origin:
+            return ORIGIN_COLUMNS, [
+                (str(file.path), key, origin) for file in files for key, origin in file.origin
+            ]
+        return FILE_COLUMNS, [
+            (str(file.path), file.whole, Names(file.services), file.objects) for file in files
+        ]
+
+
+class ClusterDrift(ClusterLister):
+    """Show what on hosts is not as the cluster says; exit code 3 where that is anything."""
+
+    example = "ibstack cluster drift node001..node003"
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        parser: ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument(
+            "hosts", metavar="HOSTS", nargs="?", help="as node[001-003] or a,b; all without it"
+        )
+        return parser
+
+    def take_action(self, parsed: Namespace) -> Table:
+        place = place_of(parsed)
+        if place.reach is None:
+            raise Refused(
+                "cannot look for drift: hosts are not reached from here;"
+                " set [hosts] reach in the settings"
+            )
+        state = place.store.load()
+        names = expand(parsed.hosts) if parsed.hosts else state.names("device")
+        found = place.reach.drift(hosts_of(state, names, "look for drift on"))
+        self.status = DIFFERS if found else 0
+        return DRIFT_COLUMNS, [(each.host, each.what, each.wanted, each.found) for each in found]
+
+
+def hosts_of(state: State, names: list[str], doing: str) -> list[str]:
+    """Return the devices as they are spelled; BadInput for one that there is not."""
+    found = [find_name(state, "device", name) or name for name in names]
+    for name in found:
+        the_object(state, EntityPath.of("device", name), doing)
+    return found
+
+
+def _row(each: Finding) -> tuple[Any, ...]:
+    return (
+        *(each.id, each.severity.value, str(each.place), each.key, each.value),
+        *(str(each.other) if each.other else None, each.other_value or None),
+        *(each.breaks, each.remedy),
+    )

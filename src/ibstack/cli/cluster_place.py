@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which cluster a command is about: its store, and the way to its hosts."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cliff.columns import FormattableColumn
+from cliff.command import Command
+from cliff.lister import Lister
+
+from ibstack.cli.cluster_shell import STORE_VARIABLE, open_cluster
+from ibstack.cli.shell import ExampleInHelp
+from ibstack.cluster.settings import PATH
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from ibstack.cluster.shell.reach import Reach
+    from ibstack.cluster.store.store import Store
+
+DIFFERS = 3
+
+
+class Names(FormattableColumn[tuple[str, ...]]):
+    """Several names: a list for programs, a line for people."""
+
+    def human_readable(self) -> str:
+        return ",".join(self._value)
+
+    def machine_readable(self) -> Any:
+        return list(self._value)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterPlace:
+    """A cluster that is at hand."""
+
+    store: Store
+    reach: Reach | None
+    """None: its hosts are not reached from here."""
+
+
+def add_place(parser: ArgumentParser) -> None:
+    """Give *parser* the options that say which cluster."""
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        default=os.environ.get(STORE_VARIABLE),
+        help=f"where the cluster is kept ({STORE_VARIABLE} says it too; else the settings do)",
+    )
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        type=Path,
+        help=f"the settings of this machine's clusters ({PATH})",
+    )
+
+
+def place_of(parsed: Namespace) -> ClusterPlace:
+    """Return the cluster that the options mean."""
+    return ClusterPlace(*open_cluster(parsed))
+
+
+class ClusterCommand(ExampleInHelp, Command):
+    """A command about a cluster; what take_action() returns is its exit code."""
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        parser: ArgumentParser = super().get_parser(prog_name)
+        add_place(parser)
+        return parser
+
+
+class ClusterLister(ExampleInHelp, Lister):
+    """A listing about a cluster; `status` is its exit code."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.status = 0
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        parser: ArgumentParser = super().get_parser(prog_name)
+        add_place(parser)
+        return parser
+
+    def run(self, parsed: Namespace) -> int:
+        printed = int(super().run(parsed))
+        return printed or self.status

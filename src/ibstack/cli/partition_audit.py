@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ibstack partition audit`: what differs between Neutron and the fabric; repair and watch."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from ibstack.cli.partition import DIFFERS, NOT_KNOWN, PartitionCommand, Sources, say
+from ibstack.fabric.errors import BadInput, Refused, TryLater
+from ibstack.fabric.guid import Guid
+from ibstack.subnet_manager.audit import Auditor
+from ibstack.subnet_manager.daemon import publication
+from ibstack.subnet_manager.drift import REPAIRABLE, STALE_STANDBY, Drift, Expected, audit
+from ibstack.subnet_manager.fabric_view import Role
+from ibstack.subnet_manager.plan import plan
+from ibstack.subnet_manager.publication import Order
+from ibstack.subnet_manager.settings import Site
+from ibstack.subnet_manager.staleness import is_stale
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from ibstack.cli.partition import Fabric, Table
+    from ibstack.subnet_manager.audit import DriftEvent
+
+_SECOND_LOOK_S: Final = 0.5
+_WATCH_S: Final = 5.0
+_REPAIR_S: Final = 20.0
+"""How long a repair may take: two looks, and two files that are proved."""
+
+
+class PartitionAudit(PartitionCommand):
+    """Compare the table of every port of the fabric with what Neutron wants.
+
+    Only what two looks in a row find is listed.  Exit code 0: no difference; 3: there are some; 4:
+    it could not be known, or not of every port.
+    """
+
+    example = "ibstack partition audit -f json"
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        parser = super().get_parser(prog_name)
+        doing = parser.add_mutually_exclusive_group()
+        doing.add_argument(
+            "--repair",
+            action="store_true",
+            help="have ibstack-fabricd on this host, which must be the master's, write the tables"
+            " that differ anew; say what was repaired and what was left",
+        )
+        doing.add_argument(
+            "--watch",
+            action="store_true",
+            help="go on until interrupted: one line, or with -f json one object, for each"
+            " difference that appears or is over",
+        )
+        parser.add_argument(
+            "--interval",
+            metavar="SECONDS",
+            type=float,
+            default=_WATCH_S,
+            help=f"between two looks of --watch ({_WATCH_S:g})",
+        )
+        return parser
+
+    def run(self, parsed: Namespace) -> int:
+        if not parsed.watch:
+            return super().run(parsed)
+        if not 0.5 <= parsed.interval <= 86_400:
+            raise BadInput(f"cannot watch every {parsed.interval:g} s: give 0.5 to 86400 seconds")
+        return _watch(self.sources(parsed), parsed.interval, as_json=parsed.formatter == "json")
+
+    def answer(self, sources: Sources, parsed: Namespace) -> Table:
+        found, fabric = _look(sources)
+        if found:
+            time.sleep(_SECOND_LOOK_S)
+            again, fabric = _look(sources)
+            found = [drift for drift in found if drift in again]
+        left = _repair(sources, fabric, found) if parsed.repair else frozenset(found)
+        unread = [str(guid) for guid, port in fabric.ports.items() if port.table is None]
+        if unread:
+            say(f"the tables of these ports could not be read: {', '.join(unread)}")
+            self.status = NOT_KNOWN
+        if left:
+            self.status = DIFFERS
+        elif not unread:
+            say(f"no difference: {len(fabric.ports)} ports are as Neutron wants them")
+        rows = [tuple(_facts(drift).values()) for drift in found]
+        columns = ("class", "alarm", "guid", "port", "entry", "detail")
+        if not parsed.repair:
+            return columns, rows
+        outcomes = [(_outcome(drift, left),) for drift in found]
+        return (*columns, "repair"), [a + b for a, b in zip(rows, outcomes, strict=True)]
+
+
+def _look(sources: Sources) -> tuple[list[Drift], Fabric]:
+    """Return every difference as one look shows it."""
+    _, wanted = sources.wanted()
+    settings = sources.settings.fabric
+    fabric = sources.observed()
+    expected = Expected(
+        desired=wanted.partitions,
+        ours=settings.owned_keys,
+        full_default=settings.full_default | fabric.managers,
+        site_keys=Site.read(settings).keys,
+        managers=fabric.managers,
+    )
+    found = audit(expected, fabric.ports)
+    if fabric.manager.role is Role.STANDBY:
+        stands = sources.published()
+        published = sources.tenants(stands.published)
+        steps = plan(wanted.partitions, published, {*wanted.partitions, *published})
+        shared = publication(sources.settings).shared()
+        if is_stale(fabric.manager, stands, steps, {Guid.parse(guid) for guid in shared}):
+            found.append(STALE_STANDBY)
+    return found, fabric
+
+
+def _repair(sources: Sources, fabric: Fabric, found: list[Drift]) -> frozenset[Drift]:
+    """Have fabricd repair what it can of *found*; return what is left of it."""
+    if not any(drift.kind in REPAIRABLE for drift in found):
+        return frozenset(found)
+    if fabric.manager.role is not Role.MASTER:
+        raise Refused(
+            f"cannot repair: the subnet manager on this host is {fabric.manager.role.value}, and"
+            " tables are the master's to write; run this on its host (`sminfo` names it)"
+        )
+    _order(sources)
+    deadline = time.monotonic() + _REPAIR_S
+    while True:
+        time.sleep(_SECOND_LOOK_S)
+        left = frozenset(found).intersection(_look(sources)[0])
+        over = not any(drift.kind in REPAIRABLE for drift in left)
+        if over or time.monotonic() >= deadline:
+            break
+    say(f"{len(set(found) - left)} repaired, {len(left)} left")
+    return left
+
+
+def _order(sources: Sources) -> None:
+    """Tell fabricd, and wait until it has heard; TryLater where it does not."""
+    published = publication(sources.settings)
+    try:
+        published.give(Order.REPAIR)
+    except OSError as error:
+        raise Refused(
+            f"cannot order the repair in {sources.settings.state_path}: {error.strerror}; run this"
+            " as the user of ibstack-fabricd"
+        ) from error
+    # Between two passes, and one that is under way and waits for Neutron.
+    limit_s = sources.settings.poll_interval_s + sources.settings.rpc_timeout_s
+    deadline = time.monotonic() + limit_s
+    while published.ordered(Order.REPAIR):
+        if time.monotonic() >= deadline:
+            published.done(Order.REPAIR)
+            raise TryLater(
+                f"cannot repair: no ibstack-fabricd took the order within {limit_s:g} s; check that"
+                " it runs on this host, with the same settings"
+            )
+        time.sleep(0.05)
+
+
+def _watch(sources: Sources, interval_s: float, *, as_json: bool) -> int:
+    """Print each event until interrupted; return the exit code."""
+    auditor = Auditor(interval_s, time.monotonic)
+    trouble = ""
+    try:
+        while True:
+            time.sleep(auditor.due_in_s)
+            try:
+                events = auditor.take(_look(sources)[0])
+            except TryLater as error:
+                if str(error) != trouble:
+                    say(f"{error}; still watching")
+                trouble = str(error)
+                time.sleep(interval_s)
+                continue
+            trouble = ""
+            for event in events:
+                print(_line(event, as_json=as_json), flush=True)
+    except KeyboardInterrupt:
+        return DIFFERS if auditor.known else 0
+
+
+def _line(event: DriftEvent, *, as_json: bool) -> str:
+    at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    what = "appears" if event.appears else "ends"
+    if as_json:
+        return json.dumps({"time": at, "event": what, **_facts(event.drift)})
+    return f"{at} {what}: {event.drift}"
+
+
+def _facts(drift: Drift) -> dict[str, Any]:
+    return {
+        "class": drift.kind.value,
+        "alarm": drift.kind.alarm,
+        "guid": str(drift.guid) if drift.guid else None,
+        "port": drift.name or None,
+        "entry": str(drift.entry) if drift.entry else None,
+        "detail": drift.detail or None,
+    }
+
+
+def _outcome(drift: Drift, left: frozenset[Drift]) -> str:
+    if drift not in left:
+        return "repaired"
+    return "failed" if drift.kind in REPAIRABLE else "left"

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ibstack port …`: why a port does not work."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from cliff.lister import Lister
+
+from ibstack.cli.host_facts import add_places, here
+from ibstack.cli.shell import ExampleInHelp
+from ibstack.fabric.errors import TryLater
+from ibstack.verify.port.gather import gather
+from ibstack.verify.port.look_here import look_here
+from ibstack.verify.port.reach import DEFAULT_WAY, Reach, nothing
+from ibstack.verify.port.walk import Explained, explain
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
+
+    from ibstack.verify.port.place_facts import PlaceFacts, Question
+
+COLUMNS: Final = ("looked_at", "state", "found", "source")
+_NO_LOOK: Final = "none"
+
+
+class OpenstackNetworks:
+    """Neutron through openstacksdk: OS_* in the environment, or OS_CLOUD."""
+
+    def __init__(self) -> None:
+        import openstack
+        from keystoneauth1.exceptions import ClientException
+        from openstack.exceptions import SDKException
+
+        self._failures: tuple[type[Exception], ...] = (SDKException, ClientException)
+        try:
+            self._network = openstack.connect().network
+        except self._failures as error:
+            raise _away("connect to the cloud", error) from error
+
+    def list(self, kind: str, **filters: str) -> Sequence[dict[str, Any]]:
+        try:
+            answer = self._network.get(f"/{kind}", params=filters)
+        except self._failures as error:
+            raise _away(f"list {kind}", error) from error
+        if answer.status_code != 200:
+            raise _away(f"list {kind}", answer.text[:200])
+        found: Sequence[dict[str, Any]] = answer.json()[kind]
+        return found
+
+
+def _away(what: str, why: object) -> TryLater:
+    return TryLater(
+        f"cannot {what}: {why}; is the cloud up, and are OS_AUTH_URL, OS_USERNAME and the rest of"
+        " OS_* in the environment, of an administrator?"
+    )
+
+
+class PortExplain(ExampleInHelp, Lister):
+    """Walk the whole way of a port and say what is wrong: the answer, the way, what to do.
+
+    PORT: name, id, MAC, GUID or PCI address.  Exit code 0: nothing is wrong; 3: something is; 4:
+    nothing was found, and not all could be looked at.
+    """
+
+    example = "ibstack port explain vm1"
+
+    def __init__(self, app: Any, app_args: Any, **others: Any) -> None:
+        super().__init__(app, app_args, **others)
+        self._explained: Explained | None = None
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        parser: ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument("port", metavar="PORT", help="name, id, MAC, GUID or PCI address")
+        parser.add_argument("--host", help="tells VFs of one PCI address apart")
+        parser.add_argument(
+            "--reach",
+            metavar="COMMAND",
+            default=os.environ.get("IBSTACK_REACH") or DEFAULT_WAY,
+            help=f"what runs a command on {{host}}; {_NO_LOOK}: ask no other host (%(default)s)",
+        )
+        add_places(parser)
+        return parser
+
+    def take_action(self, parsed: Namespace) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        place = here(parsed)
+        reach = Reach(parsed.reach)
+
+        def look(host: str, question: Question) -> PlaceFacts:
+            if host in ("", place.host.name):
+                return look_here(place, question)
+            if parsed.reach == _NO_LOOK:
+                return nothing(f"{host} was not asked, as --reach {_NO_LOOK} says")
+            return reach.look(host, question)
+
+        self._explained = explain(gather(OpenstackNetworks(), look, parsed.port, parsed.host))
+        return COLUMNS, rows(self._explained)
+
+    def run(self, parsed: Namespace) -> int:
+        printed = int(super().run(parsed))
+        explained = self._explained
+        return printed or (explained.exit_code if explained else 0)
+
+    def produce_output(self, parsed: Namespace, names: Any, data: Any) -> int:
+        """Print the answer first and what to do last; JSON holds all three."""
+        explained = self._explained
+        if explained is None:
+            raise RuntimeError("take_action() comes first")
+        if parsed.formatter == "json":
+            self.app.stdout.write(json.dumps(as_json(explained), indent=2) + "\n")
+            return 0
+        self.app.stdout.write(f"{explained.answer}\n")
+        super().produce_output(parsed, names, data)
+        self.app.stdout.write(f"\n{explained.to_do}\n")
+        return 0
+
+
+def rows(explained: Explained) -> list[tuple[Any, ...]]:
+    return [
+        (station.looked_at, finding.state.value, finding.found, finding.source)
+        for station, finding in explained.walked
+    ]
+
+
+def as_json(explained: Explained) -> dict[str, Any]:
+    """Return the whole answer; its keys must not change."""
+    return {
+        "port": explained.port,
+        "answer": explained.answer,
+        "exit_code": explained.exit_code,
+        "walk": [dict(zip(COLUMNS, row, strict=True)) for row in rows(explained)],
+        "to_do": explained.to_do,
+    }

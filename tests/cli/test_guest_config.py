@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ibstack.cli.app import main
+
+IBSTACK = str(Path(sys.executable).with_name("ibstack"))
+PORT = "--mac fa:16:3e:0a:bc:de"
+
+
+def guest_config(arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [IBSTACK, "guest", "config", *arguments.split()],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={name: value for name, value in os.environ.items() if not name.startswith("OS_")},
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("--format nm", "it has no address of either family"),
+        ("--format nm --dhcp --cidr 10.7.0.2/24", "--dhcp and an IPv4 --cidr exclude"),
+        ("--format nm --network net1 --dhcp", "meant by --network, --dhcp"),
+        ("--format nm --network net1 --port p", "meant by --port, --network"),
+        ("--format nm --cidr 10.7.0.2/33", "address '10.7.0.2/33'"),
+        ("--format nm --cidr 10.7.0.2/24 --gateway 10.8.0.1", "is in no subnet"),
+        ("--format nm --dhcp --mac 01:16:3e:0a:bc:de", "a multicast address names no port"),
+        ("--format nm --dhcp --mtu 9000", "MTU '9000': must be 68 to 4092"),
+        ("--format nm --dhcp --partition-key 0x9", ""),
+        ("--format nm --dhcp --partition-key 0x8001", "partition key '0x8001'"),
+        ("--format nm --dhcp --client-id-form legacy", "give a --port or a --mac"),
+        (f"--format networkd --dhcp {PORT} --client-id-form legacy", "use --format nm"),
+        ("--format cloud-init --dhcp", "give --port or --mac"),
+        ("--format bind --dhcp", "invalid choice: 'bind'"),
+    ],
+)
+def test_bad_input_is_named(arguments: str, said: str, tmp_path: Path) -> None:
+    done = guest_config(arguments, tmp_path)
+
+    assert done.returncode == (2 if said else 0), done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_single_file_is_the_whole_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["guest", "config", "--format", "ifcfg", *PORT.split(), "--dhcp"]) == 0
+
+    printed = capsys.readouterr()
+    assert printed.out.startswith("DEVICE=ib0\n")
+    assert "/etc/sysconfig/network-scripts/ifcfg-ib0" in printed.err
+
+
+def test_several_files_are_printed_with_their_paths(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "guest config --format networkd --dhcp --partition-key 0x0001"
+    assert main(words.split()) == 0
+
+    heads = [line for line in capsys.readouterr().out.splitlines() if line.startswith("#")]
+    assert heads == [
+        "# /etc/systemd/network/10-ib0.8001.netdev",
+        "# /etc/systemd/network/10-ib0.network",
+        "# /etc/systemd/network/20-ib0.8001.network",
+    ]
+
+
+def test_files_are_written_into_an_image(tmp_path: Path) -> None:
+    words = ["guest", "config", "--format", "nm", "--dhcp", "--root", str(tmp_path)]
+
+    assert [main(words), main(words)] == [0, 0], "the same again is nothing to ask about"
+    file = tmp_path / "etc/NetworkManager/system-connections/ib0.nmconnection"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_file_that_says_something_else_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "etc/netplan/60-ib0.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("mine\n")
+    words = ["guest", "config", "--format", "netplan", "--dhcp", "--root", str(tmp_path)]
+
+    assert main(words) == 1
+    assert "replace it with --force" in capsys.readouterr().err
+    assert file.read_text() == "mine\n"
+    assert main([*words, "--force"]) == 0
+    assert file.read_text() != "mine\n"
+
+
+def test_a_link_does_not_lead_out_of_the_image(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image, outside = tmp_path / "image", tmp_path / "outside"
+    (image / "etc").mkdir(parents=True)
+    outside.mkdir()
+    (image / "etc/netplan").symlink_to(outside)
+
+    assert main(["guest", "config", "--format", "netplan", "--dhcp", "--root", str(image)]) == 1
+    assert "leads out of" in capsys.readouterr().err
+    assert list(outside.iterdir()) == []
+
+
+def test_a_cloud_that_is_not_named_is_asked_for(tmp_path: Path) -> None:
+    done = guest_config("--format nm --port p1", tmp_path)
+
+    assert done.returncode == 4
+    assert "cannot connect to the cloud" in done.stderr
+    assert "OS_AUTH_URL" in done.stderr
+    assert "Traceback" not in done.stderr
