@@ -20,6 +20,10 @@ ADAPTERS = {
     "ibstack.systemd",
     "ibstack.lab",
     "ibstack.mad",
+    "ibstack.cluster.hosts.far_side",
+    "ibstack.cluster.hosts.host_script",
+    "ibstack.cluster.hosts.image_tree",
+    "ibstack.cluster.shell.unix_commands",
     "ibstack.host.ebrctl",
     "ibstack.host.eswitch_client",
     "ibstack.host.eswitch_server",
@@ -27,7 +31,10 @@ ADAPTERS = {
     "ibstack.host.netlink",
     "ibstack.host.peer_credentials",
     "ibstack.host.signals",
+    "ibstack.neutron.dhcp_socket",
     "ibstack.subnet_manager.opensm",
+    "ibstack.verify.port.reach",
+    "ibstack.verify.this_host",
 }
 OUTSIDE = {"subprocess", "socket"}
 EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "manager", "base"}

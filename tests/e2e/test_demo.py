@@ -70,7 +70,8 @@ MACHINES = {"vnode001": ("node002", 0x8001), "vnode002": ("node003", 0x8001)}
 def test_every_agent_is_alive(demo: str) -> None:
     agents = section(demo, "The agents")
 
-    assert len(rows(agents, "ibstack-agent", ":-)")) == 2
+    assert len(rows(agents, "ibstack-agent", ":-)")) == 3
+    assert len(rows(agents, "neutron-dhcp-agent", ":-)")) == 1
     assert len(rows(agents, "ibstack-fabricd", ":-)")) == 2
     assert "XXX" not in agents
 
@@ -97,8 +98,9 @@ def test_the_fabric_holds_each_key_where_a_machine_uses_it_and_nowhere_else(demo
 
     assert holders[0x8001] >= {"node002"}
     assert any(name.startswith("node003-vf") for name in holders[0x8001])
-    assert len(holders[0x8001]) == 2
-    assert holders[0x8002] == {"node002"}
+    # node001 serves DHCP on both networks.
+    assert len(holders[0x8001]) == 3
+    assert holders[0x8002] == {"node001", "node002"}
     assert "0xffff" in tables  # The subnet managers' own ports, and only those.
     assert {row[0] for row in rows(tables, "0xffff")} == {"head", "node001"}
 
@@ -106,5 +108,50 @@ def test_the_fabric_holds_each_key_where_a_machine_uses_it_and_nowhere_else(demo
 def test_the_key_of_a_deleted_machine_leaves_the_tables(demo: str) -> None:
     after = section(demo, "vnode003 is deleted")
 
-    assert not rows(after, "0x8002")
-    assert len(rows(after, "0x8001")) == 2
+    assert [row[0] for row in rows(after, "0x8002") if row[0].startswith("node")] == ["node001"]
+    assert len(rows(after, "0x8001")) == 3
+
+
+def test_each_guest_has_an_address_of_its_network_and_the_networks_mtu(demo: str) -> None:
+    guests = section(demo, "The guests")
+    for name, begins in (("vnode001", "192.168.80."), ("vnode003", "192.168.81.")):
+        (row,) = rows(guests, name)
+        assert row[2].startswith(begins)
+        assert row[3] == "2044"
+        assert row[4].startswith("20:")
+
+
+def test_guests_reach_their_own_network_only(demo: str) -> None:
+    pings = section(demo, "Pings")
+
+    assert rows(pings, "vnode001 → vnode002", "answered")
+    assert rows(pings, "vnode001 → vnode003", "no answer")
+    assert rows(pings, "vnode002 → vnode003", "no answer")
+
+
+def test_an_mpi_job_has_a_rank_in_each_of_two_guests(demo: str) -> None:
+    job = section(demo, "mpirun on vnode001")
+
+    (first,) = rows(job, "rank 0 on vnode001")
+    (second,) = rows(job, "rank 1 on vnode002")
+    assert first[-1] == second[5].rstrip(",")
+    assert second[-1] == first[5].rstrip(",")
+
+
+def test_guests_send_no_management_datagrams_and_a_host_does(demo: str) -> None:
+    tried = section(demo, "Management datagrams")
+
+    assert rows(tried, "head# ibhosts: 5 adapters")
+    for name in ("vnode001", "vnode002", "vnode003"):
+        assert len(rows(tried, f"{name}# ib", "fails: can't open")) == 3
+
+
+def test_verify_finds_nothing_but_the_keys_that_the_lab_has_not(demo: str) -> None:
+    checks = section(demo, "ibstack verify --all")
+
+    failed = [line for line in checks.splitlines() if line.startswith("failed: ")]
+    assert [line.partition(" not true that ")[2].partition(": found")[0] for line in failed] == [
+        "the subnet manager's M_Key is not the default",
+        "the keys of the subnet manager are not the defaults",
+    ]
+    assert " 4 failed, " in checks

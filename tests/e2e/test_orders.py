@@ -18,7 +18,7 @@ from tenant_ports import TenantPort, tables, wait_for
 
 if TYPE_CHECKING:
     from ibstack.lab.cloud import Cloud
-    from ibstack.lab.network_api import Resource
+    from ibstack.lab.services.network_api import Resource
 
 ARRIVALS: Final = (
     ("create", "bind", "plug"),  # nova's order
@@ -35,7 +35,7 @@ DEPARTURES: Final = (
     ("unplug", "unplug", "delete"),
     ("delete", "unplug", "unplug"),
 )
-ROUNDS: Final = int(os.environ.get("IBSTACK_ROUNDS", "200"))
+ROUNDS: Final = int(os.environ.get("IBSTACK_ROUNDS", "60"))
 AT_ONCE: Final = 6
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ibstack.lab.attachment import Attachment
-from ibstack.lab.fabric import Fabric
+from ibstack.lab.fabric.attachment import Attachment
+from ibstack.lab.fabric.simulated import Fabric
 from ibstack.lab.topology import ARTICLE
 from ibstack.mad import FabricReader
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ibstack-fabricd, or `ibstack`, in one process with a Neutron that keeps its state in a folder.
+"""A daemon, or `ibstack`, in one process with a Neutron that keeps its state in a folder.
 
-Run as a program by tests: FOLDER, `fabricd` or `ibstack`, then its own arguments.  The in-memory
-transport of oslo.messaging joins the two; `members.json` is what is desired, `told.jsonl` what
-Neutron was told.
+Run as a program by tests: FOLDER, `fabricd`, `agent` or `ibstack`, then its own arguments.  The
+in-memory transport of oslo.messaging joins the two; `members.json` is what is desired, `told.jsonl`
+what Neutron was told; while there is a file `away` it cannot say what is desired.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import oslo_messaging
 from oslo_config import cfg
 
 from ibstack.cli import app
+from ibstack.host import agent
 from ibstack.neutron.client import open_transport
 from ibstack.subnet_manager import daemon
 
@@ -33,6 +34,8 @@ class Neutron:
     def fabric_members(
         self, context: Any, physical_network: str, etag: str | None = None
     ) -> dict[str, Any]:
+        if (self._folder / "away").exists():
+            raise oslo_messaging.RemoteError("DBConnectionError", "the database is away")
         text = (self._folder / "members.json").read_text()
         current = hashlib.sha256(text.encode()).hexdigest()
         members = None if current == etag else json.loads(text)
@@ -59,7 +62,7 @@ def main() -> int:
     for topic in ("ibstack-plugin", "q-reports-plugin"):
         target = oslo_messaging.Target(exchange="neutron", topic=topic, server="neutron")
         oslo_messaging.get_rpc_server(transport, target, [Neutron(folder)]).start()
-    program = {"fabricd": daemon.main, "ibstack": app.main}[sys.argv[2]]
+    program = {"fabricd": daemon.main, "agent": agent.main, "ibstack": app.main}[sys.argv[2]]
     return program(sys.argv[3:])
 
 

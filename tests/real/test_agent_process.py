@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -18,16 +19,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ibstack.lab.folder import LabFolder
+from ibstack.lab.folder import LabFolder, free_ports
 from ibstack.lab.process import Process, tail
-from ibstack.lab.rabbitmq import RabbitMq
+from ibstack.lab.services.rabbitmq import RabbitMq
 from ibstack.lab.topology import AdapterKind
 from one_host import SCRIPTS, OneHost, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.lab.neutron_stand_in import StandInPort
+    from ibstack.lab.services.neutron_stand_in import StandInPort
 
 pytestmark = [
     pytest.mark.real,
@@ -78,6 +79,7 @@ class Cloud:
         opened.callback(shutil.rmtree, folder)
         lab = LabFolder(folder)
         lab.choose_ports()
+        (self.metrics_port,) = free_ports(1)
         rabbit = RabbitMq(lab, "secret")
         rabbit.configure()
         self._mapper, self.broker = rabbit.port_mapper(), rabbit.process()
@@ -103,6 +105,7 @@ class Cloud:
             f"[DEFAULT]\nhost = node\ntransport_url = {rabbit.transport_url}\n"
             f"[agent]\nreport_interval = 2\nrpc_timeout = 5\n"
             f"[eswitch]\nsocket = {self.host.socket}\n"
+            f"[metrics]\nport = {self.metrics_port}\n"
             "[oslo_messaging_rabbit]\nrabbit_interval_max = 1\n"
         )
 
@@ -141,6 +144,14 @@ def agent(cloud: Cloud) -> Iterator[Process]:
     cloud.agent.stop()
 
 
+def numbers(port: int) -> dict[str, float]:
+    """Read the metrics that are served on *port*, by their series."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
+        lines = answer.read().decode().splitlines()
+    pairs = (line.rpartition(" ") for line in lines if not line.startswith("#"))
+    return {series: float(value) for series, _, value in pairs}
+
+
 def resident_mib(process: Process) -> float:
     pages = int(Path(f"/proc/{process.pid()}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -160,6 +171,21 @@ def test_the_heartbeat_is_that_of_an_agent_of_neutron(cloud: Cloud, agent: Proce
         "node",
     )
     assert state["configurations"]["adapters"][0]["vfs"] == "0000:05:00.1-0000:05:02.0"
+
+
+def test_prometheus_reads_both_daemons_at_the_agent(cloud: Cloud, agent: Process) -> None:
+    port = cloud.metrics_port
+    eventually(lambda: numbers(port)["ibstack_agent_passes_total"] > 0, log=cloud.log)
+    plugged = len(cloud.host.eswitch.read().attachments)
+
+    found = numbers(port)
+    assert found["ibstack_eswitchd_up"] == 1
+    assert found['ibstack_eswitchd_attachments{state="programmed"}'] == plugged
+    cloud.host.eswitchd.stop()
+    try:
+        assert numbers(port)["ibstack_eswitchd_up"] == 0
+    finally:
+        cloud.host.start_eswitchd()
 
 
 def test_both_daemons_take_little_memory(cloud: Cloud, agent: Process) -> None:

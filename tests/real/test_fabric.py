@@ -11,9 +11,9 @@ import pytest
 
 from ibstack.fabric.guid import Guid
 from ibstack.lab import topology_file
-from ibstack.lab.attachment import Attachment
-from ibstack.lab.fabric import Fabric, FabricFailed
-from ibstack.lab.netfile import wiring
+from ibstack.lab.fabric.attachment import Attachment
+from ibstack.lab.fabric.netfile import wiring
+from ibstack.lab.fabric.simulated import Fabric, FabricFailed
 from ibstack.lab.topology import ARTICLE, Host, Topology
 from ibstack.mad import FabricReader
 

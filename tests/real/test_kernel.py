@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.fabric.guid import Guid
-from ibstack.lab import hardware, vports
-from ibstack.lab.hardware import DELETED_GUID, Hardware, guest_marker
+from ibstack.lab.hosts import hardware, vports
+from ibstack.lab.hosts.hardware import DELETED_GUID, Hardware, guest_marker
 from ibstack.lab.process import Process, tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from ibstack.lab.fabric import Fabric
+    from ibstack.lab.fabric.simulated import Fabric
     from ibstack.mad import FabricReader
 
 GUID = Guid(0xFA163E0000AABBCC)
@@ -33,11 +33,11 @@ class Lab:
         self.root = fabric.folder.parent
         self.hosts: dict[str, Hardware] = {
             host.name: hardware.build(host, self.root / "hosts" / host.name / "sys")
-            for host in fabric.topology.compute_hosts
+            for host in fabric.topology.adapter_hosts
         }
         self.process = Process(
             "silicon",
-            [sys.executable, "-m", "ibstack.lab.kernel", "--lab", str(self.root)],
+            [sys.executable, "-m", "ibstack.lab.hosts.kernel", "--lab", str(self.root)],
             self.root / "log" / "silicon.log",
             self.root / "run" / "silicon.pid",
         )

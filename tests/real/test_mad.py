@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ibstack.lab.attachment import Attachment
-from ibstack.lab.tamper import write_entries
+from ibstack.lab.fabric.attachment import Attachment
+from ibstack.lab.fabric.tamper import write_entries
 from ibstack.mad import CannotReadFabric, FabricReader, Lid, NodeType, NotKnown, Route, SmState
 from ibstack.mad.reader import open_port
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ibstack.fabric.guid import Guid
-    from ibstack.lab.fabric import Fabric
+    from ibstack.lab.fabric.simulated import Fabric
 
 ReaderAt = "Callable[[str], FabricReader]"
 OnFabric = "Callable[..., str]"

@@ -27,8 +27,8 @@ from ibstack.fabric.partition import (
     PartitionKey,
     TableEntry,
 )
-from ibstack.lab.attachment import Attachment
-from ibstack.lab.fabric import Fabric
+from ibstack.lab.fabric.attachment import Attachment
+from ibstack.lab.fabric.simulated import Fabric
 from ibstack.lab.topology import ARTICLE
 from ibstack.mad import FabricReader, NodeType
 from ibstack.subnet_manager.enforcement import Enforcer, Limits

@@ -19,22 +19,23 @@ from ibstack.fabric.partition import (
     Membership,
     PartitionKey,
 )
-from ibstack.lab.attachment import Attachment
-from ibstack.lab.tamper import write_entries
+from ibstack.lab.fabric.attachment import Attachment
+from ibstack.lab.fabric.tamper import write_entries
 from ibstack.lab.topology import ARTICLE
 from ibstack.mad import FabricReader
 from ibstack.subnet_manager.fabric_view import FabricView
+from ibstack.subnet_manager.moment import Desired
 from ibstack.subnet_manager.opensm import OpenSm
 from ibstack.subnet_manager.plan import Member
 from ibstack.subnet_manager.publication import Order, Publication
-from ibstack.subnet_manager.reconcile import Desired, FabricReconciler
+from ibstack.subnet_manager.reconcile import FabricReconciler
 from ibstack.subnet_manager.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
-    from ibstack.lab.fabric import Fabric
+    from ibstack.lab.fabric.simulated import Fabric
 
 RED, BLUE = PartitionKey(0x0101), PartitionKey(0x0102)
 HEAD, STANDBY, PF, PF5 = (host.port_guid for host in ARTICLE.hosts)
@@ -184,6 +185,7 @@ def test_a_standby_that_takes_over_changes_no_tenants_table_and_goes_on(
     assert standby.table(PF) == {"0x7fff", "0x8101"}
     tenants.boot("p2", PF5, RED)
     standby.until(lambda: standby.tenants.in_force == {"p1", "p2"})
+    assert standby.reconciler.numbers.members == {"in_force": 2, "waiting": 0, "unfit": 0}
 
     assert standby.table(PF5) == {"0x7fff", "0x8101"}
 
@@ -251,6 +253,26 @@ def test_what_somebody_wrote_into_a_table_is_named_and_repaired(
         if record.getMessage().startswith("drift: ")
     }
     keeper.until(lambda: not keeper.reconciler.status.problems)
+
+
+def test_a_table_written_while_nobody_looked_is_repaired_after_a_restart(
+    fabric: Fabric, tenants: Tenants, tmp_path: Path
+) -> None:
+    settings = Settings(DEFAULT_OWNED_KEYS, MANAGERS, audit_interval_s=0.2)
+    tenants.boot("p1", PF, RED, shared=True)
+    tenants.boot("p2", PF5, BLUE, shared=True)
+    Keeper(fabric, "head", tenants, tmp_path / "state", settings).reconciler.once()
+    attachment = Attachment(fabric, "head")
+    try:
+        write_entries(attachment, FabricReader(attachment), PF, {1: 0})
+    finally:
+        attachment.close()
+
+    again = Keeper(fabric, "head", tenants, tmp_path / "state", settings)
+    again.until(lambda: again.table(PF) == {"0x7fff", "0x8101"}, limit_s=30)
+
+    again.until(lambda: again.tenants.in_force == {"p1", "p2"}, limit_s=30)
+    again.until(lambda: not again.reconciler.status.problems, limit_s=30)
 
 
 def test_a_file_broken_by_hand_is_reported_with_its_line_and_restored_only_on_order(

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults that are really injected into the lab, each named by the first line of the answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from explained_faults import FAULTS, Fault
+from explained_scene import SM_HOST, Scene
+from ibstack.lab.services import accounts
+from tenant_ports import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ibstack.lab.cloud import Cloud
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "explain.md"
+IBSTACK = str(Path(sys.executable).with_name("ibstack"))
+NAMED_WITHIN_S = 30.0
+
+
+@pytest.fixture(scope="module")
+def scene(cloud: Cloud) -> Iterator[Scene]:
+    scene = Scene(cloud)
+    try:
+        scene.wait_until_well()
+        yield scene
+        scene.wait_until_well()
+    finally:
+        scene.fleet.remove()
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
+def test_a_fault_is_the_first_line(scene: Scene, fault: Fault) -> None:
+    with fault.inject(scene) as port:
+        seen: list[str] = []
+
+        def is_named() -> bool:
+            seen.append(scene.first_line(port, fault.host))
+            return fault.is_named_by(seen[-1])
+
+        try:
+            wait_for(fault.name, is_named, NAMED_WITHIN_S)
+        except AssertionError as error:
+            pytest.fail(f"{error}; expected {fault.says!r}, said {seen[-1:]}")
+
+
+def test_the_page_lists_every_fault() -> None:
+    page = PAGE.read_text()
+
+    assert [fault.name for fault in FAULTS if f"| {fault.name} |" not in page] == []
+
+
+def explain(cloud: Cloud, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as on the subnet manager's host, from where it asks the others."""
+    lab = ("lab", "exec", "--lab", str(cloud.lab.root), SM_HOST)
+    return subprocess.run(
+        [IBSTACK, *lab, "ibstack", "port", "explain", *words],
+        env={**os.environ, **cloud.client_env(accounts.OPERATOR)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_command_asks_every_host_of_the_way(cloud: Cloud, scene: Scene) -> None:
+    scene.wait_until_well()
+    done = explain(cloud, scene.mlx4.name, "-f", "json")
+    answer = json.loads(done.stdout)
+
+    assert (done.returncode, answer["exit_code"]) == (0, 0), done.stdout + done.stderr
+    assert answer["answer"] == f"port {scene.mlx4.name}: nothing is wrong on its whole way"
+    assert {row["state"] for row in answer["walk"]} == {"right", "not needed"}

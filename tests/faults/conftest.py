@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cloud of the end-to-end tests, with daemons that look often and disks that can be filled."""
+
+from __future__ import annotations
+
+import random
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from faults.small_disks import small_disks
+from faults.world import World
+from ibstack.lab.services import accounts
+from one_cloud import make_network, shared_cloud
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ibstack.lab.cloud import Cloud
+    from ibstack.lab.services.network_api import NetworkApi
+
+KEYS: Final = {"walk-red": 0x201, "walk-blue": 0x202, "walk-green": 0x203}
+_OFTEN: Final = {
+    "fabricd": "[fabric]\npoll_interval = 2\naudit_interval = 1\nremoval_grace_s = 0.5\n"
+    "rpc_timeout = 3\n",
+    "agent": "[agent]\nresync_interval = 5\nrpc_timeout = 3\n",
+}
+"""So that what a lost message costs is a few seconds of the walk, and not a minute."""
+_AMQP_LEAVES_SOCKETS = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(_AMQP_LEAVES_SOCKETS)
+
+
+@pytest.fixture(scope="session")
+def cloud() -> Iterator[Cloud]:
+    with shared_cloud() as cloud, _looking_often(cloud):
+        yield cloud
+
+
+@pytest.fixture
+def world(cloud: Cloud) -> Iterator[World]:
+    """Three networks of a walk's own."""
+    operator = cloud.api(accounts.OPERATOR)
+    with ExitStack() as undo:
+        networks = {}
+        for name, key in KEYS.items():
+            networks[key] = make_network(cloud, name, key)["id"]
+            undo.callback(_delete_network, operator, networks[key])
+        yield World(cloud, networks, random.Random())
+
+
+def _delete_network(operator: NetworkApi, network: str) -> None:
+    for port in operator.list("ports", network_id=network):  # What a walk that failed has left.
+        operator.delete("ports", port["id"])
+    operator.delete("networks", network)
+
+
+@contextmanager
+def _looking_often(cloud: Cloud) -> Iterator[None]:
+    names = [name for name in cloud.names if name.startswith(("agent-", "eswitchd-", "fabricd-"))]
+    with ExitStack() as undo:
+        for name in names:
+            process = cloud.process(name)
+            process.stop()
+            undo.callback(process.start)
+        for name in names:
+            kind, _, host = name.partition("-")
+            path = cloud.lab.host(host) / "etc" / f"{kind}.conf"
+            before = path.read_text()
+            undo.callback(path.write_text, before)
+            path.write_text(before + _OFTEN.get(kind, ""))
+        undo.enter_context(small_disks(cloud))
+        for name in names:
+            undo.callback(cloud.process(name).stop)
+            cloud.process(name).start()
+        yield

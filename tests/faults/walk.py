@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A random walk: operations and breakages in any order, and what must hold after each calm."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from faults.breakages import BREAKAGES
+from faults.operations import OPERATIONS
+from ibstack.fabric.errors import IbstackError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from faults.world import World
+
+_STEPS_TO_A_CALM: Final = (5, 15)
+_BROKEN_SHARE: Final = 0.25
+_CALM_WITHIN_S: Final = 90.0
+_LOOK_EVERY_S: Final = 0.1
+_STILL_S: Final = 0.3
+_OVERTAKEN_S: Final = 1.0
+"""For requests that were under way when a part was held: later ones must not overtake them."""
+_SHOWN: Final = 60
+
+
+class WalkFailed(AssertionError):
+    """An invariant that does not hold although nothing is away."""
+
+
+def walk(world: World, seed: int, steps: int, say: Callable[[str], None]) -> None:
+    """Take *steps* steps; WalkFailed says how to take them again, and what was wrong.
+
+    Which steps are taken depends on the seed and on the steps before, never on time.
+    """
+    world.rng.seed(seed)
+    until_calm = world.rng.randint(*_STEPS_TO_A_CALM)
+    for number in range(1, steps + 1):
+        _note(world, f"{number}. {_step(world)}", say)
+        until_calm -= 1
+        if not until_calm or number == steps:
+            calm(world, seed, steps, say)
+            until_calm = world.rng.randint(*_STEPS_TO_A_CALM)
+
+
+def calm(world: World, seed: int, steps: int, say: Callable[[str], None]) -> None:
+    """Bring back what is away, do what was put off; return when every invariant holds."""
+    began = time.monotonic()
+    held = world.is_slow
+    for name in sorted(world.away):
+        world.away.pop(name)()
+    if held:
+        time.sleep(_OVERTAKEN_S)
+    wrong, waited_for = ["nobody looked"], ""
+    while wrong:
+        if time.monotonic() - began > _CALM_WITHIN_S:
+            raise WalkFailed(_story(world, seed, steps, wrong))
+        wrong = _wrong(world)
+        if not wrong:
+            time.sleep(_STILL_S)
+            wrong = _wrong(world)
+        if wrong:
+            waited_for = f", the last of it {wrong[0]}"
+            time.sleep(_LOOK_EVERY_S)
+    _note(world, f"calm after {time.monotonic() - began:.1f} s{waited_for}", say)
+
+
+def clear(world: World, seed: int, steps: int, say: Callable[[str], None]) -> None:
+    """Unplug and delete what is left; every invariant holds, of a cloud without ports."""
+    for port in list(world.model.ports):
+        for place in sorted(port.plugged):
+            port.plugged.remove(place)
+            world.owe(f"unplug {port}", port, place, lambda p=port, at=place: world.unplug(p, at))
+        port.exists, port.bound_to = False, port.bound_to or port.meant_for
+        world.owe(f"delete {port}", port, port.bound_to, lambda p=port: world.delete(p))
+        world.model.drop(port)
+    _note(world, "remove all ports", say)
+    calm(world, seed, steps, say)
+
+
+def _step(world: World) -> str:
+    while True:
+        table = BREAKAGES if world.rng.random() < _BROKEN_SHARE else OPERATIONS
+        (chosen,) = world.rng.choices(list(table), [table[each] for each in table])
+        done: str | None = chosen(world)
+        if done is not None:
+            return done
+
+
+def _wrong(world: World) -> list[str]:
+    try:
+        if not world.settle_debts():
+            return [f"not done: {deed.what}" for deed in world.owed]
+        return [str(broken) for broken in world.broken()]
+    except (IbstackError, OSError, ValueError) as error:
+        return [f"cannot look: {error}"]  # A file that is being written, a server that starts.
+
+
+def _note(world: World, line: str, say: Callable[[str], None]) -> None:
+    world.log.append(line)
+    say(line)
+
+
+def _story(world: World, seed: int, steps: int, wrong: list[str]) -> str:
+    return "\n".join(
+        [
+            f"{_CALM_WITHIN_S:g} s after everything was back:",
+            *(f"  {each}" for each in wrong),
+            f"the last steps of seed {seed}:",
+            *(f"  {line}" for line in world.log[-_SHOWN:]),
+            f"once more: IBSTACK_SEED={seed} IBSTACK_STEPS={steps} .venv/bin/pytest tests/faults",
+        ]
+    )

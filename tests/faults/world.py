@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cloud that a walk acts on: what was told, what could not be done yet, and what is away."""
+
+from __future__ import annotations
+
+import subprocess
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from cloud_faults import KILLED
+from faults.invariants import Broken, Invariant, judge
+from faults.model import Model, Place, Port
+from faults.seen import Eyes
+from ibstack.fabric.errors import IbstackError
+from ibstack.lab.hosts import hardware
+from ibstack.lab.services import accounts
+from ibstack.lab.services.network_api import NetworkApi
+from ibstack.lab.topology import PHYSICAL_NETWORK, AdapterKind
+from tenant_ports import ebrctl
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Hashable, Mapping
+    from pathlib import Path
+
+    from ibstack.lab.cloud import Cloud
+    from ibstack.lab.services.network_api import Resource
+
+VFS: Final = 5
+"""Of each host, so that tenants soon follow each other on a VF."""
+_REST_LIMIT_S: Final = 10
+_PATIENCE_S: Final = 2
+"""With a Neutron that waits for its database or broker."""
+_UNTIL_CALM: Final = (OSError, IbstackError, subprocess.TimeoutExpired)
+
+
+class NotDone(IbstackError):
+    """A part is away: to be done again when it is back."""
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Something that a user or nova does; it may be repeated."""
+
+    what: str
+    do: Callable[[], None]
+    about: frozenset[Hashable]
+    """The MAC and the VF.  Of two deeds about the same, the second waits for the first."""
+
+
+@dataclass
+class World:
+    """One cloud, one walk."""
+
+    cloud: Cloud
+    networks: Mapping[int, str]
+    """The id of each network, by its partition key."""
+    rng: random.Random
+    model: Model = field(init=False)
+    eyes: Eyes = field(init=False)
+    owed: list[Deed] = field(default_factory=list)
+    away: dict[str, Callable[[], None]] = field(default_factory=dict)
+    """What is away or broken, and how it is brought back at the next calm."""
+    log: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        topology = self.cloud.topology
+        mlx4 = {host.name for host in topology.hosts if host.kind is AdapterKind.MLX4}
+        self.model = Model(frozenset(mlx4))
+        self.eyes = Eyes(self.cloud, tuple(self.networks), VFS)
+        services = self.cloud.services()
+        self._session = accounts.session(
+            accounts.NOVA, services.keystone.auth_url, services.password
+        )
+        self._nova = NetworkApi(self._session, services.neutron.url)
+        self.hosts = [host.name for host in topology.compute_hosts]
+
+    # Choosing, by the model alone: the same seed is the same walk.
+
+    @property
+    def free(self) -> list[Place]:
+        taken = self.model.taken
+        every = (Place(host, vf) for host in self.hosts for vf in range(VFS))
+        return [place for place in every if place not in taken]
+
+    def choose(self, true: Callable[[Port], bool]) -> Port | None:
+        fit = [port for port in self.model.ports if true(port)]
+        return self.rng.choice(fit) if fit else None
+
+    def new_port(self) -> Port:
+        mac = "fa:16:3e:" + self.rng.randbytes(3).hex(":")
+        port = Port(mac, self.rng.choice(list(self.networks)), self.rng.choice(self.free))
+        self.model.add(port)
+        return port
+
+    # Doing.
+
+    def owe(self, what: str, port: Port, place: Place | None, do: Callable[[], None]) -> None:
+        """Do it now, or, where that fails or something earlier waits, at the next calm."""
+        deed = Deed(what, do, frozenset({port.mac, *([place] if place else [])}))
+        if any(deed.about & earlier.about for earlier in self.owed) or not self._try(deed):
+            self.owed.append(deed)
+
+    def settle_debts(self) -> bool:
+        """Do what was put off, in order; return whether all of it is done."""
+        left: list[Deed] = []
+        for deed in self.owed:
+            if any(deed.about & earlier.about for earlier in left) or not self._try(deed):
+                left.append(deed)
+        self.owed = left
+        return not left
+
+    @property
+    def is_slow(self) -> bool:
+        """Neutron waits for what is away."""
+        return bool({"mariadb", "rabbitmq"} & self.away.keys())
+
+    def _try(self, deed: Deed) -> bool:
+        self._session.timeout = _PATIENCE_S if self.is_slow else _REST_LIMIT_S
+        try:
+            deed.do()
+        except _UNTIL_CALM as error:
+            self.log.append(f"    not yet: {deed.what}: {str(error)[:300]}")
+            return False
+        return True
+
+    def broken(self) -> list[Broken]:
+        """Return what does not hold; a daemon of ours that ended by itself is lost."""
+        ended = [name for name in KILLED if not self.cloud.process(name).running()]
+        return [
+            *(Broken(Invariant.NOTHING_LOST, name, "it has ended by itself") for name in ended),
+            *judge(self.model, self.eyes.look(), self.cloud.topology),
+        ]
+
+    # What nova and users do.
+
+    def id_of(self, port: Port) -> str | None:
+        found = self._nova.list("ports", mac_address=port.mac)
+        return str(found[0]["id"]) if found else None
+
+    def create(self, port: Port, place: Place | None) -> None:
+        if self.id_of(port) is None:
+            made = self._nova.create(
+                "ports",
+                network_id=self.networks[port.key],
+                mac_address=port.mac,
+                device_owner="compute:nova",
+                device_id=str(uuid.uuid4()),
+                **{"binding:vnic_type": "direct"},
+                **(self._binding(place) if place else {}),
+            )
+            if place:
+                self._expect_bound(made)
+        elif place:
+            self.bind(port, place)  # It was made by a request that nobody answered.
+
+    def update(self, port: Port, **fields: Any) -> Resource:
+        return self._nova.update("ports", self._must(port), **fields)
+
+    def bind(self, port: Port, place: Place) -> None:
+        self._expect_bound(self.update(port, **self._binding(place)))
+
+    def delete(self, port: Port) -> None:
+        found = self.id_of(port)
+        if found is not None:
+            self._nova.delete("ports", found)
+
+    def plug(self, port: Port, place: Place) -> None:
+        """As nova does, which then starts the guest."""
+        pci = str(self.cloud.topology.host(place.host).vf_pci(place.vf))
+        words = ("add-port", port.mac, str(uuid.uuid4()), PHYSICAL_NETWORK, "ib_hostdev", pci)
+        done = ebrctl(self.cloud, place.host, *words, "--wait", "0")
+        if done.returncode not in (0, 4) or not self.eyes.has_attached(place, port.mac):
+            raise NotDone(f"ebrctl add-port exited {done.returncode}: {done.stderr.strip()}")
+        self.guest(place).touch()
+
+    def unplug(self, port: Port, place: Place) -> None:
+        self.guest(place).unlink(missing_ok=True)
+        words = ("del-port", PHYSICAL_NETWORK, port.mac)
+        done = ebrctl(self.cloud, place.host, *words, "--wait", "0")
+        if done.returncode:
+            raise NotDone(f"ebrctl del-port exited {done.returncode}: {done.stderr.strip()}")
+
+    def guest(self, place: Place) -> Path:
+        """Return the file that is there while a guest's driver runs on the VF."""
+        pci = self.cloud.topology.host(place.host).vf_pci(place.vf)
+        return hardware.guest_marker(self.cloud.lab.host(place.host), pci)
+
+    @staticmethod
+    def _expect_bound(port: Resource) -> None:
+        if port["binding:vif_type"] != "ib_hostdev":
+            raise NotDone(f"Neutron bound the port as {port['binding:vif_type']}")
+
+    def _must(self, port: Port) -> str:
+        found = self.id_of(port)
+        if found is None:
+            raise NotDone(f"Neutron has no {port} yet")
+        return found
+
+    def _binding(self, place: Place) -> dict[str, object]:
+        profile = {
+            "pci_slot": str(self.cloud.topology.host(place.host).vf_pci(place.vf)),
+            "physical_network": PHYSICAL_NETWORK,
+            "pci_vendor_info": "15b3:101c",
+        }
+        return {"binding:host_id": place.host, "binding:profile": profile}

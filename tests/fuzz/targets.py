@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Readers of what others write, each as a function of bytes that fails where it must not.
+
+Hypothesis feeds them in `make test`, atheris in `make fuzz`.  A target returns for whatever it was
+given, or raises what is wrong with the reader.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ibstack.cluster.files.ini_text import IniText, NotIni
+from ibstack.cluster.text_file.faults import BadFile
+from ibstack.cluster.text_file.reading import read as read_cluster
+from ibstack.fabric.errors import BadInput
+from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
+from ibstack.host import eswitchd_config
+from ibstack.neutron import replies, reported
+from ibstack.subnet_manager.partitions_conf import read, read_site, render
+from ibstack.subnet_manager.partitions_grammar import PartitionsFileFaults, parse
+from ibstack.upgrade import partitions
+from ibstack.upgrade.host_files import ESWITCHD_CONF, MLNX_CONF
+from ibstack.upgrade.server_files import ML2_CONF
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+_IN_MEMORY: Final = Path("/dev/shm")
+_LONGEST_MESSAGE: Final = 1000
+
+
+def _told(what: object) -> None:
+    """A refusal says what is wrong."""
+    assert what
+
+
+def published(data: bytes) -> None:
+    """The file that ibstack-fabricd publishes: what is read is what would be written."""
+    try:
+        found = read(data, "partitions.conf")
+    except PartitionsFileFaults as error:
+        _told(error.faults)
+        return
+    assert render(found).encode() == data
+
+
+def site(data: bytes) -> None:
+    """The site's own partitions: carried over to the byte, or refused with a line."""
+    with contextlib.suppress(PartitionsFileFaults):
+        parse(data, "site.conf")
+    try:
+        text = read_site(data, "site.conf", DEFAULT_OWNED_KEYS)
+    except PartitionsFileFaults as error:
+        _told(error.faults)
+        last = data.count(b"\n") + 1
+        _told(all(1 <= fault.line <= last and fault.what for fault in error.faults))
+    else:
+        assert not text or text.encode() in (data, data + b"\n")
+    assert all(f.source == "site.conf" for f in _judged(data))
+
+
+def _judged(data: bytes) -> Iterator[object]:
+    return iter(list(partitions.judge(data, "site.conf", DEFAULT_OWNED_KEYS, None)))
+
+
+def ini(data: bytes) -> None:
+    """Ini files that an administrator wrote: any edit of nothing leaves every byte."""
+    try:
+        text = IniText(data, "the.conf")
+    except NotIni as error:
+        _told(error.faults)
+        return
+    assert text.content() == data
+    assert len(text.located()) >= len(text.keys())
+    for rules in (MLNX_CONF, ESWITCHD_CONF, ML2_CONF):
+        assert len(list(rules.judge(data, "the.conf"))) == len(text.located())
+
+
+def eswitchd_conf(data: bytes) -> None:
+    """The configuration of the daemon that is root."""
+    folder = _IN_MEMORY if _IN_MEMORY.is_dir() else None
+    handle, path = tempfile.mkstemp(dir=folder)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(data)
+        with contextlib.suppress(BadInput):
+            assert eswitchd_config.load(path).mappings
+    finally:
+        os.unlink(path)
+
+
+def cluster_file(data: bytes) -> None:
+    """A cluster in YAML."""
+    try:
+        read_cluster(data.decode("utf-8", "surrogateescape"))
+    except BadFile as error:
+        _told(error.faults)
+
+
+def rpc_reply(data: bytes) -> None:
+    """What Neutron answers, as JSON of any shape."""
+    try:
+        raw = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    for reader in (
+        replies.read_host_ports,
+        replies.read_fabric_members,
+        replies.read_host_report,
+        replies.read_unknown,
+    ):
+        try:
+            reader(raw, "ask")
+        except replies.BadReply as error:
+            _told(len(str(error)) < _LONGEST_MESSAGE)
+
+
+def agent_report(data: bytes) -> None:
+    """What an agent says of itself, as the database keeps it."""
+    text = data.decode("utf-8", "surrogateescape")
+    for adapter in reported.adapters_in(text):
+        assert adapter.physical_network in reported.physical_networks(text)
+
+
+TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
+    "published": published,
+    "site": site,
+    "ini": ini,
+    "eswitchd_conf": eswitchd_conf,
+    "cluster_file": cluster_file,
+    "rpc_reply": rpc_reply,
+    "agent_report": agent_report,
+}

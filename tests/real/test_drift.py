@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ibstack partition audit --repair` and `--watch` beside a real OpenSM and a real fabricd."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ibstack.lab.fabric.attachment import Attachment
+from ibstack.lab.fabric.tamper import write_entries
+from ibstack.lab.topology import ARTICLE
+from ibstack.mad import FabricReader
+from one_fabricd import Fabricd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from ibstack.fabric.guid import Guid
+    from ibstack.lab.fabric.simulated import Fabric
+
+HEAD, NODE1, NODE2, NODE3 = (host.port_guid for host in ARTICLE.hosts)
+FOREIGN = 0x9F00
+
+
+@pytest.fixture
+def fabricd(fabric: Fabric, tmp_path: Path) -> Iterator[Fabricd]:
+    """It has looked once, finds nothing more by itself in a test, and keeps p1 in 0x0101."""
+    with ExitStack() as running:
+        settings = "owned_keys = 0x0001-0x0fff\naudit_interval = 3600\nrpc_timeout = 1\n"
+        daemon = Fabricd(fabric, tmp_path / "fabricd", settings=settings)
+        running.callback(daemon.process.stop)
+        daemon.want(("p1", NODE2, "0x0101"))
+        daemon.process.start()
+        daemon.until(lambda: daemon.in_force() == {"p1"})
+        yield daemon
+
+
+def write(fabric: Fabric, port: Guid, entries: Mapping[int, int]) -> None:
+    attachment = Attachment(fabric, "node003")
+    try:
+        write_entries(attachment, FabricReader(attachment), port, entries)
+    finally:
+        attachment.close()
+
+
+def found(answer: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
+    return {(row["class"], row["guid"], row["repair"]) for row in answer}
+
+
+def test_what_is_ours_is_repaired_on_order_and_the_rest_is_left(fabricd: Fabricd) -> None:
+    write(fabricd.fabric, NODE2, {0: 0xFFFF, 1: 0, 5: 0x8102})
+    write(fabricd.fabric, NODE3, {6: FOREIGN})
+    status, _, said = fabricd.ibstack("audit", "--repair")
+    assert status == 1
+    assert "run this on its host" in said
+
+    status, answer, said = fabricd.ibstack("audit", "--repair", at="head")
+
+    assert status == 3
+    assert found(answer) == {
+        ("missing", str(NODE2), "repaired"),
+        ("unexpected", str(NODE2), "repaired"),
+        ("open default", str(NODE2), "repaired"),
+        ("unknown", str(NODE3), "left"),
+    }
+    assert "3 repaired, 1 left" in said
+    log = fabricd.process.log.read_text()
+    assert log.count(f"repairing the table of {NODE2}") == 1
+    assert f"repairing the table of {NODE3}" not in log
+
+
+def test_a_repair_needs_a_fabricd_that_runs(fabricd: Fabricd) -> None:
+    write(fabricd.fabric, NODE2, {1: 0})
+    fabricd.process.stop()
+
+    status, answer, said = fabricd.ibstack("audit", "--repair", at="head")
+
+    assert (status, answer) == (4, None)
+    assert "no ibstack-fabricd took the order within 1.1 s" in said
+    assert not (fabricd.folder / "state" / "orders" / "repair").exists()
+
+
+@contextmanager
+def watching(fabricd: Fabricd, *words: str) -> Iterator[subprocess.Popen[str]]:
+    argv = fabricd.argv("ibstack", "partition", "audit", "--watch", "--interval", "0.5", *words)
+    process = subprocess.Popen(
+        # Whoever runs the tests in the background has it ignored, and that is inherited.
+        ["env", "--default-signal=INT", *argv],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **fabricd.fabric.client_env("head")},
+        cwd=fabricd.fabric.client_cwd("head"),
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_watch_prints_a_line_when_a_difference_appears_and_when_it_is_over(
+    fabricd: Fabricd,
+) -> None:
+    with watching(fabricd, "-f", "json") as watch:
+        assert watch.stdout is not None
+        write(fabricd.fabric, NODE3, {6: FOREIGN})
+        appears = json.loads(watch.stdout.readline())
+        write(fabricd.fabric, NODE3, {6: 0})
+        ends = json.loads(watch.stdout.readline())
+        watch.send_signal(signal.SIGINT)
+        rest, _ = watch.communicate(timeout=20)
+
+    assert (appears["event"], appears["class"]) == ("appears", "unknown")
+    assert (appears["guid"], appears["entry"], appears["alarm"]) == (str(NODE3), "0x9f00", False)
+    assert {**ends, "time": 0} == {**appears, "event": "ends", "time": 0}
+    assert (rest, watch.returncode) == ("", 0)
+
+
+def test_a_watch_that_ends_while_something_differs_says_so(fabricd: Fabricd) -> None:
+    write(fabricd.fabric, NODE3, {6: FOREIGN})
+
+    with watching(fabricd) as watch:
+        assert watch.stdout is not None
+        line = watch.stdout.readline()
+        watch.send_signal(signal.SIGTERM)
+
+        assert watch.wait(20) == 3
+    assert line.split(" ", 1)[1].startswith(f"appears: unknown: {NODE3} 0x9f00")

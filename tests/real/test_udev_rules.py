@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""udev reads the rule that makes virtual functions, and goes by the interface's last name.
+
+`udevadm test` of a bridge, in namespaces of its own: udev 252 has no `verify`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import pytest
+
+from cluster.infiniband_cluster import FABRIC, set_values, todays_cluster
+from ibstack.cluster.files.render import files_of, virtual_functions
+
+# Unpacked and not installed: it would run beside this machine's own.
+UDEV: Final = Path(__file__).parents[2] / ".cache/udev"
+UDEVADM: Final = UDEV / "bin/udevadm"
+NAME: Final = Path(virtual_functions.PATH).name
+_SCRIPT: Final = """\
+set -eu
+mount -t sysfs sysfs /sys
+mount -t tmpfs tmpfs /run
+mkdir -p /run/udev /run/systemd
+cp -r "$1/lib/systemd/network" /run/systemd/
+cp -r "$1/lib/udev/rules.d" /run/udev/
+cp "$2"/*.rules /run/udev/rules.d/
+ip link add ib0 type bridge
+SYSTEMD_LOG_LEVEL=debug exec "$1/bin/udevadm" test --action=add /sys/class/net/ib0
+"""
+
+
+def said(folder: Path, rules: str) -> str:
+    """Return what udev says of *rules* when ib0 appears."""
+    if not UDEVADM.exists():
+        pytest.skip("needs udev, unpacked into .cache/udev: tools/setup test")
+    (folder / NAME).write_text(rules)
+    done = subprocess.run(
+        ["unshare", "--mount", "--net", "sh", "-c", _SCRIPT, "sh", str(UDEV), str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def rules_of_the_cluster() -> str:
+    draft = todays_cluster()
+    set_values(draft, FABRIC, adapter="mlx5")
+    file = files_of(draft, "node002")[PurePosixPath(virtual_functions.PATH)]
+    return file.content(None).decode()
+
+
+def complaints(text: str) -> list[str]:
+    return [line for line in text.splitlines() if f"{NAME}:" in line and "ib0:" not in line]
+
+
+def test_udev_reads_it_without_a_complaint(tmp_path: Path) -> None:
+    text = said(tmp_path, rules_of_the_cluster())
+
+    assert f"Reading rules file: /run/udev/rules.d/{NAME}" in text
+    assert complaints(text) == []
+
+
+def test_that_judge_tells_of_a_bad_rule(tmp_path: Path) -> None:
+    text = said(tmp_path, rules_of_the_cluster().replace('=="ib0"', '=="ib0'))
+
+    assert complaints(text)
+
+
+def test_its_conditions_are_met_by_the_interface_of_that_name_alone(tmp_path: Path) -> None:
+    # A bridge is no InfiniBand (1, not 32) and has no functions; a mark shows that all else holds.
+    rules = rules_of_the_cluster().replace('ATTR{type}=="32"', 'ATTR{type}=="1"')
+    rules = rules.replace(' ATTR{device/sriov_numvfs}=="0",', "")
+    marked = rules.replace("ATTR{device/sriov_numvfs}=", "ENV{MADE}=")
+
+    assert "MADE=16" in said(tmp_path, marked).splitlines()
+    other = marked.replace('NAME=="ib0"', 'NAME=="ib1"')
+    assert "MADE=16" not in said(tmp_path, other).splitlines()
