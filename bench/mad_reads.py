@@ -2,22 +2,23 @@
 """How fast P_Key tables are read: `python bench/mad_reads.py [HOSTS]`, on a private ibsim.
 
 Prints one line of JSON: how long a walk of the fabric takes, and an audit (the whole table of every
-host, each port asked who it is too), and what that is a second.
+host, each port asked who it is too; the median), and what that is a second.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ibstack.fabric.guid import Guid
-from ibstack.lab.fabric import Fabric
+from ibstack.lab.fabric.simulated import Fabric
 from ibstack.lab.topology import Host, Topology
 from ibstack.mad import NodeType, open_port
 from ibstack.mad.datagrams import ENTRIES_OF_A_BLOCK
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _ROUNDS = 5
+_REACH_S = 0.15
+"""Asked of 1000 ports."""
 
 
 def main() -> None:
@@ -62,15 +65,16 @@ def topology(hosts: int) -> Topology:
     )
 
 
-def measure() -> dict[str, float | int]:
+def measure() -> dict[str, Any]:
     with open_port() as local:
         started = time.perf_counter()
         found = local.discover()
         walk_s = time.perf_counter() - started
         hosts = [p for p in found.ports.values() if p.node_type is NodeType.CHANNEL_ADAPTER]
-        audit_s = min(timed(lambda: local.pkey_tables(hosts)) for _ in range(_ROUNDS))
+        took = [timed(lambda: local.pkey_tables(hosts)) for _ in range(_ROUNDS)]
         tables = local.pkey_tables(hosts)
     assert all(isinstance(table, tuple) for table in tables.values())
+    audit_s = statistics.median(took)
     blocks = sum(-(-port.partition_cap // ENTRIES_OF_A_BLOCK) for port in hosts)
     return {
         "hosts": len(hosts),
@@ -79,6 +83,18 @@ def measure() -> dict[str, float | int]:
         "audit_s": round(audit_s, 3),
         "whole_tables_per_s": round(len(hosts) / audit_s),
         "datagrams_per_s": round((blocks + len(hosts)) / audit_s),
+        "rows": [
+            {
+                "what": f"audit of {len(hosts)} ports' tables",
+                "unit": "s",
+                "limit": _REACH_S,
+                "ibstack": {
+                    "median": round(audit_s, 3),
+                    "worst": round(max(took), 3),
+                    "n": _ROUNDS,
+                },
+            }
+        ],
     }
 
 

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How long a failover takes with many ports bound: `python bench/failover.py [PORTS [ROUNDS]]`.
+
+Two real OpenSMs on ibsim, a fabricd beside each.  The master's OpenSM and fabricd are killed.
+Prints one line of JSON: seconds from the kill to OpenSM's takeover, and from there until the
+standby's fabricd has acknowledged every port; how often all tables were read meanwhile, and how
+many had changed.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from faults.failover import Bound, Sampler
+
+_PORTS, _ROUNDS = 1000, 3
+
+
+def measure(ports: int) -> dict[str, float | int]:
+    with (
+        tempfile.TemporaryDirectory(prefix="ibstack-") as folder,
+        Bound(Path(folder), ports).running() as bound,
+        Sampler(bound) as sampler,
+    ):
+        began = time.monotonic()
+        bound.kill_the_master()
+        bound.wait_for_the_takeover()
+        taken_over = time.monotonic()
+        bound.standby.until(lambda: bound.standby.in_force() == bound.ports, 60)
+        acknowledged = time.monotonic()
+    return {
+        "takeover_s": round(taken_over - began, 2),
+        "acknowledged_s": round(acknowledged - taken_over, 2),
+        "readings": sampler.readings,
+        "changes": len(sampler.changes),
+    }
+
+
+def main() -> None:
+    ports = int(sys.argv[1]) if len(sys.argv) > 1 else _PORTS
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else _ROUNDS
+    found = [measure(ports) for _ in range(rounds)]
+    took = [each["acknowledged_s"] for each in found]
+    summary = {"median_s": statistics.median(took), "worst_s": max(took)}
+    print(json.dumps({"ports": ports, "acknowledged_after_takeover": summary, "rounds": found}))
+
+
+if __name__ == "__main__":
+    main()
