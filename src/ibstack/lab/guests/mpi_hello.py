@@ -3,8 +3,8 @@
 
     mpirun -n 2 … python -m ibstack.lab.guests.mpi_hello INTERFACE
 
-Each rank prints one line of JSON; one that did not hear its partner ends with an error.  It speaks
-to Open MPI's library as it is, so nothing has to be compiled.
+Rank 0 prints a line of JSON for each of both; a rank that did not hear its partner ends with an
+error.  It speaks to Open MPI's library as it is, so nothing has to be compiled.
 """
 
 from __future__ import annotations
@@ -81,7 +81,11 @@ def main() -> None:
         "namespace": os.stat("/proc/self/ns/net").st_ino,
     }
     heard = json.loads(mpi.exchange(json.dumps(here), 1 - rank))
-    print(json.dumps({**here, "heard": heard}), flush=True)
+    report = json.dumps({**here, "heard": heard})
+    theirs = mpi.exchange(report, 1 - rank)
+    # One speaks for both: mpirun forwards what two ranks print in pieces, which may come mixed.
+    if rank == 0:
+        print(report, theirs, sep="\n", flush=True)
     mpi.finish()
 
 
