@@ -4,7 +4,7 @@
 Two real OpenSMs on ibsim, a fabricd beside each.  The master's OpenSM and fabricd are killed.
 Prints one line of JSON: seconds from the kill to OpenSM's takeover, and from there until the
 standby's fabricd has acknowledged every port; how often all tables were read meanwhile, and how
-many had changed.
+many had changed, which ends the measurement where it is not 0.
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from faults.failover import Bound, Sampler
 
 _PORTS, _ROUNDS = 1000, 3
+_LIMIT_S: Final = 5
+"""Asked of the acknowledgement, from OpenSM's takeover on."""
 
 
 def measure(ports: int) -> dict[str, float | int]:
@@ -47,9 +50,21 @@ def main() -> None:
     ports = int(sys.argv[1]) if len(sys.argv) > 1 else _PORTS
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else _ROUNDS
     found = [measure(ports) for _ in range(rounds)]
-    took = [each["acknowledged_s"] for each in found]
-    summary = {"median_s": statistics.median(took), "worst_s": max(took)}
-    print(json.dumps({"ports": ports, "acknowledged_after_takeover": summary, "rounds": found}))
+    if any(each["changes"] for each in found):
+        raise SystemExit(f"cannot measure: tables changed during a failover: {found}")
+    lines = [
+        _row(f"failover, {ports:,} ports: kill → OpenSM's takeover", found, "takeover_s", None),
+        _row(f"failover, {ports:,} ports: takeover → proved", found, "acknowledged_s", _LIMIT_S),
+    ]
+    print(json.dumps({"ports": ports, "rows": lines, "rounds": found}))
+
+
+def _row(
+    what: str, found: list[dict[str, float | int]], key: str, limit: float | None
+) -> dict[str, Any]:
+    took = [each[key] for each in found]
+    figure = {"median": statistics.median(took), "worst": max(took), "n": len(took)}
+    return {"what": what, "unit": "s", "limit": limit, "ibstack": figure}
 
 
 if __name__ == "__main__":

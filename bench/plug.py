@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 _SIDES: Final = {side.name: side for side in (Ours, Peer)}
 _IDLE_S: Final = 30.0
 _QUICK_IDLE_S: Final = 5.0
-_RESTARTED: Final = 12
-"""Rounds of 16 ports with the agent restarted meanwhile."""
+_RESTARTED: Final = 63
+"""Rounds of 16 ports with the agent restarted meanwhile: 1000 tries are asked for."""
 
 
 @dataclass

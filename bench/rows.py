@@ -24,19 +24,9 @@ _TIMES: Final = (
 def rows(results: Results) -> list[Row]:
     """Return a line for whatever was measured; *results*: what each part printed, by its name."""
     found = list(_both_sides(results))
-    for name, printed in results.items():
+    for printed in results.values():
         found += [Row.read(said) for said in printed.get("rows", ())]
-        found += _seconds(name, printed.get("seconds", {}))
     return found
-
-
-def _seconds(part: str, said: Mapping[str, Any]) -> Iterator[Row]:
-    """Yield lines for a part's `seconds`: median and worst, of itself or of each of its deeds."""
-    if "median" in said:
-        yield Row(what=part, unit="s", ibstack=Figure(said["median"], said["worst"]))
-        return
-    for deed, took in said.items():
-        yield Row(what=f"{part}: {deed}", unit="s", ibstack=Figure(took["median"], took["worst"]))
 
 
 def _both_sides(results: Results) -> Iterator[Row]:

@@ -85,13 +85,6 @@ def test_a_part_brings_lines_of_its_own() -> None:
     ]
 
 
-def test_seconds_are_lines_too() -> None:
-    took = {"median": 0.1, "worst": 0.2}
-    found = rows({"reach": {"seconds": took}, "cluster": {"seconds": {"commit": took}}})
-
-    assert [row.what for row in found] == ["reach", "cluster: commit"]
-
-
 def test_a_line_that_nobody_could_read_is_refused() -> None:
     with pytest.raises(TypeError, match="mean"):
         rows({"part": {"rows": [{"what": "x", "unit": "s", "ibstack": {"mean": 1}}]}})
