@@ -60,16 +60,24 @@ class Walk:
         self.ports[port] = host
 
     def unbind(self) -> None:
-        self.cloud.update(self._port(), host="")
+        port = self._port()
+        self.cloud.update(port, host="")
+        self.ports[port] = ""
 
     def migrate(self) -> None:
         port = self._port()
-        (other,) = set(_HOSTS) - {self.ports[port]}
-        self.cloud.bind_elsewhere(port, other, self._vf())
-        self.cloud.activate(port, other)
-        # As nova does; Neutron tries for minutes to bind to a host that has another binding.
-        self.cloud.plugin.delete_port_binding(self.cloud.fresh(), self.ports[port], port)
-        self.ports[port] = other
+        source = self.ports[port]
+        if not source:
+            return  # Nobody migrates what is nowhere.
+        (other,) = set(_HOSTS) - {source}
+        left = other
+        try:
+            self.cloud.bind_elsewhere(port, other, self._vf())
+            self.cloud.activate(port, other)
+            left, self.ports[port] = source, other
+        finally:
+            # As nova does; Neutron tries for minutes to bind to a host that has another binding.
+            self.cloud.plugin.delete_port_binding(self.cloud.fresh(), left, port)
 
     def in_force(self) -> None:
         self.cloud.in_force(*self.ports)
