@@ -121,6 +121,10 @@ class Eyes:
         host = self._cloud.topology.host(place.host)
         return (place, mac) in self._attached(host)
 
+    def is_in_neutron(self, mac: str) -> bool:
+        rows, _ = self._ask_database()
+        return any(row.mac == mac for row in rows)
+
     def _nodes(self) -> Iterator[str]:
         for host in self._cloud.topology.hosts:
             yield host.name

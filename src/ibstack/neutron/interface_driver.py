@@ -223,10 +223,15 @@ class MultiInterfaceDriver(interface.LinuxInterfaceDriver):
         driver.unplug(device_name, bridge=bridge, namespace=namespace, prefix=prefix)
 
     def init_l3(
-        self, device_name: str, ip_cidrs: Any, namespace: str | None = None, **kwargs: Any
+        self,
+        device_name: str,
+        ip_cidrs: Any,
+        namespace: str | None = None,
+        *args: Any,
+        **kwargs: Any,
     ) -> None:
         driver = self._for_device(device_name, namespace)
-        driver.init_l3(device_name, ip_cidrs, namespace=namespace, **kwargs)
+        driver.init_l3(device_name, ip_cidrs, namespace, *args, **kwargs)
 
     def set_mtu(
         self, device_name: str, mtu: int, namespace: str | None = None, prefix: str | None = None

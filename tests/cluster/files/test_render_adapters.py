@@ -21,6 +21,10 @@ from ibstack.cluster.files.ini_text import IniText, Keys
 from ibstack.cluster.files.render import files_of, virtual_functions
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.fabric.errors import BadValue
+from ibstack.verify.check import State, answers
+from ibstack.verify.cloud.checks import dhcp_drivers
+from ibstack.verify.evidence import Evidence
+from ibstack.verify.site import Site
 
 if TYPE_CHECKING:
     from ibstack.cluster.model.state import Draft
@@ -55,6 +59,15 @@ class TestSeveralFabrics:
         assert head["infiniband", "physical_networks"] == ("ibhostnet,ibstorage",)
         (ranges,) = head["ml2_type_vlan", "network_vlan_ranges"]
         assert set(ranges.split(",")) > {"ibhostnet:1:10", "ibstorage:100:200"}
+
+    def test_verify_is_content_with_the_dhcp_agents_file(self) -> None:
+        found = files_of(two_fabrics(), "node001")
+        texts = {str(path)[1:]: file.content(None).decode() for path, file in found.items()}
+        site = Site({"node001": Evidence("node001", texts)})
+
+        answer = answers(dhcp_drivers.RULE, site)
+
+        assert [each.state for each in answer] == [State.OK], answer
 
     def test_nova_has_a_specification_of_each_adapter(self) -> None:
         specs = keys(two_fabrics(), "node002", NOVA)["pci", "device_spec"]

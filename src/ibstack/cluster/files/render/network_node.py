@@ -24,6 +24,8 @@ _FORMER_INTERFACE_DRIVERS: Final = {
     "openvswitch": "neutron.agent.linux.interface.OVSInterfaceDriver",
 }
 _FORMER_DHCP_DRIVER: Final = "mlnx_dhcp.MlnxDnsmasq"
+# A path, not ibstack.neutron's name for it: this room renders without Neutron.
+_DHCP_DRIVER: Final = "ibstack.neutron.dhcp_driver.Dnsmasq"
 
 
 def files(host: Host) -> Iterator[GeneratedFile]:
@@ -37,6 +39,9 @@ def files(host: Host) -> Iterator[GeneratedFile]:
     if former:
         origins = [each["stack"].origin for each in host.fabrics_of(role)]
         dhcp.put("DEFAULT", "dhcp_driver", _FORMER_DHCP_DRIVER, *origins)
+    elif adapters := of_ibstack(adapters_of(host)):
+        # With Neutron's own a guest without a hardware address loses its lease (decision 71).
+        dhcp.put("DEFAULT", "dhcp_driver", _DHCP_DRIVER, adapters[0].role.path)
     dhcp.put("DEFAULT", "enable_isolated_metadata", "True", role.path)
     if role["dnsmasqconfigfile"].value:
         dhcp.say("DEFAULT", "dnsmasq_config_file", role["dnsmasqconfigfile"])
