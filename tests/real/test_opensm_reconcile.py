@@ -49,11 +49,13 @@ class Tenants:
     members: dict[str, Member] = field(default_factory=dict)
     told: list[tuple[str, frozenset[str]]] = field(default_factory=list)
     away: bool = False
+    trouble: TryLater | None = None
 
     def desired(self) -> Desired:
         if self.away:
             raise TryLater("cannot ask Neutron: the broker is away")
-        return Desired(str(hash(frozenset(self.members.items()))), tuple(self.members.values()))
+        etag = str(hash(frozenset(self.members.items())))
+        return Desired(etag, tuple(self.members.values()), self.trouble)
 
     def report(self, etag: str, in_force: Collection[str]) -> None:
         self.told.append((etag, frozenset(in_force)))
@@ -156,6 +158,26 @@ def test_a_standby_follows_within_a_second_and_its_file_is_equal_to_the_byte(
     assert standby.reconciler.status.role == "standby"
     assert standby.tenants.told == []
     assert standby.reconciler.status.digest == keeper.reconciler.status.digest
+
+
+def test_a_standby_without_news_takes_no_proof_over_and_follows_when_there_is_some(
+    fabric: Fabric, keeper: Keeper, tenants: Tenants, tmp_path: Path
+) -> None:
+    standby = Keeper(fabric, "node001", Tenants(tenants.members), tmp_path / "state-standby")
+    tenants.boot("p1", PF, RED, shared=True)
+    keeper.reconciler.once()
+    standby.until(lambda: standby.path.read_bytes() == keeper.path.read_bytes())
+    before = standby.path.read_bytes()
+
+    standby.tenants.trouble = TryLater("cannot ask Neutron: the broker is away")
+    keeper.publication.give(Order.RESTORE)  # The same file under another proof key.
+    keeper.until(lambda: keeper.path.read_bytes() != before)
+    for _ in range(3):
+        standby.reconciler.once()
+    assert standby.path.read_bytes() == before
+
+    standby.tenants.trouble = None
+    standby.until(lambda: standby.path.read_bytes() == keeper.path.read_bytes())
 
 
 def test_a_standby_that_cannot_keep_its_file_equal_raises_the_alarm(

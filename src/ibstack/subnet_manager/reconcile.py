@@ -191,7 +191,8 @@ class FabricReconciler:
         that has just taken over goes on as a standby until Neutron has answered: what it knows may
         be old, and then neither its file nor its word may go out.
         """
-        seen = (desired.etag, manager, self._publication.fingerprint(), Site.read(self._settings))
+        heard = desired.etag, desired.trouble is None  # What may be old is to be judged again.
+        seen = (heard, manager, self._publication.fingerprint(), Site.read(self._settings))
         led = manager.role is Role.MASTER and self._staleness.confirmed
         obey_repair(self._publication, self._auditor, led=led)
         if seen == self._quiet and not (led and self._auditor.due):
