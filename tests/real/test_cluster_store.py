@@ -6,8 +6,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import subprocess
+import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -38,9 +40,11 @@ from ibstack.fabric.errors import BadInput, TryLater
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
-    from pathlib import Path
 
 pytestmark = pytest.mark.timeout(600)
+
+_IBSTACK: Final = str(Path(sys.executable).with_name("ibstack"))
+_SHELLS: Final = 6
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +57,16 @@ def postgresql_server() -> Iterator[PostgreSql]:
 def mariadb_server() -> Iterator[MariaDb]:
     with mariadb() as server:
         yield server
+
+
+def _shell(url: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        (_IBSTACK, "shell", "--store", url, *arguments),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 class TestKillsOnSqlite(KillContract):
@@ -128,6 +142,36 @@ class ServerContract(StoreContract, KillContract):
         server.start()
 
         check_whole(store, state)
+
+    def test_shells_that_commit_at_once_lose_nothing(self, url: str) -> None:
+        shells = [
+            _shell(url, "-c", f"softwareimage; add image{number}; commit")
+            for number in range(_SHELLS)
+        ]
+        said = [shell.communicate(timeout=120)[0] for shell in shells]
+
+        assert [shell.returncode for shell in shells] == [0] * _SHELLS, said
+        state = open_store(url).load()
+        assert state.names("softwareimage") == [f"image{number}" for number in range(_SHELLS)]
+        assert state.revision == _SHELLS
+
+    def test_a_shell_is_told_what_another_has_changed_under_it(self, url: str) -> None:
+        made = _shell(url, "-c", "softwareimage; add base; commit")
+        assert made.communicate(timeout=120) == ("Successfully committed 1 SoftwareImages\n", None)
+        first = _shell(url)
+        assert first.stdin is not None
+        assert first.stdout is not None
+        first.stdin.write("softwareimage use base\nset notes first\nget notes\n")
+        first.stdin.flush()
+        assert first.stdout.readline() == "first\n"
+
+        second = _shell(url, "-c", "softwareimage use base; set notes second; commit")
+        second.communicate(timeout=120)
+        said, _ = first.communicate("commit\n", timeout=120)
+
+        assert (first.returncode, second.returncode) == (1, 0)
+        assert "cannot commit: changed under it" in said
+        assert "softwareimage/base notes: unset → second" in said
 
     @pytest.fixture
     def fork_for(self) -> Iterator[Callable[[str], None]]:
