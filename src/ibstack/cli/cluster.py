@@ -27,6 +27,7 @@ from ibstack.cluster.text_file.plan import changes_to, plan
 from ibstack.cluster.text_file.reading import ClusterFile, read
 from ibstack.cluster.text_file.schema import schema
 from ibstack.cluster.text_file.writing import export
+from ibstack.cluster.unseen_hosts import planned_unseen
 from ibstack.fabric.errors import BadInput
 
 if TYPE_CHECKING:
@@ -81,9 +82,10 @@ class ClusterPlan(ClusterCommand):
             print("The cluster is as the file says")
             return 0
         print("\n".join(differences(changes)))
-        if place.reach is not None:
-            after = present.with_changes(changes, present.revision + 1)
-            print("\n".join(place.reach.plan(present, after)))
+        after = present.with_changes(changes, present.revision + 1)
+        hosts = place.reach.plan if place.reach is not None else planned_unseen
+        for line in hosts(present, after):
+            print(line)
         return DIFFERS
 
 

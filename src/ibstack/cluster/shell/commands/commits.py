@@ -54,9 +54,11 @@ def _commit(session: Session, call: Call) -> None:
         return
     changes, found = session.saving.dry_run(at)
     hosts: Sequence[str] = ()
-    if session.reaches_hosts and changes:
-        after = session.saving.would_be(changes)
-        hosts = session.reach.plan(session.draft.base, after)
+    if changes:
+        from ibstack.cluster.unseen_hosts import planned_unseen  # A shell's start needs none of it.
+
+        plan = session.reach.plan if session.reaches_hosts else planned_unseen
+        hosts = plan(session.draft.base, session.saving.would_be(changes))
     if tables.json_asked(call.given.get("format")):
         problems = tables.objects(problem_listing(found))
         answer = {"problems": problems, "changes": as_objects(changes), "hosts": list(hosts)}
