@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of today's commands is whole, and those that need no hardware run."""
+"""The table of today's commands is whole, and the one that needs neither host nor hardware runs."""
 
 from __future__ import annotations
 
