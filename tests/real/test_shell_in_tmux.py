@@ -17,7 +17,7 @@ import pytest
 from cluster.shell.shells import new_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 IBSTACK = str(Path(sys.executable).with_name("ibstack"))
 PATIENCE_S = 30
@@ -68,7 +68,11 @@ class Desk:
 
     def enters(self, line: str, prompt: str) -> None:
         """Type a line, and wait until *prompt* asks for the next."""
-        self.types(line, "Enter")
+        before = self.screen()
+        self.types(line)
+        # The prompt that stands there already may be the same one.
+        self._wait_for(lambda: self.screen() != before, line)
+        self.types("", "Enter")
         self.sees(prompt, last=True)
 
     def resizes(self, columns: int) -> None:
@@ -79,8 +83,11 @@ class Desk:
 
     def sees(self, text: str, *, last: bool = False) -> None:
         """Wait until *text* is on the screen; *last*: until it is all that its last line says."""
+        self._wait_for(lambda: self._shows(text, last=last), text)
+
+    def _wait_for(self, came: Callable[[], bool], text: str) -> None:
         end = time.monotonic() + PATIENCE_S
-        while not self._shows(text, last=last):
+        while not came():
             if time.monotonic() > end:
                 pytest.fail(f"{text!r} did not come:\n{self.screen()}")
             time.sleep(0.1)
