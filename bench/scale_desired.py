@@ -35,6 +35,7 @@ with warnings.catch_warnings():
     from neutron_lib.plugins import directory
     from oslo_config import cfg
 
+    from bench.growth import power_of
     from ibstack.neutron.binding import VIF_TYPE
     from ibstack.neutron.heartbeat import MELLANOX_AGENT
     from ibstack.neutron.options import Settings
@@ -69,7 +70,12 @@ def main(counts: list[int]) -> None:
         for count, measured in found.items()
         for what, took in measured.items()
     ]
-    print(json.dumps({"rows": rows}))
+    growth = {
+        what: power_of([(count, median(measured[what])) for count, measured in found.items()])
+        for what in found[counts[0]]
+        if len(found) > 1
+    }
+    print(json.dumps({"rows": rows, "power_of_ports": growth}))
 
 
 def _measure(count: int) -> dict[str, list[float]]:

@@ -196,6 +196,11 @@ def _size(keeper: _Keeper, hosts: int, partitions: int) -> dict[str, Any]:
         "look": _medians(looks),
         "rows": [
             _row(f"publish → proved: {about}", rounds, "publish", _PROVED_LIMITS.get(size)),
+            *(
+                [_row(f"whole pass: {about}", rounds, "pass", None)]
+                if size in _PROVED_LIMITS
+                else []
+            ),
             _row(f"audit: {about}", looks, "audit", _AUDIT_LIMITS.get(size)),
         ],
     }
