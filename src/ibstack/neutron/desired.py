@@ -98,7 +98,7 @@ class OwnPort:
 
 
 # A fabric is assembled again and again, nearly all of it as before.
-_guid_of = functools.lru_cache(maxsize=32768)(Guid.from_mac)
+_guid_of = functools.lru_cache(maxsize=262144)(Guid.from_mac)
 
 
 @functools.lru_cache(maxsize=8192)

@@ -37,7 +37,7 @@ def adapters(configurations: Mapping[str, Any]) -> tuple[ReportedAdapter, ...]:
 
 
 # A whole fabric is assembled from the reports of all its hosts, nearly all of them unchanged.
-@functools.lru_cache(maxsize=8192)
+@functools.lru_cache(maxsize=65536)
 def adapters_in(text: str) -> tuple[ReportedAdapter, ...]:
     """The same, from `configurations` as the database keeps them."""
     return adapters(_object(text))
