@@ -62,16 +62,13 @@ class ClusterExport(ClusterCommand):
         return 0
 
 
-class ClusterPlan(ClusterCommand):
-    """Show what `apply` would change; exit code 3 where that is anything.
-
-    The file is all there is: what it does not have would be removed.
-    """
-
-    example = "ibstack cluster plan cluster.yaml"
+class _FromAFile(ClusterCommand):
+    """What the file says that the cluster is not."""
 
     def get_parser(self, prog_name: str) -> ArgumentParser:
-        return _with_file(super().get_parser(prog_name))
+        parser: ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument("file", metavar="FILE", help="the file, or - for standard input")
+        return parser
 
     def take_action(self, parsed: Namespace) -> int:
         file, place = _file(parsed.file), place_of(parsed)
@@ -81,6 +78,22 @@ class ClusterPlan(ClusterCommand):
         if not changes:
             print("The cluster is as the file says")
             return 0
+        return self.follow(place, present, changes)
+
+    def follow(self, place: ClusterPlace, present: State, changes: Sequence[Change]) -> int:
+        """Do with the changes what the command is for; return its exit code."""
+        raise NotImplementedError
+
+
+class ClusterPlan(_FromAFile):
+    """Show what `apply` would change; exit code 3 where that is anything.
+
+    The file is all there is: what it does not have would be removed.
+    """
+
+    example = "ibstack cluster plan cluster.yaml"
+
+    def follow(self, place: ClusterPlace, present: State, changes: Sequence[Change]) -> int:
         print("\n".join(differences(changes)))
         after = present.with_changes(changes, present.revision + 1)
         hosts = place.reach.plan if place.reach is not None else planned_unseen
@@ -89,7 +102,7 @@ class ClusterPlan(ClusterCommand):
         return DIFFERS
 
 
-class ClusterApply(ClusterCommand):
+class ClusterApply(_FromAFile):
     """Make the cluster what the file says, in one commit, and bring that to the hosts.
 
     The file is all there is: what it does not have is removed.
@@ -97,17 +110,7 @@ class ClusterApply(ClusterCommand):
 
     example = "ibstack cluster apply cluster.yaml"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        return _with_file(super().get_parser(prog_name))
-
-    def take_action(self, parsed: Namespace) -> int:
-        file, place = _file(parsed.file), place_of(parsed)
-        present = place.store.load()
-        changes = plan(present, file)
-        _warn(file, changes)
-        if not changes:
-            print("The cluster is as the file says")
-            return 0
+    def follow(self, place: ClusterPlace, present: State, changes: Sequence[Change]) -> int:
         after = place.store.commit(changes, base=present, author=author())
         print("\n".join(differences(changes)))
         return _bring(place, present, after)
@@ -158,11 +161,6 @@ class ClusterUndo(ClusterCommand):
         after = place.store.undo(parsed.number, author=author(), known=before)
         print("\n".join(differences(changes_to(before, after))))
         return _bring(place, before, after)
-
-
-def _with_file(parser: ArgumentParser) -> ArgumentParser:
-    parser.add_argument("file", metavar="FILE", help="the file, or - for standard input")
-    return parser
 
 
 def _bring(place: ClusterPlace, before: State, after: State) -> int:
