@@ -30,7 +30,7 @@ from bench.many_tenants import Tenants, TimedPublication, member, spread
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
 from ibstack.lab.fabric.simulated import Fabric
 from ibstack.mad import NodeType, NotKnown, open_port
-from ibstack.subnet_manager.drift import Expected, ObservedPort, audit
+from ibstack.subnet_manager.drift import Expected, ObservedPort, Survey, audit
 from ibstack.subnet_manager.enforcement import Limits
 from ibstack.subnet_manager.fabric_view import FabricView
 from ibstack.subnet_manager.opensm import OpenSm
@@ -152,7 +152,7 @@ class _Keeper:
             hosts = [port for port in ports if port.node_type is NodeType.CHANNEL_ADAPTER]
             tables = reader.pkey_tables(hosts)
             seen = {port.guid: ObservedPort(_read(tables[port.guid])) for port in hosts}
-            drift = audit(expected, seen)
+            drift = audit(expected, Survey(seen)).found
             ended = time.perf_counter()
         if drift or len(hosts) != len(self.ports):
             raise SystemExit(f"cannot measure: {len(hosts)} ports, {drift[:3]}")

@@ -111,6 +111,19 @@ def test_any_bytes_are_a_value_or_malformed(decode: object, data: bytes) -> None
         decode(data)  # type: ignore[operator]
 
 
+@pytest.mark.parametrize(
+    ("flags", "can"), [(0xC0, True), (0xF0, True), (0x80, False), (0x40, False), (0x30, False)]
+)
+def test_a_switch_can_enforce_partitions_where_it_can_both_ways(flags: int, can: bool) -> None:
+    # 64 entries for each external port; byte 16 holds the capabilities, the highest bit first.
+    data = bytearray(64)
+    data[14:17] = bytes([0, 64, flags])
+
+    info = datagrams.decode_switch_info(bytes(data))
+
+    assert (info.enforcement_cap, info.can_enforce) == (64, can)
+
+
 @given(st.lists(st.integers(0, 0xFFFF), min_size=32, max_size=32))
 def test_a_block_of_the_table_is_its_32_entries(raw: list[int]) -> None:
     block = datagrams.decode_pkey_block(struct.pack(">32H", *raw))

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,14 @@ from ibstack.fabric.partition import (
     PartitionKey,
     TableEntry,
 )
-from ibstack.subnet_manager.drift import Drift, DriftClass, Expected, ObservedPort, audit
+from ibstack.subnet_manager.drift import (
+    Drift,
+    DriftClass,
+    Expected,
+    ObservedPort,
+    Survey,
+    audit,
+)
 
 PORT, MANAGER = Guid(0x31), Guid(0x11)
 RED = PartitionKey(0x0101)
@@ -29,8 +38,12 @@ def table(*raw: int, size: int = 8) -> tuple[TableEntry | None, ...]:
     return tuple(TableEntry.from_wire(entry) for entry in (*raw, *[0] * (size - len(raw))))
 
 
+def found(expected: Expected, survey: Survey) -> list[Drift]:
+    return list(audit(expected, survey).found)
+
+
 @pytest.mark.parametrize(
-    ("guid", "raw", "found"),
+    ("guid", "raw", "named"),
     [
         (PORT, (0x7FFF, 0x8101), []),
         (PORT, (0x7FFF, 0, 0, 0x8101), []),
@@ -48,33 +61,91 @@ def table(*raw: int, size: int = 8) -> tuple[TableEntry | None, ...]:
         (MANAGER, (0xFFFF, 0x8101), ["unexpected: 0x0000000000000011 0x8101 h"]),
     ],
 )  # fmt: skip
-def test_each_difference_has_a_name(guid: Guid, raw: tuple[int, ...], found: list[str]) -> None:
-    drifts = audit(EXPECTED, {guid: ObservedPort(table(*raw), name="h")})
+def test_each_difference_has_a_name(guid: Guid, raw: tuple[int, ...], named: list[str]) -> None:
+    drifts = found(EXPECTED, Survey({guid: ObservedPort(table(*raw), name="h")}))
 
-    assert [str(drift) for drift in drifts] == found
+    assert [str(drift) for drift in drifts] == named
 
 
 def test_a_table_without_a_free_entry_is_an_alarm() -> None:
-    (drift,) = audit(EXPECTED, {PORT: ObservedPort(table(0x7FFF, 0x8101, size=2))})
+    (drift,) = found(EXPECTED, Survey({PORT: ObservedPort(table(0x7FFF, 0x8101, size=2))}))
 
     assert drift == Drift(DriftClass.TABLE_FULL, PORT, None)
     assert drift.kind.alarm
 
 
 def test_a_table_that_is_not_known_is_not_empty() -> None:
-    assert audit(EXPECTED, {PORT: ObservedPort(None)}) == []
+    assert found(EXPECTED, Survey({PORT: ObservedPort(None)})) == []
 
 
 def test_a_member_whose_port_is_down_is_named_and_its_old_table_is_not_read() -> None:
-    drifts = audit(EXPECTED, {PORT: ObservedPort(table(0xFFFF), active=False)})
+    drifts = found(EXPECTED, Survey({PORT: ObservedPort(table(0xFFFF), active=False)}))
 
     assert [drift.kind for drift in drifts] == [DriftClass.PORT_DOWN]
 
 
 def test_a_port_at_which_the_switch_does_not_check_is_an_alarm() -> None:
-    drifts = audit(EXPECTED, {PORT: ObservedPort(table(0x7FFF, 0x8101), enforced=False)})
+    drifts = found(EXPECTED, Survey({PORT: ObservedPort(table(0x7FFF, 0x8101), enforced=False)}))
 
     assert [drift.kind for drift in drifts] == [DriftClass.ENFORCEMENT_LOST]
+
+
+def test_a_fabric_on_which_no_switch_checks_is_one_alarm_and_not_one_for_each_port() -> None:
+    ports = {PORT: ObservedPort(table(0x7FFF, 0x8101)), MANAGER: ObservedPort(table(0xFFFF))}
+
+    (drift,) = found(EXPECTED, Survey(ports, enforcing=False))
+
+    assert drift.kind is DriftClass.ENFORCEMENT_LOST
+    assert drift.guid is None
+    assert "part_enforce" in str(drift)
+    assert found(EXPECTED, Survey(ports)) == []
+
+
+def test_a_members_physical_port_that_has_gone_is_down_and_a_vf_that_has_gone_is_not() -> None:
+    physical = replace(EXPECTED, physical=frozenset({PORT}))
+
+    (drift,) = found(physical, Survey({}))
+
+    assert (drift.kind, drift.guid, drift.repairable) == (DriftClass.PORT_DOWN, PORT, False)
+    assert "not on the fabric" in str(drift)
+    assert found(EXPECTED, Survey({})) == []
+    nobodys = replace(physical, desired={})
+    assert found(nobodys, Survey({})) == []
+
+
+def test_a_map_that_is_not_whole_calls_no_port_gone_and_none_of_its_drift_over() -> None:
+    physical = replace(EXPECTED, physical=frozenset({PORT}))
+    was = Drift(DriftClass.MISSING, PORT, TableEntry.from_wire(0x8101))
+
+    look = audit(physical, Survey({}, problems=("cannot read the node at 0,1",)))
+
+    assert look.found == ()
+    assert look.unsure(was)
+    assert not audit(physical, Survey({})).unsure(was)
+    assert audit(physical, Survey({PORT: ObservedPort(None)})).unsure(was)
+
+
+def test_where_it_is_not_known_what_is_desired_only_the_alarms_are_looked_for() -> None:
+    nothing = replace(EXPECTED, desired=None, site_keys=None)
+    full = ObservedPort(table(0xFFFF, 0x8102, 0x8103, size=3), active=True)
+
+    look = audit(nothing, Survey({PORT: full}))
+
+    assert [drift.kind for drift in look.found] == [
+        DriftClass.OPEN_DEFAULT,
+        DriftClass.TABLE_FULL,
+    ]
+    assert look.unsure(Drift(DriftClass.UNEXPECTED, PORT, TableEntry.from_wire(0x8102)))
+    assert not look.unsure(Drift(DriftClass.DEAD_INDEX_0, PORT, None))
+
+
+def test_where_the_sites_keys_are_not_known_no_key_is_called_unknown() -> None:
+    look = audit(
+        replace(EXPECTED, site_keys=None),
+        Survey({PORT: ObservedPort(table(0x7FFF, 0x8101, 0x8103, 0x8102))}),
+    )
+
+    assert [str(drift.entry) for drift in look.found] == ["0x8102"]
 
 
 @given(
@@ -99,4 +170,4 @@ def test_a_fabric_that_holds_what_is_desired_shows_no_drift(
         for guid, keys in held.items()
     }
 
-    assert audit(Expected(desired, DEFAULT_OWNED_KEYS, frozenset()), observed) == []
+    assert found(Expected(desired, DEFAULT_OWNED_KEYS, frozenset()), Survey(observed)) == []

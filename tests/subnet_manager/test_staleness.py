@@ -16,27 +16,61 @@ AWAY = TryLater("cannot ask Neutron: the broker is away")
 
 
 @pytest.mark.parametrize(
-    ("role", "heard", "failed", "says"),
+    ("role", "heard", "failed", "other", "says"),
     [
-        (Role.STANDBY, True, False, None),
-        (Role.STANDBY, True, True, "would take over with an old file"),
-        (Role.STANDBY, False, True, "would take over with an old file"),
-        (Role.MASTER, True, True, None),
-        (Role.MASTER, False, True, "took over"),
-        (Role.MASTER, False, False, None),
-        (Role.NONE, False, True, None),
-        (None, False, True, None),
+        (Role.STANDBY, True, False, True, None),
+        (Role.STANDBY, True, True, True, "would take over with an old file"),
+        (Role.STANDBY, False, True, True, "would take over with an old file"),
+        (Role.STANDBY, False, True, False, None),  # Neutron is away, and the files are equal.
+        (Role.MASTER, True, True, True, None),
+        (Role.MASTER, False, True, True, "took over, and Neutron has not confirmed"),
+        (Role.MASTER, False, False, True, None),
+        (Role.NONE, False, True, True, None),
+        (None, False, True, True, None),
     ],
 )
 def test_the_alarm_is_for_a_file_that_may_be_old(
-    role: Role | None, heard: bool, failed: bool, says: str | None
+    role: Role | None, heard: bool, failed: bool, other: bool, says: str | None
 ) -> None:
     staleness = Staleness()
+    if role is not None:
+        staleness.take_role(role)
     staleness.hear(None if heard else AWAY)
 
-    alarm = staleness.alarm(role, failed=failed)
+    alarm = staleness.alarm(failed=failed, other_file=lambda: other)
 
     assert (alarm is None) if says is None else (says in str(alarm))
+
+
+def test_an_old_file_stays_old_until_a_pass_does_not_fail_whatever_key_the_master_comes_to() -> (
+    None
+):
+    staleness = Staleness()
+    staleness.take_role(Role.STANDBY)
+    assert staleness.alarm(failed=True, other_file=lambda: True)
+    assert staleness.alarm(failed=True, other_file=lambda: False)
+
+    assert staleness.alarm(failed=False, other_file=lambda: False) is None
+    assert staleness.alarm(failed=True, other_file=lambda: False) is None
+
+
+@pytest.mark.parametrize("between", [(), (Role.NONE,)])
+def test_an_old_file_that_is_taken_into_office_is_an_alarm_until_a_newer_one_is_proved(
+    between: tuple[Role, ...],
+) -> None:
+    staleness = Staleness()
+    staleness.take_role(Role.STANDBY)
+    staleness.alarm(failed=True, other_file=lambda: True)
+    for role in (*between, Role.MASTER):
+        staleness.take_role(role)
+    staleness.hear(None)
+
+    for failed in (True, False):
+        alarm = staleness.alarm(failed=failed, other_file=lambda: False)
+        assert "took over with an old file" in str(alarm)
+
+    staleness.prove()
+    assert staleness.alarm(failed=True, other_file=lambda: False) is None
 
 
 def test_an_answer_holds_until_the_role_changes_and_the_alarm_is_logged_when_it_begins_and_ends(
@@ -48,14 +82,14 @@ def test_an_answer_holds_until_the_role_changes_and_the_alarm_is_logged_when_it_
     staleness.hear(AWAY)
     assert staleness.confirmed
 
-    staleness.forget()
+    staleness.take_role(Role.MASTER)
     staleness.hear(AWAY)
     assert not staleness.confirmed
     for _ in range(3):
-        staleness.alarm(Role.MASTER, failed=True)
+        staleness.alarm(failed=True, other_file=lambda: False)
     staleness.hear(None)
     for _ in range(2):
-        staleness.alarm(Role.MASTER, failed=False)
+        staleness.alarm(failed=False, other_file=lambda: False)
     said = [(record.levelname, record.getMessage()[:18]) for record in caplog.records]
     assert said == [("ERROR", "drift: stale stand"), ("INFO", "drift is over: sta")]
 

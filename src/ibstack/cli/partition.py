@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import Membership, Partitions
     from ibstack.subnet_manager.daemon import NeutronCloud
-    from ibstack.subnet_manager.drift import ObservedPort
+    from ibstack.subnet_manager.drift import ObservedPort, Survey
     from ibstack.subnet_manager.fabric_view import Manager
     from ibstack.subnet_manager.moment import Desired
     from ibstack.subnet_manager.options import FabricdSettings
@@ -42,10 +42,14 @@ Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
 class Fabric:
     """What the fabric shows now."""
 
-    ports: Mapping[Guid, ObservedPort]
+    survey: Survey
     managers: frozenset[Guid]
     manager: Manager
     """What is on this host's own port."""
+
+    @property
+    def ports(self) -> Mapping[Guid, ObservedPort]:
+        return self.survey.ports
 
 
 class Sources:

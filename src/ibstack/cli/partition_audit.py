@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,7 @@ from ibstack.fabric.errors import BadInput, Refused, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.subnet_manager.audit import Auditor
 from ibstack.subnet_manager.daemon import publication
-from ibstack.subnet_manager.drift import REPAIRABLE, STALE_STANDBY, Drift, Expected, audit
+from ibstack.subnet_manager.drift import STALE_STANDBY, Audit, Drift, Expected, audit
 from ibstack.subnet_manager.fabric_view import Role
 from ibstack.subnet_manager.plan import plan
 from ibstack.subnet_manager.publication import Order
@@ -73,11 +74,12 @@ class PartitionAudit(PartitionCommand):
         return _watch(self.sources(parsed), parsed.interval, as_json=parsed.formatter == "json")
 
     def answer(self, sources: Sources, parsed: Namespace) -> Table:
-        found, fabric = _look(sources)
+        look, fabric = _look(sources)
+        found = list(look.found)
         if found:
             time.sleep(_SECOND_LOOK_S)
             again, fabric = _look(sources)
-            found = [drift for drift in found if drift in again]
+            found = [drift for drift in found if drift in again.found or again.unsure(drift)]
         left = _repair(sources, fabric, found) if parsed.repair else frozenset(found)
         unread = [str(guid) for guid, port in fabric.ports.items() if port.table is None]
         if unread:
@@ -95,7 +97,7 @@ class PartitionAudit(PartitionCommand):
         return (*columns, "repair"), [a + b for a, b in zip(rows, outcomes, strict=True)]
 
 
-def _look(sources: Sources) -> tuple[list[Drift], Fabric]:
+def _look(sources: Sources) -> tuple[Audit, Fabric]:
     """Return every difference as one look shows it."""
     _, wanted = sources.wanted()
     settings = sources.settings.fabric
@@ -106,21 +108,22 @@ def _look(sources: Sources) -> tuple[list[Drift], Fabric]:
         full_default=settings.full_default | fabric.managers,
         site_keys=Site.read(settings).keys,
         managers=fabric.managers,
+        physical=wanted.shared,
     )
-    found = audit(expected, fabric.ports)
+    look = audit(expected, fabric.survey)
     if fabric.manager.role is Role.STANDBY:
         stands = sources.published()
         published = sources.tenants(stands.published)
         steps = plan(wanted.partitions, published, {*wanted.partitions, *published})
         shared = publication(sources.settings).shared()
         if is_stale(fabric.manager, stands, steps, {Guid.parse(guid) for guid in shared}):
-            found.append(STALE_STANDBY)
-    return found, fabric
+            look = replace(look, found=(*look.found, STALE_STANDBY))
+    return look, fabric
 
 
 def _repair(sources: Sources, fabric: Fabric, found: list[Drift]) -> frozenset[Drift]:
     """Have fabricd repair what it can of *found*; return what is left of it."""
-    if not any(drift.kind in REPAIRABLE for drift in found):
+    if not any(drift.repairable for drift in found):
         return frozenset(found)
     if fabric.manager.role is not Role.MASTER:
         raise Refused(
@@ -131,8 +134,9 @@ def _repair(sources: Sources, fabric: Fabric, found: list[Drift]) -> frozenset[D
     deadline = time.monotonic() + _REPAIR_S
     while True:
         time.sleep(_SECOND_LOOK_S)
-        left = frozenset(found).intersection(_look(sources)[0])
-        over = not any(drift.kind in REPAIRABLE for drift in left)
+        look = _look(sources)[0]
+        left = frozenset(drift for drift in found if drift in look.found or look.unsure(drift))
+        over = not any(drift.repairable for drift in left)
         if over or time.monotonic() >= deadline:
             break
     say(f"{len(set(found) - left)} repaired, {len(left)} left")
@@ -206,4 +210,4 @@ def _facts(drift: Drift) -> dict[str, Any]:
 def _outcome(drift: Drift, left: frozenset[Drift]) -> str:
     if drift not in left:
         return "repaired"
-    return "failed" if drift.kind in REPAIRABLE else "left"
+    return "failed" if drift.repairable else "left"

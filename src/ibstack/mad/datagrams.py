@@ -120,6 +120,8 @@ class SwitchInfo:
     """Entries of the P_Key table of each external port; 0: it cannot enforce partitions."""
     multicast_cap: int
     """How many multicast groups it can forward: a limit on IPoIB partitions."""
+    can_enforce: bool
+    """InboundEnforcementCap and OutboundEnforcementCap: it can check partition keys both ways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,11 +261,16 @@ def decode_port_info(data: bytes) -> PortInfo:
     )
 
 
+# InboundEnforcementCap and OutboundEnforcementCap: IBTA volume 1, SwitchInfo.
+_ENFORCEMENT_CAPS: Final = 0xC0
+
+
 def decode_switch_info(data: bytes) -> SwitchInfo:
     _check(data, "SwitchInfo")
     return SwitchInfo(
         enforcement_cap=int.from_bytes(data[14:16], "big"),
         multicast_cap=int.from_bytes(data[4:6], "big"),
+        can_enforce=data[16] & _ENFORCEMENT_CAPS == _ENFORCEMENT_CAPS,
     )
 
 

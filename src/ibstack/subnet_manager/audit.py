@@ -2,7 +2,8 @@
 """When to look for drift, what of it is new, and which ports to repair.
 
 What one look finds may be a table in the middle of a sweep, so only what two looks in a row find
-is called drift.  OpenSM does not repair drift by itself: it compares with its own memory.
+is called drift.  What one look cannot tell, as of a table that is not answered, stays as it was.
+OpenSM does not repair drift by itself: it compares with its own memory.
 """
 
 from __future__ import annotations
@@ -13,18 +14,19 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.subnet_manager.drift import REPAIRABLE, Drift
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ibstack.fabric.guid import Guid
+    from ibstack.subnet_manager.drift import Audit, Drift
 
 LOG = logging.getLogger(__name__)
 
 _LOOK_AGAIN_S: Final = 0.5
 _ON_ITS_WAY_S: Final = 5.0
 """How long OpenSM may take to write what it has read: a sweep of a large fabric."""
+_UNSURE_S: Final = 5.0
+"""How soon to look again at what may be over, and could not be told."""
 _REPAIRS_OF_ONE_PORT: Final = 3
 
 
@@ -66,14 +68,21 @@ class Auditor:
         """Tables that were chosen to be written anew, since the start."""
         self.known: tuple[Drift, ...] = ()
         """What two looks in a row have found, as of the last one."""
+        self.looked = False
+        """Whether there was a look since everything was forgotten."""
 
     @property
     def due(self) -> bool:
-        return self._due_at is None or self._clock() >= self._due_at
+        return self.due_in_s <= 0
 
     @property
     def due_in_s(self) -> float:
-        return 0.0 if self._due_at is None else max(self._due_at - self._clock(), 0.0)
+        """Return how long until the next look: 0 where it is due."""
+        now = self._clock()
+        left = 0.0 if self._due_at is None else self._due_at - now
+        if self._late_since is not None:
+            left = max(left, self._late_since + _ON_ITS_WAY_S - now)
+        return max(left, 0.0)
 
     def may_look(self, *, something_is_late: bool) -> bool:
         """Return whether to audit now.
@@ -83,13 +92,11 @@ class Auditor:
         or its subnet manager was in charge, and OpenSM does not write it again: an audit names it,
         and has it repaired.
         """
-        now = self._clock()
         if not something_is_late:
             self._late_since = None
         elif self._late_since is None:
-            self._late_since = now
-        waits = self._late_since is not None and now - self._late_since < _ON_ITS_WAY_S
-        return self.due and not waits
+            self._late_since = self._clock()
+        return self.due
 
     def try_again(self) -> None:
         """A person wants it tried again: look now, and count no repair that was tried before."""
@@ -102,30 +109,42 @@ class Auditor:
 
     def forget(self) -> None:
         """Forget everything: somebody else is in charge of this fabric now."""
-        self._due_at, self._suspected, self.known = None, frozenset(), ()
+        self._due_at, self._late_since = None, None
+        self._suspected, self.known, self.looked = frozenset(), (), False
         self._repairs.clear()
 
-    def take(self, found: list[Drift]) -> tuple[DriftEvent, ...]:
-        """Take in what an audit found; return what is new and what has gone."""
+    def take(self, look: Audit) -> tuple[DriftEvent, ...]:
+        """Take in what a look has found; return what is new and what has gone."""
         self.looks += 1
-        confirmed = tuple(drift for drift in found if drift in self._suspected)
-        was, stands = set(self.known), set(found)
+        self.looked = True
+        was, seen = set(self.known), set(look.found)
+        # Neither new nor over: it was there, and this look cannot tell.
+        kept = [drift for drift in self.known if drift not in seen and look.unsure(drift)]
+        doubted = {drift for drift in self._suspected - seen if look.unsure(drift)}
+        confirmed = [drift for drift in look.found if drift in self._suspected]
         new = [drift for drift in confirmed if drift not in was]
+        now = (*confirmed, *kept)
+        stands = {*seen, *kept}
         gone = [drift for drift in self.known if drift not in stands]
-        for guid in {drift.guid for drift in gone} - {drift.guid for drift in found}:
+        for guid in {drift.guid for drift in gone} - {drift.guid for drift in stands}:
             if guid is not None:
                 del self._repairs[guid]
-        fresh = set(found) - self._suspected
-        self._suspected, self.known = frozenset(found), confirmed
-        self._due_at = self._clock() + (_LOOK_AGAIN_S if fresh else self._interval_s)
+        fresh = seen - self._suspected
+        self._suspected, self.known = frozenset(seen | doubted), now
+        self._due_at = self._clock() + self._pause_s(fresh=bool(fresh), unsure=bool(kept))
         return (
             *(DriftEvent(drift, appears=True) for drift in new),
             *(DriftEvent(drift, appears=False) for drift in gone),
         )
 
+    def _pause_s(self, *, fresh: bool, unsure: bool) -> float:
+        if fresh:
+            return _LOOK_AGAIN_S
+        return min(self._interval_s, _UNSURE_S) if unsure else self._interval_s
+
     def to_repair(self) -> frozenset[Guid]:
         """Return the ports whose tables to have written anew; each is tried a few times only."""
-        broken = {d.guid for d in self.known if d.kind in REPAIRABLE and d.guid is not None}
+        broken = {d.guid for d in self.known if d.repairable and d.guid is not None}
         chosen = {guid for guid in broken if self._repairs[guid] < _REPAIRS_OF_ONE_PORT}
         self.repairs += len(chosen)
         for guid in sorted(chosen):

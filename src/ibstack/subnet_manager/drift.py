@@ -7,7 +7,7 @@ The names of the classes follow NVIDIA's infra controller.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.partition import (
@@ -21,7 +21,7 @@ from ibstack.fabric.partition import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterator, Mapping
 
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import PartitionKey
@@ -37,7 +37,7 @@ class DriftClass(enum.Enum):
     UNKNOWN = "unknown"
     """A key that is neither ours nor the site's."""
     PORT_DOWN = "port down"
-    """A member's port is on the fabric, and not active."""
+    """A member's port is not active, or is a physical port that is not on the fabric."""
     OPEN_DEFAULT = "open default"
     """Full member of the default partition, and not listed as one: it can talk to every port."""
     DEAD_INDEX_0 = "dead index 0"
@@ -85,6 +85,23 @@ class ObservedPort:
 
 
 @dataclass(frozen=True, slots=True)
+class Survey:
+    """What one look at the whole fabric shows."""
+
+    ports: Mapping[Guid, ObservedPort]
+    """The end ports that are not a switch's, by port GUID."""
+    problems: tuple[str, ...] = ()
+    """What did not answer the walk; empty: no port was overlooked."""
+    enforcing: bool | None = None
+    """Whether any of the switch ports that can check partition keys does; None: none can."""
+
+    def unsure(self, guid: Guid) -> bool:
+        """Tell whether this look says nothing of the table of *guid*."""
+        port = self.ports.get(guid)
+        return bool(self.problems) if port is None else port.table is None
+
+
+@dataclass(frozen=True, slots=True)
 class Drift:
     """One difference."""
 
@@ -94,6 +111,12 @@ class Drift:
     entry: TableEntry | None
     name: str = ""
     detail: str = ""
+    gone: bool = False
+    """The port is not on the fabric, so nothing can be written there."""
+
+    @property
+    def repairable(self) -> bool:
+        return self.kind in REPAIRABLE and not self.gone
 
     def __str__(self) -> str:
         about = (self.guid, self.entry, self.name, self.detail)
@@ -111,36 +134,92 @@ UNCONFIRMED: Final = Drift(
     detail="this host took over, and Neutron has not confirmed its file; nothing is acknowledged",
 )
 
+UNPROVED: Final = Drift(
+    DriftClass.STALE_STANDBY,
+    None,
+    None,
+    detail="this host took over with an old file, and no newer one is in force",
+)
+
+ENFORCED_NOWHERE: Final = Drift(
+    DriftClass.ENFORCEMENT_LOST,
+    None,
+    None,
+    detail="no switch checks partition keys: see part_enforce in the master's opensm.conf",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:
     """What the tables are held against."""
 
-    desired: Partitions
+    desired: Partitions | None
+    """None: not known, so only the alarms are looked for."""
     ours: Container[PartitionKey]
     full_default: frozenset[Guid]
     """Who may be a full member of the default partition, subnet managers in office included."""
-    site_keys: frozenset[PartitionKey] = frozenset()
+    site_keys: frozenset[PartitionKey] | None = frozenset()
+    """None: not known, so no key is called unknown."""
     managers: frozenset[Guid] = frozenset()
     """The ports where a proof key belongs."""
+    physical: frozenset[Guid] = frozenset()
+    """Members that are physical ports, which are always on the fabric; a VF comes and goes."""
+
+    def judges(self, kind: DriftClass) -> bool:
+        """Tell whether enough is known to find differences of this kind."""
+        if kind is DriftClass.UNKNOWN:
+            return self.desired is not None and self.site_keys is not None
+        return kind.alarm or self.desired is not None
 
 
-def audit(expected: Expected, observed: Mapping[Guid, ObservedPort]) -> list[Drift]:
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What one look found, and of what it could not tell."""
+
+    found: tuple[Drift, ...]
+    unsure: Callable[[Drift], bool] = field(default=lambda drift: False)
+    """Whether a difference that is not among *found* may be there all the same."""
+
+
+def audit(expected: Expected, survey: Survey) -> Audit:
     """Return every difference, in order of ports.
 
-    A table that is not known (None) shows nothing; a port that is not on the fabric has no table
-    yet, which is normal for a VF whose guest does not run.
+    A table that is not known (None) shows nothing; a VF that is not on the fabric has no table
+    yet, which is normal where its guest does not run.
     """
+    wanted = _entries(expected.desired or {})
+    found: list[Drift] = []
+    if survey.enforcing is False:
+        found.append(ENFORCED_NOWHERE)
+    if expected.desired is not None and not survey.problems:
+        found += _absent(expected, wanted, survey)
+    for guid, port in sorted(survey.ports.items(), key=lambda item: item[0].value):
+        found += _audit_port(expected, guid, port, wanted.get(guid, set()))
+
+    def unsure(drift: Drift) -> bool:
+        if not expected.judges(drift.kind):
+            return True
+        return drift.guid is not None and survey.unsure(drift.guid)
+
+    return Audit(tuple(drift for drift in found if expected.judges(drift.kind)), unsure)
+
+
+def _entries(desired: Partitions) -> dict[Guid, set[TableEntry]]:
+    """Return what the table of each port should hold."""
     wanted: dict[Guid, set[TableEntry]] = {}
-    for key, partition in expected.desired.items():
+    for key, partition in desired.items():
         full, limited = TableEntry(key, full_member=True), TableEntry(key, full_member=False)
         for guid, membership in partition.members.items():
             entry = full if membership is Membership.FULL else limited
             wanted.setdefault(guid, set()).add(entry)
-    found: list[Drift] = []
-    for guid, port in sorted(observed.items(), key=lambda item: item[0].value):
-        found += _audit_port(expected, guid, port, wanted.get(guid, set()))
-    return found
+    return wanted
+
+
+def _absent(
+    expected: Expected, wanted: Mapping[Guid, set[TableEntry]], survey: Survey
+) -> Iterator[Drift]:
+    for guid in sorted(expected.physical & wanted.keys() - survey.ports.keys()):
+        yield Drift(DriftClass.PORT_DOWN, guid, None, detail="it is not on the fabric", gone=True)
 
 
 def _audit_port(
@@ -181,4 +260,4 @@ def _kind(expected: Expected, guid: Guid, entry: TableEntry) -> DriftClass | Non
         return DriftClass.UNEXPECTED
     if key in PROOF_KEYS:
         return None if guid in expected.managers else DriftClass.UNEXPECTED
-    return None if key in expected.site_keys else DriftClass.UNKNOWN
+    return None if key in (expected.site_keys or ()) else DriftClass.UNKNOWN

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.partition import PROOF_KEYS, PartitionKey, PkeyTable
 from ibstack.mad import FabricMap, NodeType, NotKnown, PortRecord, PortState, SmState
-from ibstack.subnet_manager.drift import ObservedPort
+from ibstack.subnet_manager.drift import ObservedPort, Survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -119,13 +119,13 @@ class FabricView:
             self._map = None  # LIDs may have changed hands: look again next time.
         return found
 
-    def survey(self) -> dict[Guid, ObservedPort]:
-        """Walk the fabric and return every end port that is not a switch's."""
+    def survey(self) -> Survey:
+        """Walk the fabric and read the table of every end port that is not a switch's."""
         fabric = self._walk()
         records = [p for p in fabric.ports.values() if p.node_type is not NodeType.SWITCH]
         tables = self._pkey_tables(records)
-        enforced = _enforcement(fabric)
-        return {
+        enforced, enforcing = _enforcement(fabric)
+        ports = {
             record.guid: ObservedPort(
                 table=_known(tables[record.guid]),
                 active=record.state is PortState.ACTIVE,
@@ -134,6 +134,7 @@ class FabricView:
             )
             for record in records
         }
+        return Survey(ports, fabric.problems, enforcing)
 
     def _pkey_tables(self, records: Collection[PortRecord]) -> dict[Guid, PkeyTable | NotKnown]:
         self.tables_read += len(records)
@@ -191,12 +192,16 @@ def _known(table: PkeyTable | NotKnown) -> PkeyTable | None:
     return None if isinstance(table, NotKnown) else table
 
 
-def _enforcement(fabric: FabricMap) -> Mapping[Guid, bool | None]:
-    """Return whether the switch checks partition keys at each port.
+def _enforcement(fabric: FabricMap) -> tuple[Mapping[Guid, bool], bool | None]:
+    """Return whether the switch checks partition keys at each port, and whether any does.
 
-    Where no switch port of a whole fabric does, the site has switched it off (part_enforce), or
-    the fabric is ibsim's, which has no such bits: then nothing was lost.
+    Only of ports that can, by what their switch says of itself; ibsim's say that they cannot.
+    Where none does, the site or its subnet manager has switched it off (part_enforce): that is one
+    fact of the fabric, and none of a port.
     """
-    if not any(port.enforces for port in fabric.switch_ports):
-        return {}
-    return {port.peer: port.enforces for port in fabric.switch_ports if port.peer is not None}
+    able = [port for port in fabric.switch_ports if port.can_enforce]
+    if not able:
+        return {}, None
+    if not any(port.enforces for port in able):
+        return {}, False
+    return {port.peer: bool(port.enforces) for port in able if port.peer is not None}, True

@@ -32,7 +32,7 @@ class Numbers:
     role: str = "unknown"
     members: Mapping[str, int] = field(default_factory=dict)
     """How many are in_force, waiting and unfit."""
-    drift: tuple[Drift, ...] = ()
+    drift: tuple[Drift, ...] | None = ()
     problems: int = 0
     publishes: int = 0
     reloads: int = 0
@@ -43,6 +43,7 @@ class Numbers:
     """End ports that the last audit saw, and of how many the table could not be read; None: there
     was no audit."""
     unread: int | None = None
+    unread_nodes: int | None = None
 
 
 _GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
@@ -135,7 +136,7 @@ class FabricMetrics:
             self._gauges["role"].labels(role).set(role == numbers.role)
         for state in ("in_force", "waiting", "unfit"):
             self._gauges["members"].labels(state).set(numbers.members.get(state, 0))
-        kinds = Tally(drift.kind for drift in numbers.drift)
+        kinds = Tally(drift.kind for drift in numbers.drift or ())
         for kind in DriftClass:
             self._gauges["drift"].labels(kind.value).set(kinds[kind])
         self._gauges["problems"].set(numbers.problems)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from ibstack.fabric.errors import IbstackError, TryLater
 from ibstack.subnet_manager.publication import Order
 
 if TYPE_CHECKING:
@@ -19,8 +20,14 @@ LOG = logging.getLogger(__name__)
 def obey(publication: Publication, enforcer: Enforcer) -> None:
     """Do what was ordered with the partitions file, as far as no answer of Neutron is needed."""
     if publication.ordered(Order.RESTORE):
+        try:
+            publication.restore()
+        except TryLater:
+            raise  # The order stands.
+        except IbstackError:
+            publication.done(Order.RESTORE)
+            raise
         publication.done(Order.RESTORE)
-        publication.restore()
         enforcer.distrust()
         LOG.info("restored %s; what it replaced is %s", publication.path, publication.replaced)
     if publication.ordered(Order.TAKE_OVER):

@@ -2,8 +2,8 @@
 """Bring OpenSM's partitions to what the cloud desires, and say what is in force.
 
 A pass of the master: publish, make OpenSM read it, wait until the proof key shows on the subnet
-manager's own port, read back the tables of the ports concerned, tell the cloud.  A standby only
-keeps its file equal to the master's, proof key included, so that a take-over changes nothing.
+manager's own port, read back the tables of the ports concerned, tell the cloud, audit.  A standby
+only keeps its file equal to the master's, proof key included, so that a take-over changes nothing.
 """
 
 from __future__ import annotations
@@ -11,69 +11,40 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import IbstackError, TryLater
 from ibstack.fabric.guid import Guid
-from ibstack.fabric.partition import (
-    PROOF_KEYS,
-    SCRATCH_KEY,
-    Membership,
-    Partition,
-    PartitionKey,
-)
 from ibstack.loop import Outcome
-from ibstack.subnet_manager.audit import Auditor, say
 from ibstack.subnet_manager.complaints import Complaints
-from ibstack.subnet_manager.drift import Drift, Expected, audit
 from ibstack.subnet_manager.enforcement import Enforcer
 from ibstack.subnet_manager.fabric_view import Manager, Role
 from ibstack.subnet_manager.metrics import Numbers
 from ibstack.subnet_manager.moment import Desired, Moment
 from ibstack.subnet_manager.orders import obey, obey_repair
+from ibstack.subnet_manager.oversight import Oversight
 from ibstack.subnet_manager.pace import Pace
-from ibstack.subnet_manager.partitions_conf import PartitionsFile, render
-from ibstack.subnet_manager.plan import (
-    Admit,
-    Expel,
-    Member,
-    Place,
-    Step,
-    apply,
-    first_batch,
-    gather,
-    hold_removals,
-    plan,
-    refuse_mass_removal,
-)
-from ibstack.subnet_manager.publication import Found, NotOurFile, Order, Publication, Whose
+from ibstack.subnet_manager.plan import Place, gather, hold_removals, refuse_mass_removal
+from ibstack.subnet_manager.publication import Order, Publication
+from ibstack.subnet_manager.publishing import Publisher
+from ibstack.subnet_manager.serving import Serving
 from ibstack.subnet_manager.settings import NotTheirs, Settings, Site
-from ibstack.subnet_manager.staleness import Staleness
+from ibstack.subnet_manager.staleness import Staleness, is_stale
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
+    from ibstack.subnet_manager.drift import Drift
     from ibstack.subnet_manager.fabric_view import FabricView
     from ibstack.subnet_manager.opensm import OpenSm
+    from ibstack.subnet_manager.plan import Wanted
+    from ibstack.subnet_manager.serving import Cloud
 
 LOG = logging.getLogger(__name__)
 
-_STEPS_LOGGED: Final = 20
 _STANDBY_LOOK_S: Final = 0.4
 _NO_MANAGER_LOOK_S: Final = 1.0
 _UNMET_LOOK_S: Final = 0.5
-
-
-class Cloud(Protocol):
-    """Who desires: Neutron over RPC, or a test's own list."""
-
-    def desired(self) -> Desired | None:
-        """Return what is desired by the latest news; TryLater until there has been any."""
-        ...
-
-    def report(self, etag: str, in_force: Collection[str]) -> None:
-        """Say of which ports the memberships are in force; TryLater where that fails."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +54,8 @@ class Status:
     role: str = "unknown"
     digest: str = ""
     problems: tuple[str, ...] = ()
-    drift: tuple[Drift, ...] = ()
+    drift: tuple[Drift, ...] | None = ()
+    """None: not known, for a master that has not looked yet."""
 
 
 class FabricReconciler:
@@ -117,72 +89,121 @@ class FabricReconciler:
         self._enforcer = Enforcer(
             fabric, opensm, publication, settings.limits, pause=pause, clock=clock
         )
-        self._auditor = Auditor(settings.audit_interval_s, clock)
-        self._role: Role | None = None
+        self._publisher = Publisher(fabric, publication, self._enforcer, settings.full_default)
+        self._serving = Serving(
+            cloud, self._enforcer, Pace(clock, proved), serves_vports=settings.serves_vports
+        )
+        self._oversight = Oversight(settings, fabric, self._publisher, self._enforcer, clock)
         self._staleness = Staleness()
-        self._since: Mapping[Place, float] = {}
-        self._leaving: set[Step] = set()
-        self._in_force: dict[str, Member] = {}
-        self._reported: tuple[str, frozenset[str]] | None = None
-        self._knows_vports: bool | None = None
         self._complaints = Complaints(settings.serves_vports)
+        self._role: Role | None = None
+        self._manager: Manager | None = None
+        self._wanted: Wanted | None = None
+        self._site: Site | None = None
+        self._since: Mapping[Place, float] = {}
+        self._knows_vports: bool | None = None
         self._quiet: tuple[object, ...] | None = None
-        self._pace = Pace(clock, proved)
-        self._waiting = self._unfit = 0
-        self._surveyed: tuple[int | None, int | None] = (None, None)
         self.status = Status()
 
     def once(self) -> Outcome:
         """Do one pass.  What is expected to go wrong at times is in the outcome."""
+        self._manager = None
         try:
             outcome = self._pass()
         except IbstackError as error:
+            self._quiet = None
             outcome = Outcome(failures=(error,))
-        found = (*outcome.failures, *self._complaints.now, *self._auditor.known)
-        problems = list(map(str, found))
-        if outcome.waiting_for:
-            problems.insert(0, f"waiting for {outcome.waiting_for}")
-        drift = self._auditor.known
-        if alarm := self._staleness.alarm(self._role, failed=bool(outcome.failures)):
-            problems.insert(0, str(alarm))
-            drift = (alarm, *drift)
-        role = "unknown" if self._role in {None, Role.NONE} else self._role.value
-        self.status = Status(role, self._publication.fingerprint() or "", tuple(problems), drift)
+        self.status = self._judge(outcome)
         return outcome
 
     @property
     def numbers(self) -> Numbers:
         """Return what was done since the start, and how things stood after the last pass."""
-        status = self.status
-        ports, unread = self._surveyed
-        in_force = {"in_force": len(self._in_force), "waiting": self._waiting, "unfit": self._unfit}
+        status, seen = self.status, self._oversight
         return Numbers(
             role=status.role,
-            members=in_force,
+            members=self._serving.members,
             drift=status.drift,
             problems=len(status.problems),
             publishes=self._publication.publishes,
             reloads=self._enforcer.reloads,
-            repairs=self._auditor.repairs,
-            audits=self._auditor.looks,
+            repairs=seen.auditor.repairs,
+            audits=seen.auditor.looks,
             tables_read=self._fabric.tables_read,
-            ports=ports,
-            unread=unread,
+            ports=seen.ports,
+            unread=seen.unread,
+            unread_nodes=seen.unanswered,
         )
+
+    def _judge(self, outcome: Outcome) -> Status:
+        auditor = self._oversight.auditor
+        problems = [str(each) for each in (*outcome.failures, *self._complaints.now)]
+        problems += map(str, auditor.known)
+        if outcome.waiting_for:
+            problems.insert(0, f"waiting for {outcome.waiting_for}")
+        unknown = self._role is Role.MASTER and not auditor.looked
+        drift = None if unknown else auditor.known
+        failed = bool(outcome.failures)
+        if alarm := self._staleness.alarm(failed=failed, other_file=self._has_another_file):
+            problems.insert(0, str(alarm))
+            drift = (alarm, *auditor.known)
+        role = Role.NONE if self._manager is None else self._manager.role
+        name = "unknown" if role is Role.NONE else role.value
+        return Status(name, self._publication.fingerprint() or "", tuple(problems), drift)
+
+    def _has_another_file(self) -> bool:
+        """Tell of a standby whether its file is another one than the master's, as far as seen.
+
+        A master that cannot be read may have another: the alarm is for a file that may be old.
+        """
+        if self._manager is None:
+            return False  # Nothing was seen at all: what was known stays.
+        if self._manager.proofs is None:
+            return True
+        try:
+            found = self._publication.look()
+        except IbstackError:
+            return True
+        return is_stale(self._manager, found, (), ())
 
     def _pass(self) -> Outcome:
         obey(self._publication, self._enforcer)
         with self._fabric.open():
-            manager = self._fabric.manager()
+            manager = self._manager = self._fabric.manager()
             self._note_role(manager)
-            desired = self._cloud.desired()
-            if desired is None:
-                return Outcome(waiting_for="Neutron's list of members")
-            self._staleness.hear(desired.trouble)
-            outcome = self._act(desired, manager)
+            try:
+                outcome = self._hear_and_act(manager)
+            except IbstackError as error:
+                self._quiet = None
+                return self._look_anyway(manager, Outcome(failures=(error,)))
+            if self._staleness.confirmed:
+                return outcome
+            return self._look_anyway(manager, outcome)
+
+    def _hear_and_act(self, manager: Manager) -> Outcome:
+        desired = self._cloud.desired()
+        if desired is None:
+            return Outcome(waiting_for="Neutron's list of members")
+        self._staleness.hear(desired.trouble)
+        outcome = self._act(desired, manager)
         if desired.trouble is None:
             return outcome
         return replace(outcome, failures=(*outcome.failures, desired.trouble))
+
+    def _look_anyway(self, manager: Manager, outcome: Outcome) -> Outcome:
+        """Audit where this pass could not: what may not be published may be open all the same.
+
+        Until Neutron has answered a new master, what it knows is not held against the tables.
+        """
+        if manager.role is not Role.MASTER:
+            return outcome
+        wanted = self._wanted if self._staleness.confirmed else None
+        try:
+            self._oversight.look_only(manager, wanted, self._site)
+        except IbstackError as error:
+            outcome = replace(outcome, failures=(*outcome.failures, error))
+        looks = [self._oversight.auditor.due_in_s, outcome.look_again_s]
+        return replace(outcome, look_again_s=min(look for look in looks if look is not None))
 
     def _act(self, desired: Desired, manager: Manager) -> Outcome:
         """Do what there is to do; nothing where nothing differs from a pass that changed nothing.
@@ -191,25 +212,27 @@ class FabricReconciler:
         that has just taken over goes on as a standby until Neutron has answered: what it knows may
         be old, and then neither its file nor its word may go out.
         """
+        auditor = self._oversight.auditor
         heard = desired.etag, desired.trouble is None  # What may be old is to be judged again.
         seen = (heard, manager, self._publication.fingerprint(), Site.read(self._settings))
         led = manager.role is Role.MASTER and self._staleness.confirmed
-        obey_repair(self._publication, self._auditor, led=led)
-        if seen == self._quiet and not (led and self._auditor.due):
-            return Outcome(look_again_s=self._auditor.due_in_s if led else _STANDBY_LOOK_S)
-        now = self._start(desired, manager)
+        obey_repair(self._publication, auditor, led=led)
+        if seen == self._quiet and not (led and auditor.due):
+            return Outcome(look_again_s=auditor.due_in_s if led else _STANDBY_LOOK_S)
+        now = self._start(desired, manager, led=led)
         outcome = self._lead(now) if led else self._follow(now)
         busy = outcome.changed or outcome.failures or outcome.waiting_for or now.held.since
-        self._quiet = None if busy or self._leaving else seen
+        self._quiet = None if busy or self._publisher.leaving else seen
         return outcome
 
-    def _start(self, desired: Desired, manager: Manager) -> Moment:
+    def _start(self, desired: Desired, manager: Manager, *, led: bool) -> Moment:
         settings = self._settings
-        wanted = gather(desired.members, settings.owned_keys)
-        self._pace.hear(desired.members)
+        wanted = self._wanted = gather(desired.members, settings.owned_keys)
         self._complaints.take(wanted, desired.members, knows_vports=self._knows_vports)
-        site = Site.read(settings)
-        found = self._look()
+        if led:
+            self._serving.want(desired, wanted)
+        site = self._site = Site.read(settings)
+        found = self._publisher.look()
         published = {k: p for k, p in found.published.items() if k in NotTheirs(site.keys)}
         if not self._publication.ordered(Order.ALLOW_REMOVALS):
             refuse_mass_removal(wanted.partitions, published, settings.max_removed_share)
@@ -226,35 +249,26 @@ class FabricReconciler:
         return Moment(desired, wanted, site, manager, held, shared)
 
     def _lead(self, now: Moment) -> Outcome:
-        changed = self._publish(now, frozenset())
-        late = self._confirm(now)
-        self._report(now.desired)
-        if self._auditor.may_look(something_is_late=bool(late)):
-            changed += self._audit(now)
-        looks = [self._auditor.due_in_s]
+        changed = self._publisher.bring(now)
+        self._staleness.prove()
+        late = self._serving.confirm(self._publisher.leaving, now)
+        failures = [TryLater(f"cannot yet {step}: the port's table differs") for step in late]
+        try:
+            self._serving.report(now.desired)
+        except TryLater as error:
+            failures.append(error)  # The fabric is looked after while Neutron is away.
+        auditor = self._oversight.auditor
+        if auditor.may_look(something_is_late=bool(late)):
+            changed += self._oversight.repair(now)
+        looks = [auditor.due_in_s]
         if late:
             looks.append(_UNMET_LOOK_S)
         if now.held.next_due_s is not None:
             looks.append(max(now.held.next_due_s, 0.0))
-        failures = tuple(TryLater(f"cannot yet {step}: the port's table differs") for step in late)
-        return Outcome(changed, failures=failures, look_again_s=min(looks))
+        return Outcome(changed, failures=tuple(failures), look_again_s=min(looks))
 
     def _follow(self, now: Moment) -> Outcome:
-        """Keep the file equal to the master's; it is read when this subnet manager takes over.
-
-        The proof key says that the two are equal, so a file that may be old does not take it over.
-        """
-        found = self._look()
-        proof, shown = found.proof or PROOF_KEYS[0], now.manager.proofs or frozenset()
-        if shown and proof not in shown:
-            proof = min(shown) if now.desired.trouble is None else proof
-            self._ask_anew()  # The master has published what we may not have heard of.
-        have = {k: p for k, p in found.published.items() if k in now.mine}
-        steps = plan(now.held.partitions, have, now.mine)
-        file = self._file(proof, apply(steps, have), now, frozenset())
-        if render(file) != found.text:
-            self._publication.settle(self._publication.publish(file, now.shared))
-            self._after_publishing(steps, now)
+        self._publisher.follow(now, self._ask_anew)
         if now.manager.role is Role.NONE:
             return Outcome(
                 waiting_for=f"OpenSM on this host: {now.manager.why}",
@@ -263,138 +277,17 @@ class FabricReconciler:
         looks = [_STANDBY_LOOK_S, *([now.held.next_due_s] if now.held.next_due_s else [])]
         return Outcome(look_again_s=min(looks))
 
-    def _publish(self, now: Moment, scratch: frozenset[Guid]) -> int:
-        """Bring what is to be into force; in two publishes where a port changes its tenant."""
-        changed = 0
-        shown = now.manager.proofs
-        while True:
-            found = self._look()
-            have = {k: p for k, p in found.published.items() if k in now.mine}
-            steps = plan(now.held.partitions, have, now.mine)
-            batch = first_batch(steps, now.shared)
-            file = self._file(found.proof or PROOF_KEYS[0], apply(batch, have), now, scratch)
-            stands = not batch and render(file) == found.text
-            if stands and self._enforcer.proved(found.proof, shown):
-                return changed
-            if stands and self._enforcer.written_by_us(found.proof):
-                LOG.info("OpenSM no longer shows proof key %s: having it read again", found.proof)
-                self._enforcer.prove_again(file)
-                return changed
-            self._enforcer.bring(file, shown or frozenset(), now.shared)
-            self._after_publishing(batch, now)
-            changed += max(len(batch), 1)
-            if len(batch) == len(steps):
-                return changed
-            shown = self._fabric.proofs()
-            self._see_out(batch, now)
-
-    def _see_out(self, batch: list[Step], now: Moment) -> None:
-        gone = [step for step in batch if isinstance(step, Expel)]
-        for step in self._enforcer.unmet(gone, now.shared):
-            raise TryLater(f"cannot yet {step}, so its port may not enter another partition")
-
-    def _after_publishing(self, steps: list[Step], now: Moment) -> None:
-        hosts = {member.guid: member.host for member in now.desired.members}
-        for step in steps[:_STEPS_LOGGED]:
-            LOG.info("%s: %s", hosts.get(step.guid, "gone from its host"), step)
-        if len(steps) > _STEPS_LOGGED:
-            LOG.info("and %d more steps", len(steps) - _STEPS_LOGGED)
-        self._leaving.update(step for step in steps if isinstance(step, Expel))
-        if now.held.next_due_s is None:
-            self._publication.done(Order.ALLOW_REMOVALS)
-
-    def _file(
-        self,
-        proof: PartitionKey,
-        partitions: Mapping[PartitionKey, Partition],
-        now: Moment,
-        scratch: frozenset[Guid],
-    ) -> PartitionsFile:
-        full_default = self._settings.full_default
-        members = frozenset(guid for each in partitions.values() for guid in each.members)
-        first = members - now.shared
-        return PartitionsFile(proof, partitions, full_default, scratch, now.site.text, first)
-
-    def _confirm(self, now: Moment) -> list[Step]:
-        """Read back what is new; return what the tables do not show in time."""
-        fit = {
-            member.port_id: member
-            for member in now.desired.members
-            if member.port_id not in now.wanted.unfit
-            and (member.shared or self._settings.serves_vports is not False)
-        }
-        self._in_force = {p: m for p, m in self._in_force.items() if fit.get(p) == m}
-        steps: dict[str, Step] = {
-            port_id: Admit(member.key, member.guid, member.membership)
-            for port_id, member in fit.items()
-            if port_id not in self._in_force
-        }
-        wanted = {(step.key, step.guid) for step in steps.values()}
-        self._leaving = {step for step in self._leaving if (step.key, step.guid) not in wanted}
-        late = self._enforcer.unmet({*steps.values(), *self._leaving}, now.shared)
-        self._leaving.intersection_update(late)
-        self._in_force.update({p: fit[p] for p, step in steps.items() if step not in late})
-        self._pace.see(self._in_force)
-        self._waiting = len(fit) - len(self._in_force)
-        self._unfit = len(now.desired.members) - len(fit)
-        return late
-
-    def _report(self, desired: Desired) -> None:
-        """Tell the cloud: again for every etag, which changes when a port waits to be told."""
-        ports = frozenset(self._in_force)
-        if self._reported != (desired.etag, ports):
-            if ports:
-                self._cloud.report(desired.etag, ports)
-            self._reported = desired.etag, ports
-
-    def _audit(self, now: Moment) -> int:
-        here = frozenset({now.manager.port})
-        expected = Expected(
-            desired=now.held.partitions,
-            ours=self._settings.owned_keys,
-            full_default=self._settings.full_default | here,
-            site_keys=now.site.keys,
-            managers=here,
-        )
-        ports = self._fabric.survey()
-        self._surveyed = len(ports), sum(port.table is None for port in ports.values())
-        say(self._auditor.take(audit(expected, ports)))
-        broken = self._auditor.to_repair()
-        if not broken:
-            return 0
-        now = replace(now, manager=replace(now.manager, proofs=self._fabric.proofs()))
-        self._publish(now, broken)
-        marks = [Admit(SCRATCH_KEY, guid, Membership.FULL) for guid in broken]
-        self._enforcer.unmet(marks, frozenset())
-        now = replace(now, manager=replace(now.manager, proofs=self._fabric.proofs()))
-        self._publish(now, frozenset())
-        self._auditor.soon()
-        return len(broken)
-
-    def _look(self) -> Found:
-        """Read the published file; NotOurFile where it must not be replaced."""
-        found = self._publication.look()
-        if found.whose in {Whose.FOREIGN, Whose.EDITED}:
-            raise NotOurFile(self._publication.path, found)
-        if found.whose is Whose.OURS and found.text and not self._publication.settled:
-            self._publication.settle(found.text)
-        return found
-
     def _note_role(self, manager: Manager) -> None:
         if manager.role is self._role:
             return
         why = f": {manager.why}" if manager.why else ""
         LOG.info("the subnet manager on this host: %s%s", manager.role.value, why)
         self._role = manager.role
-        self._staleness.forget()
+        self._staleness.take_role(manager.role)
         self._ask_anew()
         self._enforcer.distrust()
-        self._auditor.forget()
-        self._pace.forget()
-        self._in_force.clear()
-        self._waiting = self._unfit = 0
-        self._surveyed = None, None
-        self._leaving.clear()
-        self._reported = None
+        self._oversight.forget()
+        self._serving.forget()
+        self._publisher.leaving.clear()
         self._quiet = None
         self._knows_vports = self._opensm.knows_vports()

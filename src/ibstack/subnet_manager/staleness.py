@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from ibstack.subnet_manager.drift import STALE_STANDBY, UNCONFIRMED
+from ibstack.subnet_manager.drift import STALE_STANDBY, UNCONFIRMED, UNPROVED
 from ibstack.subnet_manager.fabric_view import Role
 from ibstack.subnet_manager.plan import Expel
 from ibstack.subnet_manager.publication import Whose
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from ibstack.fabric.errors import IbstackError
     from ibstack.fabric.guid import Guid
@@ -54,23 +54,39 @@ class Staleness:
     def __init__(self) -> None:
         self.confirmed = False
         """Neutron has answered since the role changed, so this fabricd may speak."""
+        self._role: Role | None = None
+        self._old = False
+        """The file was another one than the master's, and none that is newer is in force."""
         self._alarm: Drift | None = None
 
-    def forget(self) -> None:
-        """The role has changed."""
+    def take_role(self, role: Role) -> None:
+        """The role has changed.  A standby that had an old file takes that into office."""
+        self._role = role
         self.confirmed = False
 
     def hear(self, trouble: IbstackError | None) -> None:
         """Take in whether Neutron could be asked."""
         self.confirmed = self.confirmed or trouble is None
 
-    def alarm(self, role: Role | None, *, failed: bool) -> Drift | None:
-        """Return the alarm to raise after a pass; log it where it is new."""
+    def prove(self) -> None:
+        """As master: a file that Neutron has confirmed is in force."""
+        self._old = False
+
+    def alarm(self, *, failed: bool, other_file: Callable[[], bool]) -> Drift | None:
+        """Return the alarm to raise after a pass; log it where it is new.
+
+        *other_file* tells of a standby whose pass *failed* whether its file is another one than the
+        master's.  Once it was, only a pass that does not fail shows that it no longer is: there are
+        few proof keys, and the master may by chance come to the old one again.
+        """
         alarm = None
-        if failed and role is Role.STANDBY:
-            alarm = STALE_STANDBY
-        elif failed and role is Role.MASTER and not self.confirmed:
+        if self._role is Role.STANDBY:
+            self._old = failed and (self._old or other_file())
+            alarm = STALE_STANDBY if self._old else None
+        elif self._role is Role.MASTER and failed and not self.confirmed:
             alarm = UNCONFIRMED
+        elif self._role is Role.MASTER and self._old:
+            alarm = UNPROVED
         if alarm != self._alarm:
             if self._alarm is not None:
                 LOG.info("drift is over: %s", self._alarm)

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A master's look at the whole fabric: what differs from what is expected, and the repair of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ibstack.fabric.partition import SCRATCH_KEY, Membership
+from ibstack.subnet_manager.audit import Auditor, say
+from ibstack.subnet_manager.drift import Expected, audit
+from ibstack.subnet_manager.plan import Admit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ibstack.fabric.guid import Guid
+    from ibstack.fabric.partition import PartitionKey, Partitions
+    from ibstack.subnet_manager.enforcement import Enforcer
+    from ibstack.subnet_manager.fabric_view import FabricView, Manager
+    from ibstack.subnet_manager.moment import Moment
+    from ibstack.subnet_manager.plan import Wanted
+    from ibstack.subnet_manager.publishing import Publisher
+    from ibstack.subnet_manager.settings import Settings, Site
+
+
+class Oversight:
+    """Audits in time; what it has found is the auditor's to remember."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        fabric: FabricView,
+        publisher: Publisher,
+        enforcer: Enforcer,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._fabric = fabric
+        self._publisher = publisher
+        self._enforcer = enforcer
+        self.auditor = Auditor(settings.audit_interval_s, clock)
+        self.ports: int | None = None
+        """End ports that the last look saw; None: there was none."""
+        self.unread: int | None = None
+        """Of how many of them the table could not be read."""
+        self.unanswered: int | None = None
+        """How much of the fabric did not answer the walk."""
+
+    def forget(self) -> None:
+        """Somebody else is in charge of this fabric now."""
+        self.auditor.forget()
+        self.ports = self.unread = self.unanswered = None
+
+    def repair(self, now: Moment) -> int:
+        """Look, and have the tables that stay different written anew; return how many."""
+        self._look(now.manager, now.held.partitions, now.shared, now.site.keys)
+        broken = self.auditor.to_repair()
+        if not broken:
+            return 0
+        self._publisher.bring(self._as_it_is(now), broken)
+        marks = [Admit(SCRATCH_KEY, guid, Membership.FULL) for guid in broken]
+        self._enforcer.unmet(marks, frozenset())
+        self._publisher.bring(self._as_it_is(now))
+        self.auditor.soon()
+        return len(broken)
+
+    def look_only(self, manager: Manager, wanted: Wanted | None, site: Site | None) -> None:
+        """Look where nothing may be published, and so nothing be repaired.
+
+        That is when a fabric is most likely to be open: OpenSM makes every port a full member of
+        the default partition when it cannot read its file.  *wanted* and *site*: None where they
+        are not known.
+        """
+        if self.auditor.may_look(something_is_late=True):
+            partitions = None if wanted is None else wanted.partitions
+            shared: frozenset[Guid] = frozenset() if wanted is None else wanted.shared
+            self._look(manager, partitions, shared, None if site is None else site.keys)
+
+    def _look(
+        self,
+        manager: Manager,
+        desired: Partitions | None,
+        physical: frozenset[Guid],
+        site_keys: frozenset[PartitionKey] | None,
+    ) -> None:
+        here = frozenset({manager.port})
+        expected = Expected(
+            desired=desired,
+            ours=self._settings.owned_keys,
+            full_default=self._settings.full_default | here,
+            site_keys=site_keys,
+            managers=here,
+            physical=physical,
+        )
+        survey = self._fabric.survey()
+        self.ports = len(survey.ports)
+        self.unread = sum(port.table is None for port in survey.ports.values())
+        self.unanswered = len(survey.problems)
+        say(self.auditor.take(audit(expected, survey)))
+
+    def _as_it_is(self, now: Moment) -> Moment:
+        """Return *now* with the proof keys that show at this moment."""
+        return replace(now, manager=replace(now.manager, proofs=self._fabric.proofs()))
