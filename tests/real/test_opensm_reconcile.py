@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,112 +12,24 @@ from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import (
     DEFAULT_OWNED_KEYS,
-    PROOF_KEYS,
     KeyRange,
-    Membership,
     PartitionKey,
 )
 from ibstack.lab.fabric.attachment import Attachment
 from ibstack.lab.fabric.tamper import write_entries
 from ibstack.lab.topology import ARTICLE
 from ibstack.mad import FabricReader
-from ibstack.subnet_manager.fabric_view import FabricView
-from ibstack.subnet_manager.moment import Desired
-from ibstack.subnet_manager.opensm import OpenSm
-from ibstack.subnet_manager.plan import Member
 from ibstack.subnet_manager.publication import Order, Publication
-from ibstack.subnet_manager.reconcile import FabricReconciler
 from ibstack.subnet_manager.settings import Settings
+from one_reconciler import MANAGERS, Keeper, Tenants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from ibstack.lab.fabric.simulated import Fabric
 
 RED, BLUE = PartitionKey(0x0101), PartitionKey(0x0102)
 HEAD, STANDBY, PF, PF5 = (host.port_guid for host in ARTICLE.hosts)
-MANAGERS = frozenset({HEAD, STANDBY})
-
-
-@dataclass
-class Tenants:
-    """A cloud in memory: what is desired, and what it was told."""
-
-    members: dict[str, Member] = field(default_factory=dict)
-    told: list[tuple[str, frozenset[str]]] = field(default_factory=list)
-    away: bool = False
-    trouble: TryLater | None = None
-
-    def desired(self) -> Desired:
-        if self.away:
-            raise TryLater("cannot ask Neutron: the broker is away")
-        etag = str(hash(frozenset(self.members.items())))
-        return Desired(etag, tuple(self.members.values()), self.trouble)
-
-    def report(self, etag: str, in_force: Collection[str]) -> None:
-        self.told.append((etag, frozenset(in_force)))
-
-    def boot(self, port: str, guid: Guid, key: PartitionKey, *, shared: bool = False) -> None:
-        self.members[port] = Member(port, "h", guid, key, Membership.FULL, shared)
-
-    @property
-    def in_force(self) -> frozenset[str]:
-        return self.told[-1][1] if self.told else frozenset()
-
-
-@dataclass
-class Keeper:
-    """A reconciler beside the OpenSM of one host, and eyes of its own on the fabric."""
-
-    fabric: Fabric
-    host: str
-    tenants: Tenants
-    state: Path
-    settings: Settings = field(
-        default_factory=lambda: Settings(DEFAULT_OWNED_KEYS, MANAGERS, removal_grace_s=0.2)
-    )
-    publication_of: type[Publication] = Publication
-
-    def __post_init__(self) -> None:
-        self.path = self.fabric.partitions_conf(self.host)
-        self.publication = self.publication_of(self.path, self.state, self.settings.full_default)
-        self.reconciler = FabricReconciler(
-            self.settings,
-            self.tenants,
-            FabricView(self.reader),
-            OpenSm(self.path),
-            self.publication,
-            pause=lambda seconds: time.sleep(seconds) is not None,
-        )
-
-    @contextmanager
-    def reader(self) -> Iterator[FabricReader]:
-        reader = FabricReader(Attachment(self.fabric, self.host))
-        try:
-            yield reader
-        finally:
-            reader.close()
-
-    def table(self, guid: Guid) -> set[str]:
-        """Return the entries of a port's table as the wires hold them, proof keys left out."""
-        with self.reader() as reader:
-            port = reader.discover().ports[guid]
-            table = reader.pkey_tables([port])[guid]
-        assert isinstance(table, tuple), table
-        return {str(e) for e in table if e is not None and e.partition not in PROOF_KEYS}
-
-    def members_of(self, key: PartitionKey) -> set[Guid]:
-        """Return who is desired in a partition."""
-        return {member.guid for member in self.tenants.members.values() if member.key == key}
-
-    def until(self, true: Callable[[], bool], limit_s: float = 10) -> None:
-        """Do passes until something is true."""
-        deadline = time.monotonic() + limit_s
-        while not true():
-            outcome = self.reconciler.once()
-            assert time.monotonic() < deadline, (outcome, self.reconciler.status)
-            time.sleep(min(outcome.look_again_s or 0.05, 0.05))
 
 
 @pytest.fixture

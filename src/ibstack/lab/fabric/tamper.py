@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writing a port's P_Key table behind OpenSM's back, so that tests can see drift being found.
+"""Changing a port behind OpenSM's back, so that tests can see drift being found.
 
 On a fabric whose M_Key is 0 any host with QP0 access can do this: that is why it must be found.
 OpenSM does not repair it (seen on 3.3.23).  ibstack itself never sends a SubnSet.
@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final
 from ibstack.mad import NotKnown, Route
 from ibstack.mad.datagrams import (
     ENTRIES_OF_A_BLOCK,
+    GET,
     Attribute,
+    PortState,
     decode_answer,
     encode_get,
     pkey_modifier,
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 _SET: Final = 0x02
 _METHOD_BYTE, _DATA = 3, 64
+_STATE_BYTE: Final = 32
+"""Of PortInfo: LinkSpeedSupported above, PortState below (IBTA vol 1, 14.2.5.6)."""
 _TRANSACTION: Final = 0x7A3FE12
 
 
@@ -53,15 +57,40 @@ def write_entries(
 
 def set_block(attachment: Attachment, route: Route, block: int, raw: Sequence[int]) -> None:
     """Write the 32 entries of one block of the table of the port at *route*."""
-    modifier = pkey_modifier(block)
-    mad = bytearray(encode_get(Attribute.PKEY_TABLE, modifier, _TRANSACTION, route=route.ports))
-    mad[_METHOD_BYTE] = _SET
-    mad[_DATA : _DATA + 2 * ENTRIES_OF_A_BLOCK] = struct.pack(">32H", *raw)
+    data = struct.pack(f">{ENTRIES_OF_A_BLOCK}H", *raw)
+    _exchange(attachment, route, _SET, Attribute.PKEY_TABLE, pkey_modifier(block), data)
+
+
+def drop_to_init(attachment: Attachment, reader: FabricReader, port: Guid) -> None:
+    """Take the cable of *port* down and up, both ends to INIT, as if the trap of it was lost.
+
+    ibsim tells only the other end of a change, and an adapter has nothing to pass it on with.
+    """
+    there = next(each for each in reader.discover().switch_ports if each.peer == port)
+    route = Route(there.route)
+    now = _exchange(attachment, route, GET, Attribute.PORT_INFO, there.number, b"")
+    data = bytearray(now)
+    data[_STATE_BYTE] = data[_STATE_BYTE] & 0xF0 | PortState.DOWN.value
+    _exchange(attachment, route, _SET, Attribute.PORT_INFO, there.number, bytes(data))
+
+
+def _exchange(
+    attachment: Attachment,
+    route: Route,
+    method: int,
+    attribute: Attribute,
+    modifier: int,
+    data: bytes,
+) -> bytes:
+    """Send one request and return the data of its answer."""
+    mad = bytearray(encode_get(attribute, modifier, _TRANSACTION, route=route.ports))
+    mad[_METHOD_BYTE] = method
+    mad[_DATA : _DATA + len(data)] = data
     attachment.send(bytes(mad), None, 1000)
     deadline = time.monotonic() + 1
     while time.monotonic() < deadline:
         received = attachment.receive(100)
         answer = decode_answer(received.mad) if received and not received.error else None
         if answer and answer.transaction == _TRANSACTION and not answer.status:
-            return
-    raise AssertionError(f"ibsim did not take the table by {route}")
+            return answer.data
+    raise AssertionError(f"ibsim did not take the {attribute.name} by {route}")
