@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from contextlib import contextmanager
@@ -10,15 +11,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
-from one_reconciler import MANAGERS, Keeper, Tenants
 
-from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PartitionKey
+from ibstack.fabric.partition import KeyRange, PartitionKey
 from ibstack.lab.fabric.attachment import Attachment
 from ibstack.lab.fabric.tamper import write_entries
 from ibstack.lab.topology import ARTICLE
 from ibstack.mad import FabricReader, NotKnown
 from ibstack.subnet_manager.drift import DriftClass
 from ibstack.subnet_manager.settings import Settings
+from one_reconciler import MANAGERS, Keeper, Tenants
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 
 RED, BLUE = PartitionKey(0x0101), PartitionKey(0x0102)
 PF, PF5 = (host.port_guid for host in ARTICLE.hosts if host.port_guid not in MANAGERS)
-_OFTEN = Settings(DEFAULT_OWNED_KEYS, MANAGERS, removal_grace_s=0.2, audit_interval_s=0.2)
+_OFTEN = Settings(
+    KeyRange.parse("0x0001-0x7000"), MANAGERS, removal_grace_s=0.2, audit_interval_s=0.2
+)
 
 
 class HardOfHearing(FabricReader):
@@ -77,6 +80,7 @@ def keeper(fabric: Fabric, tmp_path: Path) -> Watcher:
 def test_ports_that_a_broken_file_has_opened_are_named_while_the_file_stands(
     keeper: Watcher, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     keeper.tenants.boot("p1", PF, RED, shared=True)
     keeper.reconciler.once()
     good = keeper.path.read_text()
@@ -151,6 +155,7 @@ def test_drift_at_a_port_that_falls_silent_is_not_over(
         finally:
             attachment.close()
 
+    caplog.set_level(logging.INFO)
     keeper.reconciler.once()
     write(0x7FE9 | 0x8000)  # Nobody's key, so it is not repaired.
     keeper.until(lambda: keeper.kinds == {DriftClass.UNKNOWN})
