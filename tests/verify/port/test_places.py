@@ -16,7 +16,7 @@ from ibstack.fabric.partition import PartitionKey
 from ibstack.verify.port.broadcast_group import mgid
 from ibstack.verify.port.look_dhcp import DhcpPlace, look
 from ibstack.verify.port.place_facts import PlaceFacts, Question, from_json, to_json
-from ibstack.verify.port.reach import Reach
+from ibstack.verify.port.reach import DEFAULT_WAY, Reach
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +59,11 @@ def test_a_host_is_asked_by_the_command_that_reaches_it(tmp_path: Path) -> None:
     ("way", "why"),
     [
         ("sh -c 'echo no route >&2; exit 255'", "node002 could not be asked, status 255: no route"),
-        ("sh -c 'echo {}'", "node002 could not be asked, status 0: it said nothing"),
+        (
+            "sh -c 'echo {}'",
+            "node002 runs another release of ibstack, whose answer cannot be read here: 'vf'",
+        ),
+        ("true", "node002 could not be asked, status 0: it said nothing that can be read"),
         ("/no/such/program {host}", "/no/such/program cannot be run: No such file or directory"),
     ],
 )
@@ -68,6 +72,44 @@ def test_a_host_that_cannot_be_asked_says_why_of_each_part(way: str, why: str) -
 
     assert (found.vf, found.fabric, found.dhcp, found.group) == (None, None, None, None)
     assert found.missing == dict.fromkeys(("vf", "fabric", "dhcp", "group"), why)
+
+
+@pytest.mark.parametrize(
+    "host", ["-oX", "-oProxyCommand=touch x", "a b", ";x", "", ".", "a\n", "root@a", "a$(x)", "é"]
+)
+def test_no_process_starts_for_what_is_no_name_of_a_host(tmp_path: Path, host: str) -> None:
+    started = tmp_path / "started"
+
+    found = Reach(f"touch {started} {{host}}").look(host, Question(MAC))
+
+    assert not started.exists()
+    assert set(found.missing.values()) == {f"{host!r} was not asked: that is no name of a host"}
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        Question(MAC, key=1, guids=("0x1;touch x",)),
+        Question(MAC, pci="--sysfs=/tmp"),
+        Question("fa:16:3e:00:00:01 x"),
+        Question(MAC, network="$(x)"),
+        Question(MAC, port_id="p1\n"),
+    ],
+)
+def test_no_process_starts_for_a_word_that_a_shell_could_mean(
+    tmp_path: Path, question: Question
+) -> None:
+    """What one host answers is asked of the next: it must not run commands there."""
+    started = tmp_path / "started"
+
+    found = Reach(f"touch {started} {{host}}").look("node002", question)
+
+    assert not started.exists()
+    assert "may not be handed to another host" in found.missing["vf"]
+
+
+def test_ssh_is_told_where_its_options_end() -> None:
+    assert DEFAULT_WAY.endswith(" -- {host}")
 
 
 def test_dnsmasqs_files_say_who_is_known_and_who_has_a_lease(tmp_path: Path) -> None:

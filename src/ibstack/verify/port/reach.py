@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asking another host: `ibstack host facts -f json` there, by ssh or whatever reaches it."""
+"""Asking another host: `ibstack host facts -f json` there, by ssh or whatever reaches it.
+
+Names of hosts are what agents report, and parts of a question are what other hosts answered: who
+has one host or the message bus must not run commands on the others.  So here, and only here, each
+word is judged before a process starts.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 from dataclasses import dataclass
@@ -16,9 +22,13 @@ from ibstack.verify.port.place_facts import PlaceFacts, Question, from_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DEFAULT_WAY: Final = "ssh -o BatchMode=yes -o ConnectTimeout=5 {host}"
+DEFAULT_WAY: Final = "ssh -o BatchMode=yes -o ConnectTimeout=5 -- {host}"
+_HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*")
+"""No option, and nothing that the shell of the other host, to which ssh hands it, may mean."""
 _TIMEOUT_S: Final = 30
 _SAID: Final = 200
+_COMMAND: Final = ("ibstack", "host", "facts", "-f", "json")
 _PARTS: Final = ("vf", "fabric", "dhcp", "group")
 
 
@@ -30,9 +40,16 @@ class Reach:
 
     def look(self, host: str, question: Question) -> PlaceFacts:
         """Ask *host*; where it cannot be asked, each part says why."""
+        if not _HOST.fullmatch(host):
+            return nothing(f"{host!r} was not asked: that is no name of a host")
+        asked = dict(_words(question))
+        odd = [word for words in asked.values() for word in words if not _WORD.fullmatch(word)]
+        if odd:
+            return nothing(f"{host} was not asked: {odd[0]!r} may not be handed to another host")
         argv = [
             *(word.replace("{host}", host) for word in shlex.split(self.way)),
-            *_words(question),
+            *_COMMAND,
+            *(each for option, words in asked.items() for word in words for each in (option, word)),
         ]
         try:
             done = subprocess.run(
@@ -40,6 +57,7 @@ class Reach:
                 capture_output=True,
                 check=False,
                 env={**os.environ, "LC_ALL": "C"},
+                errors="replace",
                 stdin=subprocess.DEVNULL,
                 text=True,
                 timeout=_TIMEOUT_S,
@@ -48,30 +66,37 @@ class Reach:
             return nothing(f"{host} did not answer within {_TIMEOUT_S} s")
         except OSError as error:
             return nothing(f"{argv[0]} cannot be run: {error.strerror}")
-        try:
-            return from_json(PlaceFacts, json.loads(done.stdout))
-        except (ValueError, BadValue):
-            said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1][:_SAID]
-            return nothing(f"{host} could not be asked, status {done.returncode}: {said}")
+        return _answer(host, done)
 
 
-def _words(question: Question) -> Iterator[str]:
-    """Return the command, of words that need no quoting, for ssh hands them to a shell."""
-    yield from ("ibstack", "host", "facts", "-f", "json")
+def _answer(host: str, done: subprocess.CompletedProcess[str]) -> PlaceFacts:
+    try:
+        return from_json(PlaceFacts, json.loads(done.stdout))
+    except BadValue as error:
+        return nothing(
+            f"{host} runs another release of ibstack, whose answer cannot be read here:"
+            f" {error.why[:_SAID]}"
+        )
+    except (ValueError, RecursionError):
+        said = (done.stderr.strip().splitlines() or ["it said nothing that can be read"])[-1]
+        return nothing(f"{host} could not be asked, status {done.returncode}: {said[:_SAID]}")
+
+
+def _words(question: Question) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the options of the question, each with its values."""
     if question.mac:
-        yield from ("--mac", question.mac)
+        yield "--mac", (question.mac,)
     if question.pci is not None:
-        yield from ("--pci", question.pci)
+        yield "--pci", (question.pci,)
     if question.key is not None:
-        yield from ("--key", f"0x{question.key:04x}")
+        yield "--key", (f"0x{question.key:04x}",)
     if question.port_id is not None:
-        yield from ("--port-id", question.port_id)
-    for guid in question.guids:
-        yield from ("--guid", guid)
+        yield "--port-id", (question.port_id,)
+    yield "--guid", question.guids
     if question.network is not None:
-        yield from ("--network", question.network)
+        yield "--network", (question.network,)
     if question.group is not None:
-        yield from ("--group", f"0x{question.group:04x}")
+        yield "--group", (f"0x{question.group:04x}",)
 
 
 def nothing(why: str) -> PlaceFacts:
