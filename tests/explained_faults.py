@@ -104,7 +104,7 @@ def the_agent_died(scene: Scene) -> Iterator[str]:
         yield scene.mlx4.name
 
 
-@_fault("Neutron could not bind the port to node003: node003 maps no adapter to physical network")
+@_fault("network other is no InfiniBand network, for none of ibstack's agents serves its physical")
 def a_physical_network_that_is_not_mapped(scene: Scene) -> Iterator[str]:
     pci = str(scene.cloud.topology.host(MLX5).vf_pci(FREE_VF))
     other = scene.other_network()

@@ -125,6 +125,14 @@ def _cloud(kind: str) -> CloudFacts:
     )
 
 
+def dhcp_port(facts: Facts, owner: str = "network:dhcp") -> Facts:
+    """Return the facts of the port that a DHCP agent or a router has on the same network."""
+    own = {"vnic_type": "normal", "vif_type": "other", "pci_slot": None, "client_id": None}
+    facts = with_port(facts, device_owner=owner, host="node001", mac="fa:16:3e:00:00:d1", **own)
+    facts = with_file(facts, members={DHCP_GUID: "full"})
+    return replace(with_fabric(facts, desired=DesiredFacts((DHCP_GUID,))), vf=None)
+
+
 def with_port(facts: Facts, **changes: object) -> Facts:
     assert facts.cloud.port is not None
     port = replace(facts.cloud.port, **changes)  # type: ignore[arg-type]

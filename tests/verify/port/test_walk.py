@@ -13,6 +13,7 @@ from explained_ports import (
     DHCP_GUID,
     GUID,
     PHYSICAL,
+    dhcp_port,
     healthy,
     with_agent,
     with_dhcp,
@@ -80,6 +81,14 @@ FAULTS: Final[list[tuple[str, str, Change, str]]] = [
     (
         "network and partition",
         "mlx5",
+        lambda f: twin(
+            with_network(with_port(f, vif_type="hw_veb"), physical_network="ethernet"), host="x"
+        ),
+        "network red is no InfiniBand network, for none of ibstack's agents serves its physical",
+    ),
+    (
+        "network and partition",
+        "mlx5",
         lambda f: with_network(f, segmentation_id=40000),
         "the segmentation id 40000 of network red is no partition key",
     ),
@@ -88,6 +97,18 @@ FAULTS: Final[list[tuple[str, str, Change, str]]] = [
         "mlx5",
         lambda f: with_port(f, vnic_type="normal"),
         "the port's vnic type is normal, and only direct ports get a VF",
+    ),
+    (
+        "vnic type",
+        "mlx5",
+        lambda f: with_port(f, vnic_type="normal", device_owner="network:floatingip"),
+        "the port belongs to network:floatingip, which ibstack does not serve",
+    ),
+    (
+        "host given",
+        "mlx5",
+        lambda f: with_port(dhcp_port(f), host=""),
+        "the port of network:dhcp has been given to no host: no agent has it",
     ),
     (
         "host given",
@@ -120,6 +141,12 @@ FAULTS: Final[list[tuple[str, str, Change, str]]] = [
         "Neutron could not bind the port to node002: node002 maps no adapter to physical network",
     ),
     (
+        "Neutron binding",
+        "mlx5",
+        lambda f: with_agent(failed(dhcp_port(f)), _AGENT, "node001", alive=False),
+        "Neutron could not bind the port to node001: ibstack-agent on node001 does not report",
+    ),
+    (
         "agent alive",
         "mlx5",
         lambda f: without(f, _AGENT, "node002"),
@@ -136,6 +163,12 @@ FAULTS: Final[list[tuple[str, str, Change, str]]] = [
         "mlx5",
         lambda f: with_agent(f, _AGENT, "node002", adapters=()),
         "node002 maps no adapter to physical network ibhostnet; it maps none at all",
+    ),
+    (
+        "physical network mapped",
+        "mlx5",
+        lambda f: with_agent(f, _AGENT, "node002", adapters=(), unread=("it has no kind",)),
+        "ibstack-agent on node002 reports an adapter that cannot be read: it has no kind",
     ),
     (
         "VF of the agent",
@@ -308,6 +341,12 @@ FAULTS: Final[list[tuple[str, str, Change, str]]] = [
         "/etc/opensm/partitions.conf on head was there before ibstack, so nothing is published",
     ),
     (
+        "membership published",
+        "mlx5",
+        lambda f: with_file(dhcp_port(f), members={}),
+        "/etc/opensm/partitions.conf on head does not have 0x0002c90300000021 in partition 0x0101",
+    ),
+    (
         "file loaded",
         "mlx5",
         lambda f: with_fabric(f, proofs=(0x7FF5,)),
@@ -348,6 +387,12 @@ FAULTS: Final[list[tuple[str, str, Change, str]]] = [
         "mlx4",
         lambda f: with_table(f, PHYSICAL, 0xFFFF, 0x8101, 0),
         "the P_Key table of 0x0002c90300000031 (node002) holds 0xffff: the port can talk to every",
+    ),
+    (
+        "key in the table",
+        "mlx5",
+        lambda f: with_table(dhcp_port(f), DHCP_GUID, 0x7FFF, 0x0101, 0),
+        "the P_Key table of 0x0002c90300000021 (node001) has 0x0101, limited member, and should",
     ),
     (
         "index mapped",
@@ -449,6 +494,28 @@ def test_nothing_is_wrong_with_a_healthy_port(kind: str) -> None:
     assert explained.answer == "port vm1: nothing is wrong on its whole way"
     assert (explained.exit_code, explained.unseen) == (0, ())
     assert [station for station, _ in explained.walked] == list(WAY)
+
+
+@pytest.mark.parametrize("owner", ["network:dhcp", "network:router_interface"])
+def test_a_port_that_its_host_plugs_needs_no_vf_and_no_guest(owner: str) -> None:
+    explained = explain(dhcp_port(healthy("mlx5"), owner))
+
+    assert explained.exit_code == 0, explained.answer
+    state = {station.looked_at: finding.state for station, finding in explained.walked}
+    assert state["vnic type"] is state["VF present"] is State.NOT_NEEDED
+    assert state["client-id"] is state["lease"] is State.NOT_NEEDED
+    assert state["membership published"] is state["key in the table"] is State.RIGHT
+
+
+def test_an_ethernet_port_is_sent_to_no_harmful_remedy() -> None:
+    facts = with_port(healthy("mlx5"), vif_type="hw_veb", vnic_type="direct", host="node009")
+    explained = explain(twin(with_network(facts, physical_network="ethernet"), host="node008"))
+
+    assert explained.to_do.startswith("Ask who keeps that network")
+
+
+def test_a_twin_that_is_no_direct_port_is_none() -> None:
+    assert explain(twin(healthy("mlx5"), vnic_type="normal", host="x")).fault is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.ipoib import ClientIdForm, client_id, parse_client_id
 from ibstack.fabric.partition import TableEntry
-from ibstack.verify.port.cloud_facts import AGENT, DHCP_AGENT
+from ibstack.verify.port.cloud_facts import AGENT, DHCP_AGENT, own_adapters
 from ibstack.verify.port.finding import (
     Facts,
     Finding,
@@ -65,7 +65,7 @@ def host_is_member(facts: Facts) -> Finding:
         return not_looked(fabric.unread if fabric else facts.why_missing("fabric"), source)
     wanted, unknown, without = entry_of(facts).partition, list[str](), list[str]()
     for host in facts.cloud.dhcp_hosts:
-        guids = _adapters(facts, host)
+        guids = own_adapters(facts.cloud, host)
         seen = [port for guid in guids if (port := fabric.port(guid))]
         if not seen or all(port.table is None for port in seen):
             unknown.append(host)
@@ -185,9 +185,3 @@ def _no_lease(facts: Facts, place: DhcpFacts) -> Finding:
         "see that the guest runs and configures ib0 by DHCP; `ibstack dhcp watch` on"
         f" {place.host} names a guest that asks with another client-id",
     )
-
-
-def _adapters(facts: Facts, host: str) -> list[str]:
-    agent, physical = facts.cloud.agent(AGENT, host), port_of(facts)[1].physical_network
-    adapters = agent.adapters if agent else ()
-    return [str(a.port_guid) for a in adapters if a.physical_network == physical and a.port_guid]

@@ -6,10 +6,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ibstack.fabric.errors import BadValue
 from ibstack.fabric.pci import PciAddress, unfold
+from ibstack.neutron.binding import OWN_DEVICE_OWNERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from ibstack.fabric.guid import Guid
 
@@ -60,7 +62,11 @@ class AgentAdapter:
     """PCI addresses, folded."""
 
     def has(self, pci: str) -> bool:
-        return PciAddress.parse(pci) in unfold(self.vfs)
+        """Tell whether it has that VF; what is no PCI address is none of its VFs."""
+        try:
+            return PciAddress.parse(pci) in unfold(self.vfs)
+        except BadValue:
+            return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,8 @@ class CloudAgent:
     role: str | None = None
     """Of ibstack-fabricd: master, standby, unknown."""
     problems: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    """What is wrong with adapters of its report that cannot be read: Neutron leaves them out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +99,7 @@ class CloudFacts:
     network: CloudNetwork | None = None
     agents: tuple[CloudAgent, ...] = ()
     neighbours: tuple[CloudPort, ...] = ()
-    """Other ports that have its MAC, or its VF of its host."""
-    dhcp_ports: tuple[CloudPort, ...] = ()
-    """Those of DHCP agents on its network."""
+    """Other ports of its physical network that have its MAC, and those that have its VF."""
     dhcp_hosts: tuple[str, ...] = ()
     """Whose agents are to serve its network."""
     mac: str | None = None
@@ -114,6 +120,11 @@ FABRICD = "ibstack-fabricd"
 DHCP_AGENT = "neutron-dhcp-agent"
 
 
+def is_own(port: CloudPort) -> bool:
+    """Tell a DHCP or router port: the host plugs it for itself, on its adapter, without a VF."""
+    return port.device_owner in OWN_DEVICE_OWNERS
+
+
 def adapter_of(facts: CloudFacts) -> AgentAdapter | None:
     """Return the adapter that has the port's VF, by the agent's last report."""
     port, network = facts.port, facts.network
@@ -126,6 +137,24 @@ def adapter_of(facts: CloudFacts) -> AgentAdapter | None:
 
 def physical_networks(agent: CloudAgent) -> tuple[str, ...]:
     return tuple(sorted({adapter.physical_network for adapter in agent.adapters}))
+
+
+def own_adapters(facts: CloudFacts, host: str) -> tuple[str, ...]:
+    """Return the GUIDs of the host's adapters on the port's physical network."""
+    agent = facts.agent(AGENT, host)
+    physical = facts.network.physical_network if facts.network else None
+    found = agent.adapters if agent else ()
+    return tuple(str(a.port_guid) for a in found if a.physical_network == physical and a.port_guid)
+
+
+def served(agents: Iterable[CloudAgent]) -> frozenset[str]:
+    """Return the physical networks that an agent of ours has ever reported: they are InfiniBand."""
+    return frozenset(
+        name
+        for agent in agents
+        if agent.binary in (AGENT, FABRICD)
+        for name in (*agent.physical_networks, *physical_networks(agent))
+    )
 
 
 def text_of(configurations: Mapping[str, object], name: str) -> tuple[str, ...]:

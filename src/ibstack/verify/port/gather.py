@@ -10,8 +10,8 @@ from ibstack.fabric.errors import BadValue
 from ibstack.verify.port import ask_neutron, at_dhcp
 from ibstack.verify.port.cloud_facts import AGENT
 from ibstack.verify.port.finding import Facts
-from ibstack.verify.port.in_neutron import entry_of
-from ibstack.verify.port.on_fabric import member_of, shares_a_table
+from ibstack.verify.port.in_neutron import entry_of, is_infiniband
+from ibstack.verify.port.on_fabric import is_physical, members_of
 from ibstack.verify.port.place_facts import FabricFacts, GroupFacts, PlaceFacts, Question
 
 if TYPE_CHECKING:
@@ -38,8 +38,12 @@ def gather(api: NetworkApi, look: Look, wanted: str, host: str | None = None) ->
     port = cloud.port
     if port is None:
         answer = look(host or "", Question(mac=cloud.mac or "", pci=_pci(wanted, cloud.mac)))
-        return replace(facts, vf=answer.vf)
-    if port.host and port.pci_slot:
+        if answer.vf is None:
+            missing.note("vf", host or "", answer)
+        return replace(facts, vf=answer.vf, missing=tuple(missing.why))
+    if cloud.network is None or not is_infiniband(facts):
+        return facts
+    if port.host and port.pci_slot and ask_neutron.pci_of(port.pci_slot):
         answer = look(port.host, Question(mac=port.mac, pci=port.pci_slot))
         if answer.vf is None:
             missing.note("vf", port.host, answer)
@@ -55,12 +59,11 @@ def _fabric(facts: Facts, look: Look, missing: _Missing) -> FabricFacts | None:
     cloud, port, key = facts.cloud, facts.cloud.port, _key(facts)
     if key is None:
         return None
-    member = member_of(facts)
     question = Question(
         mac=port.mac if port else "",
         key=key,
         port_id=port.id if port else None,
-        guids=tuple(sorted({*([member] if member else []), *_dhcp_guids(facts)})),
+        guids=tuple(sorted({*members_of(facts), *_dhcp_guids(facts)})),
     )
     blind = None
     for name in [agent.host for agent in cloud.fabric_agents()] or [""]:
@@ -91,12 +94,12 @@ def _dhcp(facts: Facts, look: Look, missing: _Missing) -> Facts:
 
 
 def _group(facts: Facts, look: Look, missing: _Missing) -> GroupFacts | None:
-    """Ask the port's own host, whose physical port is a member on mlx4, where DHCP's cannot say."""
+    """Ask the port's own host, if its physical port is a member, where DHCP's cannot say."""
     port, key = facts.cloud.port, _key(facts)
     known = facts.group is not None and facts.group.there is not None
     if known or port is None or key is None or not port.host:
         return facts.group
-    if not shares_a_table(facts):
+    if not is_physical(facts):
         if facts.group is None:
             missing.why.append(("group", "only members are told, and no host's own port is one"))
         return facts.group

@@ -9,8 +9,16 @@ from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_PARTITION, PartitionKey, TableEntry
 from ibstack.fabric.pci import PciAddress
-from ibstack.verify.port.cloud_facts import AGENT, CloudNetwork, CloudPort, physical_networks
-from ibstack.verify.port.finding import Facts, Finding, State, right, wrong
+from ibstack.neutron.binding import OWN_VIF_TYPE, VIF_TYPE
+from ibstack.verify.port.cloud_facts import (
+    AGENT,
+    CloudNetwork,
+    CloudPort,
+    is_own,
+    physical_networks,
+    served,
+)
+from ibstack.verify.port.finding import Facts, Finding, State, not_needed, right, wrong
 
 if TYPE_CHECKING:
     from ibstack.verify.port.cloud_facts import CloudAgent
@@ -18,9 +26,8 @@ if TYPE_CHECKING:
 _PORT: Final = "Neutron API, port"
 _NETWORK: Final = "Neutron API, network"
 _AGENTS: Final = "Neutron API, agents"
-_VIF_TYPE: Final = "ib_hostdev"
-"""nova/network/model.py, VIF_TYPE_IB_HOSTDEV."""
-_OWNERS: Final = "compute:"
+_SERVERS: Final = "compute:"
+_TYPES: Final = ("vlan", "flat")
 
 
 def port_of(facts: Facts) -> tuple[CloudPort, CloudNetwork]:
@@ -58,8 +65,16 @@ def known(facts: Facts) -> Finding:
             "create the port, or unplug the VF there with"
             f" `ebrctl del-port {plug.physical_network} {plug.mac}`",
         )
+    if cloud.port is not None:
+        return wrong(
+            f"port {cloud.port.id}, and not its network {cloud.port.network_id}",
+            _NETWORK,
+            f"Neutron shows this user no network {cloud.port.network_id}, which the port is of",
+            "act as an administrator",
+        )
+    unseen = "" if facts.vf else f"; VFs were not looked at: {facts.why_missing('vf')}"
     return wrong(
-        "no such port",
+        f"no such port{unseen}",
         _PORT,
         f"Neutron has no port {cloud.wanted!r}",
         "look for it with `openstack port list --long`, as an administrator",
@@ -79,7 +94,9 @@ def switched_on(facts: Facts) -> Finding:
 
 
 def makes_a_guid(facts: Facts) -> Finding:
-    port, _ = port_of(facts)
+    port, network = port_of(facts)
+    if not is_infiniband(facts):
+        return not_needed(f"network {network.name} is no InfiniBand network", _NETWORK)
     try:
         guid = Guid.from_mac(port.mac)
     except BadValue as error:
@@ -89,7 +106,7 @@ def makes_a_guid(facts: Facts) -> Finding:
             f"the port's MAC {port.mac} cannot be made into a GUID: {error.why}",
             "make the port anew with another MAC",
         )
-    twins = [other for other in facts.cloud.neighbours if other.mac == port.mac]
+    twins = [n for n in facts.cloud.neighbours if (n.mac, n.vnic_type) == (port.mac, "direct")]
     if twins:
         return wrong(
             f"MAC {port.mac} is that of port {twins[0].id} too",
@@ -103,13 +120,23 @@ def makes_a_guid(facts: Facts) -> Finding:
 
 def has_a_partition(facts: Facts) -> Finding:
     _, network = port_of(facts)
-    if network.network_type not in ("vlan", "flat") or not network.physical_network:
+    if network.network_type not in _TYPES or not network.physical_network:
         return wrong(
             f"network {network.name} is of type {network.network_type}",
             _NETWORK,
             f"network {network.name} is of type {network.network_type}, which is no InfiniBand"
             " network",
-            "make the port on a network of type vlan whose physical network is a fabric",
+            "ask who keeps that network: a port for InfiniBand is made on one of type vlan whose"
+            " physical network is a fabric",
+        )
+    if network.physical_network not in served(facts.cloud.agents):
+        return wrong(
+            f"physical network {network.physical_network}, which none of ibstack's agents serves",
+            f"{_NETWORK}; {_AGENTS}",
+            f"network {network.name} is no InfiniBand network, for none of ibstack's agents serves"
+            f" its physical network {network.physical_network}",
+            "ask who keeps that network; where it is to be InfiniBand, name its physical network"
+            f" in physical_interface_mappings of ibstack-eswitchd and start {AGENT} there",
         )
     try:
         entry = entry_of(facts)
@@ -129,6 +156,14 @@ def is_direct(facts: Facts) -> Finding:
     port, _ = port_of(facts)
     if port.vnic_type == "direct":
         return right("vnic type direct", _PORT)
+    if port.device_owner and not port.device_owner.startswith(_SERVERS):
+        return wrong(
+            f"vnic type {port.vnic_type}, of {port.device_owner}",
+            _PORT,
+            f"the port belongs to {port.device_owner}, which ibstack does not serve",
+            "see what made it: on InfiniBand there are direct ports of servers, DHCP agents, and"
+            " routers that are not distributed",
+        )
     return wrong(
         f"vnic type {port.vnic_type}",
         _PORT,
@@ -141,6 +176,13 @@ def has_a_host(facts: Facts) -> Finding:
     port, _ = port_of(facts)
     if port.host:
         return right(f"host {port.host}", _PORT)
+    if is_own(port):
+        return wrong(
+            "no host",
+            _PORT,
+            f"the port of {port.device_owner} has been given to no host: no agent has it",
+            "see which agents of Neutron are alive: `openstack network agent list`",
+        )
     return wrong(
         "no host",
         _PORT,
@@ -151,32 +193,34 @@ def has_a_host(facts: Facts) -> Finding:
 
 def is_bound(facts: Facts) -> Finding:
     port, _ = port_of(facts)
-    found = f"vif type {port.vif_type}"
-    if port.vif_type == _VIF_TYPE:
+    found, own = f"vif type {port.vif_type}", is_own(port)
+    wanted = OWN_VIF_TYPE if own else VIF_TYPE
+    if port.vif_type == wanted:
         return right(found, _PORT)
     if port.vif_type != "binding_failed":
         return wrong(
             found,
             _PORT,
             f"another mechanism driver has bound the port: its vif type is {port.vif_type}, and"
-            f" should be {_VIF_TYPE}",
+            f" should be {wanted}",
             "put infiniband before that driver into mechanism_drivers of ml2_conf.ini, or name the"
             " port's physical network to one of them only",
         )
-    for station in (agent_alive, network_mapped, vf_reported):
+    again = "restart the agent of Neutron that owns it" if own else "boot the server anew"
+    for station in (agent_alive, network_mapped, *(() if own else (vf_reported,))):
         cause = station(facts)
         if cause.state is State.WRONG:
             return wrong(
                 f"{found}; {cause.found}",
                 f"{_PORT}; {cause.source}",
                 f"Neutron could not bind the port to {port.host}: {cause.answer}",
-                f"{cause.remedy}, then boot the server anew",
+                f"{cause.remedy}, then {again}",
             )
     return wrong(
         found,
         _PORT,
         f"Neutron could not bind the port to {port.host} when it was asked to, and now could",
-        "boot the server anew; the log of neutron-server says why it failed, at `infiniband`",
+        f"{again}; the log of neutron-server says why it failed, at `infiniband`",
     )
 
 
@@ -210,6 +254,14 @@ def network_mapped(facts: Facts) -> Finding:
     found = f"{port.host} maps {', '.join(mapped) or 'none'}"
     if network.physical_network in mapped:
         return right(found, _AGENTS)
+    if agent.unread:
+        return wrong(
+            f"{found}; an adapter of its report cannot be read: {agent.unread[0]}",
+            _AGENTS,
+            f"{AGENT} on {port.host} reports an adapter that cannot be read: {agent.unread[0]}",
+            f"install the release of ibstack on {port.host} that neutron-server has, and restart"
+            f" {AGENT} there",
+        )
     return wrong(
         found,
         _AGENTS,
@@ -265,6 +317,13 @@ def _taken(facts: Facts, port: CloudPort) -> Finding | None:
         f"VF {port.pci_slot} of {port.host} is also that of port {other.id}",
         "delete the server of one of them and boot it anew",
     )
+
+
+def is_infiniband(facts: Facts) -> bool:
+    """Tell whether the port's network is one of a fabric that an agent of ours serves."""
+    _, network = port_of(facts)
+    fabrics = served(facts.cloud.agents)
+    return network.network_type in _TYPES and network.physical_network in fabrics
 
 
 def _agent(facts: Facts) -> CloudAgent:

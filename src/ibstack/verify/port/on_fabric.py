@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ibstack.fabric.errors import BadValue
 from ibstack.fabric.partition import DEFAULT_PARTITION, TableEntry
-from ibstack.verify.port.cloud_facts import adapter_of
+from ibstack.verify.port.cloud_facts import adapter_of, is_own, own_adapters
 from ibstack.verify.port.finding import (
     Facts,
     Finding,
+    State,
     not_looked,
     not_needed,
     right,
@@ -19,7 +21,7 @@ from ibstack.verify.port.finding import (
 from ibstack.verify.port.in_neutron import entry_of, guid_of, port_of
 
 if TYPE_CHECKING:
-    from ibstack.verify.port.place_facts import FabricFacts, SeenPort
+    from ibstack.verify.port.place_facts import FabricFacts, FileFacts, SeenPort
 
 _MLX4: Final = "mlx4"
 _FABRICD: Final = "ibstack-fabricd"
@@ -39,11 +41,28 @@ def member_of(facts: Facts) -> str | None:
     if shared is None:
         return None
     if not shared:
-        return str(guid_of(facts))
+        try:
+            return str(guid_of(facts))
+        except BadValue:
+            return None
     if facts.vf is not None and facts.vf.port_guid is not None:
         return facts.vf.port_guid
     adapter = adapter_of(facts.cloud)
     return str(adapter.port_guid) if adapter and adapter.port_guid else None
+
+
+def members_of(facts: Facts) -> tuple[str, ...]:
+    """Return all GUIDs that are to be members: each adapter of the host of a DHCP port."""
+    port, _ = port_of(facts)
+    if is_own(port):
+        return own_adapters(facts.cloud, port.host)
+    member = member_of(facts)
+    return () if member is None else (member,)
+
+
+def is_physical(facts: Facts) -> bool:
+    """The member is a physical port: of mlx4, and of what a host plugs for itself."""
+    return bool(shares_a_table(facts)) or is_own(port_of(facts)[0])
 
 
 def sm_in_office(facts: Facts) -> Finding:
@@ -126,7 +145,7 @@ def is_desired(facts: Facts) -> Finding:
             f"Neutron holds the port out of its partition: {fabric.desired.held}",
             "mend what it says; ibstack-fabricd serves the port by itself after that",
         )
-    wanted = member_of(facts)
+    wanted = members_of(facts)
     if not fabric.desired.guids:
         return wrong(
             "not a member",
@@ -134,12 +153,12 @@ def is_desired(facts: Facts) -> Finding:
             f"Neutron does not count port {port.id} among the members of {_key(facts)}",
             "see whether physical_network of fabricd.conf is that of the port's network",
         )
-    if wanted is not None and wanted not in fabric.desired.guids:
-        told = ", ".join(fabric.desired.guids)
+    if not {*wanted} <= {*fabric.desired.guids}:
+        told, shown = ", ".join(fabric.desired.guids), ", ".join(wanted)
         return wrong(
             f"as {told}",
             source,
-            f"Neutron wants {told} in {_key(facts)} for the port, and its host shows {wanted}",
+            f"Neutron wants {told} in {_key(facts)} for the port, and its host shows {shown}",
             f"run `systemctl restart ibstack-agent` on {port.host}, which reports its adapters"
             " anew",
         )
@@ -147,7 +166,7 @@ def is_desired(facts: Facts) -> Finding:
 
 
 def is_published(facts: Facts) -> Finding:
-    fabric, member = facts.fabric, member_of(facts)
+    fabric, members = facts.fabric, members_of(facts)
     if fabric is None or fabric.file is None:
         return not_looked(facts.why_missing("fabric"), "partitions.conf")
     file, source = fabric.file, f"{fabric.host}: {fabric.file.path}"
@@ -155,8 +174,15 @@ def is_published(facts: Facts) -> Finding:
         return _not_ours(fabric, source)
     if _flat(facts):
         return not_needed("every port is a limited member of the default partition", source)
-    if member is None:
+    if not members:
         return not_looked("the port's adapter is not known", source)
+    found = [_in_file(facts, fabric, file, member, source) for member in members]
+    return next((each for each in found if each.state is State.WRONG), found[0])
+
+
+def _in_file(
+    facts: Facts, fabric: FabricFacts, file: FileFacts, member: str, source: str
+) -> Finding:
     has = file.members.get(member)
     if has is None:
         return wrong(
@@ -218,12 +244,18 @@ def is_loaded(facts: Facts) -> Finding:
 
 
 def in_table(facts: Facts) -> Finding:
-    member, wanted = member_of(facts), entry_of(facts)
-    fabric, source = facts.fabric, f"P_Key table of {member}"
-    seen = fabric.port(member) if fabric and member else None
-    if fabric is None or fabric.unread or member is None:
+    """The table has the key; of several adapters of a DHCP port's host one that has it will do."""
+    members, fabric = members_of(facts), facts.fabric
+    if fabric is None or fabric.unread or not members:
         why = fabric.unread if fabric else facts.why_missing("fabric")
+        source = f"P_Key table of {', '.join(members) or 'its member'}"
         return not_looked(why or "the port's adapter is not known", source)
+    found = [_table_of(facts, fabric, member) for member in members]
+    return next((each for each in found if each.state is State.RIGHT), found[0])
+
+
+def _table_of(facts: Facts, fabric: FabricFacts, member: str) -> Finding:
+    seen, source = fabric.port(member), f"P_Key table of {member}"
     if seen is None:
         return _not_on_fabric(facts, member, source)
     if seen.table is None:
@@ -235,12 +267,12 @@ def in_table(facts: Facts) -> Finding:
             f"port {member} of {seen.name} is on the fabric, and not active",
             "see the subnet manager's log for that port",
         )
-    return _entry_in(facts, seen, wanted, source)
+    return _entry_in(facts, seen, entry_of(facts), source)
 
 
 def _not_on_fabric(facts: Facts, member: str, source: str) -> Finding:
     port, _ = port_of(facts)
-    if not shares_a_table(facts):
+    if not is_physical(facts):
         return not_needed(
             f"{member} is not on the fabric: no guest's driver has started on the VF", source
         )
@@ -266,7 +298,7 @@ def _entry_in(facts: Facts, seen: SeenPort, wanted: TableEntry, source: str) -> 
     if wanted not in table:
         return _missing(table, wanted, where, source)
     at = table.index(wanted)
-    if not shares_a_table(facts) and at != 0:
+    if not is_physical(facts) and at != 0:
         return wrong(
             f"{wanted} at index {at}",
             source,
