@@ -73,7 +73,7 @@ class Scene:
         folder = self.cloud.lab.host(host)
         here = Here(
             host=HostPlace(host, str(eswitchd_socket(self.cloud.lab, host)), folder / "sys"),
-            dhcp=DhcpPlace(host, folder / "neutron"),
+            dhcp=lambda: DhcpPlace(host, folder / "neutron"),
             fabric=lambda: self.fabric_from(host),
             group=GroupPlace(host, lambda: self.reader(host), lambda: self.attachment(host)),
         )

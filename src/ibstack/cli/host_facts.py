@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from ibstack.verify.port.look_fabric import FabricPlace
 
 _FABRICD_CONF: Final = "/etc/ibstack/fabricd.conf"
+_DHCP_CONF: Final = ("/etc/neutron/neutron.conf", "/etc/neutron/dhcp_agent.ini")
 _DHCP_STATE: Final = "/var/lib/neutron"
+"""What Debian's, Ubuntu's and RDO's packages set beside these files."""
 
 
 def add_places(parser: ArgumentParser) -> None:
@@ -56,8 +58,8 @@ def add_places(parser: ArgumentParser) -> None:
         "--state-path",
         metavar="DIR",
         type=Path,
-        default=Path(env.get("IBSTACK_DHCP_STATE") or _DHCP_STATE),
-        help="state_path of dhcp_agent.ini (%(default)s)",
+        default=env.get("IBSTACK_DHCP_STATE") or None,
+        help=f"state_path of neutron-dhcp-agent (what {' and '.join(_DHCP_CONF)} say)",
     )
     parser.add_argument(
         "--config-file",
@@ -74,10 +76,37 @@ def here(parsed: Namespace) -> Here:
     files = parsed.config_file or [named or _FABRICD_CONF]
     return Here(
         host=HostPlace(name, parsed.socket, parsed.sysfs),
-        dhcp=DhcpPlace(name, parsed.state_path),
+        dhcp=lambda: DhcpPlace(name, parsed.state_path or dhcp_state()),
         fabric=lambda: fabric_place(name, files),
         group=GroupPlace(name, open_port, lambda: administration(None, None)),
     )
+
+
+def dhcp_state(files: Sequence[str] = _DHCP_CONF) -> Path:
+    """Return state_path as neutron-dhcp-agent reads it; TryLater where that cannot be told."""
+    from oslo_config import cfg
+
+    conf = cfg.ConfigOpts()
+    conf.register_opt(cfg.StrOpt("state_path", default=_DHCP_STATE))
+    there = [path for path in files if not _is_absent(path)]
+    try:
+        conf([f"--config-file={path}" for path in there], default_config_files=[])
+        return Path(conf.state_path)
+    except cfg.Error as error:
+        raise TryLater(
+            f"cannot tell where neutron-dhcp-agent keeps its files: {error}; run this as root, or"
+            " give --state-path"
+        ) from error
+
+
+def _is_absent(path: str) -> bool:
+    try:
+        Path(path).stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False  # It is read, and that says why it cannot be.
+    return False
 
 
 @contextmanager

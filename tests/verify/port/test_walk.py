@@ -39,6 +39,10 @@ def failed(facts: Facts) -> Facts:
     return with_port(facts, vif_type="binding_failed")
 
 
+def listed(facts: Facts) -> Facts:
+    return with_fabric(facts, full_default=(PHYSICAL,))
+
+
 def twin(facts: Facts, **changes: object) -> Facts:
     port = facts.cloud.port
     assert port is not None
@@ -395,6 +399,14 @@ FAULTS: Final[list[tuple[str, str, Change, str]]] = [
         "the P_Key table of 0x0002c90300000021 (node001) has 0x0101, limited member, and should",
     ),
     (
+        "key in the table",
+        "mlx4",
+        lambda f: with_network(
+            with_table(listed(f), PHYSICAL, 0xFFFF, 0, 0), network_type="flat", segmentation_id=None
+        ),
+        "the P_Key table of 0x0002c90300000031 (node002) holds 0xffff, and a port of a flat netw",
+    ),
+    (
         "index mapped",
         "mlx4",
         lambda f: with_vf(f, index=None, entry=None),
@@ -564,9 +576,27 @@ def test_what_waits_is_the_answer_only_where_nothing_behind_it_is_wrong() -> Non
     assert "no subnet manager" in explain(with_fabric(pending, master=None)).answer
 
 
-def test_a_vf_whose_guest_does_not_run_has_no_table_and_that_is_fine() -> None:
+def test_a_full_member_that_the_settings_list_is_no_open_port() -> None:
+    facts = with_table(healthy("mlx4"), PHYSICAL, 0xFFFF, 0x8101, 0)
+
+    assert "the port can talk to every other" in explain(facts).answer
+    assert explain(listed(facts)).exit_code == 0
+
+
+def test_a_vf_that_no_walk_finds_is_not_known_where_neutron_says_that_it_serves() -> None:
+    """A real adapter may show its VFs as no nodes of their own: ibsim's are."""
     facts = healthy("mlx5")
     assert facts.fabric is not None
     off = with_fabric(facts, ports=tuple(p for p in facts.fabric.ports if p.guid != GUID))
 
-    assert explain(off).fault is None
+    explained = explain(off)
+    assert (explained.exit_code, explained.unseen) == (4, ("key in the table",))
+    state = {s.looked_at: f.state for s, f in explain(with_port(off, status="DOWN")).walked}
+    assert state["key in the table"] is State.NOT_NEEDED
+
+
+def test_a_file_that_may_not_be_read_is_not_known_and_was_edited_by_nobody() -> None:
+    facts = with_file(healthy("mlx5"), whose="not known", faults=("cannot read it",), proof=None)
+
+    assert explain(facts).exit_code == 4
+    assert explain(facts).unseen == ("membership published", "file loaded")

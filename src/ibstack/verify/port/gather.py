@@ -11,7 +11,7 @@ from ibstack.verify.port import ask_neutron, at_dhcp
 from ibstack.verify.port.cloud_facts import AGENT
 from ibstack.verify.port.finding import Facts
 from ibstack.verify.port.in_neutron import entry_of, is_infiniband
-from ibstack.verify.port.on_fabric import is_physical, members_of
+from ibstack.verify.port.membership import is_physical, members_of
 from ibstack.verify.port.place_facts import FabricFacts, GroupFacts, PlaceFacts, Question
 
 if TYPE_CHECKING:

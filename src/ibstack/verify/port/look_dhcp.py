@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ibstack.fabric.errors import TryLater
 from ibstack.neutron.dhcp_requests import parse_hosts
 from ibstack.verify.port.place_facts import DhcpFacts
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ibstack.verify.port.place_facts import Question
 
 _LEASE_WORDS: Final = 5
@@ -22,17 +24,19 @@ class DhcpPlace:
     """*state_path*: that of dhcp_agent.ini."""
 
     host: str
-    state_path: Path = Path("/var/lib/neutron")
+    state_path: Path
 
 
 def look(place: DhcpPlace, question: Question) -> DhcpFacts:
-    """Look at the network of *question* for its MAC; *served* is false where there is nothing."""
+    """Look at the network of *question* for its MAC; *served* is false where there is nothing.
+
+    TryLater where what is there may not be read.
+    """
     folder = place.state_path / "dhcp" / (question.network or "")
-    try:
-        guests = parse_hosts((folder / "host").read_text())
-    except OSError:
+    hosts = _text(folder / "host")
+    if hosts is None:
         return DhcpFacts(place.host, str(folder), served=False)
-    leases = _leases(folder / "leases")
+    guests, leases = parse_hosts(hosts), _leases(_text(folder / "leases") or "")
     mac = bytes.fromhex(question.mac.replace(":", ""))
     mine = next((guest for guest in guests if guest.mac == mac), None)
     known = {guest.client_id.hex(":") for guest in guests}
@@ -49,14 +53,22 @@ def look(place: DhcpPlace, question: Question) -> DhcpFacts:
     )
 
 
-def _leases(path: Path) -> dict[str, str]:
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(errors="replace")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise TryLater(
+            f"cannot look at what dnsmasq was told: {path}: {error.strerror}; run this as root"
+        ) from error
+
+
+def _leases(text: str) -> dict[str, str]:
     """Return the addresses handed out, by client identifier.
 
     dnsmasq's lease.c, lease_init(): expiry, hardware address, address, name, client identifier.
     """
-    try:
-        lines = [line.split() for line in path.read_text().splitlines()]
-    except OSError:
-        return {}
+    lines = [line.split() for line in text.splitlines()]
     rows = [line for line in lines if len(line) == _LEASE_WORDS]
     return {line[4].lower(): line[2] for line in rows if line[4] != "*"}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ibstack.subnet_manager.options import FabricdSettings
     from ibstack.verify.port.place_facts import Question
 
+_NOT_KNOWN: Final = "not known"
 _AGAIN_S: Final = 0.1
 """A sweep may be under way: what one look finds wrong is looked at once more."""
 
@@ -72,6 +74,7 @@ def look(place: FabricPlace, question: Question) -> FabricFacts:
         unread=seen.unread,
         ports=seen.ports,
         proofs=seen.proofs,
+        full_default=tuple(sorted(map(str, settings.fabric.full_default))),
         file=_file(settings, question),
         desired=desired,
         undesired=undesired,
@@ -131,9 +134,15 @@ def _file(settings: FabricdSettings, question: Question) -> FileFacts:
     path = settings.partitions_conf
     publication = Publication(path, settings.state_path, settings.fabric.full_default)
     try:
+        # What fabricd takes for an edit, when it may not read the file, is none for us to tell.
+        with suppress(FileNotFoundError):
+            path.open("rb").close()
         found = publication.look()
+    except OSError as error:
+        why = f"cannot read {error.filename}: {error.strerror}; run this as root"
+        return FileFacts(str(path), _NOT_KNOWN, (why,))
     except IbstackError as error:
-        return FileFacts(str(path), "not known", (str(error),))
+        return FileFacts(str(path), _NOT_KNOWN, (str(error),))
     key = PartitionKey(question.key) if question.key else None
     listed = found.published.get(key) if key else None
     members = listed.members if listed else {}

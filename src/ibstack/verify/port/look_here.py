@@ -26,7 +26,8 @@ class Here:
     """This host, as far as its parts are configured."""
 
     host: HostPlace
-    dhcp: DhcpPlace
+    dhcp: Callable[[], DhcpPlace]
+    """IbstackError where it is not known where Neutron's DHCP agent keeps its files here."""
     fabric: Callable[[], FabricPlace]
     """IbstackError where there is no way to the fabric from here."""
     group: GroupPlace
@@ -60,7 +61,7 @@ def look_here(here: Here, question: Question) -> PlaceFacts:
             lambda: look_fabric.look(here.fabric(), question),
         ),
         dhcp=looking.part(
-            "dhcp", question.network is not None, lambda: look_dhcp.look(here.dhcp, question)
+            "dhcp", question.network is not None, lambda: look_dhcp.look(here.dhcp(), question)
         ),
         group=looking.part(
             "group", group is not None, lambda: look_group.look(here.group, group or 0)

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ibstack.fabric.errors import TryLater
 from ibstack.fabric.pci import PciAddress
-from ibstack.host.eswitch_client import DEFAULT_SOCKET, EswitchClient
+from ibstack.host.eswitch_client import DEFAULT_SOCKET, EswitchClient, EswitchUnreachable
 from ibstack.host.observed import AdapterKind, ObservedAdapter, ObservedAttachment, ObservedVf
 from ibstack.verify.port.place_facts import Plug, VfFacts
 
 if TYPE_CHECKING:
+    from ibstack.host.observed import ObservedHost
     from ibstack.verify.port.place_facts import Question
 
 _LOWER_HALF: Final = 64 // 16
@@ -34,7 +36,7 @@ def look(place: HostPlace, question: Question) -> VfFacts:
 
     Without a PCI address: the one that the MAC is plugged at.
     """
-    host = EswitchClient(place.socket).read()
+    host = _read_host(place)
     mine = next((a for a in host.attachments if a.mac == question.mac), None)
     pci = question.pci or (str(mine.pci) if mine else "")
     others = (a for a in host.attachments if str(a.pci) == pci and a is not mine)
@@ -60,6 +62,19 @@ def look(place: HostPlace, question: Question) -> VfFacts:
         holder=_plug(holder),
         problems=host.problems,
     )
+
+
+def _read_host(place: HostPlace) -> ObservedHost:
+    try:
+        return EswitchClient(place.socket).read()
+    except EswitchUnreachable as error:
+        if isinstance(error.__cause__, PermissionError):
+            # It may well answer others: that is no fault of the port's way.
+            raise TryLater(
+                f"cannot look at VFs of {place.name}: {place.socket} lets in root and the group"
+                " that ibstack-eswitchd serves; run this as one of them"
+            ) from error
+        raise
 
 
 def _of(

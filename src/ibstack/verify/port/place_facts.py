@@ -76,7 +76,7 @@ class FileFacts:
 
     path: str
     whose: str
-    """ours, nobody's, foreign, edited."""
+    """ours, nobody's, foreign, edited; not known."""
     faults: tuple[str, ...] = ()
     proof: int | None = None
     members: dict[str, str] = field(default_factory=dict)
@@ -110,6 +110,8 @@ class FabricFacts:
     ports: tuple[SeenPort, ...] = ()
     proofs: tuple[int, ...] | None = None
     """The proof keys in the table of the port of the master."""
+    full_default: tuple[str, ...] = ()
+    """Port GUIDs that fabricd.conf lists as full members of the default partition."""
     file: FileFacts | None = None
     desired: DesiredFacts | None = None
     undesired: str = ""

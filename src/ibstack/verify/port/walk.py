@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.verify.port import at_dhcp, in_neutron, on_fabric, on_host
+from ibstack.verify.port import at_dhcp, in_neutron, in_tables, on_fabric, on_host
 from ibstack.verify.port.cloud_facts import is_own
 from ibstack.verify.port.finding import Facts, Finding, State, not_needed
 
@@ -52,7 +52,7 @@ WAY: Final = (
     Station("membership desired", on_fabric.is_desired, of_a_guest=False),
     Station("membership published", on_fabric.is_published, of_a_guest=False),
     Station("file loaded", on_fabric.is_loaded, of_a_guest=False),
-    Station("key in the table", on_fabric.in_table, of_a_guest=False),
+    Station("key in the table", in_tables.in_table, of_a_guest=False),
     Station("index mapped", on_host.index_mapped),
     Station("alias GUID", on_host.alias_accepted),
     Station("IPoIB broadcast group", on_fabric.has_a_group, of_a_guest=False),
