@@ -7,15 +7,13 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from pathlib import Path
+from typing import Any, Final, TypeAlias
 
 from explained_scene import DHCP_HOST, KEY, MLX4, MLX5, Scene, place
 from ibstack.fabric.guid import Guid
 from ibstack.lab.hosts.hardware import NO_GUID
 from tenant_ports import TenantPort, ebrctl, wait_for
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Break: TypeAlias = Callable[[Scene], AbstractContextManager[str]]
 """Injects a fault; yields the port to explain."""
@@ -49,6 +47,20 @@ def _fault(says: str, host: str | None = None) -> Callable[[Callable[[Scene], It
 
 
 FAULTS: Final[list[Fault]] = []
+PAGE: Final = Path(__file__).parents[1] / "docs" / "reference" / "explain.md"
+
+
+def rows_of_the_page() -> dict[str, str]:
+    """Return the table of faults: name, and first line with … for what is left out."""
+    _, _, table = PAGE.read_text().partition("| fault | first line |")
+    rows = [line.strip("| \n").split(" | ") for line in table.splitlines()[2:] if line]
+    return {name: line for name, line in rows}
+
+
+def on_the_page(name: str) -> str:
+    """Return a pattern for the whole first line, as the page has it."""
+    told = rows_of_the_page()[name]
+    return rf"^port [^ ]+: {re.escape(told).replace('…', '.*')}$"
 
 
 # In Neutron.

@@ -14,12 +14,13 @@ from ibstack.cli.shell import ExampleInHelp
 from ibstack.fabric.errors import TryLater
 from ibstack.verify.port.gather import gather
 from ibstack.verify.port.look_here import look_here
+from ibstack.verify.port.pages import every_row
 from ibstack.verify.port.reach import DEFAULT_WAY, Reach, nothing
 from ibstack.verify.port.walk import Explained, explain
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ibstack.verify.port.place_facts import PlaceFacts, Question
 
@@ -42,14 +43,17 @@ class OpenstackNetworks:
             raise _away("connect to the cloud", error) from error
 
     def list(self, kind: str, **filters: str) -> Sequence[dict[str, Any]]:
-        try:
-            answer = self._network.get(f"/{kind}", params=filters)
-        except self._failures as error:
-            raise _away(f"list {kind}", error) from error
-        if answer.status_code != 200:
-            raise _away(f"list {kind}", answer.text[:200])
-        found: Sequence[dict[str, Any]] = answer.json()[kind]
-        return found
+        def ask(words: Mapping[str, str]) -> dict[str, Any]:
+            try:
+                answer = self._network.get(f"/{kind}", params=words)
+            except self._failures as error:
+                raise _away(f"list {kind}", error) from error
+            if answer.status_code != 200:
+                raise _away(f"list {kind}", answer.text[:200])
+            found: dict[str, Any] = answer.json()
+            return found
+
+        return every_row(ask, kind, filters)
 
 
 def _away(what: str, why: object) -> TryLater:
@@ -105,16 +109,21 @@ class PortExplain(ExampleInHelp, Lister):
         return printed or (explained.exit_code if explained else 0)
 
     def produce_output(self, parsed: Namespace, names: Any, data: Any) -> int:
-        """Print the answer first and what to do last; JSON holds all three."""
+        """Print the answer first and what to do last; JSON holds all three.
+
+        What a machine reads is that alone: the other two go to stderr then.
+        """
         explained = self._explained
         if explained is None:
             raise RuntimeError("take_action() comes first")
         if parsed.formatter == "json":
-            self.app.stdout.write(json.dumps(as_json(explained), indent=2) + "\n")
+            columns, _ = self._generate_columns_and_selector(parsed, names)
+            self.app.stdout.write(json.dumps(as_json(explained, columns), indent=2) + "\n")
             return 0
-        self.app.stdout.write(f"{explained.answer}\n")
+        talk = self.app.stdout if parsed.formatter == "table" else self.app.stderr
+        talk.write(f"{explained.answer}\n")
         super().produce_output(parsed, names, data)
-        self.app.stdout.write(f"\n{explained.to_do}\n")
+        talk.write(f"\n{explained.to_do}\n" if talk is self.app.stdout else f"{explained.to_do}\n")
         return 0
 
 
@@ -125,12 +134,13 @@ def rows(explained: Explained) -> list[tuple[Any, ...]]:
     ]
 
 
-def as_json(explained: Explained) -> dict[str, Any]:
-    """Return the whole answer; its keys must not change."""
+def as_json(explained: Explained, columns: Sequence[str] = COLUMNS) -> dict[str, Any]:
+    """Return the whole answer, of its way those *columns*; its keys must not change."""
+    walk = [dict(zip(COLUMNS, row, strict=True)) for row in rows(explained)]
     return {
         "port": explained.port,
         "answer": explained.answer,
         "exit_code": explained.exit_code,
-        "walk": [dict(zip(COLUMNS, row, strict=True)) for row in rows(explained)],
+        "walk": [{column: row[column] for column in columns} for row in walk],
         "to_do": explained.to_do,
     }
