@@ -24,15 +24,21 @@ class Fault:
     """A text that stands in the file."""
     new: str | None
     """What stands there instead; None: there is no file at all."""
+    also: tuple[str, str, str] | None = None
+    """What goes with it: file, old and new."""
 
     def inject(self, folder: Path) -> Path:
         """Make a copy of the site in *folder* that has the fault, and return it."""
         site = folder / "site"
         shutil.copytree(SITE, site)
-        path = site / self.file
-        text = path.read_text()
-        assert self.old in text, f"{self.file} has no {self.old!r}"
-        path.unlink() if self.new is None else path.write_text(text.replace(self.old, self.new))
+        for file, old, new in (
+            (self.file, self.old, self.new),
+            *([self.also] if self.also else []),
+        ):
+            path = site / file
+            text = path.read_text()
+            assert old in text, f"{file} has no {old!r}"
+            path.unlink() if new is None else path.write_text(text.replace(old, new))
         return site
 
 
@@ -40,12 +46,30 @@ _VF_4: Final = (
     "0000:05:00.4 Network controller: Mellanox Technologies MT27500/MT27520 Family"
     " [ConnectX-3/ConnectX-3 Pro Virtual Function]\n"
 )
+_NO_DMAR: Final = ("node002/sys/class/iommu", "dmar0\ndmar1\n", "")
+_NO_IVHD: Final = ("node003/sys/class/iommu", "ivhd0\nivhd1\n", "")
 _DEFAULT: Final = "ALL=limited"
 _STANDBY: Final = '"is_sm": true,\n   "sm_state": "standby"'
 
 HOST: Final = (
-    Fault("iommu-asked", "kernel without `intel_iommu=on`", "node002/proc/cmdline", "intel_", "x"),
-    Fault("iommu-on", "VT-d off in the BIOS", "node003/commands/dmesg", "Virtualization", ""),
+    Fault(
+        "iommu-asked",
+        "a kernel that wants `intel_iommu=on`, and has it not",
+        "node002/proc/cmdline",
+        "intel_iommu=on ",
+        "",
+        _NO_DMAR,
+    ),
+    Fault(
+        "iommu-asked",
+        "`iommu=off` on a host with AMD's",
+        "node003/proc/cmdline",
+        "iommu=pt",
+        "iommu=off",
+        _NO_IVHD,
+    ),
+    Fault("iommu-on", "VT-d off in the BIOS", *_NO_DMAR),
+    Fault("iommu-on", "AMD's IOMMU off in the BIOS", *_NO_IVHD),
     Fault("vf-count", "a VF is missing", "node002/commands/lspci", _VF_4, ""),
     Fault(
         "sriov-firmware",
@@ -115,7 +139,8 @@ HOST: Final = (
         "eswitchd-alive",
         "ibstack-eswitchd does not answer",
         "node002/commands/ibstack_host_show",
-        '[{"physical_network": "ibhostnet", "interface": "ib0"}]',
+        '[{"physical_network": "ibhostnet", "interface": "ib0", "device": "mlx4_0",'
+        ' "port_guid": "0x0002c90300000031"}]\n',
         "ibstack: cannot ask ibstack-eswitchd at /run/ibstack/eswitchd.sock: Connection refused\n",
     ),
     Fault(

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 CONTROLLER: Final = "controller"
 _NO_HARDWARE: Final = "the lab's hosts have none of their own"
 _SILICON: Final = (
-    *(evidence.CMDLINE, evidence.DMESG, evidence.LSPCI, evidence.IBSTAT),
+    *(evidence.CMDLINE, evidence.IOMMUS, evidence.DMESG, evidence.LSPCI, evidence.IBSTAT),
     *(evidence.SYSTEMCTL, evidence.TIMEDATECTL),
 )
 

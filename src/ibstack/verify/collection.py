@@ -29,7 +29,7 @@ UNREAD: Final = "not-collected"
 """In a host's folder: what could not be read, as NAME: WHY; `absent` where there is none."""
 
 _ABSENT: Final = "absent"
-_PARTS: Final = ("etc", "proc", "commands")
+_PARTS: Final = ("etc", "proc", "sys", "commands")
 _SOS: Final = "sos_commands"
 _LARGEST: Final = 4 << 20
 """Bytes; what is larger is nothing that a check reads."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.verify.check import Seen
 from ibstack.verify.evidence import ESWITCHD_CONF, FABRICD_CONF, OPENSM_CONF, Evidence, Unread
+from ibstack.verify.host.configured_vfs import PLACES, wants_vfs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -57,6 +58,22 @@ def each_adapter_host(
 ) -> Callable[[Site], Iterator[Seen]]:
     """Return a rule's look at each host that has an adapter of ours."""
     return _each(look, _has_adapter)
+
+
+def each_vf_host(
+    look: Callable[[Evidence], Iterable[Seen]],
+) -> Callable[[Site], Iterator[Seen]]:
+    """Return a rule's look at each host that has VFs or is to make any."""
+
+    def look_where_vfs_are(host: Evidence) -> Iterator[Seen]:
+        wanted = wants_vfs(host)
+        if wanted is None:
+            why = "nothing tells whether it is to have VFs"
+            yield Seen(host.host, None, why, f"`lspci`, {PLACES}")
+        elif wanted:
+            yield from look(host)
+
+    return each_adapter_host(look_where_vfs_are)
 
 
 def each_subnet_manager_host(

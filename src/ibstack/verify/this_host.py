@@ -18,6 +18,7 @@ from ibstack.verify import evidence
 from ibstack.verify.evidence import Evidence, Unread
 from ibstack.verify.host import services
 from ibstack.verify.host.interfaces import ethtool_name, mapped
+from ibstack.verify.host.pci_devices import numvfs_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +36,7 @@ FILES: Final = (
 FOLDERS: Final = {"etc/modprobe.d": "*.conf", "etc/udev/rules.d": "*.rules"}
 COMMANDS: Final = {
     evidence.LSPCI: ("lspci", "-D"),
+    evidence.LSCPU: ("lscpu",),
     evidence.DMESG: ("dmesg",),
     evidence.IBSTAT: ("ibstat",),
     evidence.TIMEDATECTL: ("timedatectl", "show"),
@@ -44,6 +46,7 @@ COMMANDS: Final = {
         *("-p", "UnitFileState", *services.NAMES),
     ),
 }
+_MELLANOX: Final = "0x15b3\n"
 _LIMIT_S: Final = 20.0
 _PACKAGES: Final = ("ibstack", "neutron")
 
@@ -66,6 +69,7 @@ def read_host(
     for folder in folders:
         for path in sorted((root / folder).glob(FOLDERS[folder])):
             texts[f"{folder}/{path.name}"] = _file(path)
+    texts |= _sysfs(root)
     host = Evidence(name or socket.gethostname().partition(".")[0], texts, frozenset(folders))
     texts |= _said({**_wanted(host), **commands} if commands else {})
     texts[evidence.PIP_FREEZE] = _packages()
@@ -79,6 +83,20 @@ def _file(path: Path) -> str | Unread:
         return Unread("there is no such file", absent=True)
     except OSError as error:
         return Unread(f"{path}: {error.strerror}")
+
+
+def _sysfs(root: Path) -> dict[str, str | Unread]:
+    """Return which IOMMUs are in use, and how many VFs each adapter has made."""
+    if not (root / "sys/class").is_dir():
+        return {}
+    iommus = root / evidence.IOMMUS
+    # A kernel that knows no IOMMU has no such folder.
+    names = sorted(each.name for each in iommus.iterdir()) if iommus.is_dir() else []
+    found: dict[str, str | Unread] = {evidence.IOMMUS: "".join(f"{name}\n" for name in names)}
+    for file in sorted((root / evidence.PCI_DEVICES).glob("*/sriov_numvfs")):
+        if _file(file.with_name("vendor")) == _MELLANOX:
+            found[numvfs_name(file.parent.name)] = _file(file)
+    return found
 
 
 def _wanted(host: Evidence) -> dict[str, Sequence[str]]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _FLINT: Final = re.compile(r"^\s*(sriov_en|total_vfs)\s*=\s*(\w+)", re.M)
 _CONFIG: Final = re.compile(r"^\s*\*?\s*(SRIOV_EN|NUM_OF_VFS|LINK_TYPE_P1)\s+(.*\S)", re.M)
+_PCI: Final = re.compile(r"(?<![0-9a-f:])([0-9a-f]{4}:)?([0-9a-f]{2}:[0-9a-f]{2}\.[0-7])")
 _VALUE: Final = re.compile(r"(?:.*\s)?(\w+)(?:\((\d+)\))?$")
 
 
@@ -27,6 +28,8 @@ class Firmware:
 
     name: str
     """Of the text it was read from."""
+    pci: str | None
+    """Which adapter's; None: its name does not say."""
     sriov: bool | None
     vfs: int | None
     link: str | None = None
@@ -34,20 +37,38 @@ class Firmware:
 
 
 def firmwares(host: Evidence) -> Iterator[Firmware]:
-    """Yield each adapter whose configuration was collected."""
+    """Yield each adapter whose configuration was collected.
+
+    An ini file that says nothing of VFs beside an mlxconfig of the adapter is left out: from
+    ConnectX-4 on they are no part of it.
+    """
+    later = list(_configured(host))
+    said = {each.pci for each in later}
     for name, text in host.matching("commands/*flint*_dc").items():
         keys = dict(_FLINT.findall(text))
-        yield Firmware(name, _flag(keys.get("sriov_en")), _number(keys.get("total_vfs")))
+        pci = _address(name)
+        if keys or not (pci in said or (later and None in {pci, *said})):
+            yield Firmware(name, pci, _flag(keys.get("sriov_en")), _number(keys.get("total_vfs")))
+    yield from later
+
+
+def _configured(host: Evidence) -> Iterator[Firmware]:
     for pattern in ("commands/mlxconfig*", "commands/mstconfig*"):
         for name, text in host.matching(pattern).items():
             # With several columns (default, current, next boot) the last one counts.
             keys = {key: _VALUE.sub(r"\1", value) for key, value in _CONFIG.findall(text)}
             yield Firmware(
                 name,
+                _address(name),
                 _flag(keys.get("SRIOV_EN")),
                 _number(keys.get("NUM_OF_VFS")),
                 keys.get("LINK_TYPE_P1"),
             )
+
+
+def _address(name: str) -> str | None:
+    found = _PCI.search(name)
+    return f"{found[1] or '0000:'}{found[2]}" if found else None
 
 
 def _flag(text: str | None) -> bool | None:

@@ -28,3 +28,9 @@ def ethtool(text: str) -> dict[str, str]:
     """Return the keys of `ethtool -i`, such as driver and firmware-version."""
     pairs = (line.partition(":") for line in text.splitlines())
     return {key.strip(): value.strip() for key, colon, value in pairs if colon}
+
+
+def bus_info(host: Evidence, interface: str) -> str | None:
+    """Return the PCI address of an interface's adapter; None: not known."""
+    text = host.text(ethtool_name(interface))
+    return None if isinstance(text, Unread) else ethtool(text).get("bus-info") or None

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.verify.check import Rule, Seen
 from ibstack.verify.evidence import Unread, shown
-from ibstack.verify.host.configured_vfs import configured
+from ibstack.verify.host.configured_vfs import PLACES, ConfiguredVfs, configured
 from ibstack.verify.host.firmware import firmwares
+from ibstack.verify.host.pci_devices import functions
 from ibstack.verify.site import each_adapter_host
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ibstack.verify.evidence import Evidence
     from ibstack.verify.host.firmware import Firmware
@@ -24,21 +25,40 @@ def _look(host: Evidence) -> Iterator[Seen]:
     found = list(firmwares(host))
     if not found:
         yield Seen(host.host, None, "it was not collected", _SOURCE)
-    asked = configured(host, 1)
-    wanted = 0 if isinstance(asked, Unread) else asked.count
     for each in found:
-        yield _judged(host, each, wanted)
+        yield _judged(host, each, _asked(host, each.pci))
 
 
-def _judged(host: Evidence, each: Firmware, wanted: int) -> Seen:
+def _asked(host: Evidence, pci: str | None) -> Sequence[ConfiguredVfs | Unread]:
+    """Return what is asked of an adapter; of one that is not named, of each that it may be."""
+    listed = functions(host)
+    if isinstance(listed, Unread):
+        return [Unread(f"`lspci`: {listed.why}")]
+    asked = configured(host, [each for each in listed[0] if not each.virtual])
+    if isinstance(asked, Unread):
+        return [asked]
+    return [asked[pci]] if pci in asked else list(asked.values())
+
+
+def _judged(host: Evidence, each: Firmware, asked: Sequence[ConfiguredVfs | Unread]) -> Seen:
     place = shown(each.name)
     if each.sriov is None or each.vfs is None:
         return Seen(host.host, None, "it says nothing of SR-IOV and VFs", place)
-    if not wanted:
-        return Seen(host.host, True, "no VFs are asked for", place)
-    holds = each.sriov and each.vfs >= wanted
+    room = each.vfs if each.sriov else 0
     said = f"sriov_en {str(each.sriov).lower()}, {each.vfs} VFs"
-    return Seen(host.host, holds, said, place, wanted=f"sriov_en true, at least {wanted} VFs")
+    known = [one for one in asked if isinstance(one, ConfiguredVfs)]
+    most = max((one.count for one in known), default=0)
+    fewest = min((one.count if one.sure else 0 for one in known), default=0)
+    wanted = f"sriov_en true, at least {most} VFs"
+    if len(known) < len(asked):
+        why = next(one.why for one in asked if isinstance(one, Unread))
+        return Seen(host.host, None, f"{said}; how many are wanted is not known: {why}", place)
+    if not most:
+        return Seen(host.host, True, "no VFs are asked for", place)
+    if fewest <= room < most:
+        why = f"{said}; {PLACES} ask for up to {most}, perhaps of another adapter"
+        return Seen(host.host, None, why, place)
+    return Seen(host.host, room >= most, said, place, wanted=wanted)
 
 
 RULE: Final = Rule(

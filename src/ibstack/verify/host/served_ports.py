@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which ports of which adapters are ibstack's: by what eswitchd says that it serves.
+
+Where it does not say, every InfiniBand port of an adapter that is no VF.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from ibstack.verify.evidence import HOST_SHOW
+from ibstack.verify.host.ibstat import adapters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ibstack.verify.evidence import Evidence
+    from ibstack.verify.host.ibstat import IbstatAdapter, IbstatPort
+
+ETHERNET: Final = "Ethernet"
+# drivers/net/ethernet/mellanox/mlx4/main.c and mlx5/core/main.c, MLX5_PCI_DEV_IS_VF.  ibstat shows
+# a function that the host itself uses as any adapter: its type is the device id in decimal.
+_VF_TYPES: Final = frozenset(
+    f"MT{device}"
+    for device in (
+        *(0x1002, 0x1004, 0x1012, 0x1014, 0x1016, 0x1018, 0x101A, 0x101C, 0x101E),
+        0xA2D3,
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ServedPorts:
+    """The ports of one adapter that may serve; one of them is enough."""
+
+    device: str
+    ports: tuple[IbstatPort, ...]
+    """Empty: ibstat does not show them."""
+
+
+def served_ports(host: Evidence, ibstat: str) -> Iterator[ServedPorts]:
+    """Yield each adapter that is looked at, of what *ibstat* prints."""
+    shown = {each.name: each for each in adapters(ibstat)}
+    served = dict.fromkeys(_served(host))
+    for device, guid in served:
+        ports = shown[device].ports if device in shown else []
+        # Of a card with two ports the other one may be anything.
+        exact = [port for port in ports if guid and port.keys.get("Port GUID") == guid]
+        yield ServedPorts(device, tuple(exact or ports))
+    for adapter in () if served else shown.values():
+        ports = [p for p in adapter.ports if p.keys.get("Link layer") != ETHERNET]
+        if ports and not _is_vf(adapter):
+            yield ServedPorts(adapter.name, tuple(ports))
+
+
+def _served(host: Evidence) -> Iterator[tuple[str, str | None]]:
+    """Yield (device, port GUID) of each adapter in `ibstack host show -f json`."""
+    text = host.text(HOST_SHOW)
+    for row in _rows(text) if isinstance(text, str) else ():
+        if isinstance(row, dict) and row.get("device"):
+            yield str(row["device"]), row.get("port_guid") and str(row["port_guid"])
+
+
+def _rows(text: str) -> list[Any]:
+    try:
+        rows = json.loads(text)
+    except ValueError:
+        return []  # A complaint: another check tells of it.
+    return rows if isinstance(rows, list) else []
+
+
+def _is_vf(adapter: IbstatAdapter) -> bool:
+    return adapter.keys.get("CA type") in _VF_TYPES
