@@ -164,6 +164,16 @@ def test_a_port_is_read_as_ibsim_sends_it() -> None:
     assert (info.enforces_inbound, info.enforces_outbound) == (True, True)
 
 
+@pytest.mark.parametrize(
+    ("flags", "can"), [("30", False), ("f0", True), ("b0", False), ("70", False)]
+)
+def test_a_switch_says_whether_it_can_enforce_partitions(flags: str, can: bool) -> None:
+    # As ibsim sends it (30), and with the bits for what comes in and for what goes out.
+    data = bytes.fromhex(f"78000000 0400 0005000000900000 0040 {flags} 000000").ljust(64, b"\0")
+    info = datagrams.decode_switch_info(data)
+    assert (info.enforcement_cap, info.multicast_cap, info.can_enforce) == (64, 1024, can)
+
+
 def test_a_subnet_manager_is_read() -> None:
     data = bytes.fromhex("0002c90300000011 0000000000000001 00000088 a3").ljust(64, b"\0")
     info = datagrams.decode_sm_info(data)

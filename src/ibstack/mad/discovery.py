@@ -46,10 +46,10 @@ class PortRecord:
     partition_cap: int
     """Entries of its P_Key table."""
     is_sm: bool = False
-    can_enforce: bool = False
-    """Of a switch's external port: its switch can check partition keys both ways."""
     enforces: bool | None = None
     """Of a switch's external port: partitions are enforced both ways.  None: an end port."""
+    can_enforce: bool | None = None
+    """Of a switch's external port: its switch can do that.  None: an end port."""
     peer: Guid | None = None
     """The port GUID at the other end of the cable, of a switch's external port."""
     mtu_bytes: int | None = None
@@ -211,8 +211,8 @@ def _externals(node: _Found) -> Iterator[PortRecord]:
             state=port.state,
             route=node.route,
             partition_cap=node.switch.enforcement_cap,
-            can_enforce=node.switch.can_enforce,
             enforces=port.enforces_inbound and port.enforces_outbound,
+            can_enforce=node.switch.can_enforce and node.switch.enforcement_cap > 0,
             peer=node.peers.get(number),
             mtu_bytes=port.mtu_bytes,
         )

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ibstack.mad import Lid, NodeType, NotKnown, PortState, Route, SmInfo, SmState
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import PkeyTable, TableEntry
     from ibstack.mad import FabricReader, PortRecord
+
+
+_WAY: Final = re.compile(r"^(?:LID \d+|directed route [\d,]+): ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,8 @@ class FabricPort:
     mtu_bytes: int | None = None
     multicast_cap: int | None = None
     """Of a switch: how many multicast groups it can forward."""
+    why_unread: str = ""
+    """Why the table is not known."""
 
     def __str__(self) -> str:
         return f"port {self.guid}"
@@ -65,6 +71,10 @@ class EnforcingPort:
     peer: Guid | None
     """The port at the other end; None: not known."""
     table: PkeyTable | None
+    can_enforce: bool | None = None
+    """By SwitchInfo; None: not known."""
+    why_unread: str = ""
+    """Why the table is not known."""
 
     def __str__(self) -> str:
         return f"port {self.number} of switch {self.switch}"
@@ -101,11 +111,7 @@ def read_fabric(reader: FabricReader) -> FabricLook:
     enforced = reader.switch_port_tables(switch_ends)
     ports = tuple(_port(reader, record, tables[record.guid]) for record in _sorted(ends))
     outer = tuple(
-        EnforcingPort(
-            *(record.guid, record.description or "", record.number, record.partition_cap),
-            *(bool(record.enforces), record.peer, _known(enforced[record.guid, record.number])),
-        )
-        for record in _sorted(switch_ends)
+        _enforcing(record, enforced[record.guid, record.number]) for record in _sorted(switch_ends)
     )
     return FabricLook(ports, outer, fabric.problems)
 
@@ -130,7 +136,27 @@ def _port(reader: FabricReader, record: PortRecord, table: PkeyTable | NotKnown)
         sm_state=manager,
         mtu_bytes=record.mtu_bytes,
         multicast_cap=record.multicast_cap,
+        why_unread=_why(table),
     )
+
+
+def _enforcing(record: PortRecord, table: PkeyTable | NotKnown) -> EnforcingPort:
+    return EnforcingPort(
+        switch=record.guid,
+        node=record.description or "",
+        number=record.number,
+        capacity=record.partition_cap,
+        enforces=bool(record.enforces),
+        peer=record.peer,
+        table=_known(table),
+        can_enforce=record.can_enforce,
+        why_unread=_why(table),
+    )
+
+
+def _why(table: PkeyTable | NotKnown) -> str:
+    """Return why a table is not known, without the way, so that ports that say the same fold."""
+    return _WAY.sub("", table.why) if isinstance(table, NotKnown) else ""
 
 
 def _known(table: PkeyTable | NotKnown) -> PkeyTable | None:

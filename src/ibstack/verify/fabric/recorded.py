@@ -54,6 +54,7 @@ def _port(port: FabricPort) -> dict[str, Any]:
         "sm_state": None if port.sm_state is None else port.sm_state.name.lower(),
         "mtu_bytes": port.mtu_bytes,
         "multicast_cap": port.multicast_cap,
+        "why_unread": port.why_unread or None,
     }
 
 
@@ -64,8 +65,10 @@ def _switch_port(port: EnforcingPort) -> dict[str, Any]:
         "number": port.number,
         "capacity": port.capacity,
         "enforces": port.enforces,
+        "can_enforce": port.can_enforce,
         "peer": None if port.peer is None else str(port.peer),
         "table": _entries(port.table),
+        "why_unread": port.why_unread or None,
     }
 
 
@@ -90,6 +93,7 @@ def _read_port(told: dict[str, Any]) -> FabricPort:
         sm_state=None if told["sm_state"] is None else SmState[told["sm_state"].upper()],
         mtu_bytes=told["mtu_bytes"],
         multicast_cap=told["multicast_cap"],
+        why_unread=str(told.get("why_unread") or ""),
     )
 
 
@@ -102,6 +106,9 @@ def _read_switch_port(told: dict[str, Any]) -> EnforcingPort:
         enforces=bool(told["enforces"]),
         peer=None if told["peer"] is None else Guid.parse(told["peer"]),
         table=_table(told["table"], told["capacity"]),
+        # Not in what older versions wrote.
+        can_enforce=told.get("can_enforce"),
+        why_unread=str(told.get("why_unread") or ""),
     )
 
 

@@ -24,7 +24,7 @@ def _judge(fabric: FabricLook) -> Iterator[Seen]:
             continue  # Another switch, or what another check tells of.
         # Of a key that is held full and limited OpenSM writes the full entry alone.
         keys = {entry.partition for entry in port.held}
-        found = f"{len(keys)} keys of {port.node or port.guid}, room for {switch_port.capacity}"
+        found = f"{len(keys)} keys, room for {switch_port.capacity}"
         holds = len(keys) <= switch_port.capacity
         yield Seen(port.host, holds, found, _SOURCE, str(switch_port))
 

@@ -13,37 +13,47 @@ from ibstack.verify.site import not_one_by_one, on_fabric
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.verify.fabric.look import FabricLook
+    from ibstack.verify.fabric.look import EnforcingPort, FabricLook
     from ibstack.verify.site import Site
 
-_SOURCE: Final = "PortInfo of each port of a switch"
+_SOURCE: Final = "SwitchInfo, PortInfo of each port of a switch"
 
 
 def _look(site: Site) -> Iterator[Seen]:
     for host in site.subnet_manager_hosts():
         said = options(host)
-        if not isinstance(said, Unread):
+        if isinstance(said, Unread):
+            yield host.unknown(OPENSM_CONF, said)
+        else:
             told = f"part_enforce {said['part_enforce']}"
             holds = said["part_enforce"].strip('"') == "both"
             yield Seen(host.host, holds, told, shown(OPENSM_CONF))
 
     def at_ports(fabric: FabricLook) -> Iterator[Seen]:
-        if fabric.switch_ports and not any(port.enforces for port in fabric.switch_ports):
-            why = "no port shows it: enforcement is off, or the fabric is ibsim's, which has none"
-            yield Seen("", None, why, _SOURCE)
-        else:
-            yield from not_one_by_one(_at_each(fabric), _SOURCE, "ports of switches")
+        return not_one_by_one(_at_each(fabric), _SOURCE, "ports of switches")
 
     yield from on_fabric(at_ports)(site)
 
 
 def _at_each(fabric: FabricLook) -> Iterator[Seen]:
     adapters = {port.guid: port for port in fabric.adapters}
+    anywhere = any(port.enforces for port in fabric.switch_ports)
     for switch_port in fabric.switch_ports:
         port = adapters.get(switch_port.peer) if switch_port.peer else None
         if port is not None:
-            found = "enforced" if switch_port.enforces else f"not enforced for {port.node}"
-            yield Seen(port.host, switch_port.enforces, found, _SOURCE, str(switch_port))
+            holds, found = _judged(switch_port, anywhere=anywhere)
+            yield Seen(port.host, holds, found, _SOURCE, str(switch_port))
+
+
+def _judged(port: EnforcingPort, *, anywhere: bool) -> tuple[bool | None, str]:
+    if port.enforces:
+        return True, "enforced"
+    if port.can_enforce is False:
+        # ibsim's say so, and keep no such bits.
+        return None, "not enforced: the switch says that it cannot"
+    if port.can_enforce is None and not anywhere:
+        return None, "not enforced at any port, and whether switches could was not collected"
+    return False, "not enforced"
 
 
 RULE: Final = Rule(

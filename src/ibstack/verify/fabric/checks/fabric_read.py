@@ -19,10 +19,11 @@ _SOURCE: Final = "management datagrams"
 def _look(fabric: FabricLook) -> Iterator[Seen]:
     for problem in fabric.problems:
         yield Seen("", False, problem, _SOURCE)
-    unread = [(port.host, str(port)) for port in fabric.ports if port.table is None]
-    unread += [("", str(port)) for port in fabric.switch_ports if port.table is None]
-    for host, thing in unread:
-        yield Seen(host, False, "its table could not be read", _SOURCE, thing)
+    unread = [(p.host, str(p), p.why_unread) for p in fabric.ports if p.table is None]
+    unread += [("", str(p), p.why_unread) for p in fabric.switch_ports if p.table is None]
+    for host, thing, why in unread:
+        found = ": ".join(filter(None, ("its table could not be read", why)))
+        yield Seen(host, False, found, _SOURCE, thing)
     if not fabric.problems and not unread:
         yield Seen("", True, f"{len(fabric.ports)} ports", _SOURCE)
 
@@ -31,6 +32,7 @@ RULE: Final = Rule(
     "fabric-read",
     "every port of the fabric can be read",
     "an answer from each",
-    "look again; where it stays, give the M_Key that the fabric wants, and look at the cable",
+    "look again; where it stays, set the M_Key that the fabric wants in fabricd.conf (a port gives"
+    " no answer to those who have another), and look at the cable",
     on_fabric(_look),
 )

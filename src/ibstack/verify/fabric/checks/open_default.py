@@ -25,16 +25,20 @@ _SOURCE: Final = "P_KeyTable of each port"
 
 
 def _look(site: Site) -> Iterator[Seen]:
-    listed = {guid for host in site.subnet_manager_hosts() for guid in _listed(host)}
+    known = site.subnet_manager_hosts()
+    listed = {guid for host in known for guid in _listed(host)}
+    names = {host.host for host in known}
 
     def judge(fabric: FabricLook) -> Iterator[Seen]:
-        # A subnet manager in office is one by SELF.
-        allowed = listed | {port.guid for port in fabric.managers}
+        # The subnet manager in office is one by SELF.  Any host can set the bit that says that it
+        # has one, so what calls itself one beside it has to be a host whose files say so.
+        masters = [port.guid for port in fabric.managers if port.is_master]
+        allowed = listed | {port.guid for port in fabric.managers if port.host in names}
+        allowed |= set(masters) if len(masters) == 1 else set()
         for port in fabric.adapters:
             if port.table is not None:
                 holds = _OPEN not in port.held or port.guid in allowed
-                found = f"{_OPEN} in the table of {port.node or 'it'}"
-                yield Seen(port.host, holds, found, _SOURCE, str(port))
+                yield Seen(port.host, holds, f"{_OPEN} in its table", _SOURCE, str(port))
 
     def summed(fabric: FabricLook) -> Iterator[Seen]:
         return not_one_by_one(judge(fabric), _SOURCE, "ports")

@@ -25,7 +25,8 @@ def _look(site: Site) -> Iterator[Seen]:
     if len(digests) < max(managers, 2):
         # One file is equal to itself: that says nothing.
         why = f"{len(digests)} of {max(managers, 2)} files were collected"
-        yield Seen(", ".join(digests), None, why, PLACE)
+        for name in digests or ("",):
+            yield Seen(name, None, why, PLACE)
     if len(digests) > 1:
         usual = _of_master(site, digests) or Counter(digests.values()).most_common(1)[0][0]
         for name, digest in digests.items():

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What checks say of a fabric that is larger, less safe or more silent than the recorded one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.partition import TableEntry
+from ibstack.mad import (
+    FabricMap,
+    FabricReader,
+    NodeType,
+    NotKnown,
+    PortRecord,
+    PortState,
+    SmState,
+)
+from ibstack.verify.answer import gather
+from ibstack.verify.check import State
+from ibstack.verify.evidence import FABRICD_CONF, OPENSM_CONF, Evidence, Unread
+from ibstack.verify.fabric.look import EnforcingPort, FabricLook, FabricPort, read_fabric
+from ibstack.verify.fabric.recorded import dump, load
+from ibstack.verify.site import Site
+from verify.judged import host_with, said_by
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ibstack.fabric.partition import PkeyTable
+
+OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_LOOKED_AT
+SWITCH = Guid(0x2C902F0000100)
+OPEN, LIMITED = TableEntry.from_wire(0xFFFF), TableEntry.from_wire(0x7FFF)
+
+
+def port(number: int, *entries: TableEntry, **more: object) -> FabricPort:
+    node = f"node{number:04d}"
+    table = (*entries, *[None] * (64 - len(entries)))
+    here = FabricPort(Guid(number), node, NodeType.CHANNEL_ADAPTER, number, True, table)
+    return replace(here, **more)  # type: ignore[arg-type]
+
+
+def behind(end: FabricPort, *, enforces: bool, can: bool | None = True) -> EnforcingPort:
+    return EnforcingPort(SWITCH, "sw1", end.lid, 1, enforces, end.guid, end.table, can)
+
+
+def site(
+    ports: Iterable[FabricPort], switch: Iterable[EnforcingPort] = (), *hosts: Evidence
+) -> Site:
+    return Site({each.host: each for each in hosts}, FabricLook(tuple(ports), tuple(switch), ()))
+
+
+def states(check: str, here: Site) -> list[State]:
+    return [each.state for each in said_by(check, here)]
+
+
+def test_1000_ports_that_fell_open_are_one_line() -> None:
+    ports = [port(number, OPEN) for number in range(1, 1001)]
+
+    (answer,) = gather(said_by("open-default", site(ports)))
+
+    assert answer.check.state is FAILED
+    assert answer.hosts[::999] == ("node0001", "node1000")
+    assert answer.line().startswith("failed: node[0001-1000] port 0x")
+
+
+@pytest.mark.parametrize("check", ["enforcement-on", "enforcement-capacity"])
+def test_1000_ports_that_are_not_enforced_are_one_line(check: str) -> None:
+    ports = [port(number, LIMITED, TableEntry.from_wire(1)) for number in range(1, 1001)]
+
+    (answer,) = gather(said_by(check, site(ports, [behind(p, enforces=False) for p in ports])))
+
+    assert (answer.check.state, len(answer.hosts)) == (FAILED, 1000)
+
+
+@pytest.mark.parametrize(
+    ("can", "state"),
+    [(True, FAILED), (False, UNKNOWN), (None, UNKNOWN)],
+)
+def test_enforcement_that_is_off_everywhere_fails_where_switches_could(
+    can: bool | None, state: State
+) -> None:
+    ports = [port(1, LIMITED), port(2, LIMITED)]
+
+    here = site(ports, [behind(each, enforces=False, can=can) for each in ports])
+
+    assert states("enforcement-on", here) == [state, state]
+
+
+def test_an_opensm_conf_that_cannot_be_read_is_told_of() -> None:
+    host = host_with({FABRICD_CONF: "[fabric]\n", OPENSM_CONF: Unread("permission denied")})
+    end = port(1, LIMITED)
+
+    first = said_by("enforcement-on", site([end], [behind(end, enforces=True)], host))[0]
+
+    assert (first.host, first.state, first.why) == (host.host, UNKNOWN, "permission denied")
+
+
+MASTER = {"is_sm": True, "sm_state": SmState.MASTER}
+STANDBY = {"is_sm": True, "sm_state": SmState.STANDBY}
+SM_HOST = host_with({FABRICD_CONF: "[fabric]\n"}, "node0002")
+
+
+def test_the_manager_in_office_and_the_hosts_that_are_known_to_have_one_may_be_open() -> None:
+    ports = [port(1, OPEN, **MASTER), port(2, OPEN, **STANDBY), port(3, LIMITED)]
+
+    assert states("open-default", site(ports, (), SM_HOST)) == [OK]
+
+
+@pytest.mark.parametrize("claim", [STANDBY, {"is_sm": True}, MASTER])
+def test_a_port_that_only_says_that_it_has_a_manager_may_not(claim: dict[str, object]) -> None:
+    ports = [port(1, OPEN, **MASTER), port(2, OPEN, **STANDBY), port(3, OPEN, **claim)]
+
+    answers = said_by("open-default", site(ports, (), SM_HOST))
+
+    assert "node0003" in [each.host for each in answers if each.state is FAILED]
+
+
+class SilentFabric:
+    """A reader of a fabric whose one port says nothing of its table."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+    def discover(self) -> FabricMap:
+        record = PortRecord(
+            *(Guid(1), Guid(2), "node0001", NodeType.CHANNEL_ADAPTER, 1, 7, PortState.ACTIVE),
+            *((1, 2), 64),
+        )
+        return FabricMap({record.guid: record}, (), ())
+
+    def pkey_tables(self, ports: Iterable[PortRecord]) -> dict[Guid, PkeyTable | NotKnown]:
+        return {each.guid: NotKnown(self.why) for each in ports}
+
+    def switch_port_tables(self, ports: Iterable[PortRecord]) -> dict[object, object]:
+        return {}
+
+
+@pytest.mark.parametrize("way", ["LID 7", "directed route 0,1,2"])
+def test_a_table_that_cannot_be_read_says_why_and_not_by_which_way(way: str) -> None:
+    look = read_fabric(cast("FabricReader", SilentFabric(f"{way}: no answer, 3 tries")))
+
+    for each in (look, load(dump(look), "fabric.json")):
+        (answer,) = said_by("fabric-read", Site({}, each))
+        assert answer.found == "its table could not be read: no answer, 3 tries"
+
+
+def test_hosts_of_which_nothing_is_compared_fold() -> None:
+    hosts = [host_with({FABRICD_CONF: "[fabric]\n"}, name) for name in ("head", "node0001")]
+    texts = {**hosts[0].texts, "etc/opensm/partitions.conf": "Default=0x7fff:ALL;\n"}
+    known = [replace(each, texts=texts) for each in hosts]
+    managers = [port(number, LIMITED, **STANDBY) for number in (1, 2, 3)]
+
+    answers = said_by("partitions-equal", site(managers, (), *known))
+
+    unknown = [each for each in answers if each.state is UNKNOWN]
+    assert [each.host for each in unknown] == ["head", "node0001"]
+    assert gather(unknown)[0].hosts == ("head", "node0001")
