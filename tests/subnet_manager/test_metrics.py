@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+import math
+
 from prometheus_client.openmetrics.exposition import generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
@@ -25,6 +27,7 @@ def test_every_class_of_drift_has_a_series_before_there_is_any() -> None:
     assert {words[1] for words in found if words[0] == "drift"} == {
         kind.value for kind in DriftClass
     }
+    assert all(math.isnan(found["drift", kind.value]) for kind in DriftClass)
     assert found["info", "ibhostnet", "1"] == 1
     assert found["failures_total", "try-later"] == 0
 
@@ -38,7 +41,7 @@ def test_numbers_are_of_now_and_totals_only_grow() -> None:
         Outcome(failures=trouble),
         Numbers("master", {"in_force": 7}, (missing, missing, STALE_STANDBY), 3, 2, 2, 1, 1, 40),
     )
-    metrics.take(Outcome(), Numbers("standby", {"in_force": 6}, (), 0, 3, 2, 1, 1, 41, 4, 1))
+    metrics.take(Outcome(), Numbers("standby", {"in_force": 6}, (), 0, 3, 2, 1, 1, 41, 4, 1, 2))
     metrics.proved(0.07)
 
     found = samples(metrics)
@@ -50,6 +53,7 @@ def test_numbers_are_of_now_and_totals_only_grow() -> None:
     assert found["tables_read_total",] == 41
     assert found["ports",] == 4
     assert found["unread_ports",] == 1
+    assert found["unread_nodes",] == 2
     assert found["last_audit_timestamp_seconds",] == 1_800_000_000
     assert {found["failures_total", kind] for kind in ("try-later", "bad-input", "failed")} == {1}
     assert found["desired_to_proved_seconds_count",] == 1
@@ -66,3 +70,14 @@ def test_drift_is_counted_by_class() -> None:
     assert found["drift", "missing"] == 2
     assert found["drift", "stale standby"] == 1
     assert found["drift", "unknown"] == 0
+
+
+def test_what_a_new_master_has_not_compared_is_not_known() -> None:
+    metrics = FabricMetrics("1", "ibhostnet")
+
+    metrics.take(Outcome(), Numbers("standby", drift=(STALE_STANDBY,), unread_nodes=0))
+    metrics.take(Outcome(), Numbers("master", drift=None))
+
+    found = samples(metrics)
+    unknown = [("drift", "stale standby"), ("drift", "open default"), ("unread_nodes",)]
+    assert [math.isnan(found[name]) for name in unknown] == [True, True, True]

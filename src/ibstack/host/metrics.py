@@ -48,7 +48,7 @@ class AgentMetrics:
         info.labels(version, host).set(1)
         self._waiting = Gauge(
             f"{_AGENT}_waiting",
-            "1 while a plug waits for longer than it takes, or Neutron's answer does; else 0.",
+            "1 while a plug waits for longer than it takes; else 0, and where the pass failed.",
             registry=own,
         )
         self._passes = Counter(

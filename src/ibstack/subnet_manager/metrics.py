@@ -32,7 +32,8 @@ class Numbers:
     role: str = "unknown"
     members: Mapping[str, int] = field(default_factory=dict)
     """How many are in_force, waiting and unfit."""
-    drift: tuple[Drift, ...] | None = ()
+    drift: tuple[Drift, ...] | None = None
+    """None: there was no audit since the subnet manager here became the master."""
     problems: int = 0
     publishes: int = 0
     reloads: int = 0
@@ -40,8 +41,8 @@ class Numbers:
     audits: int = 0
     tables_read: int = 0
     ports: int | None = None
-    """End ports that the last audit saw, and of how many the table could not be read; None: there
-    was no audit."""
+    """End ports that the last audit saw, of how many the table could not be read, and how many
+    nodes did not answer, so that nothing is known of what is behind them; None: there was none."""
     unread: int | None = None
     unread_nodes: int | None = None
 
@@ -57,12 +58,14 @@ _GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
         ("state",),
     ),
     "drift": (
-        "Differences between what Neutron wants and what the fabric's tables hold, by class.",
+        "Differences between what Neutron wants and what the fabric's tables hold, by class; NaN:"
+        " not compared yet.",
         ("class",),
     ),
     "problems": ("Lines in the heartbeat's problems.", ()),
     "ports": ("End ports that the last audit saw.", ()),
     "unread_ports": ("Ports whose table the last audit could not read.", ()),
+    "unread_nodes": ("Nodes of the fabric that did not answer the last audit.", ()),
     "last_audit_timestamp_seconds": (
         "When all tables were last read, seconds since 1970; 0: not since the start.",
         (),
@@ -138,10 +141,12 @@ class FabricMetrics:
             self._gauges["members"].labels(state).set(numbers.members.get(state, 0))
         kinds = Tally(drift.kind for drift in numbers.drift or ())
         for kind in DriftClass:
-            self._gauges["drift"].labels(kind.value).set(kinds[kind])
+            count = None if numbers.drift is None else kinds[kind]
+            self._gauges["drift"].labels(kind.value).set(_known(count))
         self._gauges["problems"].set(numbers.problems)
         self._gauges["ports"].set(_known(numbers.ports))
         self._gauges["unread_ports"].set(_known(numbers.unread))
+        self._gauges["unread_nodes"].set(_known(numbers.unread_nodes))
 
 
 def _known(number: int | None) -> float:
