@@ -53,6 +53,8 @@ def healthy(kind: str) -> Facts:
             port_guid=PHYSICAL,
             port_state="active",
             guid=Guid.parse(GUID).value,
+            node_guid=None if shared else Guid.parse(GUID).value,
+            guid_source="/sys/class/infiniband",
             alias=Guid.parse(GUID).value if shared else None,
             link="auto",
             index=1 if shared else None,

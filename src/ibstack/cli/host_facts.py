@@ -15,6 +15,7 @@ from ibstack.cli.shell import ExampleInHelp
 from ibstack.fabric.errors import BadInput, TryLater
 from ibstack.fabric.partition import PartitionKey
 from ibstack.host.eswitch_client import DEFAULT_SOCKET
+from ibstack.host.netlink import Netlink
 from ibstack.mad import open_port
 from ibstack.mad.umad import UmadPort
 from ibstack.verify.port.broadcast_group import SUBNET_ADMINISTRATION
@@ -75,7 +76,7 @@ def here(parsed: Namespace) -> Here:
     named = os.environ.get("IBSTACK_FABRICD_CONF")
     files = parsed.config_file or [named or _FABRICD_CONF]
     return Here(
-        host=HostPlace(name, parsed.socket, parsed.sysfs),
+        host=HostPlace(name, parsed.socket, parsed.sysfs, lambda index: Netlink(index).read()),
         dhcp=lambda: DhcpPlace(name, parsed.state_path or dhcp_state()),
         fabric=lambda: fabric_place(name, files),
         group=GroupPlace(name, open_port, lambda: administration(None, None)),

@@ -255,6 +255,12 @@ FAULTS: Final[list[tuple[str, str, Change, str]]] = [
         "VF 0000:05:00.1 on node002 has the GUID of another, 0xfa163e0000aabbcc, and should have",
     ),
     (
+        "GUID of the VF",
+        "mlx5",
+        lambda f: with_vf(f, node_guid=0),
+        "the node GUID of VF 0000:05:00.1 on node002 is zero, and should be 0xfa163e0000000001",
+    ),
+    (
         "link policy",
         "mlx5",
         lambda f: with_vf(f, link="down"),
@@ -425,6 +431,12 @@ FAULTS: Final[list[tuple[str, str, Change, str]]] = [
         "the subnet manager has given VF 0000:05:00.1 on node002 the GUID 0x0014050000000001",
     ),
     (
+        "alias GUID",
+        "mlx4",
+        lambda f: with_vf(f, alias=0, declined=True),
+        "the subnet manager declined GUID 0xfa163e0000000001 for VF 0000:05:00.1 on node002, and",
+    ),
+    (
         "IPoIB broadcast group",
         "mlx5",
         lambda f: replace(f, group=GroupFacts("node001", False)),
@@ -574,6 +586,17 @@ def test_what_waits_is_the_answer_only_where_nothing_behind_it_is_wrong() -> Non
 
     assert "is pending" in explain(pending).answer
     assert "no subnet manager" in explain(with_fabric(pending, master=None)).answer
+
+
+@pytest.mark.parametrize("declined", [None, False])
+def test_a_guid_that_no_subnet_manager_has_accepted_is_not_called_right(
+    declined: bool | None,
+) -> None:
+    facts = with_vf(healthy("mlx4"), alias=0, declined=declined)
+
+    assert explain(facts).unseen == ("alias GUID",)
+    state = {s.looked_at: f.state for s, f in explain(with_port(facts, status="DOWN")).walked}
+    assert state["alias GUID"] is State.NOT_NEEDED
 
 
 def test_a_full_member_that_the_settings_list_is_no_open_port() -> None:

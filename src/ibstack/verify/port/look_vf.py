@@ -6,20 +6,25 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.pci import PciAddress
 from ibstack.host.eswitch_client import DEFAULT_SOCKET, EswitchClient, EswitchUnreachable
-from ibstack.host.observed import AdapterKind, ObservedAdapter, ObservedAttachment, ObservedVf
+from ibstack.verify.port.kernel_log import KERNEL_LOG, was_declined
 from ibstack.verify.port.place_facts import Plug, VfFacts
+from ibstack.verify.port.vf_guids import read_alias, read_guids
 
 if TYPE_CHECKING:
-    from ibstack.host.observed import ObservedHost
-    from ibstack.verify.port.place_facts import Question
+    from collections.abc import Callable, Mapping
 
-_LOWER_HALF: Final = 64 // 16
-"""Groups of a GID that are its GUID."""
+    from ibstack.host.observed import ObservedAdapter, ObservedAttachment, ObservedHost, ObservedVf
+    from ibstack.verify.port.place_facts import Question
+    from ibstack.verify.port.vf_guids import NetlinkVf
+
+
+def _says_nothing(_index: int) -> Mapping[int, NetlinkVf]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,9 @@ class HostPlace:
     name: str = os.uname().nodename
     socket: str = DEFAULT_SOCKET
     sysfs: Path = Path("/sys")
+    netlink: Callable[[int], Mapping[int, NetlinkVf]] = _says_nothing
+    """Asks the driver of the interface with that index for its VFs, by number."""
+    kernel_log: Path = KERNEL_LOG
 
 
 def look(place: HostPlace, question: Question) -> VfFacts:
@@ -43,6 +51,11 @@ def look(place: HostPlace, question: Question) -> VfFacts:
     holder = next(others, None)
     adapter, vf = _of(host.adapters, pci)
     function = place.sysfs / "bus/pci/devices" / pci if pci else None
+    guids = alias = declined = None
+    if adapter is not None and vf is not None:
+        guids = read_guids(place.sysfs, place.netlink, adapter, vf)
+        alias = read_alias(place.sysfs, adapter, vf)
+        declined = _declined(place, adapter, vf) if alias == 0 else None
     return VfFacts(
         host=place.name,
         pci=pci,
@@ -53,8 +66,11 @@ def look(place: HostPlace, question: Question) -> VfFacts:
         kind=adapter.kind.value if adapter else None,
         port_guid=str(adapter.port_guid) if adapter and adapter.port_guid else None,
         port_state=adapter.port_state if adapter else None,
-        guid=_guid(place.sysfs, adapter, vf),
-        alias=_alias(place.sysfs, adapter, vf),
+        guid=guids.port if guids else None,
+        node_guid=guids.node if guids else None,
+        guid_source=guids.source if guids else "",
+        alias=alias,
+        declined=declined,
         link=vf.link.value if vf and vf.link else None,
         index=vf.index if vf else None,
         entry=vf.entry.to_wire() if vf and vf.entry else None,
@@ -88,35 +104,9 @@ def _of(
     return None, None
 
 
-def _guid(sysfs: Path, adapter: ObservedAdapter | None, vf: ObservedVf | None) -> int | None:
-    """Return the GUID as the kernel keeps it: eswitchd tells zero and all ones as none."""
-    if adapter is None or vf is None:
-        return None
-    device = sysfs / "class/infiniband" / adapter.device
-    if adapter.kind is AdapterKind.MLX4:
-        # Slave 0 is the physical function (mlx4/alias_GUID.c).
-        text = _read(device / f"iov/ports/{adapter.port}/admin_guids/{vf.number + 1}")
-    else:
-        text = _read(device / f"device/sriov/{vf.number}/port")  # MLNX_OFED only.
-    if text:
-        return int(text.replace(":", ""), 16)
-    return vf.guid.value if vf.guid else None
-
-
-def _alias(sysfs: Path, adapter: ObservedAdapter | None, vf: ObservedVf | None) -> int | None:
-    if adapter is None or vf is None or adapter.kind is not AdapterKind.MLX4:
-        return None
-    device = sysfs / "class/infiniband" / adapter.device
-    text = _read(device / f"iov/ports/{adapter.port}/gids/{vf.number + 1}")
-    groups = text.split(":")[_LOWER_HALF:]
-    return int("".join(groups), 16) if groups else None
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("ascii").partition("\n")[0].strip()
-    except (OSError, UnicodeDecodeError):
-        return ""
+def _declined(place: HostPlace, adapter: ObservedAdapter, vf: ObservedVf) -> bool | None:
+    slave = vf.number + 1  # Slave 0 is the physical function.
+    return was_declined(place.kernel_log, adapter.pci, slave)
 
 
 def _plug(found: ObservedAttachment | None) -> Plug | None:

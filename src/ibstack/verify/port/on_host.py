@@ -17,6 +17,7 @@ from ibstack.verify.port.finding import (
 from ibstack.verify.port.in_neutron import entry_of, guid_of, port_of
 
 if TYPE_CHECKING:
+    from ibstack.fabric.guid import Guid
     from ibstack.verify.port.place_facts import VfFacts
 
 _ALL_ONES: Final = (1 << 64) - 1
@@ -97,7 +98,7 @@ def has_its_guid(facts: Facts) -> Finding:
     if vf.guid is None:
         return not_looked("the kernel does not show it", source)
     if vf.guid == wanted.value:
-        return right(f"GUID {wanted}", source)
+        return _node_guid(vf, wanted, source) or right(f"GUID {wanted}", source)
     if vf.guid in _UNSET:
         return wrong(
             f"GUID is {_UNSET[vf.guid]}",
@@ -111,6 +112,18 @@ def has_its_guid(facts: Facts) -> Finding:
         f"VF {vf.pci} on {port.host} has the GUID of another, {_spelt(vf.guid)}, and should have"
         f" {wanted}",
         f"see what else writes GUIDs on {port.host}, then {_REPLUG}",
+    )
+
+
+def _node_guid(vf: VfFacts, wanted: Guid, source: str) -> Finding | None:
+    if vf.node_guid is None or vf.node_guid == wanted.value:
+        return None
+    return wrong(
+        f"port GUID {wanted}, node GUID {_spelt(vf.node_guid)}",
+        source,
+        f"the node GUID of VF {vf.pci} on {vf.host} is {_spelt(vf.node_guid)}, and should be"
+        f" {wanted}",
+        f"see what else writes GUIDs on {vf.host}, then {_REPLUG}",
     )
 
 
@@ -220,13 +233,32 @@ def alias_accepted(facts: Facts) -> Finding:
     if vf.alias == wanted.value:
         return right(f"accepted {wanted}", source)
     if vf.alias == 0:
-        return not_needed("no guest's driver has asked for it yet", source)
+        return _none_accepted(facts, vf, source)
     return wrong(
         f"accepted {_spelt(vf.alias)}",
         source,
         f"the subnet manager has given VF {vf.pci} on {vf.host} the GUID {_spelt(vf.alias)}, and"
         f" not {wanted}",
         "see whether another port of the fabric has that GUID",
+    )
+
+
+def _none_accepted(facts: Facts, vf: VfFacts, source: str) -> Finding:
+    """A driver asks when its guest starts, and a GUID that the fabric has already is declined."""
+    wanted = guid_of(facts)
+    if vf.declined:
+        return waits(
+            "none accepted, and one declined",
+            f"{source}; kernel's log",
+            f"the subnet manager declined GUID {wanted} for VF {vf.pci} on {vf.host}, and has"
+            " accepted none since",
+            "see whether another port of the fabric has that GUID",
+        )
+    if port_of(facts)[0].status != "ACTIVE":
+        return not_needed("no guest's driver has asked for it yet", source)
+    log = "cannot be read" if vf.declined is None else "names no decline"
+    return not_looked(
+        f"none accepted: no guest's driver has asked, or it waits; the kernel's log {log}", source
     )
 
 
@@ -250,8 +282,7 @@ def _pci_source(facts: Facts) -> str:
 def _guid_source(facts: Facts) -> str:
     if facts.vf is None:
         return f"{port_of(facts)[0].host}: sysfs"
-    files = "…/iov/ports/1/admin_guids" if facts.vf.kind == _MLX4 else "…/device/sriov/N/port"
-    return f"{facts.vf.host}: {files}"
+    return f"{facts.vf.host}: {facts.vf.guid_source or 'no adapter has the VF'}"
 
 
 def _plug_source(facts: Facts) -> str:

@@ -44,8 +44,14 @@ class VfFacts:
     port_state: str | None = None
     guid: int | None = None
     """As the kernel keeps it, 0 and all ones included."""
+    node_guid: int | None = None
+    """The same; None also on mlx4."""
+    guid_source: str = ""
+    """Where they were read."""
     alias: int | None = None
     """mlx4: the GUID that subnet administration has accepted for it; 0: none."""
+    declined: bool | None = None
+    """mlx4, with none accepted: the kernel's log says that it was declined."""
     link: str | None = None
     index: int | None = None
     """mlx4: where virtual index 0 is mapped."""
