@@ -26,6 +26,7 @@ from ibstack.verify.port.look_fabric import FabricPlace
 from ibstack.verify.port.look_group import GroupPlace
 from ibstack.verify.port.look_here import Here, look_here
 from ibstack.verify.port.look_vf import HostPlace
+from ibstack.verify.port.mapped_ports import mapped_ports
 from ibstack.verify.port.walk import Explained, explain
 from tenant_ports import TenantPort, wait_for
 
@@ -71,11 +72,17 @@ class Scene:
 
     def look(self, host: str, question: Question) -> PlaceFacts:
         folder = self.cloud.lab.host(host)
+        place = HostPlace(host, str(eswitchd_socket(self.cloud.lab, host)), folder / "sys")
         here = Here(
-            host=HostPlace(host, str(eswitchd_socket(self.cloud.lab, host)), folder / "sys"),
+            host=place,
             dhcp=lambda: DhcpPlace(host, folder / "neutron"),
             fabric=lambda: self.fabric_from(host),
-            group=GroupPlace(host, lambda: self.reader(host), lambda: self.attachment(host)),
+            group=GroupPlace(
+                host,
+                lambda network: mapped_ports(place, network),
+                lambda: self.reader(host),
+                lambda *_port: self.attachment(host),
+            ),
         )
         return look_here(here, question)
 

@@ -23,6 +23,7 @@ from ibstack.verify.port.look_dhcp import DhcpPlace
 from ibstack.verify.port.look_group import GroupPlace
 from ibstack.verify.port.look_here import Here, look_here
 from ibstack.verify.port.look_vf import HostPlace
+from ibstack.verify.port.mapped_ports import mapped_ports
 from ibstack.verify.port.place_facts import Question, to_json
 
 if TYPE_CHECKING:
@@ -75,11 +76,14 @@ def here(parsed: Namespace) -> Here:
     name = os.environ.get("IBSTACK_HOST") or os.uname().nodename
     named = os.environ.get("IBSTACK_FABRICD_CONF")
     files = parsed.config_file or [named or _FABRICD_CONF]
+    host = HostPlace(name, parsed.socket, parsed.sysfs, lambda index: Netlink(index).read())
     return Here(
-        host=HostPlace(name, parsed.socket, parsed.sysfs, lambda index: Netlink(index).read()),
+        host=host,
         dhcp=lambda: DhcpPlace(name, parsed.state_path or dhcp_state()),
         fabric=lambda: fabric_place(name, files),
-        group=GroupPlace(name, open_port, lambda: administration(None, None)),
+        group=GroupPlace(
+            name, lambda network: mapped_ports(host, network), open_port, administration
+        ),
     )
 
 
@@ -178,6 +182,9 @@ class HostFacts(ExampleInHelp, Command):
             metavar="KEY",
             help="look for the IPoIB broadcast group of that partition",
         )
+        parser.add_argument(
+            "--physical-network", metavar="NAME", help="whose port here to look for it through"
+        )
         parser.add_argument("-f", choices=["json"], default="json", help="(%(default)s)")
         add_places(parser)
         return parser
@@ -191,6 +198,7 @@ class HostFacts(ExampleInHelp, Command):
             guids=tuple(parsed.guid),
             network=parsed.network,
             group=parsed.group.base if parsed.group else None,
+            physical_network=parsed.physical_network,
         )
         if not (question.mac or question.pci):
             raise BadInput("cannot look at this host: give --mac or --pci")

@@ -83,8 +83,11 @@ def _dhcp(facts: Facts, look: Look, missing: _Missing) -> Facts:
     if port is None or key is None or not at_dhcp.wants_dhcp(facts):
         return facts
     found, group = [], None
+    question = Question(
+        port.mac, network=port.network_id, group=key, physical_network=_fabric_of(facts)
+    )
     for name in facts.cloud.dhcp_hosts:
-        answer = look(name, Question(mac=port.mac, network=port.network_id, group=key))
+        answer = look(name, question)
         if answer.dhcp is None:
             missing.note("dhcp", name, answer)
         else:
@@ -103,7 +106,8 @@ def _group(facts: Facts, look: Look, missing: _Missing) -> GroupFacts | None:
         if facts.group is None:
             missing.why.append(("group", "only members are told, and no host's own port is one"))
         return facts.group
-    answer = look(port.host, Question(mac=port.mac, group=key))
+    question = Question(port.mac, group=key, physical_network=_fabric_of(facts))
+    answer = look(port.host, question)
     return _better(facts.group, answer, port.host, missing)
 
 
@@ -119,6 +123,10 @@ def _better(
 def _dhcp_guids(facts: Facts) -> set[str]:
     agents = (facts.cloud.agent(AGENT, host) for host in facts.cloud.dhcp_hosts)
     return {str(a.port_guid) for agent in agents if agent for a in agent.adapters if a.port_guid}
+
+
+def _fabric_of(facts: Facts) -> str | None:
+    return facts.cloud.network.physical_network if facts.cloud.network else None
 
 
 def _key(facts: Facts) -> int | None:

@@ -52,7 +52,6 @@ def look_here(here: Here, question: Question) -> PlaceFacts:
     looking = _Looking()
     others = (question.key, question.network, question.group)
     asks_vf = question.pci is not None or not any(others)
-    group = question.group
     return PlaceFacts(
         vf=looking.part("vf", asks_vf, lambda: look_vf.look(here.host, question)),
         fabric=looking.part(
@@ -64,7 +63,7 @@ def look_here(here: Here, question: Question) -> PlaceFacts:
             "dhcp", question.network is not None, lambda: look_dhcp.look(here.dhcp(), question)
         ),
         group=looking.part(
-            "group", group is not None, lambda: look_group.look(here.group, group or 0)
+            "group", question.group is not None, lambda: look_group.look(here.group, question)
         ),
         missing=looking.missing,
     )

@@ -172,6 +172,8 @@ class Question:
     """A network's id: asks for its DHCP."""
     group: int | None = None
     """A partition key: asks for its IPoIB broadcast group, of a host that is a member."""
+    physical_network: str | None = None
+    """Of the group: through whose port the fabric is to be asked."""
 
 
 @dataclass(frozen=True, slots=True)

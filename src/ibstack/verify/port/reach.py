@@ -97,6 +97,8 @@ def _words(question: Question) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "--network", (question.network,)
     if question.group is not None:
         yield "--group", (f"0x{question.group:04x}",)
+    if question.physical_network is not None:
+        yield "--physical-network", (question.physical_network,)
 
 
 def nothing(why: str) -> PlaceFacts:
