@@ -7,11 +7,13 @@ each of them tells that.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.hosts.look import Look
 from ibstack.verify.evidence import CMDLINE, Evidence, Unread
+from ibstack.verify.opensm_files import partitions_name
 from ibstack.verify.this_host import COMMANDS, FILES
 
 if TYPE_CHECKING:
@@ -34,7 +36,16 @@ def read_hosts(hosts: Hosts, names: Iterable[str]) -> dict[str, Evidence]:
     """Return what each host shows; of one that is not up, that it is not."""
     paths = tuple(PurePosixPath(f"/{name}") for name in _NAMES)
     asked = {name: Look(files=paths, running=True) for name in names}
-    return {name: Evidence(name, _texts(seen)) for name, seen in hosts.look(asked).items()}
+    found = {name: Evidence(name, _texts(seen)) for name, seen in hosts.look(asked).items()}
+    # Where a partitions file lies, the first look tells.
+    others = {name: partitions_name(host) for name, host in found.items()}
+    others = {name: file for name, file in others.items() if file not in found[name].texts}
+    again = {name: Look(files=(PurePosixPath(f"/{file}"),)) for name, file in others.items()}
+    for name, seen in hosts.look(again).items() if again else ():
+        text = _text(seen, others[name]) if seen.up else Unread(seen.why or "it has gone away")
+        texts = {**found[name].texts, others[name]: text}
+        found[name] = replace(found[name], texts=texts)
+    return found
 
 
 def _texts(seen: Seen) -> Mapping[str, str | Unread]:

@@ -17,6 +17,7 @@ from ibstack.verify.cloud.agents import dump_agents, load_agents
 from ibstack.verify.evidence import COMMANDS, Evidence, Unread
 from ibstack.verify.fabric import recorded
 from ibstack.verify.fabric.opensm_conf import HIDDEN
+from ibstack.verify.opensm_files import config_name, partitions_name
 from ibstack.verify.site import Site
 
 if TYPE_CHECKING:
@@ -107,7 +108,18 @@ def _host(folder: Path) -> Evidence:
     for name, path in _files(folder / _SOS, _SOS):
         texts.setdefault(COMMANDS + name.rpartition("/")[2], _text(path))
     folders |= _whole(folder / "etc", "etc")
-    return Evidence(folder.name, texts, frozenset(folders - {COMMANDS.rstrip("/")}))
+    host = Evidence(folder.name, texts, frozenset(folders - {COMMANDS.rstrip("/")}))
+    for find in (config_name, partitions_name):
+        name = find(host)
+        if name not in texts and _is_below(folder / name, folder):
+            texts[name] = _text(folder / name)
+    return host
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    """Tell whether *path* is a file below *folder*, and no link."""
+    real = folder.resolve() / path.relative_to(folder)
+    return path.is_file() and path.resolve() == real and path.stat().st_size <= _LARGEST
 
 
 def _whole(root: Path, name: str) -> set[str]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.verify.check import Seen
-from ibstack.verify.evidence import ESWITCHD_CONF, FABRICD_CONF, OPENSM_CONF, Evidence, Unread
+from ibstack.verify.evidence import ESWITCHD_CONF, OPENSM_CONF, Evidence, Unread
 from ibstack.verify.host.configured_vfs import PLACES, wants_vfs
+from ibstack.verify.opensm_files import has_subnet_manager
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -42,8 +43,7 @@ class Site:
 
     def subnet_manager_hosts(self) -> list[Evidence]:
         """Return the hosts that have the files of a subnet manager."""
-        marks = (OPENSM_CONF, FABRICD_CONF)
-        return [each for each in self.hosts.values() if any(each.has(name) for name in marks)]
+        return [each for each in self.hosts.values() if has_subnet_manager(each)]
 
 
 def each_host(

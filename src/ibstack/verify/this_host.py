@@ -19,6 +19,7 @@ from ibstack.verify.evidence import Evidence, Unread
 from ibstack.verify.host import services
 from ibstack.verify.host.interfaces import ethtool_name, mapped
 from ibstack.verify.host.pci_devices import numvfs_name
+from ibstack.verify.opensm_files import config_name, partitions_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +29,9 @@ FILES: Final = (
     evidence.ESWITCHD_CONF,
     evidence.FABRICD_CONF,
     evidence.OPENSM_CONF,
+    evidence.OPENSM_CONF_RHEL,
     evidence.PARTITIONS_CONF,
+    evidence.PARTITIONS_CONF_RHEL,
     evidence.NEUTRON_CONF,
     evidence.ML2_CONF,
     evidence.DHCP_AGENT,
@@ -41,6 +44,7 @@ COMMANDS: Final = {
     evidence.IBSTAT: ("ibstat",),
     evidence.TIMEDATECTL: ("timedatectl", "show"),
     evidence.HOST_SHOW: ("ibstack", "host", "show", "-f", "json"),
+    evidence.OPENSM_ARGS: ("ps", "-C", "opensm", "-o", "args="),
     evidence.SYSTEMCTL: (
         *("systemctl", "show", "-p", "Id", "-p", "LoadState", "-p", "ActiveState"),
         *("-p", "UnitFileState", *services.NAMES),
@@ -63,8 +67,9 @@ def read_host(
     *root*: below which its files are; *places*: files that lie elsewhere, by their usual names.
     """
     texts: dict[str, str | Unread] = {}
+    elsewhere = dict(places or {})
     for file in FILES:
-        texts[file] = _file((places or {}).get(file, root / file))
+        texts[file] = _file(elsewhere.get(file, root / file))
     folders = {folder for folder in FOLDERS if (root / folder).is_dir()}
     for folder in folders:
         for path in sorted((root / folder).glob(FOLDERS[folder])):
@@ -73,6 +78,10 @@ def read_host(
     host = Evidence(name or socket.gethostname().partition(".")[0], texts, frozenset(folders))
     texts |= _said({**_wanted(host), **commands} if commands else {})
     texts[evidence.PIP_FREEZE] = _packages()
+    # What a file that lies elsewhere is named by is its own path, and not one below the root.
+    elsewhere |= {str(path).lstrip("/"): path for path in elsewhere.values()}
+    for find in (config_name, partitions_name):
+        texts.setdefault(find(host), _file(elsewhere.get(find(host), root / find(host))))
     return host
 
 

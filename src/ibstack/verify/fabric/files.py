@@ -3,29 +3,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_PARTITION, Membership
 from ibstack.subnet_manager.partitions_grammar import Keyword, PartitionsFileFaults, parse
-from ibstack.verify.evidence import PARTITIONS_CONF, Unread, shown
+from ibstack.verify.evidence import Unread, shown
+from ibstack.verify.opensm_files import partitions, partitions_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ibstack.subnet_manager.partitions_grammar import Standing, Statement
+    from ibstack.verify.check import Seen
     from ibstack.verify.evidence import Evidence
 
-PLACE: Final = shown(PARTITIONS_CONF)
+
+def place(host: Evidence) -> str:
+    """Return the path of the host's partitions file."""
+    return shown(partitions_name(host))
+
+
+def unknown(host: Evidence, unread: Unread) -> Seen:
+    """Say that nothing is known, for want of the partitions file."""
+    return host.unknown(partitions_name(host), unread)
 
 
 def statements(host: Evidence) -> tuple[Statement, ...] | Unread:
     """Return what the host's file says; Unread where it has none, or not one that can be read."""
-    text = host.text(PARTITIONS_CONF)
+    text = partitions(host)
     if isinstance(text, Unread):
         return text
     try:
-        return parse(text.encode(), PLACE)
+        return parse(text.encode(), place(host))
     except PartitionsFileFaults as error:
         return Unread(str(error.faults[0]))
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.subnet_manager.partitions_grammar import Standing
 from ibstack.verify.check import Rule, Seen
-from ibstack.verify.evidence import PARTITIONS_CONF, Unread
-from ibstack.verify.fabric.files import PLACE, default_of_all, statements
+from ibstack.verify.evidence import Unread
+from ibstack.verify.fabric.files import default_of_all, place, statements, unknown
 from ibstack.verify.site import each_subnet_manager_host
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ def _look(host: Evidence) -> Iterator[Seen]:
     said = statements(host)
     if isinstance(said, Unread):
         if not said.absent:  # Another check says that there is none.
-            yield host.unknown(PARTITIONS_CONF, said)
+            yield unknown(host, said)
         return
     standing = default_of_all(said)
     # Nothing said of it: OpenSM makes every port a limited member (doc/partition-config.txt).
     found = f"ALL={standing.value}" if standing else "nothing of 0x7fff, which means limited"
-    yield Seen(host.host, standing in (None, Standing.LIMITED), found, PLACE)
+    yield Seen(host.host, standing in (None, Standing.LIMITED), found, place(host))
 
 
 RULE: Final = Rule(

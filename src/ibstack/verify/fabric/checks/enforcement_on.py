@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ibstack.verify.check import Rule, Seen
-from ibstack.verify.evidence import OPENSM_CONF, Unread, shown
-from ibstack.verify.fabric.opensm_conf import options
+from ibstack.verify.evidence import Unread
+from ibstack.verify.fabric.opensm_conf import options, place, unknown
 from ibstack.verify.site import not_one_by_one, on_fabric
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ def _look(site: Site) -> Iterator[Seen]:
     for host in site.subnet_manager_hosts():
         said = options(host)
         if isinstance(said, Unread):
-            yield host.unknown(OPENSM_CONF, said)
+            yield unknown(host, said)
         else:
             told = f"part_enforce {said['part_enforce']}"
-            holds = said["part_enforce"].strip('"') == "both"
-            yield Seen(host.host, holds, told, shown(OPENSM_CONF))
+            holds = said["part_enforce"] == "both"
+            yield Seen(host.host, holds, told, place(host))
 
     def at_ports(fabric: FabricLook) -> Iterator[Seen]:
         return not_one_by_one(_at_each(fabric), _SOURCE, "ports of switches")

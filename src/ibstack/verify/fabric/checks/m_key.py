@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ibstack.verify.check import Rule, Seen
-from ibstack.verify.evidence import OPENSM_CONF, Unread, shown
-from ibstack.verify.fabric.opensm_conf import number, options
+from ibstack.verify.evidence import Unread
+from ibstack.verify.fabric.opensm_conf import number, options, place, unknown
 from ibstack.verify.site import each_subnet_manager_host
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 def _look(host: Evidence) -> Iterator[Seen]:
     said = options(host)
     if isinstance(said, Unread):
-        yield host.unknown(OPENSM_CONF, said)
+        yield unknown(host, said)
         return
     is_set = number(said["m_key"]) != 0
     level = number(said["m_key_protection_level"]) or 0
     # The key itself is never said.
     found = f"m_key {'set' if is_set else '0'}, m_key_protection_level {level}"
-    yield Seen(host.host, is_set and level > 0, found, shown(OPENSM_CONF))
+    yield Seen(host.host, is_set and level > 0, found, place(host))
 
 
 # IBTA vol 1, 14.2.4; NVIDIA's InfiniBand security guidelines.  A table of another host was

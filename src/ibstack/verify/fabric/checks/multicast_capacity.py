@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ibstack.mad import NodeType
 from ibstack.verify.check import Rule, Seen
 from ibstack.verify.evidence import Unread
-from ibstack.verify.fabric.files import PLACE, statements
+from ibstack.verify.fabric.files import place, statements
 from ibstack.verify.site import on_fabric
 
 if TYPE_CHECKING:
@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from ibstack.verify.fabric.look import FabricLook
     from ibstack.verify.site import Site
 
-_SOURCE: Final = f"SwitchInfo.MulticastFDBCap, {PLACE}"
+_CAP: Final = "SwitchInfo.MulticastFDBCap"
 
 
 def _look(site: Site) -> Iterator[Seen]:
-    files = [statements(host) for host in site.subnet_manager_hosts()]
+    hosts = site.subnet_manager_hosts()
+    files = [statements(host) for host in hosts]
     known = [said for said in files if not isinstance(said, Unread)]
+    source = ", ".join([_CAP, *dict.fromkeys(place(host) for host in hosts)])
     needed = max((len({s.key for s in said if "ipoib" in s.flags}) for said in known), default=None)
 
     def judge(fabric: FabricLook) -> Iterator[Seen]:
@@ -32,10 +34,10 @@ def _look(site: Site) -> Iterator[Seen]:
             return
         if needed is None or len(caps) < len(switches):
             why = "no partitions file" if needed is None else "a switch did not say how many"
-            yield Seen("", None, why, _SOURCE)
+            yield Seen("", None, why, source)
             return
         found = f"{needed} partitions with IPoIB, room for {min(caps)} groups"
-        yield Seen("", needed < min(caps), found, _SOURCE)
+        yield Seen("", needed < min(caps), found, source)
 
     return on_fabric(judge)(site)
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 from ibstack.subnet_manager.partitions_conf import read
 from ibstack.subnet_manager.partitions_grammar import PartitionsFileFaults
 from ibstack.verify.check import Rule, Seen
-from ibstack.verify.evidence import FABRICD_CONF, PARTITIONS_CONF, Unread
-from ibstack.verify.fabric.files import PLACE, statements
+from ibstack.verify.evidence import FABRICD_CONF, Unread
+from ibstack.verify.fabric.files import place, statements, unknown
+from ibstack.verify.opensm_files import partitions
 from ibstack.verify.site import each_subnet_manager_host
 
 if TYPE_CHECKING:
@@ -19,18 +20,18 @@ if TYPE_CHECKING:
 
 
 def _look(host: Evidence) -> Iterator[Seen]:
-    text = host.text(PARTITIONS_CONF)
+    text = partitions(host)
     if not host.has(FABRICD_CONF) or isinstance(statements(host), Unread):
         return  # Static partitions are a site's own; and other checks tell of the rest.
     if isinstance(text, Unread):
-        yield host.unknown(PARTITIONS_CONF, text)
+        yield unknown(host, text)
         return
     try:
-        read(text.encode(), PLACE)
+        read(text.encode(), place(host))
     except PartitionsFileFaults as error:
-        yield Seen(host.host, False, str(error.faults[0]), PLACE)
+        yield Seen(host.host, False, str(error.faults[0]), place(host))
     else:
-        yield Seen(host.host, True, "as ibstack-fabricd writes it", PLACE)
+        yield Seen(host.host, True, "as ibstack-fabricd writes it", place(host))
 
 
 RULE: Final = Rule(

@@ -8,8 +8,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from ibstack.verify.check import Rule, Seen
-from ibstack.verify.evidence import PARTITIONS_CONF, Unread
-from ibstack.verify.fabric.files import PLACE
+from ibstack.verify.evidence import PARTITIONS_CONF, Unread, shown
+from ibstack.verify.fabric.files import place
+from ibstack.verify.opensm_files import partitions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,19 +20,24 @@ if TYPE_CHECKING:
 
 def _look(site: Site) -> Iterator[Seen]:
     hosts = site.subnet_manager_hosts()
-    texts = {host.host: host.text(PARTITIONS_CONF) for host in hosts}
+    texts = {host.host: partitions(host) for host in hosts}
     digests = {name: _digest(text) for name, text in texts.items() if isinstance(text, str)}
     managers = 0 if isinstance(site.fabric, Unread) else len(site.fabric.managers)
     if len(digests) < max(managers, 2):
         # One file is equal to itself: that says nothing.
         why = f"{len(digests)} of {max(managers, 2)} files were collected"
-        for name in digests or ("",):
-            yield Seen(name, None, why, PLACE)
+        for host in hosts:
+            if host.host in digests:
+                yield Seen(host.host, None, why, place(host))
+        if not digests:
+            yield Seen("", None, why, shown(PARTITIONS_CONF))
     if len(digests) > 1:
         usual = _of_master(site, digests) or Counter(digests.values()).most_common(1)[0][0]
-        for name, digest in digests.items():
-            holds = digest == usual
-            yield Seen(name, holds, f"sha256 {digest}", PLACE, "", f"sha256 {usual}")
+        for host in hosts:
+            digest = digests.get(host.host)
+            if digest is not None:
+                found, wanted = f"sha256 {digest}", f"sha256 {usual}"
+                yield Seen(host.host, digest == usual, found, place(host), "", wanted)
 
 
 def _digest(text: str) -> str:

@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ibstack.verify.check import Rule, Seen
-from ibstack.verify.evidence import PARTITIONS_CONF
-from ibstack.verify.fabric.files import PLACE
+from ibstack.verify.fabric.files import place, unknown
+from ibstack.verify.opensm_files import partitions
 from ibstack.verify.site import each_subnet_manager_host
 
 if TYPE_CHECKING:
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def _look(host: Evidence) -> Iterator[Seen]:
-    text = host.text(PARTITIONS_CONF)
+    text = partitions(host)
     if isinstance(text, str):
-        yield Seen(host.host, True, f"{text.count(chr(10))} lines", PLACE)
+        yield Seen(host.host, True, f"{text.count(chr(10))} lines", place(host))
     elif text.absent:
-        yield Seen(host.host, False, "there is no such file", PLACE)
+        yield Seen(host.host, False, "there is no such file", place(host))
     else:
-        yield host.unknown(PARTITIONS_CONF, text)
+        yield unknown(host, text)
 
 
 # Seen on OpenSM 3.3.23 (tests/real/test_opensm_fails_open.py).

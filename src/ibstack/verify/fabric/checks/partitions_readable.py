@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.subnet_manager.partitions_grammar import PartitionsFileFaults, parse
 from ibstack.verify.check import Rule, Seen
-from ibstack.verify.evidence import PARTITIONS_CONF, Unread
-from ibstack.verify.fabric.files import PLACE
+from ibstack.verify.evidence import Unread
+from ibstack.verify.fabric.files import place, unknown
+from ibstack.verify.opensm_files import partitions
 from ibstack.verify.site import each_subnet_manager_host
 
 if TYPE_CHECKING:
@@ -18,18 +19,18 @@ if TYPE_CHECKING:
 
 
 def _look(host: Evidence) -> Iterator[Seen]:
-    text = host.text(PARTITIONS_CONF)
+    text = partitions(host)
     if isinstance(text, Unread):
         if not text.absent:
-            yield host.unknown(PARTITIONS_CONF, text)
+            yield unknown(host, text)
         return
     try:
-        said = parse(text.encode(), PLACE)
+        said = parse(text.encode(), place(host))
     except PartitionsFileFaults as error:
         others = f", and {len(error.faults) - 1} more" if len(error.faults) > 1 else ""
-        yield Seen(host.host, False, f"{error.faults[0]}{others}", PLACE)
+        yield Seen(host.host, False, f"{error.faults[0]}{others}", place(host))
     else:
-        yield Seen(host.host, True, f"{len(said)} statements", PLACE)
+        yield Seen(host.host, True, f"{len(said)} statements", place(host))
 
 
 # opensm/doc/partition-config.txt; each slip seen on 3.3.23 (partitions_grammar.py).

@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ibstack.verify.check import Rule, Seen
-from ibstack.verify.evidence import OPENSM_CONF, Unread, shown
-from ibstack.verify.fabric.opensm_conf import number, options
+from ibstack.verify.evidence import Unread
+from ibstack.verify.fabric.opensm_conf import number, options, place, unknown
 from ibstack.verify.site import each_subnet_manager_host
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ _KEYS: Final = ("sm_key", "sa_key")
 def _look(host: Evidence) -> Iterator[Seen]:
     said = options(host)
     if isinstance(said, Unread):
-        yield host.unknown(OPENSM_CONF, said)
+        yield unknown(host, said)
         return
     known = [name for name in _KEYS if number(said[name]) in (0, _DEFAULT)]
     found = ", ".join(f"{name} {number(said[name])}" for name in known) or "both set"
-    yield Seen(host.host, not known, found, shown(OPENSM_CONF))
+    yield Seen(host.host, not known, found, place(host))
 
 
 # opensm(8): SM_Key and SA_Key are 1 unless set, on every OpenSM there is.

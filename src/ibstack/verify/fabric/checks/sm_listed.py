@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ibstack.verify.check import Rule, Seen
-from ibstack.verify.evidence import PARTITIONS_CONF, Unread
-from ibstack.verify.fabric.files import PLACE, full_in_default, statements
+from ibstack.verify.evidence import Unread
+from ibstack.verify.fabric.files import full_in_default, place, statements, unknown
 from ibstack.verify.site import each_subnet_manager_host
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ def _look(site: Site) -> Iterator[Seen]:
     def judge(host: Evidence) -> Iterator[Seen]:
         said = statements(host)
         if isinstance(said, Unread):
-            yield host.unknown(PARTITIONS_CONF, said)
+            yield unknown(host, said)
             return
         missing = [managers[guid] for guid in sorted(managers.keys() - full_in_default(said))]
         found = ", ".join(f"{port.guid} of {port.node}" for port in missing)
-        listed = f"all {len(managers)} are"
-        yield Seen(host.host, not missing, f"not listed: {found}" if missing else listed, PLACE)
+        found = f"not listed: {found}" if missing else f"all {len(managers)} are"
+        yield Seen(host.host, not missing, found, place(host))
 
     yield from each_subnet_manager_host(judge)(site)
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ibstack.verify.check import Rule, Seen
-from ibstack.verify.evidence import OPENSM_CONF, Unread, shown
-from ibstack.verify.fabric.opensm_conf import number, options
+from ibstack.verify.evidence import Unread
+from ibstack.verify.fabric.opensm_conf import number, options, place, unknown
 from ibstack.verify.site import each_subnet_manager_host
 
 if TYPE_CHECKING:
@@ -21,17 +21,17 @@ _LONGEST_S: Final = 5.0
 def _look(host: Evidence) -> Iterator[Seen]:
     said = options(host)
     if isinstance(said, Unread):
-        yield host.unknown(OPENSM_CONF, said)
+        yield unknown(host, said)
         return
     timeout_ms, tries = (
         number(said[n]) for n in ("sminfo_polling_timeout", "polling_retry_number")
     )
     if timeout_ms is None or tries is None:
-        yield Seen(host.host, None, "its polling options are no numbers", shown(OPENSM_CONF))
+        yield Seen(host.host, None, "its polling options are no numbers", place(host))
         return
     after_s = timeout_ms * (tries + 1) / 1000
     found = f"{after_s:g} s ({timeout_ms} ms, {tries} more tries)"
-    yield Seen(host.host, after_s <= _LONGEST_S, found, shown(OPENSM_CONF))
+    yield Seen(host.host, after_s <= _LONGEST_S, found, place(host))
 
 
 # Seen on OpenSM 3.3.23, kill -9 of the master, 50 hosts: 10000 ms and 4: 55 s; 1000 and 2: 3.2 s.
