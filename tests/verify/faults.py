@@ -302,6 +302,13 @@ FABRIC: Final = (
 CLOUD: Final = (
     Fault(
         "agents-alive",
+        "an agent that never reported",
+        "agents.json",
+        '"binary": "ibstack-agent",\n   "host": "node002"',
+        '"binary": "ibstack-agent",\n   "host": "node009"',
+    ),
+    Fault(
+        "agents-alive",
         "an agent that is not alive",
         "agents.json",
         '"host": "node003",\n   "alive": true',

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _Value = TypeVar("_Value")
 COMMANDS: Final = "commands/"
+AGENT_CONF: Final = "etc/ibstack/agent.conf"
 CMDLINE: Final = "proc/cmdline"
 DMESG: Final = "commands/dmesg"
 ESWITCHD_CONF: Final = "etc/ibstack/eswitchd.conf"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FILES: Final = (
     evidence.CMDLINE,
+    evidence.AGENT_CONF,
     evidence.ESWITCHD_CONF,
     evidence.FABRICD_CONF,
     evidence.OPENSM_CONF,

@@ -20,14 +20,18 @@ if TYPE_CHECKING:
 
 
 def _look(site: Site) -> Iterator[Seen]:
-    known = servers(site)
+    known, hosts = servers(site), site.subnet_manager_hosts()
     if not known:
         yield Seen("", None, "no server's file was collected", PLACE)
-    for host in site.subnet_manager_hosts():
+    if not hosts:
+        yield Seen("", None, "no SM host's file was collected", shown(FABRICD_CONF))
+    for host in hosts:
         keys = host.ini(FABRICD_CONF)
         if not isinstance(keys, Unread):
             for server in known:
                 yield from _of(server, host.host, keys)
+        elif not keys.absent:  # Static partitions are given out by hand.
+            yield host.unknown(FABRICD_CONF, keys)
 
 
 def _of(server: Ml2, host: str, keys: Keys) -> Iterator[Seen]:

@@ -24,7 +24,7 @@ def _look(site: Site) -> Iterator[Seen]:
         names = {name for server in servers(site) for name in infiniband(server, agents)}
         names |= {name for agent in agents for name in mapped_by(agent)}
         for name in sorted(names):
-            yield _judged(name, [agent for agent in agents if agent.alive])
+            yield _judged(name, agents)
         if not names:
             yield Seen("", None, "nothing names an InfiniBand physical network", _SOURCE)
 
@@ -33,11 +33,15 @@ def _look(site: Site) -> Iterator[Seen]:
 
 def _judged(name: str, agents: Iterable[Agent]) -> Seen:
     serving = [agent for agent in agents if name in mapped_by(agent)]
-    hosts = sum(agent.kind == MELLANOX for agent in serving)
+    hosts = sum(agent.kind == MELLANOX and agent.alive for agent in serving)
     managers = [agent for agent in serving if agent.kind == PARTITION]
-    masters = sum(agent.configurations.get("role") == "master" for agent in managers)
-    # A site with static partitions has no fabricd at all.
-    found = f"{hosts} hosts with adapters, {len(managers)} fabricds, {masters} of them master"
+    alive = [agent for agent in managers if agent.alive]
+    masters = sum(agent.configurations.get("role") == "master" for agent in alive)
+    # A site with static partitions has no fabricd at all, and none that is dead either.
+    found = (
+        f"{hosts} hosts with adapters, {len(alive)} of {len(managers)} fabricds alive,"
+        f" {masters} master"
+    )
     holds = hosts > 0 and (masters == 1 or not managers)
     return Seen("", holds, found, _SOURCE, f"physical network {name}")
 
@@ -47,6 +51,7 @@ RULE: Final = Rule(
     "the InfiniBand physical network is served",
     "hosts with adapters, and one fabricd that is master",
     "map it on hosts in [eswitch] physical_interface_mappings; start ibstack-fabricd on its SM"
-    " hosts, and see that OpenSM runs there",
+    " hosts, and see that OpenSM runs there; `openstack network agent delete` forgets those of a"
+    " host that is gone",
     _look,
 )

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which rows of Neutron's agents a host is to have, by its files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ibstack.verify.cloud.agents import DHCP, MELLANOX, PARTITION
+from ibstack.verify.evidence import (
+    AGENT_CONF,
+    DHCP_AGENT,
+    ESWITCHD_CONF,
+    FABRICD_CONF,
+    NEUTRON_CONF,
+    Unread,
+    last,
+    shown,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ibstack.verify.evidence import Evidence
+    from ibstack.verify.site import Agent
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One agent that a host is to have."""
+
+    kind: str
+    binary: str
+    host: str
+    """Its name in Neutron."""
+    unsure: str
+    """Why it may have another name there; empty: it has not."""
+    mark: str
+    """The file that says that the host is to have it."""
+
+
+# The file that makes a host one that runs the agent, and the one that the agent reads after
+# neutron.conf: the packaged units, and Neutron's.
+_AGENTS: Final = (
+    (ESWITCHD_CONF, MELLANOX, "ibstack-agent", AGENT_CONF),
+    (FABRICD_CONF, PARTITION, "ibstack-fabricd", FABRICD_CONF),
+    (DHCP_AGENT, DHCP, "neutron-dhcp-agent", DHCP_AGENT),
+)
+
+
+def wanted_rows(host: Evidence) -> Iterator[Row]:
+    """Yield each row that Neutron is to have of *host*."""
+    for mark, kind, binary, settings in _AGENTS:
+        if host.has(mark):
+            name, unsure = _name(host, settings)
+            yield Row(kind, binary, name, unsure, mark)
+
+
+def has_row(wanted: Row, agents: Iterable[Agent]) -> bool:
+    """Tell whether Neutron has the row; a host's name may be given with its domain."""
+    return any(
+        agent.kind == wanted.kind and wanted.host in (agent.host, agent.host.partition(".")[0])
+        for agent in agents
+    )
+
+
+def _name(host: Evidence, settings: str) -> tuple[str, str]:
+    """Return what the host calls itself in Neutron: `host` of [DEFAULT], or its own name."""
+    unsure = ""
+    for name in (settings, NEUTRON_CONF):
+        keys = host.ini(name)
+        told = None if isinstance(keys, Unread) else last(keys, "DEFAULT", "host")
+        if told:
+            return told.strip(), ""
+        if isinstance(keys, Unread) and not keys.absent:
+            unsure = f"{shown(name)} may give it another name: {keys.why}"
+    return host.host, unsure
