@@ -7,7 +7,9 @@ import json
 import os
 import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,8 +21,7 @@ from ibstack.mad import FabricReader
 from one_fabricd import Fabricd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
 
     from ibstack.fabric.guid import Guid
     from ibstack.lab.fabric.simulated import Fabric
@@ -42,8 +43,8 @@ def fabricd(fabric: Fabric, tmp_path: Path) -> Iterator[Fabricd]:
         yield daemon
 
 
-def write(fabric: Fabric, port: Guid, entries: Mapping[int, int]) -> None:
-    attachment = Attachment(fabric, "node003")
+def write(fabric: Fabric, port: Guid, entries: Mapping[int, int], at: str = "node003") -> None:
+    attachment = Attachment(fabric, at)
     try:
         write_entries(attachment, FabricReader(attachment), port, entries)
     finally:
@@ -88,16 +89,57 @@ def test_a_repair_needs_a_fabricd_that_runs(fabricd: Fabricd) -> None:
 
 
 @contextmanager
-def watching(fabricd: Fabricd, *words: str) -> Iterator[subprocess.Popen[str]]:
+def silent(fabric: Fabric, node: str) -> Iterator[None]:
+    """Lose whatever *node* is asked; ibsim(8), `Error`: in so many of a hundred cases."""
+    fabric._console(f'Error "{node}"[1] 100', f"silence {node}")
+    try:
+        yield
+    finally:
+        fabric._console(f'Error "{node}"[1] 0', f"let {node} speak")
+
+
+def test_a_fabric_with_a_node_that_does_not_answer_is_not_called_sound(fabricd: Fabricd) -> None:
+    assert fabricd.ibstack("audit")[0] == 0
+
+    with silent(fabricd.fabric, "node002"):
+        status, answer, said = fabricd.ibstack("audit")
+
+    assert (status, answer) == (4, [])
+    assert "cannot read the node at " in said
+    assert "no difference" not in said
+
+
+def test_a_table_that_cannot_be_read_is_not_called_repaired(fabricd: Fabricd) -> None:
+    """It was repaired, for all that is known; nobody has seen it."""
+    write(fabricd.fabric, NODE2, {1: 0})
+    fabricd.process.signal(signal.SIGSTOP)  # The order is to lie there until the port is silent.
+    with ExitStack() as then, ThreadPoolExecutor(1) as asking:
+        answered = asking.submit(fabricd.ibstack, "audit", "--repair", at="head")
+        fabricd.until((fabricd.folder / "state" / "orders" / "repair").exists)
+        then.enter_context(silent(fabricd.fabric, "node002"))
+        fabricd.process.signal(signal.SIGCONT)
+        status, answer, said = answered.result(60)
+
+    assert found(answer) == {("missing", str(NODE2), None)}
+    assert (status, answer[0]["repair"]) == (4, None)
+    assert "0 repaired, 0 left, 1 not known" in said
+
+
+@contextmanager
+def watching(
+    fabricd: Fabricd, *words: str, at: str = "head", said: Path = Path(os.devnull)
+) -> Iterator[subprocess.Popen[str]]:
     argv = fabricd.argv("ibstack", "partition", "audit", "--watch", "--interval", "0.5", *words)
-    process = subprocess.Popen(
-        # Whoever runs the tests in the background has it ignored, and that is inherited.
-        ["env", "--default-signal=INT", *argv],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **fabricd.fabric.client_env("head")},
-        cwd=fabricd.fabric.client_cwd("head"),
-    )
+    with said.open("wb") as log:
+        process = subprocess.Popen(
+            # Whoever runs the tests in the background has it ignored, and that is inherited.
+            ["env", "--default-signal=INT", *argv],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env={**os.environ, **fabricd.fabric.client_env(at)},
+            cwd=fabricd.fabric.client_cwd(at),
+        )
     try:
         yield process
     finally:
@@ -133,3 +175,56 @@ def test_a_watch_that_ends_while_something_differs_says_so(fabricd: Fabricd) -> 
 
         assert watch.wait(20) == 3
     assert line.split(" ", 1)[1].startswith(f"appears: unknown: {NODE3} 0x9f00")
+
+
+class Driver:
+    """What the kernel shows of a watch's port; umad2sim puts it into a folder of the process."""
+
+    def __init__(self, fabric: Fabric, watch: subprocess.Popen[str]) -> None:
+        (sysfs,) = fabric.folder.glob(f"*/clients/sys-{watch.pid}")
+        self._shown = sysfs / "sys" / "class" / "infiniband"
+
+    def unload(self) -> None:
+        self._shown.rename(self._shown.with_name("away"))
+
+    def load(self) -> None:
+        self._shown.with_name("away").rename(self._shown)
+
+
+def pull(fabric: Fabric, _: subprocess.Popen[str]) -> Callable[[], None]:
+    fabric.unlink("node003")
+
+    def plug() -> None:
+        fabric.link("node003")
+
+    return plug
+
+
+def unload(fabric: Fabric, watch: subprocess.Popen[str]) -> Callable[[], None]:
+    driver = Driver(fabric, watch)
+    driver.unload()
+    return driver.load
+
+
+@pytest.mark.parametrize("take", [pull, unload])
+def test_a_watch_outlives_the_port_that_it_watches_through(
+    take: Callable[[Fabric, subprocess.Popen[str]], Callable[[], None]],
+    fabricd: Fabricd,
+    tmp_path: Path,
+) -> None:
+    fabric, said = fabricd.fabric, tmp_path / "said"
+    with watching(fabricd, at="node003", said=said) as watch:
+        assert watch.stdout is not None
+        write(fabric, NODE2, {6: FOREIGN}, at="node001")
+        appears = watch.stdout.readline()
+        give_back = take(fabric, watch)
+        fabricd.until(lambda: "still watching" in said.read_text())
+        write(fabric, NODE2, {6: 0}, at="node001")
+        give_back()
+        ends = watch.stdout.readline()
+        watch.send_signal(signal.SIGINT)
+        watch.communicate(timeout=20)
+
+    assert (appears.split()[1], ends.split()[1]) == ("appears:", "ends:")
+    assert said.read_text().count("still watching") == 1, said.read_text()
+    assert watch.returncode == 0

@@ -14,6 +14,7 @@ from cliff.lister import Lister
 from ibstack.cli.shell import ExampleInHelp
 from ibstack.fabric.errors import BadInput, IbstackError, TryLater
 from ibstack.fabric.partition import PartitionKey, TableEntry
+from ibstack.mad import PortInfo
 from ibstack.subnet_manager.plan import Wanted, gather, plan
 from ibstack.subnet_manager.publication import Found, NotOurFile, Whose
 from ibstack.subnet_manager.settings import NotTheirs, Site
@@ -107,10 +108,17 @@ class Sources:
         return publication(self.settings).look()
 
     def observed(self) -> Fabric:
-        """Read every port's table; CannotReadFabric where there is no way to the fabric."""
+        """Read every port's table; CannotReadFabric or TryLater where that cannot be done."""
         from ibstack.subnet_manager.daemon import fabric_view
 
         with fabric_view(self.settings).open() as view:
+            port = view.reader.port
+            if isinstance(port, PortInfo) and not port.link_up:
+                # It answers for itself, and would be taken for the whole fabric.
+                raise TryLater(
+                    "cannot read the fabric: the local port has no link; look at its cable, or"
+                    " name another one with ca and port of [fabric]"
+                )
             return Fabric(view.survey(), view.managers(), view.manager())
 
     def tenants(self, partitions: Partitions) -> Partitions:

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.cli.partition import DIFFERS, NOT_KNOWN, PartitionCommand, Sources, say
-from ibstack.fabric.errors import BadInput, Refused, TryLater
+from ibstack.cli.partition_look import Became, outcome, overlooked
+from ibstack.fabric.errors import BadInput, IbstackError, Refused, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.subnet_manager.audit import Auditor
 from ibstack.subnet_manager.daemon import publication
@@ -31,6 +33,7 @@ _SECOND_LOOK_S: Final = 0.5
 _WATCH_S: Final = 5.0
 _REPAIR_S: Final = 20.0
 """How long a repair may take: two looks, and two files that are proved."""
+_MAY_COME: Final = (Became.FAILED, None)
 
 
 class PartitionAudit(PartitionCommand):
@@ -80,21 +83,26 @@ class PartitionAudit(PartitionCommand):
             time.sleep(_SECOND_LOOK_S)
             again, fabric = _look(sources)
             found = [drift for drift in found if drift in again.found or again.unsure(drift)]
-        left = _repair(sources, fabric, found) if parsed.repair else frozenset(found)
-        unread = [str(guid) for guid, port in fabric.ports.items() if port.table is None]
-        if unread:
-            say(f"the tables of these ports could not be read: {', '.join(unread)}")
-            self.status = NOT_KNOWN
-        if left:
+        outcomes: dict[Drift, Became | None] = dict.fromkeys(found, Became.LEFT)
+        if parsed.repair:
+            outcomes, fabric = _repair(sources, fabric, found)
+        hidden = overlooked(fabric.survey)
+        for line in hidden:
+            say(line)
+        if {Became.LEFT, Became.FAILED} & set(outcomes.values()):
             self.status = DIFFERS
-        elif not unread:
+        elif hidden:
+            self.status = NOT_KNOWN
+        else:
             say(f"no difference: {len(fabric.ports)} ports are as Neutron wants them")
         rows = [tuple(_facts(drift).values()) for drift in found]
         columns = ("class", "alarm", "guid", "port", "entry", "detail")
         if not parsed.repair:
             return columns, rows
-        outcomes = [(_outcome(drift, left),) for drift in found]
-        return (*columns, "repair"), [a + b for a, b in zip(rows, outcomes, strict=True)]
+        return (*columns, "repair"), [
+            (*row, became.value if (became := outcomes[drift]) else None)
+            for row, drift in zip(rows, found, strict=True)
+        ]
 
 
 def _look(sources: Sources) -> tuple[Audit, Fabric]:
@@ -121,10 +129,12 @@ def _look(sources: Sources) -> tuple[Audit, Fabric]:
     return look, fabric
 
 
-def _repair(sources: Sources, fabric: Fabric, found: list[Drift]) -> frozenset[Drift]:
-    """Have fabricd repair what it can of *found*; return what is left of it."""
+def _repair(
+    sources: Sources, fabric: Fabric, found: list[Drift]
+) -> tuple[dict[Drift, Became | None], Fabric]:
+    """Have fabricd repair what it can of *found*; return what became of each, and the last look."""
     if not any(drift.repairable for drift in found):
-        return frozenset(found)
+        return dict.fromkeys(found, Became.LEFT), fabric
     if fabric.manager.role is not Role.MASTER:
         raise Refused(
             f"cannot repair: the subnet manager on this host is {fabric.manager.role.value}, and"
@@ -134,13 +144,16 @@ def _repair(sources: Sources, fabric: Fabric, found: list[Drift]) -> frozenset[D
     deadline = time.monotonic() + _REPAIR_S
     while True:
         time.sleep(_SECOND_LOOK_S)
-        look = _look(sources)[0]
-        left = frozenset(drift for drift in found if drift in look.found or look.unsure(drift))
-        over = not any(drift.repairable for drift in left)
+        again, fabric = _look(sources)
+        outcomes = {drift: outcome(drift, again, fabric.survey) for drift in found}
+        over = not any(outcomes[drift] in _MAY_COME for drift in found if drift.repairable)
         if over or time.monotonic() >= deadline:
             break
-    say(f"{len(set(found) - left)} repaired, {len(left)} left")
-    return left
+    counts = Counter(outcomes.values())
+    left = counts[Became.LEFT] + counts[Became.FAILED]
+    unknown = f", {counts[None]} not known" if counts[None] else ""
+    say(f"{counts[Became.REPAIRED]} repaired, {left} left{unknown}")
+    return outcomes, fabric
 
 
 def _order(sources: Sources) -> None:
@@ -169,23 +182,33 @@ def _order(sources: Sources) -> None:
 def _watch(sources: Sources, interval_s: float, *, as_json: bool) -> int:
     """Print each event until interrupted; return the exit code."""
     auditor = Auditor(interval_s, time.monotonic)
-    trouble = ""
+    trouble: tuple[str, ...] = ()
     try:
         while True:
             time.sleep(auditor.due_in_s)
             try:
-                events = auditor.take(_look(sources)[0])
-            except TryLater as error:
-                if str(error) != trouble:
-                    say(f"{error}; still watching")
-                trouble = str(error)
+                look, fabric = _look(sources)
+            except IbstackError as error:
+                if not auditor.looks and error.exit_code != NOT_KNOWN:
+                    raise  # It would not have started: a setting is wrong, and not something away.
+                trouble = _tell((str(error),), trouble)
                 time.sleep(interval_s)
                 continue
-            trouble = ""
-            for event in events:
+            trouble = _tell(overlooked(fabric.survey), trouble)
+            for event in auditor.take(look):
                 print(_line(event, as_json=as_json), flush=True)
     except KeyboardInterrupt:
-        return DIFFERS if auditor.known else 0
+        if auditor.known:
+            return DIFFERS
+        return NOT_KNOWN if trouble or not auditor.looks else 0
+
+
+def _tell(lines: tuple[str, ...], said: tuple[str, ...]) -> tuple[str, ...]:
+    """Say what is new of *lines*; return them all: what lasts is said once."""
+    for line in lines:
+        if line not in said:
+            say(f"{line}; still watching")
+    return lines
 
 
 def _line(event: DriftEvent, *, as_json: bool) -> str:
@@ -205,9 +228,3 @@ def _facts(drift: Drift) -> dict[str, Any]:
         "entry": str(drift.entry) if drift.entry else None,
         "detail": drift.detail or None,
     }
-
-
-def _outcome(drift: Drift, left: frozenset[Drift]) -> str:
-    if drift not in left:
-        return "repaired"
-    return "failed" if drift.repairable else "left"

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `ibstack partition audit --repair` says became of a difference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ibstack.cli.partition_look import Became, outcome
+from ibstack.fabric.guid import Guid
+from ibstack.subnet_manager.drift import (
+    STALE_STANDBY,
+    Drift,
+    DriftClass,
+    Expected,
+    ObservedPort,
+    Survey,
+    audit,
+)
+
+GUID = Guid(0x2)
+MISSING = Drift(DriftClass.MISSING, GUID, None)
+UNKNOWN = Drift(DriftClass.UNKNOWN, GUID, None)
+GONE = Drift(DriftClass.PORT_DOWN, GUID, None, gone=True)
+NOTHING = Expected({}, frozenset(), frozenset())
+READ, UNREAD = {GUID: ObservedPort((None,))}, {GUID: ObservedPort(None)}
+SILENT = ("cannot read the node at 0,1: no answer",)
+
+
+@pytest.mark.parametrize(
+    ("drift", "again", "ports", "problems", "said"),
+    [
+        (MISSING, [], READ, (), "repaired"),
+        (MISSING, [], READ, SILENT, "repaired"),
+        (MISSING, [MISSING], READ, (), "failed"),
+        (MISSING, [], UNREAD, (), None),
+        (MISSING, [], {}, SILENT, None),
+        (MISSING, [], {}, (), "over"),
+        (GONE, [GONE], {}, (), "left"),
+        (GONE, [], READ, (), "over"),
+        (UNKNOWN, [UNKNOWN], READ, (), "left"),
+        (UNKNOWN, [], READ, (), "over"),
+        (UNKNOWN, [], UNREAD, (), None),
+        (STALE_STANDBY, [], READ, SILENT, "over"),
+    ],
+)
+def test_only_what_is_ours_and_was_seen_again_is_repaired(
+    drift: Drift,
+    again: list[Drift],
+    ports: dict[Guid, ObservedPort],
+    problems: tuple[str, ...],
+    said: str | None,
+) -> None:
+    survey = Survey(ports, problems)
+    look = replace(audit(NOTHING, survey), found=tuple(again))
+
+    assert outcome(drift, look, survey) == (said and Became(said))
