@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from ibstack.fabric.partition import KeyRange, PartitionKey
 from ibstack.upgrade.finding import Verdict
-from ibstack.upgrade.partitions import judge
+from ibstack.upgrade.partitions import KeysInUse, judge
 
 OWNED = KeyRange.parse("0x0001-0x0fff")
-USED = frozenset({PartitionKey(0x10)})
+RED, GREEN = PartitionKey(0x10), PartitionKey(0x12)
+USED = KeysInUse(served=frozenset({RED}), not_served=frozenset({RED, GREEN}))
 KEEPS, DECIDE = Verdict.KEEPS, Verdict.DECIDE
 
 CASES = [
@@ -22,6 +23,7 @@ CASES = [
     ("red=0x10: ALL=full;", DECIDE, "whoever else"),
     ("red=0x10: ALL;", DECIDE, "limited entry"),
     ("blue=0x11: ALL=full;", DECIDE, "no bound port"),
+    ("green=0x12: ALL=full;", DECIDE, "no port that it serves"),
     ("storage=0x1000: 0x0002c90300000011=full;", KEEPS, "carries it over"),
     ("proof=0x7ff0: ALL=full;", DECIDE, "0x7ff0 to 0x7ff8"),
     ("red=0x10 ALL=full;", DECIDE, "lacks a `:`"),

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 
 from ibstack.fabric.errors import BadInput, TryLater
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
-from ibstack.upgrade import database
+from ibstack.upgrade import database, other_ports
 from ibstack.upgrade.check import Sources, check
 from ibstack.upgrade.finding import Verdict
+from ibstack.upgrade.other_ports import OtherPorts
 from ibstack.upgrade.ports import KnownCloud, KnownPort, judge
 
 if TYPE_CHECKING:
@@ -88,6 +89,47 @@ def test_operations_that_ufm_has_not_heard_of_are_to_be_decided() -> None:
     assert judged(PORT, journal=3)[-1].value == "3 unfinished"
 
 
+MACHINES = OtherPorts("baremetal", "other", "baremetal:none", "vlan", "ib", 17, 2)
+OF_A_HOST = OtherPorts("normal", "other", "network:dhcp", "vlan", "ib", 16, 1)
+FOREIGN = OtherPorts("normal", "ovs", "network:dhcp", "vlan", "ib", 17, 1)
+ETHERNET = OtherPorts("normal", "ovs", "compute:nova", "vlan", "ethernet", 16, 1)
+
+
+def other(*others: OtherPorts, ports: tuple[KnownPort, ...] = (PORT,)) -> list[Finding]:
+    return list(other_ports.judge(KnownCloud(ports, {}, None, others), "database"))
+
+
+@pytest.mark.parametrize(
+    ("ports", "verdict", "key", "said"),
+    [
+        (MACHINES, DECIDE, "ports baremetal bound as other on ib", "no partition"),
+        (OF_A_HOST, CHANGES, "ports normal bound as other on ib", "makes their host a member"),
+        (replace(OF_A_HOST, device_owner="compute:nova"), DECIDE, "ports normal", "serves none"),
+        (FOREIGN, DECIDE, "ports normal bound as ovs on ib", "serves none that is bound as ovs"),
+    ],
+)
+def test_ports_that_are_no_vfs(ports: OtherPorts, verdict: Verdict, key: str, said: str) -> None:
+    (found,) = other(ports)
+
+    assert found.verdict is verdict
+    assert found.key.startswith(key)
+    assert said in found.ibstack
+    assert found.to_do
+
+
+def test_ports_of_one_kind_are_counted_on_one_line() -> None:
+    many = [replace(MACHINES, segmentation_id=number, count=3) for number in range(100, 112)]
+    (found,) = other(MACHINES, *many)
+
+    assert found.value.startswith("38 ports in vlan 100, vlan 101, ")
+    assert found.value.endswith(" and 3 more")
+
+
+def test_ports_of_other_networks_get_no_line_but_machines_always_do() -> None:
+    assert other(ETHERNET) == []
+    assert len(other(MACHINES, ports=())) == 1
+
+
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     """A database with the columns that are read, spelled as Neutron's models spell them."""
@@ -95,17 +137,29 @@ def url(tmp_path: Path) -> str:
     profile = '{"pci_slot": "0000:05:00.1"}'
     with sa.create_engine(url).begin() as connection:
         for statement in (
-            "CREATE TABLE ports (id, mac_address, status)",
-            "CREATE TABLE ml2_port_bindings (port_id, host, vif_type, status, profile)",
+            "CREATE TABLE ports (id, mac_address, status, device_owner)",
+            "CREATE TABLE ml2_port_bindings (port_id, host, vif_type, status, profile, vnic_type)",
             "CREATE TABLE ml2_port_binding_levels (port_id, host, segment_id)",
             "CREATE TABLE networksegments (id, network_type, physical_network, segmentation_id)",
             "CREATE TABLE agents (host, `binary`, agent_type)",
             "CREATE TABLE mlnx_sdn_journal (state)",
-            "INSERT INTO ports VALUES ('p1', 'FA:16:3e:00:00:01', 'ACTIVE'), ('p2', 'x', 'DOWN')",
-            f"INSERT INTO ml2_port_bindings VALUES ('p1', 'node001', 'ib_hostdev', 'ACTIVE',"
-            f" '{profile}'), ('p2', 'node001', 'ovs', 'ACTIVE', '')",
-            "INSERT INTO ml2_port_binding_levels VALUES ('p1', 'node001', 's1')",
-            "INSERT INTO networksegments VALUES ('s1', 'vlan', 'ib', 16)",
+            "INSERT INTO ports VALUES ('p1', 'FA:16:3e:00:00:01', 'ACTIVE', 'compute:nova'),"
+            " ('p2', 'x', 'DOWN', 'compute:nova'), ('p3', 'x', 'ACTIVE', 'baremetal:none'),"
+            " ('p4', 'x', 'ACTIVE', 'baremetal:none'), ('p5', 'x', 'ACTIVE', 'network:dhcp'),"
+            " ('p6', 'x', 'ACTIVE', 'network:dhcp'), ('p7', 'x', 'DOWN', 'compute:nova')",
+            f"INSERT INTO ml2_port_bindings VALUES"
+            f" ('p1', 'node001', 'ib_hostdev', 'ACTIVE', '{profile}', 'direct'),"
+            " ('p2', 'node001', 'ovs', 'ACTIVE', '', 'normal'),"
+            " ('p3', 'm1', 'other', 'ACTIVE', '', 'baremetal'),"
+            " ('p4', 'm2', 'other', 'ACTIVE', '', 'baremetal'),"
+            " ('p5', 'net1', 'other', 'ACTIVE', '', 'normal'),"
+            " ('p6', 'net1', 'ovs', 'ACTIVE', '', 'normal'),"
+            " ('p7', '', 'unbound', 'ACTIVE', '', 'normal')",
+            "INSERT INTO ml2_port_binding_levels VALUES ('p1', 'node001', 's1'),"
+            " ('p2', 'node001', 's3'), ('p3', 'm1', 's2'), ('p4', 'm2', 's2'),"
+            " ('p5', 'net1', 's1'), ('p6', 'net1', 's2')",
+            "INSERT INTO networksegments VALUES ('s1', 'vlan', 'ib', 16), ('s2', 'vlan', 'ib', 17),"
+            " ('s3', 'vlan', 'ethernet', 16)",
             "INSERT INTO agents VALUES ('node001', 'ibstack-agent', 'Mellanox plugin agent')",
             "INSERT INTO mlnx_sdn_journal VALUES ('completed'), ('pending')",
         ):
@@ -114,7 +168,24 @@ def url(tmp_path: Path) -> str:
 
 
 def test_the_database_is_read(url: str) -> None:
-    assert database.read(url) == KnownCloud([PORT], {"node001": "ibstack-agent"}, 1)
+    found = database.read(url)
+
+    others = sorted(found.others, key=repr)
+    assert replace(found, others=()) == KnownCloud([PORT], {"node001": "ibstack-agent"}, 1)
+    assert others == sorted((MACHINES, OF_A_HOST, FOREIGN, ETHERNET), key=repr)
+
+
+def test_a_partition_of_machines_alone_is_not_said_to_have_no_bound_port(
+    url: str, tmp_path: Path
+) -> None:
+    conf = tmp_path / "partitions.conf"
+    conf.write_text("red=0x10: ALL=full;\nblue=0x11: ALL=full;\ngreen=0x12: ALL=full;\n")
+
+    said = {f.key: f.ibstack for f in check(Sources(database=url, partitions=conf)).findings}
+
+    assert "from Neutron's ports" in said["partition 0x0010"]
+    assert "no port that it serves" in said["partition 0x0011"]
+    assert "no bound port" in said["partition 0x0012"]
 
 
 def test_the_connection_is_neutrons(url: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ibstack.cluster.files.ini_text import IniText
 from ibstack.fabric.errors import BadInput, TryLater
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
-from ibstack.upgrade import database, partitions, ports
+from ibstack.upgrade import database, other_ports, partitions, ports
 from ibstack.upgrade.finding import Verdict
 from ibstack.upgrade.host_files import ESWITCHD_CONF, MLNX_CONF
 from ibstack.upgrade.server_files import ML2_CONF, no_driver, owned_keys
@@ -68,6 +68,7 @@ def check(sources: Sources) -> Answer:
     cloud, not_known = _cloud(sources)
     if cloud is not None:
         findings += ports.judge(cloud, owned, "database")
+        findings += other_ports.judge(cloud, "database")
     if sources.partitions is not None:
         findings += _partitions(sources.partitions, owned, cloud)
     return Answer(tuple(findings), tuple(not_known))
@@ -90,8 +91,17 @@ def _cloud(sources: Sources) -> tuple[KnownCloud | None, list[str]]:
 
 
 def _partitions(path: Path, owned: KeyRange, cloud: KnownCloud | None) -> Iterable[Finding]:
-    in_use = None if cloud is None else {port.key for port in cloud.ports if port.key is not None}
+    in_use = None if cloud is None else _keys(cloud)
     return partitions.judge(_content(path), str(path), owned, in_use)
+
+
+def _keys(cloud: KnownCloud) -> partitions.KeysInUse:
+    others = other_ports.on_infiniband(cloud)
+    served = {port.key for port in cloud.ports} | {o.key for o in others if o.are_of_hosts}
+    return partitions.KeysInUse(
+        served=frozenset(key for key in served if key is not None),
+        not_served=frozenset(other.key for other in others if other.key is not None),
+    )
 
 
 def _content(path: Path) -> bytes:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Neutron's database, read and never written: the ports that are bound as ib_hostdev.
+"""Neutron's database, read and never written: the bound ports.
 
 The tables are the same in all releases that networking-mlnx 21.0.0 and ibstack run with.
 """
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from ibstack.fabric.errors import BadInput, TryLater
+from ibstack.upgrade.other_ports import OtherPorts
 from ibstack.upgrade.ports import KnownCloud, KnownPort
 
 _PORTS: Final = sa.text(
@@ -22,6 +23,18 @@ _PORTS: Final = sa.text(
     " LEFT JOIN ml2_port_binding_levels l ON l.port_id = b.port_id AND l.host = b.host"
     " LEFT JOIN networksegments s ON s.id = l.segment_id"
     " WHERE b.vif_type = 'ib_hostdev' AND b.status = 'ACTIVE' ORDER BY b.host, p.id"
+)
+# Of the segment that holds the port, so that what is not on InfiniBand can be left out.
+_OTHERS: Final = sa.text(
+    "SELECT b.vnic_type, b.vif_type, p.device_owner,"
+    " s.network_type, s.physical_network, s.segmentation_id, count(*)"
+    " FROM ports p JOIN ml2_port_bindings b ON b.port_id = p.id"
+    " JOIN ml2_port_binding_levels l ON l.port_id = b.port_id AND l.host = b.host"
+    " JOIN networksegments s ON s.id = l.segment_id"
+    " WHERE b.vif_type NOT IN ('ib_hostdev', 'unbound', 'binding_failed')"
+    " AND b.status = 'ACTIVE'"
+    " GROUP BY b.vnic_type, b.vif_type, p.device_owner,"
+    " s.network_type, s.physical_network, s.segmentation_id"
 )
 # The name that both projects' agents have in Neutron.
 _AGENTS: Final = sa.text(
@@ -45,6 +58,7 @@ def read(url: str) -> KnownCloud:
         engine = sa.create_engine(parsed, poolclass=sa.NullPool, connect_args=arguments)
         with engine.connect() as connection:
             ports = [_port(row) for row in connection.execute(_PORTS)]
+            others = [OtherPorts(*row) for row in connection.execute(_OTHERS)]
             agents = {row[0]: row[1] for row in connection.execute(_AGENTS)}
             has_journal = sa.inspect(connection).has_table(_JOURNAL)
             journal = connection.execute(_UNFINISHED).scalar() if has_journal else None
@@ -55,7 +69,7 @@ def read(url: str) -> KnownCloud:
         ) from error
     except SQLAlchemyError as error:
         raise TryLater(f"cannot read Neutron's database at {shown(url)}: {_said(error)}") from error
-    return KnownCloud(ports, agents, journal)
+    return KnownCloud(ports, agents, journal, others)
 
 
 def _parse(url: str) -> sa.URL:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.guid import Guid
@@ -17,7 +18,7 @@ from ibstack.subnet_manager.partitions_grammar import (
 from ibstack.upgrade.finding import Finding, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from ibstack.fabric.partition import KeyRange, PartitionKey
     from ibstack.subnet_manager.partitions_grammar import Statement
@@ -26,10 +27,20 @@ _ALL: Final = (Keyword.ALL, Keyword.ALL_CAS)
 _SHOWN: Final = 200
 
 
+@dataclass(frozen=True, slots=True)
+class KeysInUse:
+    """The partitions in which Neutron has bound ports."""
+
+    served: frozenset[PartitionKey]
+    """Of ports that ibstack serves."""
+    not_served: frozenset[PartitionKey] = frozenset()
+    """Of ports that it does not; a partition may be among both."""
+
+
 def judge(
-    content: bytes, source: str, owned: KeyRange, in_use: Collection[PartitionKey] | None
+    content: bytes, source: str, owned: KeyRange, in_use: KeysInUse | None
 ) -> Iterator[Finding]:
-    """Judge each statement; *in_use*: keys of the bound ports, None where they are not known."""
+    """Judge each statement; *in_use*: None where the bound ports are not known."""
     try:
         statements = parse(content, source)
     except PartitionsFileFaults as error:
@@ -52,7 +63,7 @@ def judge(
 
 
 def _said(
-    statement: Statement, owned: KeyRange, in_use: Collection[PartitionKey] | None
+    statement: Statement, owned: KeyRange, in_use: KeysInUse | None
 ) -> tuple[Verdict, str, str]:
     if statement.key == DEFAULT_PARTITION:
         return _default(statement)
@@ -74,8 +85,15 @@ def _said(
             f"owns {owned}: writes it from Neutron's ports, and drops it where there are none",
             "give --neutron or --database, to see whether Neutron has ports in it",
         )
-    if statement.key in in_use:
+    if statement.key in in_use.served:
         return _tenant(statement)
+    if statement.key in in_use.not_served:
+        return (
+            Verdict.DECIDE,
+            f"owns {owned}, and drops a partition in which Neutron has no port that it serves",
+            "see the lines on ports above; where they stay: narrow owned_keys, and move it to"
+            " site_partitions",
+        )
     return (
         Verdict.DECIDE,
         f"owns {owned}, and drops a partition in which Neutron has no bound port",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ibstack.fabric.partition import KeyRange
+    from ibstack.upgrade.other_ports import OtherPorts
 
 OUR_AGENT: Final = "ibstack-agent"
 _AGAIN: Final = "delete it, or unplug its instance and plug it again"
@@ -38,15 +39,7 @@ class KnownPort:
 
     @property
     def key(self) -> PartitionKey | None:
-        """The partition that it is in; None: in none that ibstack knows."""
-        if self.network_type == "flat":
-            return DEFAULT_PARTITION
-        if self.network_type != "vlan" or self.segmentation_id is None:
-            return None
-        try:
-            return PartitionKey(self.segmentation_id)
-        except BadValue:
-            return None
+        return key_of(self.network_type, self.segmentation_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +51,20 @@ class KnownCloud:
     """The program that was the layer 2 agent of each host when it last reported."""
     journal: int | None
     """Operations that mlnx_sdn_assist has not finished; None: it has no table."""
+    others: Sequence[OtherPorts] = ()
+    """Ports that are bound otherwise than as ib_hostdev, on whatever network."""
+
+
+def key_of(network_type: str | None, segmentation_id: int | None) -> PartitionKey | None:
+    """Return the partition of ports in a segment; None: in none that ibstack knows."""
+    if network_type == "flat":
+        return DEFAULT_PARTITION
+    if network_type != "vlan" or segmentation_id is None:
+        return None
+    try:
+        return PartitionKey(segmentation_id)
+    except BadValue:
+        return None
 
 
 def judge(cloud: KnownCloud, owned: KeyRange, source: str) -> Iterator[Finding]:
