@@ -4,7 +4,10 @@ from prometheus_client import generate_latest
 from ibstack.fabric.errors import Refused
 from ibstack.fabric.partition import TableEntry
 from ibstack.host.eswitch_client import EswitchClient
+from ibstack.host.host_reconciler import HostReconciler
 from ibstack.host.metrics import AgentMetrics
+from ibstack.host.reporter import Reporter
+from ibstack.lab.services.neutron_stand_in import NeutronStandIn
 from ibstack.loop import Outcome
 from one_adapter import Variant
 from one_daemon import Daemon
@@ -59,3 +62,26 @@ def test_passes_writes_and_failures_are_counted() -> None:
     assert found["ibstack_agent_writes_total"] == 4
     assert found["ibstack_agent_waiting"] == 0
     assert found['ibstack_agent_failures_total{kind="refused"}'] == 1
+
+
+def test_neutron_being_away_is_a_failure_and_not_a_plug_that_waits() -> None:
+    neutron = NeutronStandIn()
+    neutron.reachable = False
+    with Daemon(Variant.MLX4) as one:
+        metrics = AgentMetrics("1", "node009", one.client)
+        reporter = Reporter("node009", neutron, resync_s=5)
+        metrics.take(HostReconciler("node009", one.client, neutron, reporter).once())
+        found = samples(metrics)
+
+    assert found["ibstack_agent_waiting"] == 0
+    assert found['ibstack_agent_failures_total{kind="try-later"}'] == 1
+
+
+def test_a_plug_that_waits_is_told() -> None:
+    metrics = AgentMetrics("1", "node009", EswitchClient("/nobody"))
+
+    metrics.take(Outcome(waiting_for="0000:05:00.1"))
+
+    assert samples(metrics)["ibstack_agent_waiting"] == 1
+    (waiting,) = (each for each in metrics.registry.collect() if each.name.endswith("waiting"))
+    assert "Neutron" not in waiting.documentation
