@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ibstack.lab.process import Process, tail
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from ibstack.fabric.guid import Guid
     from ibstack.lab.fabric.simulated import Fabric
@@ -82,8 +83,11 @@ class Fabricd:
         answer = json.loads(done.stdout) if done.stdout.strip() else None
         return done.returncode, answer, done.stderr
 
-    def want(self, *members: tuple[str, Guid, str]) -> None:
-        """Desire *members*: port id, GUID, key; all of them physical ports."""
+    def want(self, *members: tuple[str, Guid, str], own: Collection[str] = ()) -> None:
+        """Desire *members*: port id, GUID, key.
+
+        All of them are physical ports, but those of *own*: each a VF's that is a port of its own.
+        """
         rows = [
             {
                 "port_id": port,
@@ -91,7 +95,7 @@ class Fabricd:
                 "guid": str(guid),
                 "key": key,
                 "membership": "full",
-                "shared": True,
+                "shared": port not in own,
             }
             for port, guid, key in members
         ]
@@ -111,6 +115,14 @@ class Fabricd:
     def heartbeat(self) -> dict[str, Any]:
         beats = [told for told in self.told() if "agent_type" in told]
         return beats[-1] if beats else {"configurations": {}}
+
+    def numbers(self) -> dict[str, float]:
+        """Read its metrics, by their series; it needs a *metrics_port*."""
+        url = f"http://127.0.0.1:{self.metrics_port}/metrics"
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            lines = answer.read().decode().splitlines()
+        pairs = (line.rpartition(" ") for line in lines if not line.startswith("#"))
+        return {series: float(value) for series, _, value in pairs}
 
     def until(self, true: Callable[[], bool], limit_s: float = 12) -> None:
         deadline = time.monotonic() + limit_s

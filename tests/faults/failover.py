@@ -12,21 +12,27 @@ from typing import TYPE_CHECKING, Final
 from faults.wires import NoAnswer, Wires
 from ibstack.fabric.guid import Guid
 from ibstack.lab.fabric.simulated import Fabric
+from ibstack.lab.folder import free_ports
 from ibstack.lab.topology import Host, Topology
 from one_fabricd import Fabricd
+from tenant_ports import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _PARTITIONS: Final = 50
-_STARTS_WITHIN_S: Final = 60.0
+_STARTS_WITHIN_S = _SETTLES_WITHIN_S = 60.0
+_AUDITS: Final = 2
 TAKES_OVER_WITHIN_S: Final = 30.0
 """What OpenSM takes is OpenSM's affair; a sweep of a large fabric is part of it."""
 
 
 class Bound:
-    """A fabric of *ports* hosts with a port each, all in force, and two hosts that manage it."""
+    """A fabric of *ports* hosts with a port each, all in force, and two hosts that manage it.
+
+    Every other port is a physical one, whose VFs share its table, and the rest are VFs' own.
+    """
 
     def __init__(self, folder: Path, ports: int) -> None:
         hosts = [
@@ -45,6 +51,8 @@ class Bound:
             for n, host in enumerate(hosts[2:])
         ]
         self.ports = {port for port, _, _ in self.members}
+        self.own = {port for port, _, _ in self.members[1::2]}
+        """Ports whose partition stands at index 0, as a guest on a VF of its own needs it."""
         self._folder = folder
 
     @contextmanager
@@ -57,15 +65,25 @@ class Bound:
             for name in names:
                 self.fabric.start_subnet_manager(name)
             self.master, self.standby = (
-                Fabricd(self.fabric, self._folder / f"fabricd-{name}", name) for name in names
+                Fabricd(
+                    self.fabric,
+                    self._folder / f"fabricd-{name}",
+                    name,
+                    metrics_port=port,
+                    settings="audit_interval = 1\n",
+                )
+                for name, port in zip(names, free_ports(2), strict=True)
             )
             for daemon in (self.master, self.standby):
-                daemon.want(*self.members)
+                self.want(daemon, self.members)
                 undo.callback(daemon.process.stop)
                 daemon.process.start()
             self.master.until(lambda: self.master.in_force() == self.ports, _STARTS_WITHIN_S)
             self.standby.until(self.files_are_equal, _STARTS_WITHIN_S)
             yield self
+
+    def want(self, daemon: Fabricd, members: Iterable[tuple[str, Guid, str]]) -> None:
+        daemon.want(*members, own=self.own)
 
     def files_are_equal(self) -> bool:
         texts = {
@@ -83,6 +101,40 @@ class Bound:
     def wait_for_the_takeover(self) -> None:
         self.standby.until(lambda: self.wires.is_master(self.standby.host), TAKES_OVER_WITHIN_S)
 
+    def wait_for_the_audit(self) -> None:
+        """Return when the new master has compared all tables, and has found and repaired nothing.
+
+        Twice, for only what two looks in a row find is called drift.
+        """
+        audits = "ibstack_fabricd_audits_total"
+        self.standby.until(lambda: self.standby.numbers()[audits] >= _AUDITS, _SETTLES_WITHIN_S)
+        numbers = self.standby.numbers()
+        drift = {
+            series: number
+            for series, number in numbers.items()
+            if series.startswith("ibstack_fabricd_drift{") and number
+        }
+        assert not drift
+        assert numbers["ibstack_fabricd_repairs_total"] == 0
+
+    def bring_the_other_back(self) -> None:
+        """Start what was killed; return when it is the standby, with an equal file, content."""
+        self.fabric.start_subnet_manager(self.master.host)
+        beats = len(self.master.told())
+        self.master.process.start()
+        self.master.until(
+            lambda: len(self.master.told()) > beats and self._has_settled(), _SETTLES_WITHIN_S
+        )
+        assert self.wires.is_master(self.standby.host)
+        assert not self.wires.is_master(self.master.host)
+
+    def _has_settled(self) -> bool:
+        """Say whether each has its new role and nothing to complain of."""
+        said = [daemon.heartbeat()["configurations"] for daemon in (self.master, self.standby)]
+        roles = [each.get("role") for each in said]
+        content = not any(each.get("problems") for each in said)
+        return roles == ["standby", "master"] and content and self.files_are_equal()
+
 
 class Sampler:
     """Reads every tenant's table over and over, and keeps what differs from the first reading."""
@@ -93,9 +145,9 @@ class Sampler:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self.first = self._wires.tables(bound.nodes)
-        self.readings = 0
+        self.readings: list[float] = []
+        """When each of them began, in seconds on time.monotonic()."""
         self.changes: list[str] = []
-        self.longest_s = 0.0
 
     def __enter__(self) -> Sampler:
         self._thread.start()
@@ -105,6 +157,14 @@ class Sampler:
         self._stopping.set()
         self._thread.join()
 
+    def wait_for_a_reading(self) -> None:
+        """Return when all tables have been read once more, from now on."""
+        asked = time.monotonic()
+        wait_for("all tables are read", lambda: any(at > asked for at in tuple(self.readings)))
+
+    def readings_between(self, began: float, ended: float) -> int:
+        return sum(began <= at <= ended for at in self.readings)
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             began = time.monotonic()
@@ -113,8 +173,7 @@ class Sampler:
             except NoAnswer as node:
                 self.changes.append(f"{node} did not answer")
                 continue
-            self.readings += 1
-            self.longest_s = max(self.longest_s, time.monotonic() - began)
+            self.readings.append(began)
             self.changes += [
                 f"{node}: {now[node]} was {before}"
                 for node, before in self.first.items()
