@@ -37,6 +37,69 @@ _PUBLISHED: Final = PartitionsFile(
     site=_SITE.decode(),
     first=frozenset({Guid(1)}),
 )
+_CLIENT_ID: Final = bytes.fromhex("3d0920fa163e0000123456")
+_DISCOVER: Final = (
+    bytes.fromhex("4500 0000 0000 0000 4011 0000 00000000 ffffffff 0044 0043 0000 0000")
+    + bytes.fromhex("01 20 00 00 12345678").ljust(236, b"\0")
+    + bytes.fromhex("63825363 350101")
+    + _CLIENT_ID
+    + b"\xff"
+)
+"""IPv4 with UDP to port 67, BOOTP, and options of an InfiniBand guest (RFC 2131, RFC 4390)."""
+_MAC, _OTHER_MAC = "fa:16:3e:00:00:01", "fa:16:3e:00:00:02"
+_REQUESTS: Final[tuple[dict[str, object], ...]] = (
+    {"verb": "read"},
+    {"verb": "counts"},
+    {"verb": "watch", "sequence": 1, "wait_s": 0.5},
+    {
+        **{"verb": "attach", "physical_network": "ibhostnet", "mac": _OTHER_MAC},
+        **{"pci": "0000:05:00.2", "wait_s": 1},
+    },
+    {
+        **{"verb": "adopt", "physical_network": "ibhostnet", "mac": _MAC},
+        **{"pci": "0000:05:00.1", "entry": "0x8001"},
+    },
+    {
+        **{"verb": "configure", "pci": "0000:05:00.1", "mac": _MAC},
+        **{"entry": "0x8002", "link_up": True},
+    },
+    {
+        **{"verb": "configure", "pci": "0000:05:00.1", "mac": _MAC},
+        **{"entry": None, "link_up": False},
+    },
+    {"verb": "detach", "physical_network": "ibhostnet", "mac": _MAC},
+)
+_VF: Final = {
+    **{"pci": "0000:05:00.1", "number": 0, "guid": "0xfa163e0000000001", "entry": "0x8001"},
+    **{"index": 4, "link": "auto", "smi": False},
+}
+_HOST: Final = {
+    **{"ok": True, "sequence": 1, "problems": ["so"]},
+    "adapters": [
+        {
+            **{"physical_network": "ibhostnet", "interface": "ib0", "device": "mlx4_0", "port": 1},
+            **{"kind": "mlx4", "pci": "0000:05:00.0", "port_guid": None, "port_state": "active"},
+            "vfs": [_VF],
+        }
+    ],
+    "attachments": [
+        {
+            **{"physical_network": "ibhostnet", "mac": _MAC, "pci": "0000:05:00.1"},
+            **{"state": "pending", "why": "so"},
+        }
+    ],
+}
+_ANSWERS: Final[tuple[dict[str, object], ...]] = (
+    _HOST,
+    {"ok": False, "kind": "refused", "error": "cannot attach: so"},
+    {"ok": True, "requests": [{"verb": "read", "result": "done", "count": 3}]},
+    {"ok": True, "state": "programmed", "why": None, "detached": True, "sequence": 7},
+)
+
+
+def _lines(each: tuple[dict[str, object], ...]) -> tuple[bytes, ...]:
+    return tuple(json.dumps(one).encode() + b"\n" for one in each)
+
 
 SEEDS: Final[Mapping[str, tuple[bytes, ...]]] = {
     "published": (render(_PUBLISHED).encode(),),
@@ -64,4 +127,10 @@ SEEDS: Final[Mapping[str, tuple[bytes, ...]]] = {
     "agent_report": (
         json.dumps({"adapters": [_ADAPTER], "physical_networks": ["ib"], "problems": []}).encode(),
     ),
+    "dhcp_packet": (_DISCOVER, _DISCOVER.replace(_CLIENT_ID, b"")),
+    "eswitchd_request": (*_lines(_REQUESTS), b"".join(_lines(_REQUESTS))),
+    "eswitchd_answer": _lines(_ANSWERS),
+    # As host_targets.sysfs takes it: each kind of adapter, one attribute, two of them.
+    "sysfs": tuple(bytes([kind, *b"\x05\x06", *b"0xffff"]) for kind in range(3))
+    + tuple(bytes([kind, *b"\x15\x02", *b"-1", *b"\x28\x00"]) for kind in range(3)),
 }

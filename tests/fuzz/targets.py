@@ -14,13 +14,15 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from fuzz import host_targets
 from ibstack.cluster.files.ini_text import IniText, NotIni
 from ibstack.cluster.text_file.faults import BadFile
 from ibstack.cluster.text_file.reading import read as read_cluster
-from ibstack.fabric.errors import BadInput
+from ibstack.fabric.errors import BadInput, BadValue
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
 from ibstack.host import eswitchd_config
 from ibstack.neutron import replies, reported
+from ibstack.neutron.dhcp_requests import parse_hosts, parse_packet, why_unanswered
 from ibstack.subnet_manager.partitions_conf import read, read_site, render
 from ibstack.subnet_manager.partitions_grammar import PartitionsFileFaults, parse
 from ibstack.upgrade import partitions
@@ -127,6 +129,24 @@ def agent_report(data: bytes) -> None:
         assert adapter.physical_network in reported.physical_networks(text)
 
 
+_GUESTS: Final = parse_hosts(
+    "fa:16:3e:12:34:56,id:20:fa:16:3e:00:00:12:34:56,host-10-0-0-5.,10.0.0.5\n"
+    "fa:16:3e:12:34:57,host-10-0-0-6.,10.0.0.6\n"
+)
+
+
+def dhcp_packet(data: bytes) -> None:
+    """What a guest sends to the host that serves DHCP."""
+    try:
+        request = parse_packet(data)
+    except BadValue as error:
+        _told(len(str(error)) < _LONGEST_MESSAGE)
+        return
+    if request is not None:
+        why = why_unanswered(request, _GUESTS)
+        _told(why is None or len(why) < _LONGEST_MESSAGE)
+
+
 TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
     "published": published,
     "site": site,
@@ -135,4 +155,8 @@ TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
     "cluster_file": cluster_file,
     "rpc_reply": rpc_reply,
     "agent_report": agent_report,
+    "dhcp_packet": dhcp_packet,
+    "eswitchd_request": host_targets.eswitchd_request,
+    "eswitchd_answer": host_targets.eswitchd_answer,
+    "sysfs": host_targets.sysfs,
 }

@@ -16,6 +16,9 @@ from ibstack.fabric.errors import BadValue
 from ibstack.fabric.pci import unfold
 from ibstack.neutron import reported
 
+EXAMPLES, EXAMPLES_OF_A_SLOW_ONE = 400, 50
+SLOW = {"eswitchd_request", "sysfs"}
+"""They write hundreds of files for each input."""
 CORPUS = Path(__file__).with_name("corpus")
 
 _TOKENS = [
@@ -52,7 +55,9 @@ def test_what_crashed_a_reader_once(place: Path) -> None:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_no_bytes_crash_a_reader(name: str) -> None:
-    @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+    examples = EXAMPLES_OF_A_SLOW_ONE if name in SLOW else EXAMPLES
+
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.binary(max_size=300) | mutated(SEEDS[name]))
     def check(data: bytes) -> None:
         TARGETS[name](data)

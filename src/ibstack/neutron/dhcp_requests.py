@@ -31,6 +31,8 @@ _PAD, _MESSAGE_TYPE, _CLIENT_IDENTIFIER, _END = 0, 53, 61, 255
 _ASKING: Final = (b"\1", b"\3")
 """DISCOVER and REQUEST (RFC 2132 section 9.6)."""
 _GUID_BYTES: Final = 8
+_SHOWN: Final = 16
+"""Octets of what cannot be read that an error repeats."""
 _NAMED: Final = 3
 """So many of those that would be answered are named where nobody knows which one was meant."""
 
@@ -89,7 +91,9 @@ def _options(octets: bytes) -> dict[int, bytes]:
         length = octets[at + 1] if at + 1 < len(octets) else 0
         content = octets[at + 2 : at + 2 + length]
         if at + 1 >= len(octets) or len(content) < length:
-            raise BadValue("DHCP options", octets.hex(), f"option {octets[at]} is cut short")
+            raise BadValue(
+                "DHCP options", octets[at:][:_SHOWN].hex(), f"option {octets[at]} is cut short"
+            )
         found.setdefault(octets[at], content)
         at += 2 + length
     return found
