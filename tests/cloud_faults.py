@@ -23,6 +23,8 @@ KILLED: Final = (
     "opensm-head",
     "opensm-node001",
 )
+DHCP_SIDE: Final = ("eswitchd-node001", "agent-node001", "dhcp-node001", "dhcp-watch-node001")
+"""What runs on the host that serves DHCP, beside its subnet manager."""
 
 
 class Chaos:

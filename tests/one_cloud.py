@@ -55,8 +55,8 @@ def shared_cloud() -> Iterator[Cloud]:
             _take_down(cloud)
 
 
-def make_network(cloud: Cloud, name: str, key: int) -> Resource:
-    """Make a network without DHCP: nothing but ibstack's own parts."""
+def make_network(cloud: Cloud, name: str, key: int, *, has_dhcp: bool = False) -> Resource:
+    """Make a network; without DHCP nothing but ibstack's own parts is at work in it."""
     operator = cloud.api(accounts.OPERATOR)
     network = operator.create(
         "networks",
@@ -73,7 +73,7 @@ def make_network(cloud: Cloud, name: str, key: int) -> Resource:
         network_id=network["id"],
         ip_version=4,
         cidr=f"10.{key // 256}.{key % 256}.0/24",
-        enable_dhcp=False,
+        enable_dhcp=has_dhcp,
     )
     return network
 

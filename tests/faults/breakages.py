@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What breaks in a walk: one function and one line of the table each.
 
-What stays broken is put into `world.away`, with how it is brought back at the next calm.
+It chooses by the model, and breaks by `world.harm`.  What stays broken is put into `world.away`,
+with how it is brought back at the next calm.
 """
 
 from __future__ import annotations
@@ -13,73 +14,76 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cloud_faults import KILLED, kill_and_restart
-from faults.model import FULL, Place
-from faults.small_disks import fill
+from cloud_faults import DHCP_SIDE, KILLED, kill_and_restart
+from faults.model import FULL
+from faults.reboots import reboot, reboot_a_manager
+from faults.small_disks import fill, free
+from faults.takeovers import master_and_other, wait_for_the_takeover
 from ibstack.fabric.guid import Guid
 from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.fabric.tamper import set_block, write_entries
-from ibstack.lab.hosts import hardware
-from ibstack.lab.topology import AdapterKind
-from ibstack.mad import FabricReader, Route
+from ibstack.lab.fabric.simulated import SWITCH
+from ibstack.lab.fabric.tamper import write_entries
+from ibstack.mad import FabricReader
 from tenant_ports import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from faults.world import World
-    from ibstack.lab.topology import Host
+    from ibstack.lab.fabric.simulated import Fabric
+    from ibstack.lab.process import Process
 
-_POWER_UP: Final = (0xFFFF, *[0] * 31)
-"""IBTA vol 1, 10.9.1.2: a table after a reset of the adapter."""
-_TAKES_OVER_WITHIN_S: Final = 15.0
 _FABRICD: Final = str(Path(sys.executable).with_name("ibstack-fabricd"))
 
 
 def kill(world: World) -> str:
     """SIGKILL to a daemon of ours or an OpenSM, started again at once as by systemd."""
     name = world.rng.choice(KILLED)
-    kill_and_restart(world.cloud, name)
+    world.harm(lambda: kill_and_restart(world.cloud, name))
+    return f"kill -9 {name}"
+
+
+def kill_on_the_dhcp_host(world: World) -> str:
+    """The same to what serves DHCP: ours, Neutron's agent with its dnsmasqs, and who watches it."""
+    name = world.rng.choice(DHCP_SIDE)
+    world.harm(lambda: kill_and_restart(world.cloud, name))
     return f"kill -9 {name}"
 
 
 def kill_and_leave(world: World) -> str | None:
     """The same, and it is not back before the next calm."""
-    name = world.rng.choice([name for name in KILLED if not name.startswith("opensm-")])
+    ours = [name for name in KILLED if not name.startswith("opensm-")]
+    name = world.rng.choice([*ours, *DHCP_SIDE])
     if name in world.away:
         return None
-    process = world.cloud.process(name)
-    process.signal(signal.SIGKILL)
-    wait_for(f"{name} is dead", lambda: not process.running())
-    world.away[name] = process.start
+    world.harm(lambda: _kill(world.cloud.process(name)))
+    world.away[name] = lambda: world.cloud.process(name).start()
     return f"kill -9 {name}, and leave it dead"
+
+
+def _kill(process: Process) -> None:
+    process.signal(signal.SIGKILL)
+    wait_for(f"{process.name} is dead", lambda: not process.running())
 
 
 def kill_neutron(world: World) -> str:
     """SIGKILL to one of its servers, in the middle of whatever it does."""
     name = world.rng.choice(["neutron-api", "neutron-rpc"])
-    kill_and_restart(world.cloud, name)
+    world.harm(lambda: kill_and_restart(world.cloud, name))
     return f"kill -9 {name}"
 
 
 def fail_over(world: World) -> str:
     """SIGKILL to the master OpenSM; it comes back as the standby of the other."""
-    fabric, wires = world.cloud.fabric, world.eyes.wires
-    names = [host.name for host in world.cloud.topology.subnet_manager_hosts]
-    wait_for("there is a master", lambda: any(map(wires.is_master, names)))
-    master = next(filter(wires.is_master, names))
-    other = next(name for name in names if name != master)
-    fabric.kill_subnet_manager(master)
-    try:
-        wait_for(f"{other} has taken over", lambda: wires.is_master(other), _TAKES_OVER_WITHIN_S)
-    except AssertionError:
-        # On a busy machine ibsim loses an answer that an OpenSM then waits for until it is ended:
-        # ibstack.lab.fabric.subnet_managers.
-        kill_and_restart(world.cloud, f"opensm-{other}")
-        fabric.start_subnet_manager(master)
-        return f"fail over the subnet manager; that of {other} hung and was restarted"
-    fabric.start_subnet_manager(master)
-    return "fail over the subnet manager"
+    return f"fail over the subnet manager{world.harm(lambda: _fail_over(world))}"
+
+
+def _fail_over(world: World) -> str:
+    master, other = master_and_other(world)
+    world.cloud.fabric.kill_subnet_manager(master)
+    hung = wait_for_the_takeover(world, other)
+    world.cloud.fabric.start_subnet_manager(master)
+    return hung
 
 
 def cut_rabbitmq(world: World) -> str | None:
@@ -94,9 +98,8 @@ def hang_mariadb(world: World) -> str | None:
 def _hold(world: World, name: str) -> str | None:
     if name in world.away:
         return None
-    process = world.cloud.process(name)
-    process.signal(signal.SIGSTOP)
-    world.away[name] = lambda: process.signal(signal.SIGCONT)
+    world.harm(lambda: world.cloud.process(name).signal(signal.SIGSTOP))
+    world.away[name] = lambda: world.cloud.process(name).signal(signal.SIGCONT)
     return f"hold {name} in mid-flight"
 
 
@@ -112,11 +115,10 @@ def stop_rabbitmq(world: World) -> str | None:
 def _stop(world: World, name: str, ready: Callable[[], bool]) -> str | None:
     if name in world.away:
         return None
-    process = world.cloud.process(name)
-    process.stop()
+    world.harm(lambda: world.cloud.process(name).stop())
 
     def start() -> None:
-        process.start()
+        world.cloud.process(name).start()
         wait_for(f"{name} is back", ready)
 
     world.away[name] = start
@@ -129,7 +131,9 @@ def fill_a_disk(world: World) -> str | None:
     what = f"disk of {host}"
     if what in world.away:
         return None
-    world.away[what] = fill(world.cloud.lab.host(host) / "state")
+    folder = world.cloud.lab.host(host) / "state"
+    world.harm(lambda: fill(folder))
+    world.away[what] = lambda: free(folder)
     return f"fill the {what}"
 
 
@@ -140,14 +144,18 @@ def corrupt_partitions(world: World) -> str | None:
     what = f"partitions of {host}"
     if what in world.away or f"disk of {host}" in world.away:
         return None
-    path = world.cloud.fabric.partitions_conf(host).resolve()
+    path = world.cloud.fabric.partitions_conf(host)
+    world.harm(lambda: _corrupt(path.resolve(), how))
+    world.away[what] = lambda: _order_restoration(world, host)
+    return f"corrupt the {what}: {how}"
+
+
+def _corrupt(path: Path, how: str) -> None:
     text = path.read_text("ascii")
     if how == "removed":
         path.unlink()
     else:
         path.write_text(_CORRUPTED[how](text), "ascii")
-    world.away[what] = lambda: _order_restoration(world, host)
-    return f"corrupt the {what}: {how}"
 
 
 _STRANGER: Final = "intruder=0x0777: ALL_CAS=full;\n"
@@ -176,12 +184,14 @@ def rewrite_a_table(world: World) -> str | None:
         guid = Guid.from_mac(port.mac)
     foreign = world.rng.choice(list(world.networks)) | FULL
     chosen = {i: foreign if entry is None else entry for i, entry in entries.items()}
-    with closing(Attachment(world.cloud.fabric, "sw1")) as line:
-        reader = FabricReader(line)
-        # A guest's port that is on its way has no table yet to be rewritten.
-        with suppress(KeyError):
-            write_entries(line, reader, guid, chosen)
+    world.harm(lambda: _write(world.cloud.fabric, guid, chosen))
     return f"rewrite the table of {guid}: {what}"
+
+
+def _write(fabric: Fabric, guid: Guid, entries: Mapping[int, int]) -> None:
+    # A guest's port that is on its way has no table yet to be rewritten.
+    with closing(Attachment(fabric, SWITCH)) as line, suppress(KeyError):
+        write_entries(line, FabricReader(line), guid, entries)
 
 
 _REWRITTEN: Final[list[tuple[str, dict[int, int | None]]]] = [
@@ -189,51 +199,6 @@ _REWRITTEN: Final[list[tuple[str, dict[int, int | None]]]] = [
     ("cleared", {0: 0x7FFF, 1: 0}),
     ("a tenant's key", {9: None}),
 ]
-
-
-def reboot(world: World) -> str:
-    """Daemons, guests, adapter: all begin anew; nova then plugs and starts its guests again."""
-    host = world.cloud.topology.host(world.rng.choice(world.hosts))
-    cloud = world.cloud
-    daemons = [cloud.process(f"{kind}-{host.name}") for kind in ("agent", "eswitchd")]
-    for process in daemons:
-        process.signal(signal.SIGKILL)
-        process.stop()
-    given = [(p, place) for p in world.model.ports for place in p.plugged if place[0] == host.name]
-    for _, place in given:
-        world.guest(place).unlink(missing_ok=True)
-    silicon = cloud.process("silicon")
-    silicon.stop()
-    _reset_adapter(world, host)
-    silicon.start()
-    for process in reversed(daemons):
-        world.away.pop(process.name, None)
-        process.start()
-    for port, place in sorted(given, key=lambda each: each[1]):
-        world.owe(f"plug {port} again", port, place, _plug(world, port.mac, place))
-    return f"reboot {host.name}"
-
-
-def _plug(world: World, mac: str, place: Place) -> Callable[[], None]:
-    def plug() -> None:
-        port = world.model.at(place)
-        if port is not None and port.mac == mac:
-            world.plug(port, place)
-
-    return plug
-
-
-def _reset_adapter(world: World, host: Host) -> None:
-    fabric = world.cloud.fabric
-    fabric.reset(host.name)
-    if host.kind is AdapterKind.MLX5:
-        for number in range(host.vfs):
-            fabric.reset(host.vf_node(number))
-    with closing(Attachment(fabric, host.name)) as line:
-        set_block(line, Route(()), 0, _POWER_UP)
-        set_block(line, Route(()), 1, (0,) * 32)
-    hardware.build(host, world.cloud.lab.host(host.name) / "sys")
-    fabric.link(host.name)
 
 
 BREAKAGES: Final[dict[Callable[[World], str | None], float]] = {
@@ -246,6 +211,8 @@ BREAKAGES: Final[dict[Callable[[World], str | None], float]] = {
     hang_mariadb: 0.5,
     fill_a_disk: 1.5,
     reboot: 1.5,
+    reboot_a_manager: 0.7,
+    kill_on_the_dhcp_host: 1.5,
     stop_mariadb: 0.7,
     kill_neutron: 0.3,
     stop_rabbitmq: 0.15,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from faults.seen import DHCP_OWNER
 from faults.small_disks import small_disks
-from faults.world import World
+from faults.world import KEYS, SERVED, World
 from ibstack.lab.services import accounts
 from one_cloud import make_network, shared_cloud
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from ibstack.lab.cloud import Cloud
     from ibstack.lab.services.network_api import NetworkApi
 
-KEYS: Final = {"walk-red": 0x201, "walk-blue": 0x202, "walk-green": 0x203}
 _OFTEN: Final = {
     "fabricd": "[fabric]\npoll_interval = 2\naudit_interval = 1\nremoval_grace_s = 0.5\n"
     "rpc_timeout = 3\n",
@@ -47,19 +47,20 @@ def cloud() -> Iterator[Cloud]:
 
 @pytest.fixture
 def world(cloud: Cloud) -> Iterator[World]:
-    """Three networks of a walk's own."""
+    """Three networks of a walk's own, one of them with DHCP."""
     operator = cloud.api(accounts.OPERATOR)
     with ExitStack() as undo:
         networks = {}
         for name, key in KEYS.items():
-            networks[key] = make_network(cloud, name, key)["id"]
+            networks[key] = make_network(cloud, name, key, has_dhcp=key in SERVED)["id"]
             undo.callback(_delete_network, operator, networks[key])
         yield World(cloud, networks, random.Random())
 
 
 def _delete_network(operator: NetworkApi, network: str) -> None:
-    for port in operator.list("ports", network_id=network):  # What a walk that failed has left.
-        operator.delete("ports", port["id"])
+    for port in operator.list("ports", network_id=network):
+        if port["device_owner"] != DHCP_OWNER:  # That one goes with its network.
+            operator.delete("ports", port["id"])  # A walk that failed has left it.
     operator.delete("networks", network)
 
 

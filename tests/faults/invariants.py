@@ -101,6 +101,8 @@ def _files(model: Model, seen: Seen, topology: Topology) -> Iterator[Broken]:
     for port in model.ports:
         if port.is_member:
             wanted.setdefault(port.key, set()).add(_member(port, topology))
+    for key in model.served:
+        wanted.setdefault(key, set()).add(topology.host(model.dhcp_host).port_guid.value)
     not_tenants = {*seen.other_keys, *_PROOFS, _DEFAULT}
     for host, members in seen.files.items():
         for key in (members.keys() | wanted.keys()) - not_tenants:
@@ -178,6 +180,15 @@ def _neutron(model: Model, seen: Seen, topology: Topology) -> Iterator[Broken]:
             yield Broken(Invariant.NO_EARLY_ACTIVE, str(port), "the master does not serve it")
 
 
+def _dhcp(model: Model, seen: Seen, _topology: Topology) -> Iterator[Broken]:
+    for key in sorted(model.served | {row.key for row in seen.dhcp}):
+        has = [(row.status, row.host) for row in seen.dhcp if row.key == key]
+        want = [("ACTIVE", model.dhcp_host)] if key in model.served else []
+        if has != want:
+            shown = ", ".join(f"{status} on {host!r}" for status, host in has) or "none"
+            yield Broken(Invariant.NOTHING_LOST, f"the DHCP port of 0x{key:04x}", f"it is {shown}")
+
+
 def _attachments(model: Model, seen: Seen, _topology: Topology) -> Iterator[Broken]:
     told = {place: port.mac for port in model.ports for place in port.plugged}
     for place in told.keys() | seen.attached.keys():
@@ -228,5 +239,6 @@ CHECKS: Final[tuple[Callable[[Model, Seen, Topology], Iterator[Broken]], ...]] =
     _managers,
     _vfs,
     _neutron,
+    _dhcp,
     _attachments,
 )

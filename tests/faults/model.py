@@ -67,6 +67,10 @@ class Model:
     ports: list[Port] = field(default_factory=list)
     macs: set[str] = field(default_factory=set)
     """All that there ever were."""
+    served: frozenset[int] = frozenset()
+    """The partition keys of the networks that have DHCP."""
+    dhcp_host: str = ""
+    """Which serves it by its physical port, as a member of each of their partitions."""
 
     def add(self, port: Port) -> None:
         assert port.mac not in self.macs
@@ -89,7 +93,8 @@ class Model:
 
     def keys_of_host(self, host: str) -> set[int]:
         """Return the entries that the physical port of an mlx4 host is to hold, 16 bits each."""
-        return {
+        own = {key | FULL for key in self.served if host == self.dhcp_host}
+        return own | {
             port.key | FULL
             for port in self.ports
             if port.is_member and port.bound_to is not None and port.bound_to.host == host

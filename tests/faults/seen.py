@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _PORTS: Final = """
 SELECT p.mac_address, p.status, p.admin_state_up, b.host, b.profile, b.vif_type,
-       s.segmentation_id, COUNT(k.entity)
+       s.segmentation_id, COUNT(k.entity), p.device_owner
 FROM ports p
 JOIN ml2_port_bindings b ON b.port_id = p.id
 JOIN networksegments s ON s.network_id = p.network_id
@@ -37,6 +37,8 @@ LEFT JOIN provisioningblocks k ON k.standard_attr_id = p.standard_attr_id
 WHERE s.segmentation_id IN ({keys})
 GROUP BY p.id, b.host
 """
+DHCP_OWNER: Final = "network:dhcp"
+"""Neutron's device_owner of the port that serves DHCP in a network."""
 _STATEMENT: Final = re.compile(r"=\s*(0x[0-9a-fA-F]+)[^:]*:\s*(.*)$", re.S)
 _MEMBER: Final = re.compile(r"(0x[0-9a-fA-F]{16})\s*=\s*(full|limited|both)")
 
@@ -54,6 +56,7 @@ class NeutronRow:
     key: int
     blocks: int
     """Provisioning blocks that are left."""
+    owner: str = "compute:nova"
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,9 @@ class Seen:
     attached: Mapping[Place, str]
     """The MAC of each attachment on disk."""
     neutron: tuple[NeutronRow, ...]
+    """Of tenants."""
+    dhcp: tuple[NeutronRow, ...]
+    """Neutron's own."""
     other_keys: frozenset[int]
     """Keys of networks that are not the walk's."""
     files: Mapping[str, Mapping[int, frozenset[int]]]
@@ -111,7 +117,8 @@ class Eyes:
                 for n in range(self._vfs)
             },
             attached={place: mac for host in hosts for place, mac in self._attached(host)},
-            neutron=neutron,
+            neutron=tuple(row for row in neutron if row.owner != DHCP_OWNER),
+            dhcp=tuple(row for row in neutron if row.owner == DHCP_OWNER),
             other_keys=others,
             files={name: members_in(text) for name, text in files.items()},
             digests={n: hashlib.sha256(t.encode()).hexdigest() for n, t in files.items()},
@@ -165,11 +172,11 @@ class Eyes:
 
 
 def _row(row: tuple[object, ...]) -> NeutronRow:
-    mac, status, up, host, profile, vif_type, key, blocks = row
+    mac, status, up, host, profile, vif_type, key, blocks, owner = row
     pci = json.loads(str(profile) or "{}").get("pci_slot") if profile else None
     return NeutronRow(
         *(str(mac), str(status), bool(up), str(host)),
-        *(pci, str(vif_type), int(str(key)), int(str(blocks))),
+        *(pci, str(vif_type), int(str(key)), int(str(blocks)), str(owner)),
     )
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from ibstack.lab.cloud import Cloud
@@ -39,8 +39,8 @@ def small_disks(cloud: Cloud) -> Iterator[None]:
             _unmount(folder)
 
 
-def fill(folder: Path) -> Callable[[], None]:
-    """Fill the disk of *folder* to the last byte; return what frees it again."""
+def fill(folder: Path) -> None:
+    """Fill the disk of *folder* to the last byte."""
     filler = folder / _FILLER
     with filler.open("wb", buffering=0) as out:
         for size in (65536, 4096, 1):
@@ -50,7 +50,11 @@ def fill(folder: Path) -> Callable[[], None]:
             except OSError as error:
                 if error.errno != errno.ENOSPC:
                     raise
-    return lambda: filler.unlink(missing_ok=True)
+
+
+def free(folder: Path) -> None:
+    """Have room on the disk of *folder* again."""
+    (folder / _FILLER).unlink(missing_ok=True)
 
 
 def _mount(folder: Path) -> None:
@@ -65,7 +69,7 @@ def _mount(folder: Path) -> None:
 
 
 def _unmount(folder: Path) -> None:
-    (folder / _FILLER).unlink(missing_ok=True)
+    free(folder)
     aside = folder.with_name("state.aside")
     shutil.copytree(folder, aside)
     # Whoever still has a file of it open does so for a moment: ending processes are waited for.

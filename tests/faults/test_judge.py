@@ -10,14 +10,15 @@ import pytest
 
 from faults.invariants import Invariant, judge
 from faults.model import FULL, Model, Place, Port, guid_of
-from faults.seen import NeutronRow, Seen, SeenVf, members_in
+from faults.seen import DHCP_OWNER, NeutronRow, Seen, SeenVf, members_in
 from faults.wires import ACTIVE, WirePort
 from ibstack.lab.topology import ARTICLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-KEY, OTHER_KEY, MAC4, MAC5 = 0x201, 0x202, "fa:16:3e:00:00:04", "fa:16:3e:00:00:05"
+KEY, OTHER_KEY, SERVED = 0x201, 0x202, 0x203
+MAC1, MAC4, MAC5 = (f"fa:16:3e:00:00:0{n}" for n in (1, 4, 5))
 ON4, ON5, FREE4 = Place("node002", 0), Place("node003", 0), Place("node002", 1)
 HEAD, NODE1, NODE2, NODE3 = (host.port_guid.value for host in ARTICLE.hosts)
 VF5: Final = ARTICLE.host("node003").vf_node(0)
@@ -25,12 +26,14 @@ UNUSED: Final = SeenVf(0x0200000000000001, 0x0200000000000001, 0x7FFF, "")
 
 
 def model() -> Model:
-    """Return two ports that are bound and plugged, one on each kind of adapter."""
+    """Return two ports that are bound and plugged, one on each kind of adapter, and DHCP."""
     ports = [
         Port(mac, KEY, place, exists=True, bound_to=place, plugged={place})
         for mac, place in ((MAC4, ON4), (MAC5, ON5))
     ]
-    return Model(frozenset({"node001", "node002"}), ports, {MAC4, MAC5})
+    return Model(
+        frozenset({"node001", "node002"}), ports, {MAC4, MAC5}, frozenset({SERVED}), "node001"
+    )
 
 
 def right() -> Seen:
@@ -39,12 +42,12 @@ def right() -> Seen:
     def wire(guid: int, *entries: int) -> WirePort:
         return WirePort(guid, ACTIVE, (*entries, *[0] * (64 - len(entries))))
 
-    members = {KEY: frozenset({NODE2, guid_of(MAC5)})}
+    members = {KEY: frozenset({NODE2, guid_of(MAC5)}), SERVED: frozenset({NODE1})}
     pcis = {place: str(ARTICLE.host(place.host).vf_pci(place.vf)) for place in (ON4, ON5)}
     return Seen(
         wires={
             "head": wire(HEAD, 0xFFFF, 0xFFF1),
-            "node001": wire(NODE1, 0xFFFF),
+            "node001": wire(NODE1, 0xFFFF, SERVED | FULL),
             "node002": wire(NODE2, 0x7FFF, KEY | FULL),
             "node003": wire(NODE3, 0x7FFF),
             VF5: wire(guid_of(MAC5), KEY | FULL, 0x7FFF),
@@ -60,6 +63,7 @@ def right() -> Seen:
             NeutronRow(mac, "ACTIVE", True, place.host, pcis[place], "ib_hostdev", KEY, 0)
             for mac, place in ((MAC4, ON4), (MAC5, ON5))
         ),
+        dhcp=(NeutronRow(MAC1, "ACTIVE", True, "node001", None, "other", SERVED, 0, DHCP_OWNER),),
         other_keys=frozenset(),
         files={"head": members, "node001": members},
         digests={"head": "a", "node001": "a"},
@@ -118,6 +122,13 @@ def has_made(mac: str) -> Callable[[Seen], Seen]:
     )
 
 
+def serves(**changes: object) -> Callable[[Seen], Seen]:
+    return lambda seen: replace(
+        seen,
+        dhcp=(replace(seen.dhcp[0], **changes),),  # type: ignore[arg-type]
+    )
+
+
 PORT4, PORT5 = f"port {MAC4} of 0x0201", f"port {MAC5} of 0x0201"
 FILE: Final = "0x0201 in the file of node001"
 ABSENTEE, EARLY, LOST = Invariant.NO_ABSENTEE, Invariant.NO_EARLY_ACTIVE, Invariant.NOTHING_LOST
@@ -131,6 +142,7 @@ RELIC, STRANGER = Invariant.NO_RELIC, Invariant.NO_STRANGER
         (holds("node003", 0xFFFF), STRANGER, "node003", "holds 0xffff"),
         (holds(VF5, KEY | FULL, 0x7FFF, OTHER_KEY), STRANGER, VF5, "holds 0x0202"),
         (holds("node001", 0xFFFF, 0xFFF1), STRANGER, "node001", "holds 0xfff1"),
+        (holds("node001", 0xFFFF), ABSENTEE, "node001", "lacks 0x8203"),
         (holds("node002", 0x7FFF), ABSENTEE, "node002", "lacks 0x8201"),
         (holds("node002", 0x7FFF, KEY), ABSENTEE, "node002", "lacks 0x8201"),
         (holds(VF5, 0x7FFF, KEY | FULL), ABSENTEE, PORT5, "index 0 of"),
@@ -140,6 +152,7 @@ RELIC, STRANGER = Invariant.NO_RELIC, Invariant.NO_STRANGER
         (wired(VF5, state=ACTIVE - 1), ABSENTEE, PORT5, "is in state 3"),
         (admits(NODE2, guid_of(MAC5), NODE3), STRANGER, FILE, f"admits 0x{NODE3:016x}"),
         (admits(NODE3, key=0x777), STRANGER, "0x0777 in the file of node001", "admits"),
+        (admits(key=SERVED), ABSENTEE, "0x0203 in the file of node001", f"lacks 0x{NODE1:016x}"),
         (admits(NODE2), ABSENTEE, FILE, f"lacks 0x{guid_of(MAC5):016x}"),
         (shows(FREE4, guid=guid_of(MAC5)), RELIC, str(FREE4), "it has GUID"),
         (shows(FREE4, entry=KEY | FULL), RELIC, str(FREE4), "is mapped to 0x8201"),
@@ -151,6 +164,10 @@ RELIC, STRANGER = Invariant.NO_RELIC, Invariant.NO_STRANGER
         (has_row(up=False), LOST, PORT4, "down on 'node002'"),
         (has_row(mac=MAC4[:-1] + "9"), LOST, PORT4, "does not have it"),
         (has_made(MAC4[:-1] + "9"), LOST, f"port {MAC4[:-1]}9", "nobody made it"),
+        (sees(dhcp=()), LOST, "the DHCP port of 0x0203", "it is none"),
+        (serves(status="DOWN"), LOST, "the DHCP port of 0x0203", "it is DOWN on 'node001'"),
+        (serves(host="head"), LOST, "the DHCP port of 0x0203", "it is ACTIVE on 'head'"),
+        (serves(key=KEY), LOST, "the DHCP port of 0x0201", "it is ACTIVE on 'node001'"),
         (sees(digests={"head": "a", "node001": "b"}), LOST, "the partitions files", "not equal"),
         (sees(attached={ON5: MAC5}), LOST, str(ON4), "on record is nobody"),
         (sees(attached={ON4: MAC5, ON5: MAC5}), LOST, str(ON4), f"on record is {MAC5}"),

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from faults.walk import calm, clear, walk
+from faults.walk import SHORT_SEED, SHORT_STEPS, calm, clear, walk
 
 if TYPE_CHECKING:
     from faults.world import World
 
-SEED: Final = int(os.environ.get("IBSTACK_SEED", "1"))
-STEPS: Final = int(os.environ.get("IBSTACK_STEPS", "24"))
+SEED: Final = int(os.environ.get("IBSTACK_SEED", SHORT_SEED))
+STEPS: Final = int(os.environ.get("IBSTACK_STEPS", SHORT_STEPS))
 
 
 @pytest.mark.timeout(120 + 5 * STEPS)

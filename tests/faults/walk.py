@@ -4,17 +4,22 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from faults.breakages import BREAKAGES
 from faults.operations import OPERATIONS
 from ibstack.fabric.errors import IbstackError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
     from faults.world import World
 
+Step: TypeAlias = "Callable[[World], str | None]"
+"""A line of OPERATIONS or BREAKAGES."""
+
+SHORT_SEED, SHORT_STEPS = 4021, 31
+"""The walk of `make test`: every operation and every breakage, nearly all with guests at work."""
 _STEPS_TO_A_CALM: Final = (5, 15)
 _BROKEN_SHARE: Final = 0.25
 _CALM_WITHIN_S: Final = 90.0
@@ -30,17 +35,29 @@ class WalkFailed(AssertionError):
 
 
 def walk(world: World, seed: int, steps: int, say: Callable[[str], None]) -> None:
-    """Take *steps* steps; WalkFailed says how to take them again, and what was wrong.
+    """Take *steps* steps; WalkFailed says how to take them again, and what was wrong."""
+    for number, (_, said, calm_is_due) in enumerate(steps_of(world, seed, steps), 1):
+        _note(world, f"{number}. {said}", say)
+        if calm_is_due:
+            calm(world, seed, steps, say)
 
-    Which steps are taken depends on the seed and on the steps before, never on time.
+
+def steps_of(world: World, seed: int, steps: int) -> Iterator[tuple[Step, str, bool]]:
+    """Take *steps* steps; yield each, what it did, and whether it is time for a calm.
+
+    Which steps are taken depends on the seed and on the steps before, never on time.  What a walk
+    has not done yet is chosen as often as what is most frequent, so that a short one does much.
     """
     world.rng.seed(seed)
+    taken: set[Step] = set()
     until_calm = world.rng.randint(*_STEPS_TO_A_CALM)
     for number in range(1, steps + 1):
-        _note(world, f"{number}. {_step(world)}", say)
+        step, said = _step(world, taken)
+        taken.add(step)
         until_calm -= 1
-        if not until_calm or number == steps:
-            calm(world, seed, steps, say)
+        calm_is_due = not until_calm or number == steps
+        yield step, said, calm_is_due
+        if calm_is_due:
             until_calm = world.rng.randint(*_STEPS_TO_A_CALM)
 
 
@@ -79,13 +96,17 @@ def clear(world: World, seed: int, steps: int, say: Callable[[str], None]) -> No
     calm(world, seed, steps, say)
 
 
-def _step(world: World) -> str:
+def _step(world: World, taken: set[Step]) -> tuple[Step, str]:
     while True:
-        table = BREAKAGES if world.rng.random() < _BROKEN_SHARE else OPERATIONS
-        (chosen,) = world.rng.choices(list(table), [table[each] for each in table])
-        done: str | None = chosen(world)
+        table: Mapping[Step, float] = (
+            BREAKAGES if world.rng.random() < _BROKEN_SHARE else OPERATIONS
+        )
+        most = max(table.values())
+        weights = [often if step in taken else most for step, often in table.items()]
+        (chosen,) = world.rng.choices(list(table), weights)
+        done = chosen(world)
         if done is not None:
-            return done
+            return chosen, done
 
 
 def _wrong(world: World) -> list[str]:

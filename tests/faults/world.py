@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from cloud_faults import KILLED
+from cloud_faults import DHCP_SIDE, KILLED
 from faults.invariants import Broken, Invariant, judge
 from faults.model import Model, Place, Port
 from faults.seen import Eyes
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from ibstack.lab.cloud import Cloud
     from ibstack.lab.services.network_api import Resource
 
+KEYS: Final = {"walk-red": 0x201, "walk-blue": 0x202, "walk-green": 0x203}
+"""The partition key of each network of a walk's own."""
+SERVED: Final = frozenset({0x203})
+"""Those of the networks that have DHCP."""
 VFS: Final = 5
 """Of each host, so that tenants soon follow each other on a VF."""
 _REST_LIMIT_S: Final = 10
@@ -67,14 +71,18 @@ class World:
     def __post_init__(self) -> None:
         topology = self.cloud.topology
         mlx4 = {host.name for host in topology.hosts if host.kind is AdapterKind.MLX4}
-        self.model = Model(frozenset(mlx4))
+        (server,) = topology.dhcp_hosts
+        self.model = Model(frozenset(mlx4), served=SERVED, dhcp_host=server.name)
+        self.hosts = [host.name for host in topology.compute_hosts]
+        self._reach()
+
+    def _reach(self) -> None:
         self.eyes = Eyes(self.cloud, tuple(self.networks), VFS)
         services = self.cloud.services()
         self._session = accounts.session(
             accounts.NOVA, services.keystone.auth_url, services.password
         )
         self._nova = NetworkApi(self._session, services.neutron.url)
-        self.hosts = [host.name for host in topology.compute_hosts]
 
     # Choosing, by the model alone: the same seed is the same walk.
 
@@ -95,6 +103,10 @@ class World:
         return port
 
     # Doing.
+
+    def harm(self, do: Callable[[], str | None]) -> str:
+        """Break something now; return what *do* says of how that went."""
+        return do() or ""
 
     def owe(self, what: str, port: Port, place: Place | None, do: Callable[[], None]) -> None:
         """Do it now, or, where that fails or something earlier waits, at the next calm."""
@@ -126,8 +138,9 @@ class World:
         return True
 
     def broken(self) -> list[Broken]:
-        """Return what does not hold; a daemon of ours that ended by itself is lost."""
-        ended = [name for name in KILLED if not self.cloud.process(name).running()]
+        """Return what does not hold; a daemon that ended by itself is lost."""
+        ours = (*KILLED, *DHCP_SIDE)
+        ended = [name for name in ours if not self.cloud.process(name).running()]
         return [
             *(Broken(Invariant.NOTHING_LOST, name, "it has ended by itself") for name in ended),
             *judge(self.model, self.eyes.look(), self.cloud.topology),
