@@ -17,7 +17,7 @@ from ibstack.lab.fabric.tamper import write_entries
 from ibstack.mad import FabricReader
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from one_fabricd import Fabricd
@@ -28,6 +28,10 @@ DEFAULT: Final = 0x7FFF
 SEVERAL: Final = 3
 _LIMIT_S: Final = 60.0
 """For a machine that is busy with other tests."""
+HANDIWORK: Final[dict[str, Callable[[bytes], bytes]]] = {
+    "edited": lambda text: text.replace(b"=0x0104", b"=0x0777"),
+    "cut short": lambda text: text[: len(text) // 2],
+}
 
 
 @pytest.mark.timeout(400)
@@ -103,10 +107,55 @@ def test_a_standby_with_an_old_file_is_alarmed_and_acknowledges_nothing_when_it_
         standby.until(lambda: not problem(standby), _LIMIT_S)
 
 
+@pytest.mark.parametrize("how", HANDIWORK)
+def test_a_file_that_was_changed_by_hand_is_not_trusted_after_a_takeover_either(
+    tmp_path: Path, how: str
+) -> None:
+    """Neutron answers all the time: its word is not what stands in the file."""
+    with Bound(tmp_path, 4).running() as bound:
+        standby = bound.standby
+        path = bound.fabric.partitions_conf(standby.host)
+        right = path.read_bytes()
+        changed = HANDIWORK[how](right)
+        assert changed != right
+        path.write_bytes(changed)
+
+        # Before it can harm.
+        standby.until(
+            lambda: problem(standby).startswith("stale standby: this host would"), _LIMIT_S
+        )
+        bound.kill_the_master()
+        bound.wait_for_the_takeover()
+        standby.until(lambda: role(standby) == "master", _LIMIT_S)
+        beats = len(standby.told())
+        standby.until(lambda: len(standby.told()) > beats + 3, _LIMIT_S)
+
+        alarms = [
+            "stale standby: " in "".join(said["configurations"]["problems"])
+            for said in standby.told()[beats:]
+            if "configurations" in said
+        ]
+        assert len(alarms) >= 3
+        assert all(alarms)
+        assert standby.in_force() == set()
+        assert path.read_bytes() == changed
+
+        # A person has looked at it.
+        standby.order("--restore")
+        standby.until(lambda: standby.in_force() == bound.ports, _LIMIT_S)
+        assert not wrong_tables(bound, bound.wires.tables(bound.nodes))
+        standby.until(lambda: not problem(standby), _LIMIT_S)
+
+
 def problem(daemon: Fabricd) -> str:
     """Return the first problem of its last heartbeat; empty where it has none."""
     beat = daemon.heartbeat()
     return next(iter(beat["configurations"].get("problems", [])), "")
+
+
+def role(daemon: Fabricd) -> str:
+    """Return what its last heartbeat says that its subnet manager is."""
+    return str(daemon.heartbeat()["configurations"].get("role"))
 
 
 def wrong_tables(bound: Bound, tables: Mapping[str, tuple[int, ...]]) -> list[str]:
