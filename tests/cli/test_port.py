@@ -12,26 +12,32 @@ from typing import Any
 import pytest
 import yaml
 
-from explained_ports import healthy, with_port
+from explained_ports import healthy, with_agent, with_port
 from ibstack.cli.port import COLUMNS, PortExplain, rows
 from ibstack.verify.port.walk import explain
 
 ANSWER = "port vm1: the port is switched off in Neutron\n"
+HOSTILE = "is it this?\x1b[2J\x1b[Hport vm1: nothing is wrong"
 TO_DO = "Run `openstack port set --enable p1`.\n"
 
 
 class Told(PortExplain):
-    """Asks nobody: the port is switched off."""
+    """Asks nobody: the port is switched off, or its host reports nonsense."""
 
     def take_action(self, parsed: Namespace) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        self._explained = explain(with_port(healthy("mlx5"), admin_state_up=False))
+        facts = healthy("mlx5")
+        if parsed.port == HOSTILE:
+            facts = with_agent(facts, "ibstack-agent", "node002", adapters=(), unread=(HOSTILE,))
+        else:
+            facts = with_port(facts, admin_state_up=False)
+        self._explained = explain(facts)
         return COLUMNS, rows(self._explained)
 
 
-def printed(*words: str) -> tuple[int, str, str]:
+def printed(*words: str, port: str = "vm1") -> tuple[int, str, str]:
     app = Namespace(stdout=io.StringIO(), stderr=io.StringIO())
     command = Told(app, None)
-    status = command.run(command.get_parser("explain").parse_args(["vm1", *words]))
+    status = command.run(command.get_parser("explain").parse_args([port, *words]))
     return status, app.stdout.getvalue(), app.stderr.getvalue()
 
 
@@ -54,6 +60,14 @@ def test_what_a_machine_reads_has_no_talk_around_it(form: str) -> None:
         "value": lambda: [line.rpartition(" ")[2] for line in out.splitlines()],
     }
     assert read[form]() == ["right", "wrong"]
+
+
+def test_nothing_that_a_host_says_moves_the_cursor() -> None:
+    for form in ("table", "value"):
+        status, out, err = printed("-f", form, port=HOSTILE)
+        assert status == 3
+        assert "is it this?" in out
+        assert "\x1b" not in out + err
 
 
 def test_json_is_one_object_with_the_columns_that_were_asked_for() -> None:

@@ -121,17 +121,23 @@ class PortExplain(ExampleInHelp, Lister):
             self.app.stdout.write(json.dumps(as_json(explained, columns), indent=2) + "\n")
             return 0
         talk = self.app.stdout if parsed.formatter == "table" else self.app.stderr
-        talk.write(f"{explained.answer}\n")
+        talk.write(f"{_plain(explained.answer)}\n")
         super().produce_output(parsed, names, data)
-        talk.write(f"\n{explained.to_do}\n" if talk is self.app.stdout else f"{explained.to_do}\n")
+        gap = "\n" if talk is self.app.stdout else ""
+        talk.write(f"{gap}{_plain(explained.to_do)}\n")
         return 0
 
 
 def rows(explained: Explained) -> list[tuple[Any, ...]]:
     return [
-        (station.looked_at, finding.state.value, finding.found, finding.source)
+        (station.looked_at, finding.state.value, _plain(finding.found), _plain(finding.source))
         for station, finding in explained.walked
     ]
+
+
+def _plain(text: str) -> str:
+    """Return *text* without what a terminal acts on: hosts that are asked choose parts of it."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def as_json(explained: Explained, columns: Sequence[str] = COLUMNS) -> dict[str, Any]:
