@@ -7,11 +7,27 @@ import re
 
 import pytest
 
-from explained_faults import FAULTS, Fault, rows_of_the_page
+from explained_faults import FAULTS, PAGE, Fault, rows_of_the_page
+from ibstack.verify.port.walk import WAY
+from verify.port import test_walk
 
 
 def test_the_page_has_every_fault_and_no_other() -> None:
     assert list(rows_of_the_page()) == [fault.name for fault in FAULTS]
+
+
+def test_the_page_has_every_station_in_its_order() -> None:
+    _, _, table = PAGE.read_text().partition("| station | where it is read |")
+    lines, _, _ = table.partition("\n\n")
+    rows = [line.strip("|").split("|")[0].strip() for line in lines.splitlines()[2:]]
+
+    assert rows == [station.looked_at for station in WAY]
+
+
+def test_the_page_counts_the_cases_of_the_walk() -> None:
+    assert f"`tests/verify/port/test_walk.py` holds {len(test_walk.FAULTS)} cases more" in (
+        PAGE.read_text()
+    )
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
