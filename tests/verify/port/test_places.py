@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from explained_ports import healthy
-from ibstack.fabric.errors import BadValue
+from ibstack.fabric.errors import BadValue, TryLater
 from ibstack.fabric.partition import PartitionKey
 from ibstack.verify.port.broadcast_group import mgid
 from ibstack.verify.port.look_dhcp import DhcpPlace, look
@@ -115,9 +115,12 @@ def test_ssh_is_told_where_its_options_end() -> None:
 def test_dnsmasqs_files_say_who_is_known_and_who_has_a_lease(tmp_path: Path) -> None:
     place = DhcpPlace("node001", tmp_path)
     question = Question(MAC, network="n1")
+    with pytest.raises(TryLater, match=f"there is no folder {tmp_path}/dhcp"):
+        look(place, question)
+    (tmp_path / "dhcp").mkdir()
     assert not look(place, question).served
     folder = tmp_path / "dhcp" / "n1"
-    folder.mkdir(parents=True)
+    folder.mkdir()
     (folder / "host").write_text(f"{MAC},id:{CLIENT_ID},host-10-1-0-5,10.1.0.5\n")
 
     found = look(place, question)

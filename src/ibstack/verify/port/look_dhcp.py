@@ -30,10 +30,16 @@ class DhcpPlace:
 def look(place: DhcpPlace, question: Question) -> DhcpFacts:
     """Look at the network of *question* for its MAC; *served* is false where there is nothing.
 
-    TryLater where what is there may not be read.
+    TryLater where what is there may not be read, or the agent keeps nothing at all there.
     """
     folder = place.state_path / "dhcp" / (question.network or "")
     hosts = _text(folder / "host")
+    if hosts is None and not folder.parent.exists():
+        raise TryLater(
+            f"cannot look at what dnsmasq was told: there is no folder {folder.parent}; where"
+            " neutron-dhcp-agent has another state_path, as in a container, run this on its host"
+            " with --state-path"
+        )
     if hosts is None:
         return DhcpFacts(place.host, str(folder), served=False)
     guests, leases = parse_hosts(hosts), _leases(_text(folder / "leases") or "")
