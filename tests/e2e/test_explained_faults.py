@@ -78,3 +78,16 @@ def test_the_command_asks_every_host_of_the_way(cloud: Cloud, scene: Scene) -> N
     assert (done.returncode, answer["exit_code"]) == (0, 0), done.stdout + done.stderr
     assert answer["answer"] == f"port {scene.mlx4.name}: nothing is wrong on its whole way"
     assert {row["state"] for row in answer["walk"]} == {"right", "not needed"}
+
+
+def test_the_port_of_a_dhcp_agent_is_well_without_a_vf(scene: Scene) -> None:
+    scene.wait_until_well()
+    owned = {"network_id": scene.network["id"], "device_owner": "network:dhcp"}
+    (port,) = scene.operator.list("ports", **owned)
+
+    explained = scene.explain(port["id"])
+
+    assert explained.exit_code == 0, (explained.answer, explained.unseen)
+    state = {station.looked_at: finding.state.value for station, finding in explained.walked}
+    assert (state["Neutron binding"], state["key in the table"]) == ("right", "right")
+    assert state["VF present"] == "not needed"
