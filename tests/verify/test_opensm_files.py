@@ -153,7 +153,7 @@ def test_a_collection_does_not_lead_out_of_its_folder(tmp_path: Path) -> None:
     (folder / "etc/ibstack").mkdir(parents=True)
     (folder / "srv").mkdir()
     (folder / "srv/link").symlink_to(tmp_path / "secret")
-    for path in ("/../../secret", "/srv/link"):
+    for path in ("/../../secret", "/srv/link", f"/{'x' * 5000}", "/a\0b"):
         (folder / FABRICD_CONF).write_text(f"[fabric]\npartitions_conf = {path}\n")
 
         (answer,) = said_by("partitions-present", load(tmp_path / "kept").hosts["head"])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadInput, IbstackError
 from ibstack.verify.cloud.agents import dump_agents, load_agents
-from ibstack.verify.evidence import COMMANDS, Evidence, Unread
+from ibstack.verify.evidence import COMMANDS, IOMMUS, PCI_DEVICES, Evidence, Unread
 from ibstack.verify.fabric import recorded
 from ibstack.verify.fabric.opensm_conf import HIDDEN
 from ibstack.verify.opensm_files import config_name, partitions_name
@@ -30,7 +30,9 @@ UNREAD: Final = "not-collected"
 """In a host's folder: what could not be read, as NAME: WHY; `absent` where there is none."""
 
 _ABSENT: Final = "absent"
-_PARTS: Final = ("etc", "proc", "sys", "commands")
+_PARTS: Final = ("etc", "proc", "commands")
+_SYSFS: Final = (IOMMUS, f"{PCI_DEVICES}/*/sriov_numvfs")
+"""What is looked for below sys/: a sosreport has thousands of other files there."""
 _SOS: Final = "sos_commands"
 _LARGEST: Final = 4 << 20
 """Bytes; what is larger is nothing that a check reads."""
@@ -92,7 +94,7 @@ def _none(file: Path) -> Unread:
 
 
 def _is_host(folder: Path) -> bool:
-    return any((folder / part).exists() for part in (*_PARTS, _SOS, UNREAD))
+    return any((folder / part).exists() for part in (*_PARTS, IOMMUS, _SOS, UNREAD))
 
 
 def _host(folder: Path) -> Evidence:
@@ -105,21 +107,26 @@ def _host(folder: Path) -> Evidence:
         for name, path in _files(folder / part, part):
             folders.add(name.rpartition("/")[0])
             texts[name] = _text(path)
+    for path in (found for pattern in _SYSFS for found in sorted(folder.glob(pattern))):
+        texts |= _one(folder, str(path.relative_to(folder)))
     for name, path in _files(folder / _SOS, _SOS):
         texts.setdefault(COMMANDS + name.rpartition("/")[2], _text(path))
     folders |= _whole(folder / "etc", "etc")
     host = Evidence(folder.name, texts, frozenset(folders - {COMMANDS.rstrip("/")}))
     for find in (config_name, partitions_name):
-        name = find(host)
-        if name not in texts and _is_below(folder / name, folder):
-            texts[name] = _text(folder / name)
+        if find(host) not in texts:
+            texts |= _one(folder, find(host))
     return host
 
 
-def _is_below(path: Path, folder: Path) -> bool:
-    """Tell whether *path* is a file below *folder*, and no link."""
-    real = folder.resolve() / path.relative_to(folder)
-    return path.is_file() and path.resolve() == real and path.stat().st_size <= _LARGEST
+def _one(folder: Path, name: str) -> dict[str, str]:
+    """Return the text of a file below *folder*; nothing where it is a link, or not there."""
+    path = folder / name
+    try:
+        is_ours = path.is_file() and path.resolve() == folder.resolve() / name
+        return {name: _text(path)} if is_ours and path.stat().st_size <= _LARGEST else {}
+    except OSError:
+        return {}  # A name that is too long, say: it is what somebody wrote into a file.
 
 
 def _whole(root: Path, name: str) -> set[str]:

@@ -84,7 +84,7 @@ def _may_run(host: Evidence) -> bool:
 
 def _name(path: str) -> str:
     """Return the name of a path; it cannot lead out of the host's folder."""
-    return os.path.normpath(f"/{path.strip()}").lstrip("/")
+    return os.path.normpath(f"/{path.strip()}".replace("\0", "")).lstrip("/")
 
 
 def _option(host: Evidence, short: str, long: str) -> str | None:
