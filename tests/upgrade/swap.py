@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +34,7 @@ from ibstack.lab.hosts.daemons import Daemons, eswitchd_socket
 from ibstack.lab.services.accounts import OPERATOR
 from ibstack.lab.services.controller import Services
 from ibstack.lab.startup import Startup
+from upgrade.how_to import AS_USER, USER, follow
 from upgrade.samples import Samples
 
 if TYPE_CHECKING:
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from ibstack.lab.process import Process
     from ibstack.lab.services.accounts import Account
     from ibstack.lab.services.network_api import NetworkApi
+    from ibstack.lab.startup import Component
     from ibstack.lab.topology import Host
 
 PORTS: Final = 4
@@ -50,6 +54,11 @@ _SETTLED_S: Final = 3.0
 _HOST: Final = TOPOLOGY.compute_hosts[0]
 _MASTER: Final = TOPOLOGY.subnet_manager_hosts[0]
 _PROGRAMS: Final = Path(sys.executable).parent
+# What only a lab needs: a host's files are below its folder.
+_ESWITCHD_PATHS: Final = (
+    "[eswitchd]\nsocket = {socket}\nstate_path = {folder}/state\nsysfs = {folder}/sys\n"
+)
+_AGENT_PATHS: Final = "[eswitch]\nsocket = {socket}\n[metrics]\nport = 0\n"
 
 
 def say(line: str) -> None:
@@ -150,6 +159,7 @@ def _swap(peer: Peer, cloud: Cloud, nova: Nova, ports: list[BoundPort]) -> dict[
     seen["late"] = swapped.plug(late).active_s
     swapped.remove([*ports, late])
     seen["left"] = len(eswitch.read().attachments)
+    seen["agent"] = _who_is_the_agent(cloud)
     return seen
 
 
@@ -168,13 +178,44 @@ def _swap_host(peer: Peer, cloud: Cloud) -> None:
         process.stop()
     # In the lab, and there alone, both have their state in one folder, with a `lock` in it.
     shutil.rmtree(cloud.lab.host(_HOST.name) / "state")
+    etc = cloud.lab.host(_HOST.name) / "etc"
+    peers = {name: (etc / f"{name}.conf").read_bytes() for name in ("eswitchd", "agent")}
     daemons = _daemons(cloud)
     daemons.configure()
+    for name, content in peers.items():
+        (etc / f"{name}.conf").write_bytes(content)
+    _follow_the_how_to(cloud, etc)
     startup = Startup(say)
     startup.launch(*daemons.eswitchds())
     startup.wait()
-    startup.launch(*daemons.agents(_alive(cloud)))
+    startup.launch(*(_as_user(agent) for agent in daemons.agents(_alive(cloud))))
     startup.wait()
+
+
+def _follow_the_how_to(cloud: Cloud, etc: Path) -> None:
+    """Run its commands on the peer's own files; add nothing but where a lab has its paths."""
+    made = follow(etc / "eswitchd.conf", etc / "agent.conf", etc / "ibstack")
+    socket, folder = eswitchd_socket(cloud.lab, _HOST.name), cloud.lab.host(_HOST.name)
+    for path, paths in zip(made, (_ESWITCHD_PATHS, _AGENT_PATHS), strict=True):
+        with path.open("a") as file:
+            file.write(paths.format(socket=socket, folder=folder))
+        path.rename(etc / path.name)  # Where the lab's daemons look.
+
+
+def _as_user(agent: Component) -> Component:
+    process = agent.process
+    return replace(agent, process=replace(process, argv=(*AS_USER, *process.argv)))
+
+
+def _who_is_the_agent(cloud: Cloud) -> dict[str, Any]:
+    """Return its user, and the mode of its file, and whether that is of the user's group."""
+    conf = cloud.lab.host(_HOST.name) / "etc" / "agent.conf"
+    pid = cloud.process(f"agent-{_HOST.name}").pid()
+    status = Path(f"/proc/{pid}/status").read_text()
+    return {
+        "user": int(re.findall(r"^Uid:\s+(\d+)", status, re.M)[0]),
+        "file": [oct(conf.stat().st_mode & 0o777), conf.stat().st_gid == USER.pw_gid],
+    }
 
 
 def _take_over(cloud: Cloud, adapter: hardware.Hardware) -> None:

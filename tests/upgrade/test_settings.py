@@ -12,7 +12,7 @@ from ibstack.fabric.errors import BadInput
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, KeyRange
 from ibstack.upgrade.check import Sources, check
 from ibstack.upgrade.finding import Finding, Verdict
-from ibstack.upgrade.host_files import ESWITCHD_CONF, MLNX_CONF
+from ibstack.upgrade.host_files import ESWITCHD_CONF, MLNX_CONF, no_group
 from ibstack.upgrade.server_files import ML2_CONF, no_driver, owned_keys
 
 ARTICLE = Path(__file__).parents[1] / "recorded" / "article"
@@ -79,6 +79,20 @@ def test_a_server_without_a_driver_is_to_be_decided() -> None:
     assert no_driver(b"[ml2]\nmechanism_drivers = x\n", "ml2_conf.ini") == []
 
 
+@pytest.mark.parametrize(
+    "text", ["[DAEMON]\nfabrics = ib:ib0\n", "", "[eswitchd]\ngroup =\n", "[x]\ngroup = neutron\n"]
+)
+def test_an_eswitchd_that_would_lock_the_agent_out_is_to_be_decided(text: str) -> None:
+    (found,) = no_group(text.encode(), "eswitchd.conf")
+
+    assert (found.verdict, found.key) == (DECIDE, "[eswitchd] group")
+    assert "/etc/ibstack/eswitchd.conf" in found.ibstack
+
+
+def test_an_eswitchd_with_a_group_needs_no_word() -> None:
+    assert no_group(b"[ESWITCHD]\ngroup = neutron\n", "eswitchd.conf") == []
+
+
 def test_the_range_of_keys_is_that_of_the_driver() -> None:
     assert owned_keys(b"[infiniband]\nowned_keys = 1-16\n", "f") == KeyRange.parse("1-16")
     assert owned_keys(b"", "f") == DEFAULT_OWNED_KEYS
@@ -95,11 +109,18 @@ def test_the_files_of_the_article() -> None:
     )
     to_decide = [found.key for found in answer.findings if found.verdict is DECIDE]
 
-    assert to_decide[:3] == ["[ml2] mechanism_drivers", "partition 0x7fff", "partition 0x0001"]
-    assert len(to_decide) == 12
+    assert to_decide[:2] == ["[eswitchd] group", "[ml2] mechanism_drivers"]
+    assert to_decide[2:4] == ["partition 0x7fff", "partition 0x0001"]
+    assert len(to_decide) == 13
     assert _of(answer.findings, "[daemon] fabrics").verdict is KEEPS
     assert answer.exit_code == 3
     assert answer.not_known == ("the bound ports: give --neutron or --database",)
+
+
+def test_an_agent_without_its_eswitchd_is_not_all_of_a_host() -> None:
+    answer = check(Sources(agent=ARTICLE / "image_mlnx_conf.ini"))
+
+    assert "eswitchd.conf of that host: give --eswitchd" in answer.not_known
 
 
 def test_a_file_that_is_named_and_missing_is_bad_input(tmp_path: Path) -> None:

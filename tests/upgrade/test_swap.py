@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _ROOT = Path(__file__).parents[2]
 _PROGRAM = Path(__file__).with_name("swap.py")
 _TIMEOUT_S = 280
+KEEPS = "keeps working"
 
 pytestmark = [
     pytest.mark.real,
@@ -72,17 +73,24 @@ def test_afterwards_a_port_is_plugged_and_all_are_unplugged(seen: dict[str, Any]
     assert seen["left"] == 0
 
 
+def test_the_agent_is_not_root_and_its_file_is_readable_to_it_alone(seen: dict[str, Any]) -> None:
+    assert seen["agent"]["user"] != 0
+    assert seen["agent"]["file"] == ["0o640", True]
+
+
 def test_the_check_said_what_comes(seen: dict[str, Any]) -> None:
     before = {found["key"]: found for found in seen["check"]["findings"]}
     host = before["host node001"]
 
     assert host["verdict"] == "changes"
     assert host["value"] == f"{len(seen['macs'])} ports ACTIVE, agent neutron-mlnx-agent"
-    assert before["[eswitch] physical_interface_mappings"]["verdict"] == "keeps working"
-    assert before["[daemon] fabrics"]["verdict"] == "keeps working"
+    assert before["[eswitch] physical_interface_mappings"]["verdict"] == KEEPS
+    assert before["[daemon] fabrics"]["verdict"] == KEEPS
+    assert before["[eswitchd] group"]["verdict"] == "must be decided"
     assert before["[ml2] mechanism_drivers"]["value"] == "mlnx_infiniband"
-    assert before["[ml2] mechanism_drivers"]["verdict"] == "keeps working"
+    assert before["[ml2] mechanism_drivers"]["verdict"] == KEEPS
     assert before[f"partition 0x{PARTITION:04x}"]["verdict"] == "must be decided"
     assert (seen["check"]["exit_code"], seen["check"]["not_known"]) == (3, [])
     after = {found["key"]: found for found in seen["check after"]["findings"]}
-    assert after["host node001"]["verdict"] == "keeps working"
+    assert after["host node001"]["verdict"] == KEEPS
+    assert after["[eswitchd] group"]["verdict"] == KEEPS

@@ -11,7 +11,7 @@ from ibstack.fabric.errors import BadInput, TryLater
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
 from ibstack.upgrade import database, other_ports, partitions, ports
 from ibstack.upgrade.finding import Verdict
-from ibstack.upgrade.host_files import ESWITCHD_CONF, MLNX_CONF
+from ibstack.upgrade.host_files import ESWITCHD_CONF, MLNX_CONF, no_group
 from ibstack.upgrade.server_files import ML2_CONF, no_driver, owned_keys
 
 if TYPE_CHECKING:
@@ -61,11 +61,15 @@ def check(sources: Sources) -> Answer:
     for path, rules in ((sources.agent, MLNX_CONF), (sources.eswitchd, ESWITCHD_CONF)):
         if path is not None:
             findings += rules.judge(_content(path), str(path))
+    if sources.eswitchd is not None:
+        findings += no_group(_content(sources.eswitchd), str(sources.eswitchd))
     if sources.ml2 is not None:
         content, name = _content(sources.ml2), str(sources.ml2)
         owned = owned_keys(content, name)
         findings += [*no_driver(content, name), *ML2_CONF.judge(content, name)]
     cloud, not_known = _cloud(sources)
+    if sources.agent is not None and sources.eswitchd is None:
+        not_known.append("eswitchd.conf of that host: give --eswitchd")
     if cloud is not None:
         findings += ports.judge(cloud, owned, "database")
         findings += other_ports.judge(cloud, "database")

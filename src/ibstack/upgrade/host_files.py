@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from ibstack.cluster.files.ini_text import IniText
 from ibstack.host.eswitchd_config import parse_mappings
-from ibstack.upgrade.finding import Verdict
+from ibstack.upgrade.finding import Finding, Verdict
 from ibstack.upgrade.settings import Rules, Said, keeps, not_read
 
 _REPORT_INTERVAL_S: Final = range(1, 3601)
 _NO_TCP: Final = not_read(
     "ibstack-eswitchd has a unix socket, for root and one group, and no TCP port",
-    "remove it, close TCP port 60001, and set [eswitchd] group to the group of the agent",
+    "remove it, and close TCP port 60001",
 )
 _NO_POLLING: Final = not_read("VFs are watched and not polled")
 _NO_SUDO: Final = not_read("ibstack-eswitchd is root's, and the agent runs nothing as root")
@@ -83,3 +84,21 @@ ESWITCHD_CONF: Final = Rules(
     },
     other=not_read("ibstack-eswitchd leaves it to others"),
 )
+
+
+def no_group(content: bytes, source: str) -> list[Finding]:
+    """Say so where eswitchd.conf lets no group in; no file of networking-mlnx does."""
+    if any(IniText(content, source).keys().get(("eswitchd", "group"), ())[-1:]):
+        return []
+    return [
+        Finding(
+            source,
+            None,
+            "[eswitchd] group",
+            "",
+            Verdict.DECIDE,
+            "ibstack-eswitchd reads /etc/ibstack/eswitchd.conf, and without a group it serves root"
+            " alone: ibstack-agent runs as neutron",
+            "copy this file there, with [eswitchd] group = neutron, or the group of your agent",
+        )
+    ]
