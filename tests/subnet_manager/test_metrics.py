@@ -7,7 +7,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from ibstack.fabric.errors import BadInput, CommandFailed, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.loop import Outcome
-from ibstack.subnet_manager.drift import STALE_STANDBY, Drift, DriftClass
+from ibstack.subnet_manager.drift import STALE_STANDBY, UNCONFIRMED, Drift, DriftClass
 from ibstack.subnet_manager.metrics import FabricMetrics, Numbers
 
 
@@ -81,3 +81,16 @@ def test_what_a_new_master_has_not_compared_is_not_known() -> None:
     found = samples(metrics)
     unknown = [("drift", "stale standby"), ("drift", "open default"), ("unread_nodes",)]
     assert [math.isnan(found[name]) for name in unknown] == [True, True, True]
+
+
+def test_an_alarm_of_a_master_that_has_compared_nothing_says_nothing_of_the_rest() -> None:
+    metrics = FabricMetrics("1", "ibhostnet")
+
+    metrics.take(Outcome(), Numbers("master", drift=(UNCONFIRMED,)))
+    before = samples(metrics)
+    metrics.take(Outcome(), Numbers("master", drift=(UNCONFIRMED,), ports=4))
+    after = samples(metrics)
+
+    assert before["drift", "stale standby"] == 1
+    assert math.isnan(before["drift", "open default"])
+    assert after["drift", "open default"] == 0

@@ -140,9 +140,11 @@ class FabricMetrics:
         for state in ("in_force", "waiting", "unfit"):
             self._gauges["members"].labels(state).set(numbers.members.get(state, 0))
         kinds = Tally(drift.kind for drift in numbers.drift or ())
+        # A new master may raise an alarm before its first audit: that says nothing of the rest.
+        compared = numbers.role != "master" or numbers.ports is not None
         for kind in DriftClass:
-            count = None if numbers.drift is None else kinds[kind]
-            self._gauges["drift"].labels(kind.value).set(_known(count))
+            none = 0 if compared and numbers.drift is not None else None
+            self._gauges["drift"].labels(kind.value).set(_known(kinds[kind] or none))
         self._gauges["problems"].set(numbers.problems)
         self._gauges["ports"].set(_known(numbers.ports))
         self._gauges["unread_ports"].set(_known(numbers.unread))
