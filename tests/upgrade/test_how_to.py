@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,9 @@ from oslo_config import cfg
 
 from ibstack.host import options
 from one_adapter import Variant
-from one_daemon import Daemon
-from upgrade.how_to import AS_USER, BARE, follow
+from one_daemon import Daemon, until
+from one_fabricd import PROGRAM as WITH_NEUTRON
+from upgrade.how_to import AS_USER, BARE, USER, follow
 
 ARTICLE = Path(__file__).parents[1] / "recorded" / "article"
 ESWITCHD, AGENT = ARTICLE / "image_eswitchd.conf", ARTICLE / "image_mlnx_conf.ini"
@@ -48,6 +50,32 @@ def test_the_articles_files_and_the_lines_of_the_how_to_let_the_agent_in() -> No
 
     assert (answered.returncode, answered.stdout) == (0, "ib0\n"), answered.stderr
     assert readable.stdout == AGENT.read_bytes(), readable.stderr
+
+
+def test_an_agent_of_that_user_reports_the_adapters_of_its_host() -> None:
+    daemon = Daemon(Variant.MLX4)
+    eswitchd, agent = follow(ESWITCHD, AGENT, daemon.folder / "etc")
+    configure(daemon, eswitchd.read_text())
+    with agent.open("a") as file:
+        file.write(
+            "[DEFAULT]\nhost = node\ntransport_url = fake:///\n[metrics]\nport = 0\n"
+            f"[eswitch]\nsocket = {daemon.socket}\n"
+        )
+    told = daemon.folder / "neutron"
+    told.mkdir()
+    os.chown(told, USER.pw_uid, USER.pw_gid)
+    argv = (*AS_USER, sys.executable, WITH_NEUTRON, told, "agent", "--config-file", agent)
+    with daemon, (told / "log").open("wb") as log:
+        process = subprocess.Popen(argv, stdout=log, stderr=log)
+        try:
+            until(lambda: '"interface": "ib0"' in _text(told / "told.jsonl"), within_s=60)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
 
 
 def test_the_articles_file_alone_locks_the_agent_out() -> None:
