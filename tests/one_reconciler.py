@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
+    import pytest
+
     from ibstack.fabric.guid import Guid
     from ibstack.lab.fabric.simulated import Fabric
 
@@ -114,3 +116,9 @@ class Keeper:
             outcome = self.reconciler.once()
             assert time.monotonic() < deadline, (outcome, self.reconciler.status)
             time.sleep(min(outcome.look_again_s or 0.05, 0.05))
+
+
+def said_of_drift(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    """Return the level and the text of each line about drift."""
+    lines = [(record.levelname, record.getMessage()) for record in caplog.records]
+    return [line for line in lines if line[1].startswith("drift")]

@@ -28,14 +28,20 @@ _NEEDED = {"ibsim": "ibsim-utils", "opensm": "opensm"}
 
 
 @pytest.fixture
-def wires(tmp_path: Path) -> Iterator[Fabric]:
+def enforcement_cap() -> int | None:
+    """A file whose tests need switches that remember what they enforce says how much fits them."""
+    return None
+
+
+@pytest.fixture
+def wires(tmp_path: Path, enforcement_cap: int | None) -> Iterator[Fabric]:
     """ibsim with the article's hosts cabled to it, and no subnet manager: 0.1 s."""
     missing = [package for program, package in _NEEDED.items() if not shutil.which(program)]
     if missing:
         pytest.skip(f"needs {' and '.join(missing)}: apt-get install {' '.join(missing)}")
     fabric = Fabric.of_lab(tmp_path, ARTICLE)
     try:
-        fabric.start()
+        fabric.start(enforcement_cap=enforcement_cap)
         yield fabric
     finally:
         fabric.stop()

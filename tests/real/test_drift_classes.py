@@ -18,7 +18,7 @@ from ibstack.subnet_manager.drift import DriftClass
 from ibstack.subnet_manager.enforcement import Limits
 from ibstack.subnet_manager.publication import Order
 from ibstack.subnet_manager.settings import Settings
-from one_reconciler import MANAGERS, Keeper, Tenants
+from one_reconciler import MANAGERS, Keeper, Tenants, said_of_drift
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,12 +54,6 @@ def kinds(keeper: Keeper) -> set[DriftClass]:
     return {drift.kind for drift in keeper.reconciler.status.drift}
 
 
-def said(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
-    """Return the level and the text of each line about drift."""
-    lines = [(record.levelname, record.getMessage()) for record in caplog.records]
-    return [line for line in lines if line[1].startswith("drift")]
-
-
 def test_a_port_whose_trap_was_lost_is_named_and_comes_up(
     keeper: Keeper, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -72,7 +66,7 @@ def test_a_port_whose_trap_was_lost_is_named_and_comes_up(
     keeper.until(lambda: state(keeper, PF) is PortState.ACTIVE, limit_s=5)
 
     keeper.until(lambda: not keeper.reconciler.status.problems)
-    assert said(caplog) == [
+    assert said_of_drift(caplog) == [
         ("WARNING", f"drift: port down: {PF} node002"),
         ("INFO", f"drift is over: port down: {PF} node002"),
     ]
@@ -91,7 +85,7 @@ def test_a_table_without_a_free_entry_is_an_alarm_and_nothing_is_missing(
     fill(keeper, ROOM - 2)
     keeper.reconciler.once()
     keeper.until(lambda: keeper.reconciler.numbers.audits == 3)
-    assert said(caplog) == []
+    assert said_of_drift(caplog) == []
 
     fill(keeper, ROOM - 1)
     keeper.until(lambda: kinds(keeper) == {DriftClass.TABLE_FULL})
@@ -102,7 +96,10 @@ def test_a_table_without_a_free_entry_is_an_alarm_and_nothing_is_missing(
     del keeper.tenants.members["p1"]
     keeper.until(lambda: not keeper.reconciler.status.problems)
     full = f"table full: {PF} node002"
-    assert said(caplog) == [("ERROR", f"drift: {full}"), ("INFO", f"drift is over: {full}")]
+    assert said_of_drift(caplog) == [
+        ("ERROR", f"drift: {full}"),
+        ("INFO", f"drift is over: {full}"),
+    ]
 
 
 def test_what_does_not_fit_a_table_is_named_tried_a_few_times_and_touches_nothing_else(
@@ -124,7 +121,7 @@ def test_what_does_not_fit_a_table_is_named_tried_a_few_times_and_touches_nothin
     keeper.until(lambda: keeper.reconciler.numbers.audits == looks + 3)
 
     assert keeper.reconciler.numbers.repairs == 3
-    assert said(caplog) == [
+    assert said_of_drift(caplog) == [
         ("WARNING", f"drift: missing: {PF} {entry} node002"),
         ("ERROR", f"drift: table full: {PF} node002"),
     ]

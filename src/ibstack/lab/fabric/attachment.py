@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A line of our own to ibsim, without LD_PRELOAD: several in one process, at any node.
 
-Speaks what umad2sim speaks (ibsim: include/ibsim.h, umad2sim/sim_client.c; checked against the
-datagrams of ibsim 0.10): two abstract datagram sockets for each client, one for control and one
-for management datagrams, which ibsim answers at once or gives back with ETIMEDOUT.
+Speaks what umad2sim speaks (packets.py): two sockets for each client, one for control and one for
+management datagrams, which ibsim answers at once or gives back with ETIMEDOUT.
 """
 
 from __future__ import annotations
@@ -16,6 +15,16 @@ import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from ibstack.lab.fabric.packets import (
+    CONNECT,
+    CONNECT_DATA,
+    CONTROL,
+    DISCONNECT,
+    FAILED,
+    MAGIC,
+    PACKET,
+    address,
+)
 from ibstack.mad import CannotReadFabric
 from ibstack.mad.datagrams import LENGTH
 from ibstack.mad.umad import Received
@@ -23,13 +32,6 @@ from ibstack.mad.umad import Received
 if TYPE_CHECKING:
     from ibstack.lab.fabric.simulated import Fabric
 
-# Destination and source LID, destination and source queue pair, status, length, the datagram.
-_PACKET: Final = struct.Struct(f">H2xH2xIII4xQ{LENGTH}s")
-# Magic, client, type, length, data: in the machine's byte order.
-_CONTROL: Final = struct.Struct("=IIII64s")
-_CONNECT_DATA: Final = struct.Struct("=III32s")
-_MAGIC: Final = 0xDEADBEEF
-_FAILED, _CONNECT, _DISCONNECT = 0, 1, 2
 _PERMISSIVE_LID: Final = 0xFFFF
 # Clients name themselves with their process id; ours lie above any of those (pid_max: 2^22).
 _FIRST_NAME: Final = 1 << 23
@@ -55,10 +57,10 @@ class Attachment:
         self._data = self._socket(f"in{name}")
         try:
             self._control.settimeout(_PATIENCE_S)
-            self._control.connect(_address(self._name, "ctl"))
-            request = _CONNECT_DATA.pack(name, 0, 0, node.encode())
-            self._client = struct.unpack("=I", self._ask(_CONNECT, request, 0)[:4])[0]
-            self._data.connect(_address(self._name, f"out{self._client}"))
+            self._control.connect(address(self._name, "ctl"))
+            request = CONNECT_DATA.pack(name, 0, 0, node.encode())
+            self._client = struct.unpack("=I", self._ask(CONNECT, request, 0)[:4])[0]
+            self._data.connect(address(self._name, f"out{self._client}"))
         except BaseException as error:
             self._data.close()
             self._control.close()
@@ -70,7 +72,7 @@ class Attachment:
         del timeout_ms  # ibsim answers at once.
         # Source LID 0: ibsim fills in the node's own.
         destination, source = (_PERMISSIVE_LID,) * 2 if lid is None else (lid, 0)
-        packet = _PACKET.pack(destination, source, queue_pair, queue_pair, 0, LENGTH, mad)
+        packet = PACKET.pack(destination, source, queue_pair, queue_pair, 0, LENGTH, mad)
         try:
             self._data.settimeout(_PATIENCE_S)
             self._data.send(packet)
@@ -80,29 +82,29 @@ class Attachment:
     def receive(self, timeout_ms: int) -> Received | None:
         try:
             self._data.settimeout(max(timeout_ms, 1) / 1000)
-            packet = self._data.recv(_PACKET.size)
+            packet = self._data.recv(PACKET.size)
         except TimeoutError:
             return None
         except OSError as error:
             raise self._lost(error) from error
-        if len(packet) != _PACKET.size:
+        if len(packet) != PACKET.size:
             return None
-        *_, status, _, mad = _PACKET.unpack(packet)
+        *_, status, _, mad = PACKET.unpack(packet)
         return Received(mad, status)
 
     def close(self) -> None:
         """Detach.  Closing twice does nothing."""
         if self._control.fileno() >= 0:
             with suppress(OSError, CannotReadFabric):
-                self._ask(_DISCONNECT, b"", self._client)
+                self._ask(DISCONNECT, b"", self._client)
         # In this order: a client's name is free when its control socket is.
         self._data.close()
         self._control.close()
 
     def _ask(self, kind: int, data: bytes, client: int) -> bytes:
-        self._control.send(_CONTROL.pack(_MAGIC, client, kind, len(data), data))
-        _, _, answered, _, answer = _CONTROL.unpack(self._control.recv(_CONTROL.size))
-        if answered == _FAILED:
+        self._control.send(CONTROL.pack(MAGIC, client, kind, len(data), data))
+        _, _, answered, _, answer = CONTROL.unpack(self._control.recv(CONTROL.size))
+        if answered == FAILED:
             raise CannotReadFabric("ibsim refused the client", "look at ibsim.log")
         return bytes(answer)
 
@@ -120,7 +122,7 @@ class Attachment:
     def _socket(self, name: str) -> socket.socket:
         made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
-            made.bind(_address(self._name, name))
+            made.bind(address(self._name, name))
         except OSError:
             made.close()
             raise
@@ -128,8 +130,3 @@ class Attachment:
 
     def _lost(self, error: OSError) -> CannotReadFabric:
         return CannotReadFabric(f"ibsim {self._name} is not there ({error})", "start the lab")
-
-
-def _address(name: str, socket_name: str) -> bytes:
-    """An abstract address with the final zero byte that ibsim's own clients give it."""
-    return f"\0{name}:{socket_name}\0".encode()

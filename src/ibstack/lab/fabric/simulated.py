@@ -15,6 +15,7 @@ import hashlib
 import os
 import re
 import shutil
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.guid import Guid
 from ibstack.lab import topology_file
 from ibstack.lab.fabric.netfile import SWITCH, wiring
+from ibstack.lab.fabric.relay import READY
 from ibstack.lab.fabric.subnet_managers import SubnetManagers
 from ibstack.lab.process import Process
 
@@ -84,6 +86,9 @@ class Fabric:
     @property
     def simulator(self) -> Process:
         """ibsim, with a FIFO as its console."""
+        return self._ibsim(self.name)
+
+    def _ibsim(self, name: str) -> Process:
         nodes = len(self._wiring.cables) + len(self._wiring.leaves) + 8
         ports = 4 * nodes + 4096
         # Opened for reading and writing, a FIFO never ends, however many writers come and go.
@@ -94,28 +99,52 @@ class Fabric:
             ["sh", "-c", script, "ibsim", str(max(nodes, 256)), str(ports), *files],
             self._log / "ibsim.log",
             self._run / "ibsim.pid",
-            env={"IBSIM_SOCKNAME": self.name},
+            env={"IBSIM_SOCKNAME": name},
         )
 
-    def start(self) -> None:
-        """Start the wires, with no subnet manager; do nothing where they run."""
+    def _relay(self, enforcement_cap: int = 0) -> Process:
+        argv = [sys.executable, "-m", "ibstack.lab.fabric.relay"]
+        return Process(
+            "relay",
+            [*argv, self.name, self._name_behind_relay, str(enforcement_cap)],
+            self._log / "relay.log",
+            self._run / "relay.pid",
+        )
+
+    @property
+    def _name_behind_relay(self) -> str:
+        return f"{self.name}-wires"
+
+    def start(self, *, enforcement_cap: int | None = None) -> None:
+        """Start the wires, with no subnet manager; do nothing where they run.
+
+        *enforcement_cap*: the switches remember at which ports they check partition keys, with a
+        table of so many entries for each (enforcing_switches.py).  None: ibsim's own, which forget.
+        """
         if self.simulator.running():
             return
+        simulator = self._ibsim(self.name if enforcement_cap is None else self._name_behind_relay)
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "net").write_text(self._wiring.net_file())
         (self.folder / "topology.json").write_text(topology_file.dump(self.topology))
         if not self._console_path.exists():
             os.mkfifo(self._console_path, 0o600)
         self._subnet_managers.harden()
-        self.simulator.log.parent.mkdir(parents=True, exist_ok=True)
-        self.simulator.log.write_bytes(b"")
-        self.simulator.start()
-        self.simulator.wait_until(lambda: _PROMPT in self.simulator.log.read_bytes(), timeout_s=15)
+        simulator.log.parent.mkdir(parents=True, exist_ok=True)
+        simulator.log.write_bytes(b"")
+        simulator.start()
+        simulator.wait_until(lambda: _PROMPT in simulator.log.read_bytes(), timeout_s=15)
+        if enforcement_cap is not None:
+            relay = self._relay(enforcement_cap)
+            relay.log.write_bytes(b"")
+            relay.start()
+            relay.wait_until(lambda: READY in relay.log.read_text(), timeout_s=15)
 
     def stop(self) -> None:
         """Stop the subnet managers and the wires; leave nothing running and no scratch files."""
         for host in self.topology.subnet_manager_hosts:
             self.stop_subnet_manager(host.name)
+        self._relay().stop()
         self.simulator.stop()
         self._console_path.unlink(missing_ok=True)
         self._sweep_scratch()

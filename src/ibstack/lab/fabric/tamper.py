@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from ibstack.mad import NotKnown, Route
@@ -23,7 +24,7 @@ from ibstack.mad.datagrams import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ibstack.fabric.guid import Guid
     from ibstack.lab.fabric.attachment import Attachment
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
 
 _SET: Final = 0x02
 _METHOD_BYTE, _DATA = 3, 64
-_STATE_BYTE: Final = 32
-"""Of PortInfo: LinkSpeedSupported above, PortState below (IBTA vol 1, 14.2.5.6)."""
+# Of PortInfo (IBTA vol 1, 14.2.5.6).  In the low half of the first PortState, 0: no change.
+_STATE_BYTE, _ENFORCES_BYTE = 32, 43
+_ENFORCES_BOTH_WAYS: Final = 0x0C
 _TRANSACTION: Final = 0x7A3FE12
 
 
@@ -66,11 +68,27 @@ def drop_to_init(attachment: Attachment, reader: FabricReader, port: Guid) -> No
 
     ibsim tells only the other end of a change, and an adapter has nothing to pass it on with.
     """
+    with _switch_end(attachment, reader, port) as data:
+        data[_STATE_BYTE] = data[_STATE_BYTE] & 0xF0 | PortState.DOWN.value
+
+
+def stop_enforcing(attachment: Attachment, reader: FabricReader, port: Guid) -> None:
+    """Have the switch at the other end of *port* check no partition keys there any more.
+
+    Needs switches that remember it: `Fabric.start(enforcement_cap=…)`.
+    """
+    with _switch_end(attachment, reader, port) as data:
+        data[_STATE_BYTE] &= 0xF0
+        data[_ENFORCES_BYTE] &= ~_ENFORCES_BOTH_WAYS
+
+
+@contextmanager
+def _switch_end(attachment: Attachment, reader: FabricReader, port: Guid) -> Iterator[bytearray]:
+    """Give the PortInfo of the switch's end of the cable of *port*, and write what was changed."""
     there = next(each for each in reader.discover().switch_ports if each.peer == port)
     route = Route(there.route)
-    now = _exchange(attachment, route, GET, Attribute.PORT_INFO, there.number, b"")
-    data = bytearray(now)
-    data[_STATE_BYTE] = data[_STATE_BYTE] & 0xF0 | PortState.DOWN.value
+    data = bytearray(_exchange(attachment, route, GET, Attribute.PORT_INFO, there.number, b""))
+    yield data
     _exchange(attachment, route, _SET, Attribute.PORT_INFO, there.number, bytes(data))
 
 
