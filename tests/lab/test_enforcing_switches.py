@@ -99,8 +99,10 @@ def test_the_rest_of_an_answer_is_left(clients: Clients) -> None:
 
     assert clients.ask(READER, Attribute.PORT_INFO, port_info(0x30), 3) == port_info(0x3C)
     data = clients.ask(READER, Attribute.SWITCH_INFO, bytes(range(64)))
-    assert decode_switch_info(data).enforcement_cap == CAPACITY
-    assert data[:14] + data[16:] == bytes(range(14)) + bytes(range(16, 64))
+    info = decode_switch_info(data)
+    assert (info.enforcement_cap, info.can_enforce) == (CAPACITY, True)
+    assert data[:14] + data[17:] == bytes(range(14)) + bytes(range(17, 64))
+    assert data[16] & 0x3F == 16
 
 
 def test_adapters_answer_for_themselves(clients: Clients) -> None:

@@ -92,11 +92,29 @@ def test_a_check_that_somebody_switched_off_is_an_alarm_until_opensm_sweeps(
     assert PF not in enforced(keeper)
 
     keeper.until(lambda: said_of_drift(caplog) == [("ERROR", f"drift: {LOST}")])
-    keeper.tenants.boot("other", PF5, PartitionKey(1))
+    keeper.tenants.boot("other", PF5, PartitionKey(1), shared=True)
     keeper.until(lambda: not keeper.reconciler.status.problems)
 
     assert PF in enforced(keeper)
     assert said_of_drift(caplog)[1:] == [("INFO", f"drift is over: {LOST}")]
+
+
+def test_a_fabric_on_which_no_switch_checks_is_one_alarm(
+    keeper: Keeper, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(keeper, 1)
+    keeper.reconciler.once()
+    with closing(Attachment(keeper.fabric, "node003")) as attachment:
+        reader = FabricReader(attachment)
+        for host in ARTICLE.hosts:
+            stop_enforcing(attachment, reader, host.port_guid)
+    assert enforced(keeper) == set()
+
+    keeper.until(lambda: bool(keeper.reconciler.status.drift))
+
+    ((level, said),) = said_of_drift(caplog)
+    assert level == "ERROR"
+    assert said.startswith("drift: enforcement lost: no switch checks partition keys")
 
 
 def lost(port: int) -> float:

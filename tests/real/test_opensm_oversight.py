@@ -214,3 +214,16 @@ def test_a_standby_that_cannot_ask_neutron_is_no_alarm_while_its_file_is_the_mas
     keeper.tenants.boot("p1", PF, RED, shared=True)
     keeper.reconciler.once()
     standby.until(lambda: standby.kinds == {DriftClass.STALE_STANDBY})
+
+
+def test_a_master_whose_own_link_is_lost_speaks_for_no_fabric(keeper: Watcher) -> None:
+    keeper.tenants.boot("p1", PF, RED, shared=True)
+    keeper.until(lambda: keeper.tenants.in_force == {"p1"})
+
+    keeper.fabric.unlink("head")
+    keeper.tenants.boot("p2", PF5, BLUE)
+    keeper.reconciler.once()
+
+    assert keeper.reconciler.status.role == "unknown"
+    assert "the local port has no link" in keeper.reconciler.status.problems[0]
+    assert keeper.tenants.in_force == {"p1"}

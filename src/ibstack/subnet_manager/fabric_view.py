@@ -85,6 +85,9 @@ class FabricView:
         port = self.reader.port
         if isinstance(port, NotKnown):
             raise TryLater(f"cannot read the local port: {port.why}")
+        if not port.link_up:
+            # Whatever runs here manages its own port, and takes that for a fabric.
+            return Manager(Role.NONE, own.guid, None, "the local port has no link")
         if isinstance(here, NotKnown):
             return Manager(Role.NONE, own.guid, None, here.why)
         if here.state is SmState.MASTER and port.sm_lid == port.lid:

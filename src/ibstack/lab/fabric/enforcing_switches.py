@@ -25,6 +25,7 @@ _DATA: Final = 64
 # IBTA vol 1, 14.2.5.6 and 14.2.5.4.
 _ENFORCES_BYTE, _BOTH_WAYS = 43, 0x0C
 _CAPACITY_BYTES: Final = slice(14, 16)
+_ABILITIES_BYTE, _ABLE_BOTH_WAYS = 16, 0xC0
 _HOP_COUNT_BYTE, _PATH = 7, 129
 _PORT_OF_MODIFIER: Final = 0xFF
 
@@ -78,6 +79,7 @@ class EnforcingSwitches:
         port = answer.modifier & _PORT_OF_MODIFIER
         if switch is not None and answer.attribute == Attribute.SWITCH_INFO:
             data[_CAPACITY_BYTES] = self._capacity.to_bytes(2, "big")
+            data[_ABILITIES_BYTE] |= _ABLE_BOTH_WAYS
         if switch is not None and answer.attribute == Attribute.PORT_INFO and port:
             if told is not None:
                 self._enforces[switch, port] = told

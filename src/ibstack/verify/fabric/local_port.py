@@ -32,12 +32,16 @@ class LocalPort:
         except OSError as error:
             raise BadInput(f"cannot read {config}: {error.strerror}") from error
         ca, port, m_key = (last(keys, "fabric", name) for name in ("ca", "port", "m_key"))
-        return cls(ca or None, _number(port, "port"), _number(m_key, "m_key") or 0)
+        number = _number(port, "port", bits=8)  # PortNum of NodeInfo, IBTA volume 1.
+        return cls(ca or None, number, _number(m_key, "m_key", bits=64) or 0)
 
 
-def _number(text: str | None, option: str) -> int | None:
+def _number(text: str | None, option: str, *, bits: int) -> int | None:
     try:
-        return int(text, 0) if text else None
+        number = int(text, 0) if text else None
     except ValueError:
+        number = -1
+    if number is not None and not 0 <= number < 1 << bits:
         # Not quoted: it may be a key.
-        raise BadValue(f"option {option}", "(hidden)", "must be a number") from None
+        raise BadValue(f"option {option}", "(hidden)", f"must be a number of at most {bits} bits")
+    return number
