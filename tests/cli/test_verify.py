@@ -42,7 +42,7 @@ def test_json_says_what_is_not_known_as_null(tmp_path: Path) -> None:
 
     done = verify("host", "--from", str(site), "-f", "json")
 
-    (row,) = [row for row in json.loads(done.stdout) if row["id"] == "iommu-on" and row["why"]]
+    (row,) = [row for row in json.loads(done.stdout) if row["id"] == "driver-log" and row["why"]]
     assert done.returncode == 4
     assert row["found"] is None
     assert row["hosts"] == ["node002"]
