@@ -174,7 +174,7 @@ def _neutron(model: Model, seen: Seen, topology: Topology) -> Iterator[Broken]:
         if row.status == "ACTIVE" and not port.is_live:
             yield Broken(Invariant.NO_EARLY_ACTIVE, str(port), "it is not plugged, bound and up")
         if row.status != "ACTIVE" and port.is_live:
-            text = f"it is {row.status}, {row.vif_type}, {row.blocks} blocks"
+            text = f"it is {row.status}, {row.vif_type}, and waits for {row.waits_for or 'nobody'}"
             yield Broken(Invariant.NOTHING_LOST, str(port), text)
         if row.status == "ACTIVE" and not _in_force(port, seen, topology):
             yield Broken(Invariant.NO_EARLY_ACTIVE, str(port), "the master does not serve it")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _PORTS: Final = """
 SELECT p.mac_address, p.status, p.admin_state_up, b.host, b.profile, b.vif_type,
-       s.segmentation_id, COUNT(k.entity), p.device_owner
+       s.segmentation_id, GROUP_CONCAT(k.entity), p.device_owner
 FROM ports p
 JOIN ml2_port_bindings b ON b.port_id = p.id
 JOIN networksegments s ON s.network_id = p.network_id
@@ -54,8 +54,8 @@ class NeutronRow:
     pci: str | None
     vif_type: str
     key: int
-    blocks: int
-    """Provisioning blocks that are left."""
+    waits_for: str
+    """The entities of its provisioning blocks that are left."""
     owner: str = "compute:nova"
 
 
@@ -172,11 +172,11 @@ class Eyes:
 
 
 def _row(row: tuple[object, ...]) -> NeutronRow:
-    mac, status, up, host, profile, vif_type, key, blocks, owner = row
+    mac, status, up, host, profile, vif_type, key, waits_for, owner = row
     pci = json.loads(str(profile) or "{}").get("pci_slot") if profile else None
     return NeutronRow(
         *(str(mac), str(status), bool(up), str(host)),
-        *(pci, str(vif_type), int(str(key)), int(str(blocks)), str(owner)),
+        *(pci, str(vif_type), int(str(key)), str(waits_for or ""), str(owner)),
     )
 
 

@@ -60,10 +60,10 @@ def right() -> Seen:
         },
         attached={ON4: MAC4, ON5: MAC5},
         neutron=tuple(
-            NeutronRow(mac, "ACTIVE", True, place.host, pcis[place], "ib_hostdev", KEY, 0)
+            NeutronRow(mac, "ACTIVE", True, place.host, pcis[place], "ib_hostdev", KEY, "")
             for mac, place in ((MAC4, ON4), (MAC5, ON5))
         ),
-        dhcp=(NeutronRow(MAC1, "ACTIVE", True, "node001", None, "other", SERVED, 0, DHCP_OWNER),),
+        dhcp=(NeutronRow(MAC1, "ACTIVE", True, "node001", None, "other", SERVED, "", DHCP_OWNER),),
         other_keys=frozenset(),
         files={"head": members, "node001": members},
         digests={"head": "a", "node001": "a"},
@@ -159,7 +159,7 @@ RELIC, STRANGER = Invariant.NO_RELIC, Invariant.NO_STRANGER
         (shows(ON4, entry=None), ABSENTEE, PORT4, "is mapped to no entry"),
         (shows(ON5, node_guid=0), LOST, PORT5, "has GUIDs"),
         (shows(ON5, policy="Down"), ABSENTEE, PORT5, "the link policy of"),
-        (has_row(status="DOWN"), LOST, PORT4, "it is DOWN"),
+        (has_row(status="DOWN", waits_for="DHCP"), LOST, PORT4, "waits for DHCP"),
         (has_row(host="node003"), LOST, PORT4, "up on 'node003'"),
         (has_row(up=False), LOST, PORT4, "down on 'node002'"),
         (has_row(mac=MAC4[:-1] + "9"), LOST, PORT4, "does not have it"),
