@@ -12,7 +12,7 @@ import pytest
 
 from faults.seen import DHCP_OWNER
 from faults.small_disks import small_disks
-from faults.world import KEYS, SERVED, World
+from faults.world import KEYS, WITH_DHCP, World
 from ibstack.lab.services import accounts
 from one_cloud import make_network, shared_cloud
 
@@ -47,13 +47,15 @@ def cloud() -> Iterator[Cloud]:
 
 @pytest.fixture
 def world(cloud: Cloud) -> Iterator[World]:
-    """Three networks of a walk's own, one of them with DHCP."""
+    """Three networks of a walk's own, and one with DHCP."""
     operator = cloud.api(accounts.OPERATOR)
     with ExitStack() as undo:
-        networks = {}
-        for name, key in KEYS.items():
-            networks[key] = make_network(cloud, name, key, has_dhcp=key in SERVED)["id"]
-            undo.callback(_delete_network, operator, networks[key])
+        made = {}
+        for name, key in {**KEYS, **WITH_DHCP}.items():
+            network = make_network(cloud, name, key, has_dhcp=name in WITH_DHCP)
+            made[name] = network["id"]
+            undo.callback(_delete_network, operator, network["id"])
+        networks = {key: made[name] for name, key in KEYS.items()}
         yield World(cloud, networks, random.Random())
 
 

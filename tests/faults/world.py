@@ -29,8 +29,12 @@ if TYPE_CHECKING:
 
 KEYS: Final = {"walk-red": 0x201, "walk-blue": 0x202, "walk-green": 0x203}
 """The partition key of each network of a walk's own."""
-SERVED: Final = frozenset({0x203})
-"""Those of the networks that have DHCP."""
+WITH_DHCP: Final = {"walk-served": 0x204}
+"""The same of a network that has DHCP, and no guest.
+
+Neutron holds a guest's port DOWN until its DHCP agent has heard of it, and tells the agent by a
+message without an answer: one that a broker or a database that is away has cost is not sent again.
+"""
 VFS: Final = 5
 """Of each host, so that tenants soon follow each other on a VF."""
 _REST_LIMIT_S: Final = 10
@@ -72,12 +76,14 @@ class World:
         topology = self.cloud.topology
         mlx4 = {host.name for host in topology.hosts if host.kind is AdapterKind.MLX4}
         (server,) = topology.dhcp_hosts
-        self.model = Model(frozenset(mlx4), served=SERVED, dhcp_host=server.name)
+        self.model = Model(
+            frozenset(mlx4), served=frozenset(WITH_DHCP.values()), dhcp_host=server.name
+        )
         self.hosts = [host.name for host in topology.compute_hosts]
         self._reach()
 
     def _reach(self) -> None:
-        self.eyes = Eyes(self.cloud, tuple(self.networks), VFS)
+        self.eyes = Eyes(self.cloud, (*self.networks, *WITH_DHCP.values()), VFS)
         services = self.cloud.services()
         self._session = accounts.session(
             accounts.NOVA, services.keystone.auth_url, services.password
