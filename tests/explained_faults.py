@@ -173,19 +173,19 @@ def a_vf_that_was_not_given_back(scene: Scene) -> Iterator[str]:
 
 @_fault("the GUID of VF .* on node003 is zero, and should be 0x")
 def a_guid_of_zero(scene: Scene) -> Iterator[str]:
-    with scene.held(f"agent-{MLX5}"), scene.text(_mlx5_file(scene, "port"), f"{NO_GUID}\n"):
+    with scene.held(f"agent-{MLX5}"), scene.stubborn(_mlx5_file(scene, "port"), f"{NO_GUID}\n"):
         yield scene.mlx5.name
 
 
 @_fault("the GUID of VF .* on node002 is all F, and should be 0x")
 def a_guid_that_was_deleted(scene: Scene) -> Iterator[str]:
-    with scene.held(f"agent-{MLX4}"), scene.text(_mlx4_guid(scene), f"{_ALL_ONES}\n"):
+    with scene.held(f"agent-{MLX4}"), scene.stubborn(_mlx4_guid(scene), f"{_ALL_ONES}\n"):
         yield scene.mlx4.name
 
 
 @_fault("VF .* on node002 has the GUID of another, 0xfa163e0000aabbcc, and should have 0x")
 def a_guid_of_another(scene: Scene) -> Iterator[str]:
-    with scene.held(f"agent-{MLX4}"), scene.text(_mlx4_guid(scene), "fa163e0000aabbcc\n"):
+    with scene.held(f"agent-{MLX4}"), scene.stubborn(_mlx4_guid(scene), "fa163e0000aabbcc\n"):
         yield scene.mlx4.name
 
 

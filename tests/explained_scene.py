@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import warnings
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -188,6 +189,27 @@ class Scene:
         try:
             yield
         finally:
+            path.write_text(before)
+
+    @contextmanager
+    def stubborn(self, path: Path, text: str) -> Iterator[None]:
+        """Have a file of sysfs hold *text*, whoever writes it: eswitchd mends a GUID in seconds."""
+        before, over = path.read_text(), threading.Event()
+
+        def insist() -> None:
+            while True:
+                if path.read_text() != text:
+                    path.write_text(text)
+                if over.wait(0.02):
+                    return
+
+        thread = threading.Thread(target=insist)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
             path.write_text(before)
 
     @contextmanager

@@ -16,6 +16,7 @@ import pytest
 
 from ibstack.lab.fabric.attachment import Attachment
 from ibstack.lab.fabric.tamper import write_entries
+from ibstack.lab.folder import free_ports
 from ibstack.lab.topology import ARTICLE
 from ibstack.mad import FabricReader
 from one_fabricd import Fabricd
@@ -35,11 +36,14 @@ def fabricd(fabric: Fabric, tmp_path: Path) -> Iterator[Fabricd]:
     """It has looked once, finds nothing more by itself in a test, and keeps p1 in 0x0101."""
     with ExitStack() as running:
         settings = "owned_keys = 0x0001-0x0fff\naudit_interval = 3600\nrpc_timeout = 1\n"
-        daemon = Fabricd(fabric, tmp_path / "fabricd", settings=settings)
+        (port,) = free_ports(1)
+        daemon = Fabricd(fabric, tmp_path / "fabricd", metrics_port=port, settings=settings)
         running.callback(daemon.process.stop)
         daemon.want(("p1", NODE2, "0x0101"))
         daemon.process.start()
         daemon.until(lambda: daemon.in_force() == {"p1"})
+        # It looks just after it has told; a busy machine lets a test write a table in between.
+        daemon.until(lambda: daemon.numbers()["ibstack_fabricd_audits_total"] == 1)
         yield daemon
 
 
