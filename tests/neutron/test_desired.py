@@ -13,7 +13,9 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
 from ibstack.fabric.pci import unfold
 from ibstack.neutron import desired
-from ibstack.neutron.desired import BelongingPort, BoundPort, OwnPort
+from ibstack.neutron.desired import BelongingPort, BoundPort, FabricRows, HostRows, OwnPort
+from ibstack.neutron.fabric_answer import fabric_answer
+from ibstack.neutron.host_answer import host_answer
 from ibstack.neutron.replies import read_fabric_members, read_host_ports
 from ibstack.neutron.reported import ReportedAdapter, adapters, adapters_in, physical_networks
 
@@ -49,11 +51,19 @@ def fabric(
     found: dict[str, tuple[ReportedAdapter, ...]],
     etag: str | None = None,
     own: Iterable[OwnPort] = (),
+    waiting: Iterable[str] = (),
 ) -> Any:
+    rows = FabricRows(ports, [*own], [*waiting], twins_of(ports), found)
+    return fabric_answer(rows, desired.Fabric("ib", DEFAULT_OWNED_KEYS), etag, "then")
+
+
+def twins_of(ports: list[BelongingPort]) -> dict[str, str]:
     made = {port.port_id: port.port_id[::-1] for port in ports}
-    twins = desired.younger_twins(desired.sharing_a_mac(ports), made)
-    on = desired.Fabric("ib", DEFAULT_OWNED_KEYS)
-    return desired.fabric_answer(ports, own, twins, found, on, etag, "then")
+    return desired.younger_twins(desired.sharing_a_mac(ports), made)
+
+
+def host(ports: list[BoundPort], *twins: str) -> Any:
+    return host_answer(HostRows(ports, twins), DEFAULT_OWNED_KEYS, None)
 
 
 def test_a_member_of_mlx4_is_the_physical_port_that_has_the_vf() -> None:
@@ -63,7 +73,7 @@ def test_a_member_of_mlx4_is_the_physical_port_that_has_the_vf() -> None:
 
 
 def test_a_member_of_mlx5_is_the_vf() -> None:
-    port = replace(PORT, profile='{"pci_slot": "0000:07:00.1"}')
+    port = PORT._replace(profile='{"pci_slot": "0000:07:00.1"}')
 
     answer = fabric([port], {"node002": (MLX4, MLX5)})
 
@@ -78,12 +88,12 @@ def test_a_member_of_mlx5_is_the_vf() -> None:
         (PORT, {"node002": (MLX5,)}, "with VF 0000:05:00.1"),
         (PORT, {"node002": (replace(MLX4, port_guid=None),)}, "is not known yet"),
         (PORT, {"node002": (replace(MLX4, physical_network="other"),)}, "reports no adapter"),
-        (replace(PORT, profile=""), {"node002": (MLX4, SECOND_MLX4)}, "any adapter of host"),
-        (replace(PORT, segmentation_id=0x7FF0), {"node002": (MLX4,)}, "outside 0x0001-0x7fef"),
-        (replace(PORT, segmentation_id=None), {"node002": (MLX4,)}, "partition key 'None'"),
-        (replace(PORT, mac="01:00:00:00:00:01"), {"node002": (MLX4,)}, "multicast"),
-        (replace(PORT, profile='{"pci_slot": "x"}'), {"node002": (MLX4,)}, "PCI address 'x'"),
-        (replace(PORT, profile='{"pci_slot": '), {"node002": (MLX4,)}, "Expecting value"),
+        (PORT._replace(profile=""), {"node002": (MLX4, SECOND_MLX4)}, "any adapter of host"),
+        (PORT._replace(segmentation_id=0x7FF0), {"node002": (MLX4,)}, "outside 0x0001-0x7fef"),
+        (PORT._replace(segmentation_id=None), {"node002": (MLX4,)}, "partition key 'None'"),
+        (PORT._replace(mac="01:00:00:00:00:01"), {"node002": (MLX4,)}, "multicast"),
+        (PORT._replace(profile='{"pci_slot": "x"}'), {"node002": (MLX4,)}, "PCI address 'x'"),
+        (PORT._replace(profile='{"pci_slot": '), {"node002": (MLX4,)}, "Expecting value"),
     ],
 )
 def test_a_port_that_may_not_be_served_is_held_with_the_reason(
@@ -120,7 +130,7 @@ def test_a_port_whose_adapter_is_not_known_is_told_with_what_it_may_keep(
 
 
 @pytest.mark.parametrize(
-    "port", [replace(PORT, segmentation_id=0x7FF0), replace(PORT, mac="01:00:00:00:00:01")]
+    "port", [PORT._replace(segmentation_id=0x7FF0), PORT._replace(mac="01:00:00:00:00:01")]
 )
 def test_a_port_that_may_have_no_partition_keeps_none(port: BelongingPort) -> None:
     (held,) = fabric([port], {})["held"]
@@ -129,7 +139,7 @@ def test_a_port_that_may_have_no_partition_keeps_none(port: BelongingPort) -> No
 
 
 def test_a_younger_twin_keeps_nothing() -> None:
-    twin = replace(PORT, port_id="p0")
+    twin = PORT._replace(port_id="p0")
 
     answer = fabric([PORT, twin], {})
 
@@ -137,7 +147,7 @@ def test_a_younger_twin_keeps_nothing() -> None:
 
 
 def test_without_a_pci_address_one_adapter_leaves_no_doubt() -> None:
-    answer = fabric([replace(PORT, profile="")], {"node002": (MLX4,)})
+    answer = fabric([PORT._replace(profile="")], {"node002": (MLX4,)})
 
     assert answer["members"][0]["guid"] == str(PF)
 
@@ -154,7 +164,7 @@ def test_without_a_pci_address_one_adapter_leaves_no_doubt() -> None:
 def test_the_younger_of_two_with_one_mac_is_held(
     made: dict[str, str], older: str, younger: str
 ) -> None:
-    ports = [replace(PORT, port_id="p0"), PORT, replace(PORT, port_id="p2", mac="fa:16:3e:0:0:1")]
+    ports = [PORT._replace(port_id="p0"), PORT, PORT._replace(port_id="p2", mac="fa:16:3e:0:0:1")]
 
     suspects = desired.sharing_a_mac(ports)
 
@@ -165,8 +175,8 @@ def test_the_younger_of_two_with_one_mac_is_held(
 def test_a_host_is_not_told_of_a_port_that_cannot_be_meant_nor_of_a_twin() -> None:
     bad = replace(BOUND, segmentation_id=0x7FF0)
 
-    assert desired.host_answer([bad], (), DEFAULT_OWNED_KEYS, None)["ports"] == []
-    assert desired.host_answer([BOUND], {"p1"}, DEFAULT_OWNED_KEYS, None)["ports"] == []
+    assert host([bad])["ports"] == []
+    assert host([BOUND], "p1")["ports"] == []
 
 
 MACS = st.sampled_from(["fa:16:3e:00:00:01", "fa:16:3e:00:00:02", "ff:16:3e:00:00:01"])
@@ -180,7 +190,6 @@ ports = st.lists(
         host=st.sampled_from(["node002", "node003", "node004"]),
         profile=PROFILES,
         segmentation_id=KEYS,
-        waiting=st.booleans(),
     ),
     max_size=4,
     unique_by=lambda port: port.port_id,
@@ -210,11 +219,11 @@ KNOWN = {"node002": (MLX4,), "node003": (MLX5, MLX4)}
 def test_the_order_of_the_rows_changes_nothing(
     found: list[BelongingPort], on_host: list[BoundPort], chance: Any
 ) -> None:
-    before = fabric(found, KNOWN), desired.host_answer(on_host, (), DEFAULT_OWNED_KEYS, None)
+    before = fabric(found, KNOWN), host(on_host)
     chance.shuffle(found)
     chance.shuffle(on_host)
 
-    after = fabric(found, KNOWN), desired.host_answer(on_host, (), DEFAULT_OWNED_KEYS, None)
+    after = fabric(found, KNOWN), host(on_host)
     assert before == after
 
 
@@ -238,18 +247,17 @@ def test_the_etag_says_nothing_new_and_answers_are_read_back(
 
     assert fabric(found, KNOWN, answer["etag"]) == {**answer, "members": None}
     assert len(read_fabric_members(answer, "test").members or ()) == len(answer["members"])
-    told = desired.host_answer(on_host, (), DEFAULT_OWNED_KEYS, None)
+    told = host(on_host)
     assert len(read_host_ports(told, "test").ports or ()) == len(told["ports"])
 
 
 @given(ports)
 def test_a_port_that_begins_to_wait_changes_the_etag(found: list[BelongingPort]) -> None:
-    calm = [replace(port, waiting=False) for port in found]
-    before = fabric(calm, KNOWN)["etag"]
+    before = fabric(found, KNOWN)["etag"]
 
-    for position, port in enumerate(calm):
-        waits = [*calm[:position], replace(port, waiting=True), *calm[position + 1 :]]
-        assert fabric(waits, KNOWN, before)["members"] is not None
+    for port in found:
+        assert fabric(found, KNOWN, before, waiting=[port.port_id])["members"] is not None
+    assert fabric(found, KNOWN, before, waiting=["of another fabric"])["members"] is None
 
 
 def test_what_an_agent_reports_in_a_shape_of_its_own_is_left_out() -> None:
@@ -304,3 +312,13 @@ def test_a_dhcp_port_that_cannot_be_served_is_held_with_the_reason(
 
     assert why in {held["port_id"]: held["why"] for held in answer["held"]}["d1"]
     assert answer["members"] == []
+
+
+def test_a_move_to_a_host_of_the_same_kind_changes_the_etag() -> None:
+    port = PORT._replace(profile='{"pci_slot": "0000:07:00.1"}')
+    found = {"node002": (MLX5,), "node003": (MLX5,)}
+    before = fabric([port], found)
+
+    after = fabric([port._replace(host="node003")], found, before["etag"])
+
+    assert [member["host"] for member in after["members"]] == ["node003"]

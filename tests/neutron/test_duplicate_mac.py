@@ -78,3 +78,44 @@ def test_of_two_that_slipped_through_the_younger_is_held(cloud: Any) -> None:
     assert [held["port_id"] for held in wanted["held"]] == [younger]
     assert f"also that of port {older}, which is older" in wanted["held"][0]["why"]
     assert [port["id"] for port in cloud.wanted_on()["ports"]] == [older]
+
+
+def test_the_host_of_the_younger_is_not_told_of_it_wherever_the_older_is(cloud: Any) -> None:
+    first = cloud.port(cloud.network(1), mac_address=MAC)
+    second = cloud.port(cloud.network(2), mac_address=MAC)
+    hosts = dict(zip((first["id"], second["id"]), (NODE, "node004"), strict=True))
+    for port_id, host in hosts.items():
+        cloud.agent(host)
+        cloud.update(port_id, host=host, pci="0000:05:00.1")
+
+    older, younger = sorted(hosts, key=cloud.age)
+
+    assert [port["id"] for port in cloud.wanted_on(hosts[older])["ports"]] == [older]
+    assert cloud.wanted_on(hosts[younger])["ports"] == []
+
+
+def test_a_mac_that_another_fabric_or_ethernet_has_too_is_told(cloud: Any) -> None:
+    cloud.agent()
+    cloud.agent("node004", physical_network="ibstorage")
+    cloud.port(cloud.network(1, physical_network="ethernet"), mac_address=MAC)
+    other = cloud.network(1, physical_network="ibstorage")
+    cloud.port(other, "node004", pci="0000:05:00.1", mac_address=MAC)
+
+    port = cloud.port(cloud.network(1), NODE, pci="0000:05:00.1", mac_address=MAC)
+
+    assert [one["id"] for one in cloud.wanted_on()["ports"]] == [port["id"]]
+    assert [one["port_id"] for one in cloud.wanted_of()["members"]] == [port["id"]]
+
+
+def test_of_two_that_belong_to_a_fabric_only_one_that_is_on_counts(cloud: Any) -> None:
+    first = cloud.port(cloud.network(1), mac_address=MAC)
+    second = cloud.port(cloud.network(2), mac_address=MAC)
+    cloud.agent()
+    for number, port in enumerate((first, second), start=1):
+        cloud.update(port["id"], host=NODE, pci=f"0000:05:00.{number}")
+    older, younger = sorted((first["id"], second["id"]), key=cloud.age)
+
+    cloud.update(older, admin_state_up=False)
+
+    assert {one["id"] for one in cloud.wanted_on()["ports"]} == {older, younger}
+    assert [one["port_id"] for one in cloud.wanted_of()["members"]] == [younger]

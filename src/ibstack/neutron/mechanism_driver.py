@@ -31,11 +31,11 @@ from ibstack.neutron.binding import (
     why_not_own,
 )
 from ibstack.neutron.desired import ACTIVE, FLAT, pci_slot
+from ibstack.neutron.desired_tables import IB_FABRIC
 from ibstack.neutron.heartbeat import MELLANOX_AGENT, PARTITION_AGENT
 from ibstack.neutron.options import Settings, read_settings
 from ibstack.neutron.rpc import IB_HOST, start_listener
 from ibstack.neutron.said_once import SaidOnce
-from ibstack.neutron.tables import IB_FABRIC
 
 if TYPE_CHECKING:
     from ibstack.neutron.hints import Hints, Standing

@@ -14,14 +14,17 @@ from neutron_lib.db import api as db_api
 from neutron_lib.plugins import directory
 from oslo_config import cfg
 
-from ibstack.neutron import desired, provisioning, tables
+from ibstack.neutron import desired, desired_tables, provisioning, tables
+from ibstack.neutron.changes import changes
 from ibstack.neutron.client import PLUGIN_TOPIC, RPC_VERSION
-from ibstack.neutron.tables import IB_FABRIC
+from ibstack.neutron.desired_tables import IB_FABRIC
+from ibstack.neutron.fabric_answer import fabric_answer, is_stamped, stamp_of
+from ibstack.neutron.host_answer import host_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
-    from ibstack.neutron.desired import Answer, BelongingPort
+    from ibstack.neutron.desired import Answer
     from ibstack.neutron.options import Settings
 
 LOG = logging.getLogger(__name__)
@@ -55,30 +58,23 @@ class PluginEndpoint:
     def host_ports(
         self, context: Any, host: str, etag: str | None = None, **_later: object
     ) -> Answer:
-        ports = tables.bound_to_host(context, host)
-        suspects = tables.repeated_macs(context, {port.mac for port in ports})
-        fabrics = {port.physical_network for port in ports if port.mac in suspects}
-        twins: dict[str, str] = {}
-        for physical_network in fabrics:
-            found = tables.belonging_to_fabric(context, physical_network)
-            twins.update(_younger_twins(context, found))
-        return desired.host_answer(ports, twins, self._owned, etag)
+        return host_answer(desired_tables.host_rows(context, host), self._owned, etag)
 
     @db_api.retry_if_session_inactive()
     def fabric_members(
         self, context: Any, physical_network: str, etag: str | None = None, **_later: object
     ) -> Answer:
-        # Before all else: what changes from here on makes the next stamp another one.
         period = int(time.time() // _BELIEVED_S)
-        stamp = desired.stamp(tables.changes(context), self._owned, period)
-        if desired.is_stamped(etag, stamp) and directory.get_plugin(_REVISIONS):
-            return {"etag": etag, "members": None, "held": None}
-        ports = tables.belonging_to_fabric(context, physical_network)
-        twins = _younger_twins(context, ports)
-        adapters = tables.adapters_by_host(context)
+        # All of one moment, where the database keeps one for a transaction.  Where it does not,
+        # what changes after the stamp was made makes the next one another.
+        with db_api.CONTEXT_READER.using(context):
+            waiting = desired_tables.waiting_for_fabric(context)
+            stamp = stamp_of(changes(context, waiting), self._owned, period)
+            if is_stamped(etag, stamp) and directory.get_plugin(_REVISIONS):
+                return {"etag": etag, "members": None, "held": None}
+            rows = desired_tables.fabric_rows(context, physical_network, waiting)
         fabric = desired.Fabric(physical_network, self._owned)
-        own = tables.plugged_by_hosts(context, physical_network)
-        return desired.fabric_answer(ports, own, twins, adapters, fabric, etag, stamp)
+        return fabric_answer(rows, fabric, etag, stamp)
 
     def report_host(
         self, context: Any, host: str, ready: list[str], gone: list[str], **_later: object
@@ -102,13 +98,15 @@ class PluginEndpoint:
         in_force: list[str],
         **_later: object,
     ) -> dict[str, list[str]]:
-        waiting = tables.waiting_for_fabric(context, physical_network)
+        with db_api.CONTEXT_READER.using(context):
+            bound = desired_tables.bound_on_fabric(context, physical_network)
+            waiting = bound.intersection(desired_tables.waiting_for_fabric(context))
         for port_id in in_force:
             # Without the block there is nothing to say: a port that is DOWN for another reason
             # must not become ACTIVE because its partition is in force.
-            if waiting.get(port_id):
+            if port_id in waiting:
                 provisioning.complete(context, port_id, IB_FABRIC)
-        return {"unknown": sorted(set(in_force) - waiting.keys())}
+        return {"unknown": sorted(set(in_force) - bound)}
 
     @staticmethod
     def _set_down(context: Any, host: str, port_id: str) -> None:
@@ -130,12 +128,6 @@ class PluginEndpoint:
                 provisioning.complete(context, port_id, IB_HOST)
         after = provisioning.waiting(context, before)
         return {port_id: sorted(entities) for port_id, entities in after.items()}
-
-
-def _younger_twins(context: Any, ports: Iterable[BelongingPort]) -> dict[str, str]:
-    suspects = desired.sharing_a_mac(ports)
-    made = tables.made(context, [port.port_id for port in suspects])
-    return desired.younger_twins(suspects, made)
 
 
 def _tell_nova_plugged(context: Any, port_id: str) -> None:

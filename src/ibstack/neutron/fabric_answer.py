@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a fabric should hold: the answer of `fabric_members` in docs/reference/protocols.md.
+
+Pure.  10,000 ports are assembled for each change of any of them, so what many ports have in common
+is worked out once: 1.5 us for each port are 15 ms of every answer.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
+
+from ibstack.fabric.errors import BadValue, Refused
+from ibstack.fabric.partition import Membership
+from ibstack.neutron.desired import VLAN, etag_of, pci_address, table_entry, vf_guid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import TypeAlias
+
+    from ibstack.fabric.guid import Guid
+    from ibstack.fabric.partition import KeyRange
+    from ibstack.fabric.pci import PciAddress
+    from ibstack.neutron.changes import Changes
+    from ibstack.neutron.desired import Answer, BelongingPort, Fabric, FabricRows, OwnPort
+    from ibstack.neutron.reported import ReportedAdapter
+
+    Adapters: TypeAlias = Sequence[ReportedAdapter]
+
+_by_id: Final = attrgetter("port_id")
+# By way of the enum each time, it would be a tenth of what a port takes.
+_FULL: Final = Membership.FULL.value
+
+
+class UnknownAdapter(Refused):
+    """By what the host's agent reports, the adapter of a port is not known now."""
+
+
+def fabric_answer(rows: FabricRows, fabric: Fabric, etag: str | None, stamp: str) -> Answer:
+    """Answer `fabric_members` from all that was read of a fabric.
+
+    *stamp* was made before any of it was read.  The etag also changes when a port begins to wait
+    for IB_FABRIC, so that a report falls due.
+    """
+    members, held = _assembled(rows, fabric)
+    waits = frozenset(rows.waiting)
+    waiting = sorted(port.port_id for port in rows.ports if port.port_id in waits) if waits else []
+    content = etag_of([_members_hash(members), held, waiting])
+    same = etag is not None and etag.rpartition("-")[2] == content
+    return {
+        "etag": f"{stamp}-{content}",
+        "members": None if same else members,
+        "held": held,
+    }
+
+
+def stamp_of(changes: Changes | None, owned: KeyRange, period: int) -> str:
+    """Return what is another text after anything that fabric_answer() is made of has changed.
+
+    Empty, and good for nothing, without *changes*, which changes.changes() finds.  *period* numbers
+    the hours: nothing is believed unread for longer, not even what was changed in the database
+    behind Neutron's back.
+    """
+    return "" if changes is None else etag_of([repr(changes), str(owned), period])[:32]
+
+
+def is_stamped(etag: str | None, stamp: str) -> bool:
+    """Return whether *etag* was given when all was as it is now."""
+    return bool(stamp) and etag is not None and etag.rpartition("-")[0] == stamp
+
+
+def _assembled(rows: FabricRows, fabric: Fabric) -> tuple[list[Answer], list[Answer]]:
+    """Return the members, and the ports that are held, each in the order of the ports' ids."""
+    members: list[Answer] = []
+    held: list[Answer] = []
+    here = _on_fabric(rows.adapters, fabric)
+
+    @functools.cache
+    def key_of(segmentation_id: int | None) -> str:
+        return str(table_entry(VLAN, segmentation_id, fabric.owned).partition)
+
+    for port in sorted(rows.ports, key=_by_id):
+        port_id, mac, host, _, segmentation_id = port
+        try:
+            if port_id in rows.twins:
+                raise _twin(port, rows.twins[port_id])
+            key = key_of(segmentation_id)
+            own = vf_guid(mac)
+            physical = _physical_port(port, here.get(host), fabric)
+            if physical is None:
+                members.append(_membership(port_id, host, own, key, False))
+            else:
+                members.append(_membership(port_id, host, str(physical), key, True))
+        except (BadValue, Refused, ValueError) as error:
+            held.append(_held(port, fabric, error))
+    for one in sorted(rows.own, key=_by_id):
+        try:
+            key = key_of(one.segmentation_id)
+            guids = _port_guids(one, here.get(one.host), fabric)
+            members += [_membership(one.port_id, one.host, str(guid), key, True) for guid in guids]
+        except (BadValue, Refused) as error:
+            held.append(_held(one, fabric, error))
+    return members, held
+
+
+def _on_fabric(
+    adapters: Mapping[str, tuple[ReportedAdapter, ...]], fabric: Fabric
+) -> dict[str, list[ReportedAdapter]]:
+    """Return the adapters of each host that has reported that serve *fabric*."""
+    return {
+        host: [one for one in of_host if one.physical_network == fabric.physical_network]
+        for host, of_host in adapters.items()
+    }
+
+
+def _membership(port_id: str, host: str, guid: str, key: str, shared: bool) -> Answer:
+    return {
+        "port_id": port_id,
+        "host": host,
+        "guid": guid,
+        "key": key,
+        "membership": _FULL,
+        "shared": shared,
+    }
+
+
+def _members_hash(members: Iterable[Answer]) -> str:
+    """Return a text that is another one for other *members*, in a third of JSON's time.
+
+    No two of them are spelled alike: only a host's name could hold any text, and it is quoted.
+    """
+    lines = [
+        f"{m['port_id']} {m['guid']} {m['key']} {m['membership']} {m['shared']} {m['host']!r}"
+        for m in members
+    ]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _held(port: BelongingPort | OwnPort, fabric: Fabric, error: Exception) -> Answer:
+    """Say why a port is no member; with host and key where what it has now is still its own."""
+    told: Answer = {"port_id": port.port_id, "why": str(error)}
+    if isinstance(error, UnknownAdapter):
+        entry = table_entry(VLAN, port.segmentation_id, fabric.owned)
+        told |= {"host": port.host, "key": str(entry.partition)}
+    return told
+
+
+def _twin(port: BelongingPort, older: str) -> Refused:
+    return Refused(
+        f"its MAC address {port.mac} is also that of port {older}, which is older; give it another"
+        " one"
+    )
+
+
+def _port_guids(port: OwnPort, here: Adapters | None, fabric: Fabric) -> list[Guid]:
+    """Return the physical ports that are members: the agent may use any that is up."""
+    if here is None:
+        raise UnknownAdapter(f"ibstack-agent on host {port.host} has never reported its adapters")
+    if not here:
+        raise UnknownAdapter(
+            f"host {port.host} reports no adapter of physical network {fabric.physical_network}"
+        )
+    guids = sorted(one.port_guid for one in here if one.port_guid is not None)
+    if not guids:
+        raise UnknownAdapter(f"the port GUID of no adapter on host {port.host} is known yet")
+    return guids
+
+
+def _physical_port(port: BelongingPort, here: Adapters | None, fabric: Fabric) -> Guid | None:
+    """Return the GUID of the physical port that is the member; None where the VF itself is."""
+    if here is None:
+        raise UnknownAdapter(f"ibstack-agent on host {port.host} has never reported its adapters")
+    found = [one for one in here if _may_have(one.vfs, port.profile)]
+    if not found:
+        pci = pci_address(port.profile)
+        of_what = f"with VF {pci}" if pci else "at all"
+        raise UnknownAdapter(
+            f"host {port.host} reports no adapter of physical network"
+            f" {fabric.physical_network} {of_what}"
+        )
+    adapter = found[0]
+    if len(found) > 1:
+        if any(one.shares_table for one in found):
+            raise UnknownAdapter(
+                f"it has no pci_slot, so it may be on any adapter of host {port.host}"
+            )
+        return None
+    if not adapter.shares_table:
+        return None
+    if adapter.port_guid is None:
+        raise UnknownAdapter(f"the port GUID of its adapter on host {port.host} is not known yet")
+    return adapter.port_guid
+
+
+# The set of VFs is one object for all hosts that report the same ones, and knows its own hash.
+@functools.lru_cache(maxsize=65536)
+def _may_have(vfs: frozenset[PciAddress], profile: str) -> bool:
+    """Return whether a port of that stored binding profile may be on an adapter with *vfs*."""
+    pci = pci_address(profile)
+    return pci is None or pci in vfs
