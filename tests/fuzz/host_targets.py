@@ -7,7 +7,6 @@ import atexit
 import contextlib
 import functools
 import json
-import logging
 import shutil
 from typing import TYPE_CHECKING, Final
 
@@ -35,7 +34,6 @@ _KINDS: Final = {"bad-input", "try-later", "refused", "failed"}
 @functools.cache
 def adapter(variant: Variant) -> OneAdapter:
     """Return the host of this process that has such an adapter; it goes with the process."""
-    logging.getLogger("ibstack").setLevel(logging.CRITICAL)
     made = OneAdapter(variant, vfs=VFS).__enter__()
     atexit.register(made.__exit__, None, None, None)
     return made

@@ -7,6 +7,7 @@ the seeds and what earlier runs found (`.cache/fuzz`).  What crashes a reader is
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,8 @@ def _fuzz(name: str, words: list[str]) -> None:
     with atheris.instrument_imports(include=["ibstack"]):
         from fuzz.targets import TARGETS
 
+    # Of a million inputs each has its warning.
+    logging.getLogger("ibstack").setLevel(logging.CRITICAL)
     atheris.Setup([sys.argv[0], *words], TARGETS[name])
     atheris.Fuzz()
 
