@@ -78,6 +78,25 @@ def test_1000_ports_that_are_not_enforced_are_one_line(check: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("keys", "capacity", "state"),
+    [
+        (31, 32, OK),
+        (32, 32, FAILED),  # They fit, and OpenSM switches the check off all the same.
+        (33, 32, FAILED),
+        (33, 33, OK),
+        (34, 33, FAILED),
+        (3, 2, FAILED),
+    ],
+)
+def test_keys_fit_where_opensm_leaves_the_check_on(keys: int, capacity: int, state: State) -> None:
+    end = port(1, *(TableEntry.from_wire(key) for key in range(1, keys + 1)))
+
+    here = site([end], [replace(behind(end, enforces=True), capacity=capacity)])
+
+    assert states("enforcement-capacity", here) == [state]
+
+
+@pytest.mark.parametrize(
     ("can", "state"),
     [(True, FAILED), (False, UNKNOWN), (None, UNKNOWN)],
 )

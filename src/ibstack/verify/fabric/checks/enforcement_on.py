@@ -60,7 +60,7 @@ RULE: Final = Rule(
     "enforcement-on",
     "switches check partition keys at the ports of hosts",
     "enforced both ways",
-    "set part_enforce both in opensm.conf; where one port alone is off, its keys did not fit (ERR"
-    " 0507 in OpenSM's log)",
+    "set part_enforce both in opensm.conf; where one port alone is off, its keys may fill the"
+    " switch's table (enforcement-capacity)",
     _look,
 )
