@@ -68,6 +68,8 @@ class FabricMap:
     """External ports of switches that have a link."""
     problems: tuple[str, ...]
     """What could not be read; empty: the map is whole."""
+    silent_nodes: int = 0
+    """How many nodes did not answer, or not everything that they were asked."""
 
 
 @dataclass(slots=True)
@@ -89,6 +91,7 @@ class Walk:
         # An adapter is met once for each of its cabled ports, a switch once for each way to it.
         self._found: dict[Guid, _Found] = {}
         self._problems: list[str] = []
+        self._silent: set[tuple[int, ...]] = set()
 
     def start(self) -> Request:
         return self._visit((), None, 0)
@@ -97,13 +100,14 @@ class Walk:
         """Return the map, once all requests are settled."""
         ports = {guid: record for guid, node in self._found.items() if (record := _end(node))}
         external = [r for node in self._found.values() for r in _externals(node)]
-        return FabricMap(ports, tuple(external), tuple(self._problems))
+        return FabricMap(ports, tuple(external), tuple(self._problems), len(self._silent))
 
     def _visit(self, route: tuple[int, ...], origin: _Found | None, number: int) -> Request:
         def met(outcome: bytes | NotKnown) -> Iterator[Request]:
             info = decoded(outcome, datagrams.decode_node_info)
             if isinstance(info, NotKnown):
                 self._problems.append(f"cannot read the node at {info.why}")
+                self._silent.add(route)
                 return
             if origin is not None:
                 origin.peers[number] = info.port_guid
@@ -167,6 +171,7 @@ class Walk:
                 self._problems.append(
                     f"cannot read the {name} of {found.info.port_guid}: {value.why}"
                 )
+                self._silent.add(found.route)
                 return
             yield from take(value)
 

@@ -137,7 +137,7 @@ class FabricView:
             )
             for record in records
         }
-        return Survey(ports, fabric.problems, enforcing)
+        return Survey(ports, fabric.problems, fabric.silent_nodes, enforcing)
 
     def _pkey_tables(self, records: Collection[PortRecord]) -> dict[Guid, PkeyTable | NotKnown]:
         self.tables_read += len(records)

@@ -45,13 +45,13 @@ class Oversight:
         """End ports that the last look saw; None: there was none."""
         self.unread: int | None = None
         """Of how many of them the table could not be read."""
-        self.unanswered: int | None = None
-        """How much of the fabric did not answer the walk."""
+        self.silent_nodes: int | None = None
+        """How many nodes of the fabric did not answer."""
 
     def forget(self) -> None:
         """Somebody else is in charge of this fabric now."""
         self.auditor.forget()
-        self.ports = self.unread = self.unanswered = None
+        self.ports = self.unread = self.silent_nodes = None
 
     def repair(self, now: Moment) -> int:
         """Look, and have the tables that stay different written anew; return how many."""
@@ -97,7 +97,7 @@ class Oversight:
         survey = self._fabric.survey()
         self.ports = len(survey.ports)
         self.unread = sum(port.table is None for port in survey.ports.values())
-        self.unanswered = len(survey.problems)
+        self.silent_nodes = survey.silent_nodes
         say(self.auditor.take(audit(expected, survey)))
 
     def _as_it_is(self, now: Moment) -> Moment:

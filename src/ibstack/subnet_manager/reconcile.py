@@ -132,7 +132,7 @@ class FabricReconciler:
             tables_read=self._fabric.tables_read,
             ports=seen.ports,
             unread=seen.unread,
-            unread_nodes=seen.unanswered,
+            unread_nodes=seen.silent_nodes,
         )
 
     def _judge(self, outcome: Outcome) -> Status:
