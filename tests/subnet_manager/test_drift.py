@@ -96,7 +96,7 @@ def test_a_fabric_on_which_no_switch_checks_is_one_alarm_and_not_one_for_each_po
     (drift,) = found(EXPECTED, Survey(ports, enforcing=False))
 
     assert drift.kind is DriftClass.ENFORCEMENT_LOST
-    assert drift.guid is None
+    assert (drift.guid, drift.repairable) == (None, False)
     assert "part_enforce" in str(drift)
     assert found(EXPECTED, Survey(ports)) == []
 

@@ -68,6 +68,8 @@ REPAIRABLE: Final = {
     # A trap that was lost leaves a new port in INIT until OpenSM sweeps for another reason: for
     # ever under ibsim, whose switches have no PortStateChange bit (found by tests/faults).
     DriftClass.PORT_DOWN,
+    # Where the port's keys fill the switch's table OpenSM switches it off again: a person's work.
+    DriftClass.ENFORCEMENT_LOST,
 }
 """What goes away when OpenSM sweeps, and writes the port's table anew."""
 
@@ -92,6 +94,8 @@ class Survey:
     """The end ports that are not a switch's, by port GUID."""
     problems: tuple[str, ...] = ()
     """What did not answer the walk; empty: no port was overlooked."""
+    silent_nodes: int = 0
+    """Of how many nodes that is."""
     enforcing: bool | None = None
     """Whether any of the switch ports that can check partition keys does; None: none can."""
 
@@ -116,7 +120,7 @@ class Drift:
 
     @property
     def repairable(self) -> bool:
-        return self.kind in REPAIRABLE and not self.gone
+        return self.kind in REPAIRABLE and self.guid is not None and not self.gone
 
     def __str__(self) -> str:
         about = (self.guid, self.entry, self.name, self.detail)
