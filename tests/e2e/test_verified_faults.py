@@ -21,6 +21,7 @@ from ibstack.lab.site import read_lab
 from ibstack.mad import FabricReader, Route
 from ibstack.verify.answer import gather
 from ibstack.verify.check import State
+from ibstack.verify.openstack_api import OpenstackNetworks
 from ibstack.verify.registry import Scope, verify
 from tenant_ports import wait_for
 
@@ -313,6 +314,20 @@ def test_the_command_says_the_same_of_a_lab_and_of_what_was_written(
     assert (there.returncode, then.returncode) == (3, 3)
     assert json.loads(then.stdout) == json.loads(there.stdout)
     assert "password = (hidden)" in (tmp_path / "controller/etc/neutron/neutron.conf").read_text()
+
+
+def test_a_list_that_neutron_cuts_is_read_to_its_end(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neutron cuts a list for who asks for a *limit* as pagination_max_limit makes it for all."""
+    for name, value in cloud.client_env(accounts.OPERATOR).items():
+        monkeypatch.setenv(name, value)
+    whole = {agent["id"] for agent in cloud.api(accounts.OPERATOR).list("agents")}
+
+    read = [agent["id"] for agent in OpenstackNetworks().list("agents", limit="2")]
+
+    assert len(read) > 2
+    assert (len(read), set(read)) == (len(whole), whole)
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

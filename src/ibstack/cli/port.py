@@ -11,56 +11,19 @@ from cliff.lister import Lister
 
 from ibstack.cli.host_facts import add_places, here
 from ibstack.cli.shell import ExampleInHelp
-from ibstack.fabric.errors import TryLater
 from ibstack.verify.port.gather import gather
 from ibstack.verify.port.look_here import look_here
-from ibstack.verify.port.pages import every_row
 from ibstack.verify.port.reach import DEFAULT_WAY, Reach, nothing
 from ibstack.verify.port.walk import Explained, explain
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from ibstack.verify.port.place_facts import PlaceFacts, Question
 
 COLUMNS: Final = ("looked_at", "state", "found", "source")
 _NO_LOOK: Final = "none"
-
-
-class OpenstackNetworks:
-    """Neutron through openstacksdk: OS_* in the environment, or OS_CLOUD."""
-
-    def __init__(self) -> None:
-        import openstack
-        from keystoneauth1.exceptions import ClientException
-        from openstack.exceptions import SDKException
-
-        self._failures: tuple[type[Exception], ...] = (SDKException, ClientException)
-        try:
-            self._network = openstack.connect().network
-        except self._failures as error:
-            raise _away("connect to the cloud", error) from error
-
-    def list(self, kind: str, **filters: str) -> Sequence[dict[str, Any]]:
-        def ask(words: Mapping[str, str]) -> dict[str, Any]:
-            try:
-                answer = self._network.get(f"/{kind}", params=words)
-            except self._failures as error:
-                raise _away(f"list {kind}", error) from error
-            if answer.status_code != 200:
-                raise _away(f"list {kind}", answer.text[:200])
-            found: dict[str, Any] = answer.json()
-            return found
-
-        return every_row(ask, kind, filters)
-
-
-def _away(what: str, why: object) -> TryLater:
-    return TryLater(
-        f"cannot {what}: {why}; is the cloud up, and are OS_AUTH_URL, OS_USERNAME and the rest of"
-        " OS_* in the environment, of an administrator?"
-    )
 
 
 class PortExplain(ExampleInHelp, Lister):
@@ -90,6 +53,8 @@ class PortExplain(ExampleInHelp, Lister):
         return parser
 
     def take_action(self, parsed: Namespace) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        from ibstack.verify.openstack_api import OpenstackNetworks  # Slow: a second of imports.
+
         place = here(parsed)
         reach = Reach(parsed.reach)
 

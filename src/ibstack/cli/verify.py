@@ -14,6 +14,7 @@ from ibstack.cli.shell import ExampleInHelp
 from ibstack.fabric.errors import BadInput, IbstackError, Refused
 from ibstack.verify.answer import exit_status, fold, gather, summary
 from ibstack.verify.check import State
+from ibstack.verify.cloud.agents import agents_of
 from ibstack.verify.collection import load, save
 from ibstack.verify.evidence import Unread
 from ibstack.verify.registry import Scope, verify
@@ -227,11 +228,11 @@ def _live_fabric(config: str) -> FabricLook | Unread:
 
 def _live_agents() -> tuple[Agent, ...] | Unread:
     try:
-        from ibstack.verify.cloud.api import read_agents
+        from ibstack.verify.openstack_api import OpenstackNetworks
     except ModuleNotFoundError as error:
         return Unread(f"Python module {error.name!r} is not installed; install ibstack[guest]")
     try:
-        return read_agents()
+        return agents_of(OpenstackNetworks().list("agents"), "what Neutron says of its agents")
     except IbstackError as error:
         return Unread(str(error))
 

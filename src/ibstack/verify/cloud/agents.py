@@ -30,14 +30,25 @@ def agent_of(row: Mapping[str, Any]) -> Agent:
     )
 
 
+def agents_of(rows: Iterable[Any], source: str) -> tuple[Agent, ...]:
+    """Read `agents` of that answer; BadInput, with *source*, for rows that are none."""
+    try:
+        return tuple(map(agent_of, rows))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _not_agents(source, error) from error
+
+
 def load_agents(text: str, file: str) -> tuple[Agent, ...]:
     """Read the answer of the API; BadInput for anything else."""
     try:
-        return tuple(agent_of(row) for row in json.loads(text)["agents"])
+        rows = json.loads(text)["agents"]
     except (ValueError, KeyError, TypeError) as error:
-        raise BadInput(
-            f"cannot read {file}: it is not the answer to GET /v2.0/agents ({error!r})"
-        ) from error
+        raise _not_agents(file, error) from error
+    return agents_of(rows, file)
+
+
+def _not_agents(source: str, error: Exception) -> BadInput:
+    return BadInput(f"cannot read {source}: it is not the answer to GET /v2.0/agents ({error!r})")
 
 
 def dump_agents(agents: Iterable[Agent]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ibstack.verify.port.pages import every_row
+from ibstack.verify.pages import every_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
