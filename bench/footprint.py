@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import psutil
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ibstack.lab.process import Process
+
+_UNTIL_CALM_S: Final = 5.0
 
 
 def resident_mib(daemons: Mapping[str, Process]) -> dict[str, float]:
@@ -25,7 +27,11 @@ def resident_mib(daemons: Mapping[str, Process]) -> dict[str, float]:
 
 
 def idle_percent(daemons: Mapping[str, Process], seconds: float) -> dict[str, float]:
-    """Watch for *seconds*; return the percentage of one core that each daemon took."""
+    """Watch for *seconds*; return the percentage of one core that each daemon took.
+
+    What was asked of them just before is done first: that is no idleness.
+    """
+    time.sleep(_UNTIL_CALM_S)
     before = {name: _cpu_s(daemon) for name, daemon in daemons.items()}
     time.sleep(seconds)
     return {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From plug to ACTIVE: `python bench/plug.py ibstack|networking-mlnx`.
+"""From plug to ACTIVE: `python -m bench.plug ibstack|networking-mlnx`.
 
 Each measurement has a lab of its own: real Neutron, RabbitMQ, MariaDB, Keystone and OpenSM, and the
 daemons of one host, of which every VF is used once.  Ports are bound first, as nova does; the clock
