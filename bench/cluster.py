@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cluster of 10,000 nodes in 100 categories: `python bench/cluster.py [DEVICES] [ROUNDS]`.
+"""A cluster of 10,000 nodes in 100 categories: `python -m bench.cluster [DEVICES] [ROUNDS]`.
 
 A real store (SQLite) and a real shell.  Its start is that of a process, on a cluster of that size
 and on an empty one, with Python's bytecode as an installation has it and without any; its CPU time

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long the demo takes with everything installed: `python bench/demo.py [ROUNDS]`.
+"""How long the demo takes with everything installed: `python -m bench.demo [ROUNDS]`.
 
 Prints one line of JSON.  A demo of which a statement is not true ends the measurement.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long a failover takes with many ports bound: `python bench/failover.py [PORTS [ROUNDS]]`.
+"""How long a failover takes with many ports bound: `python -m bench.failover [PORTS [ROUNDS]]`.
 
 Two real OpenSMs on ibsim, a fabricd beside each.  The master's OpenSM and fabricd are killed.
 Prints one line of JSON: seconds from the kill to OpenSM's takeover, and from there until the

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How fast P_Key tables are read: `python bench/mad_reads.py [HOSTS]`, on a private ibsim.
+"""How fast P_Key tables are read: `python -m bench.mad_reads [HOSTS]`, on a private ibsim.
 
 Prints one line of JSON: how long a walk of the fabric takes, and an audit (the whole table of every
 host, each port asked who it is too; the median), and what that is a second.

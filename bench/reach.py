@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The states of 10,000 hosts that are folders: `python bench/reach.py [HOSTS] [ROUNDS]`.
+"""The states of 10,000 hosts that are folders: `python -m bench.reach [HOSTS] [ROUNDS]`.
 
 Prints one line of JSON: the median and the worst time of `device status` without its printing, in
 seconds.

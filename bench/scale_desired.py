@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Neutron answers for 10,000 and 100,000 ports: `python bench/scale_desired.py [PORTS …]`.
+"""What Neutron answers for 10,000 and 100,000 ports: `python -m bench.scale_desired [PORTS …]`.
 
 A real MariaDB with Neutron's own tables, which hold as many ordinary ports again.  Each host has
 ten ports on the fabric.  The methods of the RPC endpoint are called, without the broker between.

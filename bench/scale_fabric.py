@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From publishing to proved in force, and an audit: `python bench/scale_fabric.py [HOSTS …]`.
+"""From publishing to proved in force, and an audit: `python -m bench.scale_fabric [HOSTS …]`.
 
 100 to 2000 hosts on a private ibsim with a real OpenSM, 1 to 5000 partitions of a cloud in memory,
 kept by the reconciler of ibstack-fabricd.  Each round desires one port more.  The clock of a
