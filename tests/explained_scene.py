@@ -8,6 +8,7 @@ import signal
 import threading
 import warnings
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from guest_fleet import Dhcp, Fleet
@@ -243,9 +244,10 @@ class Scene:
 
     def wait_until_well(self) -> None:
         for member in (self.mlx4, self.mlx5):
-            wait_for(
-                f"{member.name} is well", lambda m=member: self.explain(m.name).exit_code == 0, 30
-            )
+            wait_for(f"{member.name} is well", partial(self._is_well, member.name), 30)
+
+    def _is_well(self, name: str) -> bool:
+        return self.explain(name).exit_code == 0
 
 
 def place(host: str, pci: str) -> dict[str, Any]:

@@ -185,7 +185,10 @@ class Fleet:
         for network in self.networks:
             self.delete_network(network)
         for network in self.networks:
-            wait_for(f"{network['name']} is gone", lambda n=network: not Dhcp(self.cloud, n).found)
+            self._wait_until_gone(network)
+
+    def _wait_until_gone(self, network: Resource) -> None:
+        wait_for(f"{network['name']} is gone", lambda: not Dhcp(self.cloud, network).found)
 
     def delete_network(self, network: Resource) -> None:
         """Delete *network* and its ports, unless that was done."""
@@ -330,10 +333,11 @@ def renew(cloud: Cloud, members: Iterable[Member]) -> None:
         # udhcpc: SIGUSR1 renews the lease.
         cloud.lab.known(member.guest.client_name).signal(signal.SIGUSR1)
     for member in members:
-        wait_for(
-            f"{member.name} has its lease renewed",
-            lambda m=member: _renewals(m) > before[m.name],
-        )
+        _wait_for_a_renewal(member, before[member.name])
+
+
+def _wait_for_a_renewal(member: Member, before: int) -> None:
+    wait_for(f"{member.name} has its lease renewed", lambda: _renewals(member) > before)
 
 
 def _renewals(member: Member) -> int:

@@ -59,7 +59,7 @@ class OneDatabase:
             return int(connection.execute(waits).one()[1]) > 0
 
 
-class _Fixture(SqlFixture):  # type: ignore[misc]  # Neutron has no types.
+class _Fixture(SqlFixture):
     def __init__(self, engine: Any) -> None:
         super().__init__()
         self.engine = engine

@@ -38,6 +38,12 @@ if TYPE_CHECKING:
 MANAGERS = frozenset(host.port_guid for host in ARTICLE.subnet_manager_hosts)
 
 
+def _pause(seconds: float) -> bool:
+    """Sleep; nobody stops a test's reconciler meanwhile."""
+    time.sleep(seconds)
+    return False
+
+
 @dataclass
 class Tenants:
     """A cloud in memory: what is desired, and what it was told."""
@@ -86,7 +92,7 @@ class Keeper:
             FabricView(self.reader),
             OpenSm(self.path),
             self.publication,
-            pause=lambda seconds: time.sleep(seconds) is not None,
+            pause=_pause,
         )
 
     @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,17 +22,18 @@ _OF_A_HISTOGRAM = re.compile(r"_(bucket|count|sum)$")
 
 def exposed() -> dict[str, set[str]]:
     """Return every metric and its labels, by the name that a query uses."""
-    found = {}
+    found: dict[str, set[str]] = {}
     registries = (
         FabricMetrics("1", "ibhostnet").registry,
         AgentMetrics("1", "h", EswitchClient("/nobody")).registry,
     )
     for registry in registries:
         for collector, names in registry._collector_to_names.items():
-            for family in collector.describe():
+            family: Any
+            for family in collector.describe():  # type: ignore[attr-defined]
                 suffix = "_total" if family.type == "counter" else ""
                 name = f"{family.name}{suffix}"
-                labels = getattr(collector, "_labelnames", None) or getattr(
+                labels: Any = getattr(collector, "_labelnames", None) or getattr(
                     family, "_labelnames", ()
                 )
                 assert family.name in names

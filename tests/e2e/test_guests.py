@@ -16,7 +16,7 @@ import pytest
 from cloud_faults import kill_and_restart
 from guest_fleet import Dhcp, Fleet, audit, kill_with_its_helpers, renew, replace_entry, said, table
 from ibstack.fabric.guid import Guid
-from ibstack.fabric.partition import DEFAULT_PARTITION, TableEntry
+from ibstack.fabric.partition import DEFAULT_PARTITION, PartitionKey, TableEntry
 from tenant_ports import wait_for
 
 if TYPE_CHECKING:
@@ -30,6 +30,11 @@ MLX4, MLX5 = "node002", "node003"
 DIFFERS: Final = 3
 
 pytestmark = pytest.mark.timeout(600)
+
+
+def wait_until_repaired(cloud: Cloud, guid: Guid, entry: TableEntry) -> None:
+    """It looks once in a minute."""
+    wait_for("the table is repaired", lambda: entry in table(cloud, guid), 180)
 
 
 @contextmanager
@@ -96,7 +101,9 @@ class TestManyGuests:
             Guid.from_mac(virtual.machine.mac): KEYS[0],
             cloud.topology.host(MLX4).port_guid: KEYS[1],
         }
-        entries = {guid: TableEntry.from_wire(0x8000 | key) for guid, key in guids.items()}
+        entries = {
+            guid: TableEntry(PartitionKey(key), full_member=True) for guid, key in guids.items()
+        }
         silent = {virtual.name, *shared}
         with fabricd_held(cloud):
             for guid, entry in entries.items():
@@ -107,9 +114,8 @@ class TestManyGuests:
         drift = {(one["guid"], one["class"], one["entry"]) for one in found}
         assert {(str(guid), "missing", str(entry)) for guid, entry in entries.items()} <= drift
 
-        # It looks once in a minute.
         for guid, entry in entries.items():
-            wait_for("the table is repaired", lambda g=guid, e=entry: e in table(cloud, g), 180)
+            wait_until_repaired(cloud, guid, entry)
         many.wait_until_heard(many.pairs())
 
     @pytest.mark.parametrize("fault", ["dhcp", "opensm", "agents"])
@@ -158,11 +164,12 @@ def test_limited_members_hear_full_ones_and_not_each_other(cloud: Cloud, fleet: 
     network = fleet.network(0x211)
     full, *limited = fleet.boot((network, MLX4), (network, MLX5), (network, MLX5))
     fleet.wait_until_heard(fleet.pairs())
+    granted = TableEntry(PartitionKey(0x0211), full_member=True)
     # Neutron has full members only, and fabricd would repair it.
     with fabricd_held(cloud):
         for member in limited:
             guid = Guid.from_mac(member.machine.mac)
-            replace_entry(cloud, guid, TableEntry.from_wire(0x8211), 0x0211)
+            replace_entry(cloud, guid, granted, 0x0211)
 
         fleet.wait_until_heard(frozenset(pair for pair in fleet.pairs() if full.name in pair))
         renew(cloud, limited)  # The host that serves DHCP is a full member.

@@ -26,7 +26,7 @@ class DryWorld(World):
     def _reach(self) -> None:
         pass
 
-    def owe(self, what: str, port: Port, place: Place | None, do: Callable[[], None]) -> None:
+    def owe(self, what: str, port: Port, place: Place | None, do: Callable[[], object]) -> None:
         pass
 
     def harm(self, do: Callable[[], str | None]) -> str:

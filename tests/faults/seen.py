@@ -11,7 +11,7 @@ import json
 import re
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pymysql
 
@@ -171,12 +171,19 @@ class Eyes:
         return tuple(_row(row) for row in rows), others
 
 
-def _row(row: tuple[object, ...]) -> NeutronRow:
+def _row(row: tuple[Any, ...]) -> NeutronRow:
     mac, status, up, host, profile, vif_type, key, waits_for, owner = row
     pci = json.loads(str(profile) or "{}").get("pci_slot") if profile else None
     return NeutronRow(
-        *(str(mac), str(status), bool(up), str(host)),
-        *(pci, str(vif_type), int(str(key)), str(waits_for or ""), str(owner)),
+        str(mac),
+        str(status),
+        bool(up),
+        str(host),
+        pci,
+        str(vif_type),
+        int(str(key)),
+        str(waits_for or ""),
+        str(owner),
     )
 
 

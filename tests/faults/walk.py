@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from faults.breakages import BREAKAGES
@@ -88,9 +89,9 @@ def clear(world: World, seed: int, steps: int, say: Callable[[str], None]) -> No
     for port in list(world.model.ports):
         for place in sorted(port.plugged):
             port.plugged.remove(place)
-            world.owe(f"unplug {port}", port, place, lambda p=port, at=place: world.unplug(p, at))
+            world.owe(f"unplug {port}", port, place, partial(world.unplug, port, place))
         port.exists, port.bound_to = False, port.bound_to or port.meant_for
-        world.owe(f"delete {port}", port, port.bound_to, lambda p=port: world.delete(p))
+        world.owe(f"delete {port}", port, port.bound_to, partial(world.delete, port))
         world.model.drop(port)
     _note(world, "remove all ports", say)
     calm(world, seed, steps, say)

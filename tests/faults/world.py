@@ -52,7 +52,7 @@ class Deed:
     """Something that a user or nova does; it may be repeated."""
 
     what: str
-    do: Callable[[], None]
+    do: Callable[[], object]
     about: frozenset[Hashable]
     """The MAC and the VF.  Of two deeds about the same, the second waits for the first."""
 
@@ -114,7 +114,7 @@ class World:
         """Break something now; return what *do* says of how that went."""
         return do() or ""
 
-    def owe(self, what: str, port: Port, place: Place | None, do: Callable[[], None]) -> None:
+    def owe(self, what: str, port: Port, place: Place | None, do: Callable[[], object]) -> None:
         """Do it now, or, where that fails or something earlier waits, at the next calm."""
         deed = Deed(what, do, frozenset({port.mac, *([place] if place else [])}))
         if any(deed.about & earlier.about for earlier in self.owed) or not self._try(deed):

@@ -30,7 +30,9 @@ from ibstack.upgrade.host_files import ESWITCHD_CONF, MLNX_CONF
 from ibstack.upgrade.server_files import ML2_CONF
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
+
+    from ibstack.upgrade.finding import Finding
 
 _IN_MEMORY: Final = Path("/dev/shm")
 _LONGEST_MESSAGE: Final = 1000
@@ -66,8 +68,8 @@ def site(data: bytes) -> None:
     assert all(f.source == "site.conf" for f in _judged(data))
 
 
-def _judged(data: bytes) -> Iterator[object]:
-    return iter(list(partitions.judge(data, "site.conf", DEFAULT_OWNED_KEYS, None)))
+def _judged(data: bytes) -> list[Finding]:
+    return list(partitions.judge(data, "site.conf", DEFAULT_OWNED_KEYS, None))
 
 
 def ini(data: bytes) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ LEGACY_ID = client_id(GUID, ClientIdForm.LEGACY)
 PORT = NeutronPort(MAC, (("four", "10.7.0.12"),), LEGACY_ID)
 
 
-def static(**changes: object) -> NeutronNetwork:
+def static(**changes: Any) -> NeutronNetwork:
     return replace(NETWORK, subnets=(replace(V4, dhcp=False, **changes), V6))
 
 

@@ -25,7 +25,7 @@ PORT = {
         {"opt_name": "client-id", "opt_value": "20:FA:16:3E:00:00:0A:BC:DE", "ip_version": 4},
     ],
 }
-SUBNET = {
+SUBNET: dict[str, Any] = {
     "id": "s1",
     "cidr": "10.7.0.0/24",
     "ip_version": 4,

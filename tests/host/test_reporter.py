@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,6 +53,9 @@ class SlowNeutron:
     overlapped: bool = False
     _at_work: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def told(self, port_id: str, times: int) -> bool:
+        return self.taken.count((port_id, True)) == times
 
     def host_ports(self, host: str, etag: str | None = None) -> HostPorts:
         raise TryLater("cannot say")
@@ -202,7 +206,7 @@ def test_a_port_that_stays_down_is_told_again_until_it_is_active(neutron: SlowNe
         for told, now in enumerate((0, 1, 3, 7), start=1):
             clock.now = now
             reporter.tell([PORT, replace(PORT, id="port-2")], [])
-            eventually(lambda told=told: neutron.taken.count((PORT.id, True)) == told)
+            eventually(partial(neutron.told, PORT.id, told))
         neutron.keeps_down = ()
         clock.now = 15
         reporter.tell([PORT, replace(PORT, id="port-2")], [])
@@ -269,7 +273,7 @@ def test_a_person_is_told_once_what_a_port_waits_for(
     with running(reporter):
         for told in range(1, 8):
             reporter.tell([PORT], [])
-            eventually(lambda told=told: len(neutron.taken) == told)
+            eventually(partial(neutron.told, PORT.id, told))
             clock.now += 30
 
     (said,) = [record.getMessage() for record in caplog.records]

@@ -67,7 +67,7 @@ def configure(folder: Path, transport_url: str, metrics_port: int = 0) -> Path:
     return conf
 
 
-def ibstack(*words: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+def ibstack(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [PROGRAMS / "ibstack", *words],
         capture_output=True,
@@ -187,13 +187,9 @@ def test_commands_that_ask_neutron_over_the_broker(url: str, tmp_path: Path) -> 
 )
 def test_commands_that_ask_neutron_as_an_operator(words: tuple[str, ...]) -> None:
     names = {"USERNAME": "ib", "PASSWORD": SECRET, "PROJECT_NAME": "p", "IDENTITY_API_VERSION": "3"}
-    done = ibstack(
-        *words,
-        OS_AUTH_URL=f"http://{CLOSED}/v3",
-        OS_USER_DOMAIN_ID="default",
-        OS_PROJECT_DOMAIN_ID="default",
-        **{f"OS_{name}": value for name, value in names.items()},
-    )
+    names |= {"USER_DOMAIN_ID": "default", "PROJECT_DOMAIN_ID": "default"}
+    env = {f"OS_{name}": value for name, value in names.items()}
+    done = ibstack(*words, OS_AUTH_URL=f"http://{CLOSED}/v3", **env)
 
     assert done.returncode in (1, 4)
     assert SECRET not in done.stdout + done.stderr
@@ -260,8 +256,8 @@ def test_a_command_that_reads_the_fabric_shows_its_key_nowhere(
 
     done = subprocess.run(
         [
-            *(sys.executable, WITH_NEUTRON, tmp_path, "ibstack", "--debug", "-v"),
-            *(*words, "-f", form, "--config-file", conf),
+            *(sys.executable, str(WITH_NEUTRON), str(tmp_path), "ibstack", "--debug", "-v"),
+            *(*words, "-f", form, "--config-file", str(conf)),
         ],
         capture_output=True,
         text=True,

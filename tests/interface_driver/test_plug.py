@@ -26,7 +26,7 @@ with warnings.catch_warnings():
     from ibstack.neutron.interface_driver import IpoibInterfaceDriver, MultiInterfaceDriver
     from ibstack.neutron.interface_options import read_interface_settings
     from ibstack.neutron.ipoib_link import LinkFailed
-    from neutron import privileged
+    from neutron import privileged  # type: ignore[attr-defined]  # mypy takes tests/neutron.
 
 from ibstack.fabric.errors import Refused, TryLater
 from ibstack.lab.hosts import hardware

@@ -62,7 +62,7 @@ class Clients:
     def _answered(self, client: int, mad: bytearray, status: int) -> bytes:
         mad[3], mad[4], mad[5] = 0x81, 0x80, status
         got = self.switches.answered(client, bytes(mad))
-        assert (got[:64], got[128:]) == (mad[:64], mad[128:])
+        assert (got[:64], got[128:]) == (bytes(mad[:64]), bytes(mad[128:]))
         answer = decode_answer(got)
         assert answer is not None
         return answer.data

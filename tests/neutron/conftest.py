@@ -240,10 +240,15 @@ class Cloud:
         return list(answer["unknown"])
 
     def wanted_on(self, host: str = NODE, etag: str | None = None) -> dict[str, Any]:
-        return self.rpc.host_ports(self.fresh(), host=host, etag=etag)
+        answer: dict[str, Any] = self.rpc.host_ports(self.fresh(), host=host, etag=etag)
+        return answer
 
     def wanted_of(self, physical_network: str = FABRIC, etag: str | None = None) -> dict[str, Any]:
-        return self.rpc.fabric_members(self.fresh(), physical_network=physical_network, etag=etag)
+        fresh = self.fresh()
+        answer: dict[str, Any] = self.rpc.fabric_members(
+            fresh, physical_network=physical_network, etag=etag
+        )
+        return answer
 
     def bind_elsewhere(self, port_id: str, host: str, pci: str) -> None:
         """What nova does before a live migration: an INACTIVE binding on the destination."""

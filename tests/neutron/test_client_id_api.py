@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The DHCP client-id that is written to each InfiniBand port."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ibstack.fabric.ipoib import ClientIdForm
 from ibstack.neutron.options import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NODE = "node003"
 MAC = "fa:16:3e:aa:bb:cc"
@@ -86,10 +91,11 @@ def test_an_unknown_form_is_refused_with_the_reason(cloud: Any, name: str, value
     port = cloud.port(network, NODE, mac_address=MAC)
     bad = {"opt_name": name, "opt_value": value, "ip_version": 4}
 
-    for attempt in (
+    attempts: list[Callable[[], object]] = [
         lambda: cloud.port(network, extra_dhcp_opts=[bad]),
         lambda: cloud.update(port["id"], extra_dhcp_opts=[bad]),
-    ):
+    ]
+    for attempt in attempts:
         with pytest.raises(Exception, match=r"400: .*expected 20:<GUID> or ff:.*<GUID>"):
             attempt()
     assert options(cloud.show(port["id"])) == [OURS]

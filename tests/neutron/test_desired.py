@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a host and a fabric should have: the rules, without Neutron."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -48,7 +48,7 @@ BOUND = BoundPort(
 
 def fabric(
     ports: list[BelongingPort],
-    found: dict[str, tuple[ReportedAdapter, ...]],
+    found: Mapping[str, tuple[ReportedAdapter, ...]],
     etag: str | None = None,
     own: Iterable[OwnPort] = (),
     waiting: Iterable[str] = (),

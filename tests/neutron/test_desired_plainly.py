@@ -97,7 +97,8 @@ def test_every_port_is_told_as_the_plain_rules_say(rows: FabricRows) -> None:
     answer = fabric_answer(rows, FABRIC, None, "then")
 
     held = {one["port_id"]: one for one in answer["held"]}
-    for port in [*rows.ports, *rows.own]:
+    every: list[BelongingPort | OwnPort] = [*rows.ports, *rows.own]
+    for port in every:
         told = [one for one in answer["members"] if one["port_id"] == port.port_id]
         wanted = plain_members(port, rows)
         assert [(one["guid"], one["shared"]) for one in told] == (wanted or [])

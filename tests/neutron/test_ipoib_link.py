@@ -18,7 +18,7 @@ with warnings.catch_warnings():
     from pyroute2.netlink import nlsocket
 
     from ibstack.neutron.ipoib_link import LinkFailed, Mode, link_local, make_child
-    from neutron import privileged
+    from neutron import privileged  # type: ignore[attr-defined]  # mypy takes tests/neutron.
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

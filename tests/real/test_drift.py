@@ -55,7 +55,7 @@ def write(fabric: Fabric, port: Guid, entries: Mapping[int, int], at: str = "nod
         attachment.close()
 
 
-def found(answer: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
+def found(answer: list[dict[str, Any]]) -> set[tuple[str, str, str | None]]:
     return {(row["class"], row["guid"], row["repair"]) for row in answer}
 
 

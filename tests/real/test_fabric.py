@@ -34,11 +34,19 @@ def sweeps(fabric: Fabric, host: str) -> int:
     return fabric.opensm_log(host).read_text().count("SUBNET UP")
 
 
+def wait_for_sweep(fabric: Fabric, host: str, before: int) -> None:
+    wait(lambda: sweeps(fabric, host) > before)
+
+
+def wait_for_master(reader: FabricReader, guid: Guid) -> None:
+    wait(lambda: master(reader) == guid)
+
+
 def test_a_subnet_manager_reloads_right_after_the_other_has_started(fabric: Fabric) -> None:
     for _ in range(3):
         before = sweeps(fabric, "head")
         fabric.subnet_manager("head").signal(1)
-        wait(lambda before=before: sweeps(fabric, "head") > before)
+        wait_for_sweep(fabric, "head", before)
         fabric.kill_subnet_manager("node001")
         fabric.subnet_manager("node001").start()
 
@@ -55,14 +63,14 @@ def test_a_killed_master_that_comes_back_is_standby_and_takes_over_in_its_turn(
     guids = [fabric.topology.host(name).port_guid for name in names]
     for turn in range(3):
         name, other = names[turn % 2], names[1 - turn % 2]
-        wait(lambda turn=turn: master(reader) == guids[turn % 2])
+        wait_for_master(reader, guids[turn % 2])
         fabric.kill_subnet_manager(name)
-        wait(lambda turn=turn: master(reader) == guids[1 - turn % 2])
+        wait_for_master(reader, guids[1 - turn % 2])
         fabric.start_subnet_manager(name)
         assert master(reader) == guids[1 - turn % 2]
         before = sweeps(fabric, other)
         fabric.subnet_manager(other).signal(1)
-        wait(lambda other=other, before=before: sweeps(fabric, other) > before)
+        wait_for_sweep(fabric, other, before)
 
 
 def test_a_master_that_is_back_before_the_standby_noticed_is_master_again(
@@ -73,7 +81,7 @@ def test_a_master_that_is_back_before_the_standby_noticed_is_master_again(
         before = sweeps(fabric, "head")
         fabric.kill_subnet_manager("head")
         fabric.subnet_manager("head").start()
-        wait(lambda before=before: sweeps(fabric, "head") > before)
+        wait_for_sweep(fabric, "head", before)
         assert master(reader) == fabric.topology.host("head").port_guid
 
 

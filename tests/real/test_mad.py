@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import textwrap
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from ibstack.fabric.guid import Guid
     from ibstack.lab.fabric.simulated import Fabric
 
-ReaderAt = "Callable[[str], FabricReader]"
-OnFabric = "Callable[..., str]"
+    ReaderAt = Callable[[str], FabricReader]
+    OnFabric = Callable[..., str]
 
 
 def wait(what: Callable[[], bool], timeout_s: float = 10) -> None:
@@ -146,14 +147,10 @@ def test_another_port_at_the_old_place_is_not_taken_for_the_one_asked(
     reader = reader_at("head")
     ports = reader.discover().ports
     gone, other = guid(fabric, "node003"), guid(fabric, "node002")
-    moved = type(ports[gone])(**{**_fields(ports[gone]), "lid": ports[other].lid})
+    moved = replace(ports[gone], lid=ports[other].lid)
     table = reader.pkey_tables([moved])[gone]
     assert isinstance(table, NotKnown)
     assert f"{other} answers there now" in str(table)
-
-
-def _fields(record: object) -> dict[str, object]:
-    return {name: getattr(record, name) for name in record.__slots__}  # type: ignore[attr-defined]
 
 
 def test_a_lid_that_nobody_has_is_not_known(fabric: Fabric, reader_at: ReaderAt) -> None:

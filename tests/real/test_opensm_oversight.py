@@ -22,7 +22,7 @@ from ibstack.subnet_manager.settings import Settings
 from one_reconciler import MANAGERS, Keeper, Tenants
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from ibstack.fabric.guid import Guid
@@ -42,7 +42,7 @@ class HardOfHearing(FabricReader):
 
     silent: frozenset[Guid] = frozenset()
 
-    def pkey_tables(self, ports: Collection[PortRecord]) -> dict[Guid, PkeyTable | NotKnown]:
+    def pkey_tables(self, ports: Iterable[PortRecord]) -> dict[Guid, PkeyTable | NotKnown]:
         heard = super().pkey_tables(ports)
         return {g: NotKnown("no answer") if g in self.silent else t for g, t in heard.items()}
 

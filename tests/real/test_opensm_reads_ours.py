@@ -69,6 +69,12 @@ files = st.builds(
 )
 
 
+def _pause(seconds: float) -> bool:
+    """Sleep; nobody stops a test's reconciler meanwhile."""
+    time.sleep(seconds)
+    return False
+
+
 class Judge:
     """A fabric with one OpenSM; publishes a file and compares every port's table."""
 
@@ -83,7 +89,7 @@ class Judge:
             OpenSm(path),
             Publication(path, path.parent / "state", frozenset()),
             Limits(reload_gap_s=0),
-            pause=lambda seconds: time.sleep(seconds) is not None,
+            pause=_pause,
         )
 
     def tables_after(self, file: PartitionsFile) -> dict[Guid, set[TableEntry]]:

@@ -13,10 +13,10 @@ from ibstack.subnet_manager.metrics import FabricMetrics, Numbers
 
 def samples(metrics: FabricMetrics) -> dict[tuple[str, ...], float]:
     """Read what is exposed as Prometheus would: by name and values of labels."""
-    text = generate_latest(metrics.registry).decode()
+    text = generate_latest(metrics.registry).decode()  # type: ignore[no-untyped-call]
     return {
         (sample.name.removeprefix("ibstack_fabricd_"), *sample.labels.values()): sample.value
-        for family in text_string_to_metric_families(text)
+        for family in text_string_to_metric_families(text)  # type: ignore[no-untyped-call]
         for sample in family.samples
     }
 

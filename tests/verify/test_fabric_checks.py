@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -37,11 +37,11 @@ SWITCH = Guid(0x2C902F0000100)
 OPEN, LIMITED = TableEntry.from_wire(0xFFFF), TableEntry.from_wire(0x7FFF)
 
 
-def port(number: int, *entries: TableEntry, **more: object) -> FabricPort:
+def port(number: int, *entries: TableEntry | None, **more: Any) -> FabricPort:
     node = f"node{number:04d}"
     table = (*entries, *[None] * (64 - len(entries)))
     here = FabricPort(Guid(number), node, NodeType.CHANNEL_ADAPTER, number, True, table)
-    return replace(here, **more)  # type: ignore[arg-type]
+    return replace(here, **more)
 
 
 def behind(end: FabricPort, *, enforces: bool, can: bool | None = True) -> EnforcingPort:

@@ -10,6 +10,7 @@ import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,8 @@ def by_the_clusters_way(folder: Path, hosts: str) -> Site:
     names = expand(hosts)
     for name in names:
         shutil.copytree(SITE / name / "etc", folder / name / "root/etc")
-        up = {"state": "UP", "image": None, "kernel_command_line": None, "services": {}}
+        up: dict[str, Any] = {"state": "UP", "image": None, "services": {}}
+        up["kernel_command_line"] = None
         (folder / name / "state.json").write_text(json.dumps(up))
     tree = TreeHosts(folder, lambda: datetime(2026, 3, 2, tzinfo=UTC))
     return Site(read_hosts(tree, names), WHOLE.fabric)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -95,8 +95,9 @@ def test_a_file_at_another_place_is_no_missing_file() -> None:
 
 @pytest.mark.parametrize("unread", [FABRICD_CONF, OPENSM_CONF])
 def test_where_it_may_lie_elsewhere_it_is_not_known_to_be_missing(unread: str) -> None:
-    others = {FABRICD_CONF: Unread("none", absent=True), OPENSM_ARGS: "opensm\n"}
-    host = host_with({**others, unread: Unread("permission denied")})
+    none = Unread("none", absent=True)
+    others: dict[str, str | Unread] = {FABRICD_CONF: none, OPENSM_ARGS: "opensm\n"}
+    host = host_with(others | {unread: Unread("permission denied")})
 
     (answer,) = said_by("partitions-present", host)
 
@@ -138,7 +139,8 @@ def test_other_hosts_are_asked_again_for_the_file_that_the_first_look_names(
     tmp_path: Path,
 ) -> None:
     written(tmp_path / "head/root")
-    state = {"state": "UP", "image": None, "kernel_command_line": None, "services": {}}
+    state: dict[str, Any] = {"state": "UP", "image": None, "services": {}}
+    state["kernel_command_line"] = None
     (tmp_path / "head/state.json").write_text(json.dumps(state))
     hosts = TreeHosts(tmp_path, lambda: datetime(2026, 3, 2, tzinfo=UTC))
 

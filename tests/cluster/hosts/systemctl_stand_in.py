@@ -12,13 +12,16 @@ import sys
 import time
 import uuid
 from pathlib import Path
+from typing import Any
+
+Units = dict[str, dict[str, Any]]
 
 ROOT = Path(os.environ["IBSTACK_ROOT"])
 UNITS = ROOT.parent / "units.json"
 VERBS = {"start": "active", "stop": "inactive", "restart": "active", "reset-failed": "inactive"}
 
 
-def show(units: dict, names: list) -> None:
+def show(units: Units, names: list[str]) -> None:
     blocks = []
     for name in names:
         active = units.get(name, {}).get("active", "inactive")
@@ -28,7 +31,7 @@ def show(units: dict, names: list) -> None:
     print("\n\n".join(blocks))
 
 
-def act(units: dict, verb: str, name: str) -> None:
+def act(units: Units, verb: str, name: str) -> None:
     if name not in units:
         sys.exit(f"Failed to {verb} {name}: Unit {name} not found.")
     unit = units[name]
@@ -46,7 +49,7 @@ def act(units: dict, verb: str, name: str) -> None:
         unit["active"] = VERBS[verb]
 
 
-def reboot(units: dict) -> None:
+def reboot(units: Units) -> None:
     shutil.rmtree(ROOT / "run", ignore_errors=True)
     for unit in units.values():
         unit["active"] = "active" if unit.get("enabled") else "inactive"

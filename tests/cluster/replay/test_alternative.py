@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cluster.article import alternative_state
+from cluster.infiniband_cluster import BRIDGE
 from cluster.replay.article_commands import RECORDED, Step, steps
 from cluster.replay.replayed import Replay, replay_of
-from cluster.replay.test_end_state import BRIDGE, CATEGORY, IMAGE, NODES, keys
+from cluster.replay.test_end_state import CATEGORY, IMAGE, NODES, keys
 from cluster.replay.test_shown import running_agents, shown_agents
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.inheritance import effective, effective_roles

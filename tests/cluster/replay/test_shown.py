@@ -17,7 +17,7 @@ from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.cluster.model.inheritance import effective_services
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.ipoib import IpoibAddress
-from ibstack.fabric.partition import Membership, PartitionKey, TableEntry
+from ibstack.fabric.partition import PartitionKey, TableEntry
 from ibstack.host.physical_function import find, virtual_functions
 from ibstack.host.sysfs import Sysfs
 from ibstack.lab.hosts.hardware import Hardware
@@ -121,7 +121,7 @@ class TestInterfacesOfTheMachine:
 
     @pytest.mark.parametrize(("interface", "key"), [("ib0", 1), ("ib1", 0x7FFF)])
     def test_the_broadcast_group_has_the_key_of_the_segment(self, interface: str, key: int) -> None:
-        entry = TableEntry(PartitionKey(key), Membership.FULL)
+        entry = TableEntry(PartitionKey(key), full_member=True)
         group = bytes.fromhex(_of(interface, "brd").replace(":", ""))[4:]
 
         # RFC 4391, 4: ff12, the IPv4 signature 401b, then the key.

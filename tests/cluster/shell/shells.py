@@ -16,7 +16,7 @@ from ibstack.cluster.store.store import Store, open_store
 NOW = datetime(2014, 10, 17, 8, 42, 9, tzinfo=UTC)
 
 
-class Errors(io.TextIOBase):
+class Errors(io.StringIO):
     """Marks what is written to it and puts it between the answers."""
 
     def __init__(self, out: io.StringIO) -> None:

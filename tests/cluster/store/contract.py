@@ -122,7 +122,7 @@ def open_at_once(url: Url) -> None:
     assert open_store(url).load().revision == 0
 
 
-def commit_for_ever(url: Url, started: multiprocessing.synchronize.Event) -> None:  # type: ignore[name-defined]
+def commit_for_ever(url: Url, started: multiprocessing.synchronize.Event) -> None:
     """Commit one number to all objects, then the next, until killed."""
     store = open_store(url)
     state = store.load()
