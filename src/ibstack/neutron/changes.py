@@ -17,13 +17,15 @@ from ibstack.neutron.heartbeat import MELLANOX_AGENT
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# One pass over each of two tables, without a join: each join is 30 ms for 20,000 ports.  A sum of
-# whole numbers is a decimal to the server and takes it twice as long as one of doubles, which is as
-# exact up to 2**53.  Each report counts by the first 64 bits of its SHA-1, which takes half of the
-# time of MD5 where the processor knows it.
+# One pass over each of two tables, without a join: each join is 30 ms for 20,000 ports.  Each sum
+# of that pass costs, so there is one; the highest id is read from the index, as it is not among
+# them.  A sum of whole numbers is a decimal to the server and takes it longer than one of doubles,
+# which is as exact up to 2**53.  Each report counts by the first 64 bits of its SHA-1, which takes
+# half of the time of MD5 where the processor knows it.
 _SUMS = sa.text(
-    "SELECT COUNT(*), MAX(id), SUM(id + 0e0), SUM(revision_number + 0e0),"
-    " SUM(id * (revision_number + 0e0)), ("
+    "SELECT COUNT(*), SUM(id * (revision_number + 1e0)), ("
+    "SELECT MAX(id) FROM standardattributes"
+    "), ("
     "SELECT BIT_XOR(CAST(CONV(LEFT(SHA1(CONCAT(host, ' ', configurations)), 16), 16, 10)"
     " AS UNSIGNED)) FROM agents WHERE agent_type = :agent_type"
     ") FROM standardattributes"
@@ -37,12 +39,13 @@ class Changes:
 
     Neutron's revision plugin, which every Neutron loads, raises the revision of a port with every
     change of it, of its binding and of the levels of that, and of a segment with every change of it
-    (`revises_on_change` in Neutron's models).  What is made gets a number that was never used.  So
-    nothing is made, taken away or changed without one of the sums being another.
+    (`revises_on_change` in Neutron's models).  What is made gets a higher id than all before.  So
+    an equal highest id means that nothing was made that still is, an equal number then that nothing
+    was taken away, and an equal sum then that no revision was raised.
     """
 
     resources: tuple[int, ...]
-    """Number, highest id, and sums of id, revision and id x revision of all that has a revision."""
+    """Of all that has a revision: number, sum of id x (revision + 1), highest id."""
     waiting: tuple[str, ...]
     """The ports that wait for IB_FABRIC: Neutron gives them no revision for that."""
     reports: int
@@ -50,7 +53,7 @@ class Changes:
 
 
 def changes(context: Any, waiting: Iterable[str]) -> Changes | None:
-    """Return what tells whether to read the rest: 4 ms for 20,000 ports and 1,000 agents.
+    """Return what tells whether to read the rest: 3 ms for 20,000 ports and 1,000 agents.
 
     *waiting*: the ports that wait for IB_FABRIC.  None where that is not known: SQLite gives the
     number of what was deleted last to what is made next.
