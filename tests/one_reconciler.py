@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 MANAGERS = frozenset(host.port_guid for host in ARTICLE.subnet_manager_hosts)
 
 
-def _pause(seconds: float) -> bool:
+def pause(seconds: float) -> bool:
     """Sleep; nobody stops a test's reconciler meanwhile."""
     time.sleep(seconds)
     return False
@@ -92,7 +92,7 @@ class Keeper:
             FabricView(self.reader),
             OpenSm(self.path),
             self.publication,
-            pause=_pause,
+            pause=pause,
         )
 
     @contextmanager

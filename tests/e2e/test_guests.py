@@ -33,7 +33,7 @@ pytestmark = pytest.mark.timeout(600)
 
 
 def wait_until_repaired(cloud: Cloud, guid: Guid, entry: TableEntry) -> None:
-    """It looks once in a minute."""
+    """Fabricd looks once in a minute."""
     wait_for("the table is repaired", lambda: entry in table(cloud, guid), 180)
 
 

@@ -157,7 +157,9 @@ class ServerContract(StoreContract, KillContract):
 
     def test_a_shell_is_told_what_another_has_changed_under_it(self, url: str) -> None:
         made = _shell(url, "-c", "softwareimage; add base; commit")
-        assert made.communicate(timeout=120)[0] == "Successfully committed 1 SoftwareImages\n"
+        said, separate = made.communicate(timeout=120)
+        assert said == "Successfully committed 1 SoftwareImages\n"
+        assert separate is None
         first = _shell(url)
         assert first.stdin is not None
         assert first.stdout is not None

@@ -51,7 +51,9 @@ def state(keeper: Keeper, guid: Guid) -> PortState:
 
 
 def kinds(keeper: Keeper) -> set[DriftClass]:
-    return {drift.kind for drift in keeper.reconciler.status.drift or ()}
+    drift = keeper.reconciler.status.drift
+    assert drift is not None
+    return {each.kind for each in drift}
 
 
 def test_a_port_whose_trap_was_lost_is_named_and_comes_up(

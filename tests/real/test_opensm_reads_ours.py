@@ -36,6 +36,7 @@ from ibstack.subnet_manager.fabric_view import FabricView
 from ibstack.subnet_manager.opensm import OpenSm
 from ibstack.subnet_manager.partitions_conf import PartitionsFile
 from ibstack.subnet_manager.publication import Publication
+from one_reconciler import pause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,12 +70,6 @@ files = st.builds(
 )
 
 
-def _pause(seconds: float) -> bool:
-    """Sleep; nobody stops a test's reconciler meanwhile."""
-    time.sleep(seconds)
-    return False
-
-
 class Judge:
     """A fabric with one OpenSM; publishes a file and compares every port's table."""
 
@@ -89,7 +84,7 @@ class Judge:
             OpenSm(path),
             Publication(path, path.parent / "state", frozenset()),
             Limits(reload_gap_s=0),
-            pause=_pause,
+            pause=pause,
         )
 
     def tables_after(self, file: PartitionsFile) -> dict[Guid, set[TableEntry]]:

@@ -96,7 +96,8 @@ def test_a_standby_that_cannot_keep_its_file_equal_raises_the_alarm(
     standby = Keeper(fabric, "node001", tenants, tmp_path / "state-standby")
     keeper.reconciler.once()
     standby.reconciler.once()
-    assert not standby.reconciler.status.problems
+    before = standby.reconciler.status.problems
+    assert before == ()
 
     standby.path.write_text("oops\n")
     standby.reconciler.once()

@@ -41,8 +41,12 @@ def by_the_clusters_way(folder: Path, hosts: str) -> Site:
     names = expand(hosts)
     for name in names:
         shutil.copytree(SITE / name / "etc", folder / name / "root/etc")
-        up: dict[str, Any] = {"state": "UP", "image": None, "services": {}}
-        up["kernel_command_line"] = None
+        up: dict[str, Any] = {
+            "state": "UP",
+            "image": None,
+            "kernel_command_line": None,
+            "services": {},
+        }
         (folder / name / "state.json").write_text(json.dumps(up))
     tree = TreeHosts(folder, lambda: datetime(2026, 3, 2, tzinfo=UTC))
     return Site(read_hosts(tree, names), WHOLE.fabric)

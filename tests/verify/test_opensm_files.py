@@ -139,8 +139,12 @@ def test_other_hosts_are_asked_again_for_the_file_that_the_first_look_names(
     tmp_path: Path,
 ) -> None:
     written(tmp_path / "head/root")
-    state: dict[str, Any] = {"state": "UP", "image": None, "services": {}}
-    state["kernel_command_line"] = None
+    state: dict[str, Any] = {
+        "state": "UP",
+        "image": None,
+        "kernel_command_line": None,
+        "services": {},
+    }
     (tmp_path / "head/state.json").write_text(json.dumps(state))
     hosts = TreeHosts(tmp_path, lambda: datetime(2026, 3, 2, tzinfo=UTC))
 

@@ -15,6 +15,7 @@ import pytest
 from ibstack.fabric.errors import BadInput, TryLater
 from ibstack.verify.cloud.agents import agents_of
 from ibstack.verify.openstack_api import OpenstackNetworks
+from verify.cut_lists import page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,14 +72,7 @@ def read(monkeypatch: pytest.MonkeyPatch, answer: Answer) -> list[dict[str, Any]
 
 
 def paged(words: dict[str, str]) -> tuple[int, bytes]:
-    ids = [agent["id"] for agent in AGENTS]
-    begin = ids.index(words["marker"]) + 1 if "marker" in words else 0
-    page = AGENTS[begin : begin + PAGE]
-    found: dict[str, Any] = {"agents": page}
-    if begin + PAGE < len(AGENTS):
-        href = f"http://behind-a-proxy/v2.0/agents?limit={PAGE}&marker={page[-1]['id']}"
-        found["agents_links"] = [{"rel": "next", "href": href}]
-    return 200, json.dumps(found).encode()
+    return 200, json.dumps(page("agents", AGENTS, PAGE, words)).encode()
 
 
 def test_every_page_of_the_agents_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

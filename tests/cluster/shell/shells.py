@@ -20,6 +20,7 @@ class Errors(io.StringIO):
     """Marks what is written to it and puts it between the answers."""
 
     def __init__(self, out: io.StringIO) -> None:
+        super().__init__()
         self._out = out
         self._at_start = True
 
