@@ -33,7 +33,16 @@ REAL = (
 )
 
 
+def is_real(path: Path) -> bool:
+    return any(path.is_relative_to(TESTS / place) for place in REAL)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import what `make check` leaves out: some of it cannot share a process."""
+    return True if config.option.markexpr == "not real" and is_real(collection_path) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if any(item.path.is_relative_to(TESTS / place) for place in REAL):
+        if is_real(item.path):
             item.add_marker(pytest.mark.real)
