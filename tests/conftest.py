@@ -30,6 +30,7 @@ REAL = (
     "neutron",
     "nova",
     "real",
+    "test_quick_tests.py",
 )
 
 
