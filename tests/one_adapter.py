@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from ibstack.fabric.guid import Guid
-from ibstack.host.adapters import Adapters, Mapping
+from ibstack.formats.eswitchd_conf import Mapping
+from ibstack.host.adapters import Adapters
 from ibstack.host.attachments import Attachments
 from ibstack.host.eswitch import Eswitch
 from ibstack.host.mlx5 import NetlinkVports, connect

@@ -12,7 +12,8 @@ import pytest
 from ibstack.fabric.errors import BadInput, BadValue, Refused, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import PciAddress
-from ibstack.host.adapters import Adapters, Mapping
+from ibstack.formats.eswitchd_conf import Mapping
+from ibstack.host.adapters import Adapters
 from ibstack.host.attachments import Attachments
 from ibstack.host.eswitch import Eswitch
 from ibstack.host.observed import AttachmentState, Link

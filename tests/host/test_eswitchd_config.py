@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.fabric.errors import BadInput
+from ibstack.formats.eswitchd_conf import Mapping
 from ibstack.host import eswitchd_config
-from ibstack.host.adapters import Mapping
 from one_daemon import SCRIPTS
 
 if TYPE_CHECKING:

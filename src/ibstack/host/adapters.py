@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ibstack.fabric.errors import BadInput, IbstackError
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import PkeyTable, TableEntry
     from ibstack.fabric.pci import PciAddress
+    from ibstack.formats.eswitchd_conf import Mapping
     from ibstack.host.mlx5 import VportControl
     from ibstack.host.observed import AdapterKind, ObservedAdapter, ObservedVf
     from ibstack.host.physical_function import PhysicalFunction
@@ -51,14 +51,6 @@ class Adapter(Protocol):
     def program(
         self, pci: PciAddress, number: int, entry: TableEntry | None, *, link_up: bool
     ) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Mapping:
-    """An interface that serves a physical network."""
-
-    physical_network: str
-    interface: str
 
 
 class Adapters:

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.partition import TableEntry
     from ibstack.fabric.pci import PciAddress
-    from ibstack.host.adapters import Adapter, Adapters, Mapping
+    from ibstack.formats.eswitchd_conf import Mapping
+    from ibstack.host.adapters import Adapter, Adapters
     from ibstack.host.attachments import Attachments
     from ibstack.host.observed import ObservedVf
 

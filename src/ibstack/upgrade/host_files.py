@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from ibstack.cluster.files.ini_text import IniText
-from ibstack.host.eswitchd_config import parse_mappings
+from ibstack.formats.eswitchd_conf import parse_mappings
 from ibstack.upgrade.finding import Finding, Verdict
 from ibstack.upgrade.settings import Rules, Said, keeps, not_read
 

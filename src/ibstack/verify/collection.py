@@ -13,6 +13,9 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadInput, IbstackError
+from ibstack.formats.host_paths import folders
+from ibstack.formats.modprobe_options import BELOW
+from ibstack.formats.vf_requests import PLACES
 from ibstack.verify.cloud.agents import dump_agents, load_agents
 from ibstack.verify.evidence import COMMANDS, IOMMUS, PCI_DEVICES, Evidence, Unread
 from ibstack.verify.fabric import recorded
@@ -31,6 +34,14 @@ UNREAD: Final = "not-collected"
 
 _ABSENT: Final = "absent"
 _PARTS: Final = ("etc", "proc", "commands")
+_ELSEWHERE: Final = tuple(
+    sorted(
+        place.strip("/")
+        for place in {*PLACES, *(f"{each}/" for each in folders(BELOW))}
+        if place.endswith("/") and not place.startswith("/etc/")
+    )
+)
+"""Folders that programs read beside those below etc/."""
 _SYSFS: Final = (IOMMUS, f"{PCI_DEVICES}/*/sriov_numvfs")
 """What is looked for below sys/: a sosreport has thousands of other files there."""
 _SOS: Final = "sos_commands"
@@ -38,7 +49,8 @@ _LARGEST: Final = 4 << 20
 """Bytes; what is larger is nothing that a check reads."""
 # A name with its value, in ini files and in OpenSM's.
 _SECRET: Final = re.compile(
-    r"^([ \t#;]*(?:[ms]_key|sa_key|\w*(?:password|secret|transport_url|connection)\w*)[ \t]*[= \t])"
+    r"^([ \t#;]*(?:[ms]_key|sa_key|psk|[\w-]*(?:password|secret|transport_url|connection)\w*)"
+    r"[ \t]*[=: \t])"
     r"[ \t]*(\S.*)$",
     re.M | re.I,
 )
@@ -98,25 +110,30 @@ def _is_host(folder: Path) -> bool:
 
 
 def _host(folder: Path) -> Evidence:
-    texts: dict[str, str | Unread] = {}
-    for line in _text(folder / UNREAD).splitlines() if (folder / UNREAD).exists() else ():
-        name, _, why = line.partition(": ")
-        texts[name] = Unread("there is no such file" if why == _ABSENT else why, why == _ABSENT)
-    folders = set()
+    texts = dict(_unread(folder / UNREAD))
+    whole = set()
     for part in _PARTS:
         for name, path in _files(folder / part, part):
-            folders.add(name.rpartition("/")[0])
+            whole.add(name.rpartition("/")[0])
             texts[name] = _text(path)
+    for part in _ELSEWHERE:
+        texts |= {name: _text(path) for name, path in _files(folder / part, part)}
     for path in (found for pattern in _SYSFS for found in sorted(folder.glob(pattern))):
         texts |= _one(folder, str(path.relative_to(folder)))
     for name, path in _files(folder / _SOS, _SOS):
         texts.setdefault(COMMANDS + name.rpartition("/")[2], _text(path))
-    folders |= _whole(folder / "etc", "etc")
-    host = Evidence(folder.name, texts, frozenset(folders - {COMMANDS.rstrip("/")}))
+    whole |= _whole(folder / "etc", "etc")
+    host = Evidence(folder.name, texts, frozenset(whole - {COMMANDS.rstrip("/")}))
     for find in (config_name, partitions_name):
         if find(host) not in texts:
             texts |= _one(folder, find(host))
     return host
+
+
+def _unread(file: Path) -> Iterator[tuple[str, str | Unread]]:
+    for line in _text(file).splitlines() if file.exists() else ():
+        name, _, why = line.partition(": ")
+        yield name, Unread("there is no such file" if why == _ABSENT else why, why == _ABSENT)
 
 
 def _one(folder: Path, name: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ibstack.verify.check import Seen
 from ibstack.verify.evidence import ESWITCHD_CONF, OPENSM_CONF, Evidence, Unread
 from ibstack.verify.host.configured_vfs import PLACES, wants_vfs
+from ibstack.verify.host.pci_devices import functions
 from ibstack.verify.opensm_files import has_subnet_manager
 
 if TYPE_CHECKING:
@@ -115,10 +116,10 @@ def _each(
 def _has_adapter(host: Evidence) -> bool | None:
     """Tell whether ibstack serves an adapter there, or lspci shows one; None: not known."""
     settings = host.text(ESWITCHD_CONF)
-    listed = list(host.matching("commands/lspci*").values())
-    if isinstance(settings, str) or any("Mellanox" in text for text in listed):
+    listed = functions(host)
+    if isinstance(settings, str) or (not isinstance(listed, Unread) and listed[0]):
         return True
-    return False if settings.absent or listed else None
+    return False if settings.absent or not isinstance(listed, Unread) else None
 
 
 def on_fabric(look: Callable[[FabricLook], Iterable[Seen]]) -> Callable[[Site], Iterator[Seen]]:

@@ -14,10 +14,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ibstack.formats import modprobe_options
+from ibstack.formats.host_paths import folders
 from ibstack.verify import evidence
 from ibstack.verify.evidence import Evidence, Unread
-from ibstack.verify.host import services
-from ibstack.verify.host.interfaces import ethtool_name, mapped
+from ibstack.verify.host import services, vf_files
+from ibstack.verify.host.interfaces import ethtool_name, mappings
 from ibstack.verify.host.pci_devices import numvfs_name
 from ibstack.verify.opensm_files import config_name, partitions_name
 
@@ -37,7 +39,11 @@ FILES: Final = (
     evidence.ML2_CONF,
     evidence.DHCP_AGENT,
 )
-FOLDERS: Final = {"etc/modprobe.d": "*.conf", "etc/udev/rules.d": "*.rules"}
+FOLDERS: Final = {
+    **{folder.lstrip("/"): "*.conf" for folder in folders(modprobe_options.BELOW)},
+    "etc/udev/rules.d": "*.rules",
+    "run/udev/rules.d": "*.rules",
+}
 COMMANDS: Final = {
     evidence.LSPCI: ("lspci", "-D"),
     evidence.LSCPU: ("lscpu",),
@@ -46,6 +52,7 @@ COMMANDS: Final = {
     evidence.TIMEDATECTL: ("timedatectl", "show"),
     evidence.HOST_SHOW: ("ibstack", "host", "show", "-f", "json"),
     evidence.OPENSM_ARGS: ("ps", "-C", "opensm", "-o", "args="),
+    evidence.UNIT_FILES: ("systemctl", "list-unit-files", "--no-legend", "--no-pager"),
     evidence.SYSTEMCTL: (
         *("systemctl", "show", "-p", "Id", "-p", "LoadState", "-p", "ActiveState"),
         *("-p", "UnitFileState", *services.NAMES),
@@ -71,12 +78,13 @@ def read_host(
     elsewhere = dict(places or {})
     for file in FILES:
         texts[file] = _file(elsewhere.get(file, root / file))
-    folders = {folder for folder in FOLDERS if (root / folder).is_dir()}
-    for folder in folders:
+    whole = {folder for folder in FOLDERS if (root / folder).is_dir()}
+    for folder in whole:
         for path in sorted((root / folder).glob(FOLDERS[folder])):
             texts[f"{folder}/{path.name}"] = _file(path)
+    texts |= {n: text for n, text in vf_files.asking(root).items() if n not in texts}
     texts |= _sysfs(root)
-    host = Evidence(name or socket.gethostname().partition(".")[0], texts, frozenset(folders))
+    host = Evidence(name or socket.gethostname().partition(".")[0], texts, frozenset(whole))
     texts |= _said({**_wanted(host), **commands} if commands else {})
     texts[evidence.PIP_FREEZE] = _packages()
     # What a file that lies elsewhere is named by is its own path, and not one below the root.
@@ -111,14 +119,22 @@ def _sysfs(root: Path) -> dict[str, str | Unread]:
 
 def _wanted(host: Evidence) -> dict[str, Sequence[str]]:
     """Return the commands that depend on what the host has."""
-    interfaces = mapped(host)
-    names = [] if isinstance(interfaces, Unread) else [interface for _, interface in interfaces]
+    names = {each.interface for each in mappings(host)} | set(_interfaces())
     found: dict[str, Sequence[str]] = {ethtool_name(n): ("ethtool", "-i", n) for n in names}
     # ConnectX-3 has what flint shows, later ones what mstconfig does; Debian's mstflint has both.
     for device in _devices():
         found[f"commands/mstconfig_-d_{device}_query"] = ("mstconfig", "-d", device, "query")
         found[f"commands/mstflint_-d_{device}_dc"] = ("mstflint", "-d", device, "dc")
     return found
+
+
+def _interfaces(folder: Path = Path("/sys/class/net")) -> list[str]:
+    """Return the network interfaces of devices that are no VF."""
+    return [
+        each.name
+        for each in sorted(folder.glob("*"))
+        if (each / "device").exists() and not (each / "device/physfn").exists()
+    ]
 
 
 def _devices(devices: Path = Path("/sys/class/infiniband")) -> list[str]:

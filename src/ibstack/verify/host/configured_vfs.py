@@ -1,34 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many VFs each adapter is to have: mlx4_core's num_vfs, and what udev writes to sriov_numvfs.
+"""How many VFs each adapter is to have: mlx4_core's num_vfs, and what else asks for any.
 
-Sources: kernel drivers/net/ethernet/mellanox/mlx4/main.c, num_vfs (one number, or those of port 1,
-of port 2 and of both, for each adapter); Documentation/PCI/pci-iov-howto.rst, sriov_numvfs;
-udev(7).
+Sources: ibstack.formats.mlx4_options and ibstack.formats.vf_requests.
 """
 
 from __future__ import annotations
 
+import enum
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from ibstack.verify.evidence import Unread
-from ibstack.verify.host.interfaces import bus_info
-from ibstack.verify.host.module_options import FOLDER, options
-from ibstack.verify.host.pci_devices import functions, vfs_made
+from ibstack.formats import mlx4_options
+from ibstack.formats.pci_ids import MLX4
+from ibstack.formats.vf_requests import vf_requests
+from ibstack.verify.evidence import UNIT_FILES, Unread
+from ibstack.verify.host.adapter_facts import adapter_facts, serves_guests
+from ibstack.verify.host.adapter_match import fits, names_one
+from ibstack.verify.host.module_options import FOLDER, host_files, options
+from ibstack.verify.host.pci_devices import functions, physical
+from ibstack.verify.host.vfs_made import vfs_made
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
+    from ibstack.formats.vf_request import VfRequest
     from ibstack.verify.evidence import Evidence
-    from ibstack.verify.host.pci_devices import Function
+    from ibstack.verify.host.adapter_match import AdapterFacts
 
 _RULES: Final = "etc/udev/rules.d"
 PLACES: Final = f"/{FOLDER}, /{_RULES}"
-# A rule is one line; `==` compares, and only `=` writes.
-_WRITES: Final = re.compile(r'sriov_numvfs\}\s*=\s*"(\d+)"')
-_ADDRESS: Final = re.compile(r'KERNELS?\s*==\s*"([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])"')
-_INTERFACE: Final = re.compile(r'(?:NAME|INTERFACE|KERNEL)\s*==\s*"([\w.-]+)"')
+_UNIT_STATE: Final = re.compile(r"^\s*(\S+\.\w+)\s+([a-z-]+)", re.M)
+_OFF: Final = {"masked", "masked-runtime"}
+_ON: Final = {"enabled", "enabled-runtime"}
+
+
+class Certainty(enum.IntEnum):
+    """How sure it is that this adapter is meant, and that the host acts on it."""
+
+    POSSIBLE = 0
+    """It may mean another adapter."""
+    LIKELY = 1
+    """It means this one among several, or nothing shows that the host runs it."""
+    CERTAIN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,91 +52,117 @@ class ConfiguredVfs:
     count: int
     place: str
     """Empty: no file asks for any."""
-    sure: bool = True
-    """False: a rule that names no adapter, where the host has several, may mean another."""
+    certainty: Certainty = Certainty.CERTAIN
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """One line of udev's that makes VFs; *pci* None: of adapters that it does not name."""
-
-    pci: str | None
-    asked: ConfiguredVfs
-
-
-def configured(
-    host: Evidence, physical: Iterable[Function]
-) -> dict[str, ConfiguredVfs | Unread] | Unread:
+def configured(host: Evidence) -> dict[str, ConfiguredVfs | Unread] | Unread:
     """Return how many VFs each physical function is to have, by its PCI address."""
     core = options(host, "mlx4_core")
     if isinstance(core, Unread):
         return Unread(f"/{FOLDER}: {core.why}")
-    value, place = core.get("num_vfs", ("", ""))
-    rules = _rules(host)
-    adapters = list(physical)
-    of_mlx5 = [each for each in adapters if each.driver != "mlx4"]
+    adapters = adapter_facts(host)
+    kinds = {each.pci: each.driver for each in physical(host)}
+    asked = _requests(host)
     found: dict[str, ConfiguredVfs | Unread] = {}
-    for each in adapters:
-        if each.driver == "mlx4" and value:
-            found[each.pci] = _num_vfs(value, place)
-        elif isinstance(rules, Unread):
-            found[each.pci] = rules
+    for pci, adapter in adapters.items():
+        num_vfs = core.get("num_vfs") if kinds[pci] == MLX4 else None
+        if num_vfs and num_vfs.value:
+            found[pci] = _num_vfs(pci, num_vfs.value, num_vfs.file)
+        elif not _rules_collected(host):
+            found[pci] = Unread(f"/{_RULES} was not collected")
         else:
             # mlx4 makes no VFs through sriov_numvfs, so an open rule is not meant for it.
-            meant = rules if each in of_mlx5 else [rule for rule in rules if rule.pci]
-            found[each.pci] = _by_rules(each, meant, alone=len(of_mlx5) == 1)
+            meant = [e for e in asked if kinds[pci] != MLX4 or names_one(e.when)]
+            others = [a for a in adapters.values() if kinds[a.pci] != MLX4 or kinds[pci] == MLX4]
+            found[pci] = _of_requests(meant, adapter, others)
     return found
 
 
 def wants_vfs(host: Evidence) -> bool | None:
-    """Tell whether the host has VFs or is told to make any; None: not known."""
+    """Tell whether the host has VFs or is to have any; None: not known."""
     listed = functions(host)
-    if not isinstance(listed, Unread):
-        there, _ = listed
-        made = any(vfs_made(host, each.pci) for each in there)
-        if made or any(each.virtual for each in there):
-            return True
-    core, rules = options(host, "mlx4_core"), _rules(host)
-    asked = not isinstance(core, Unread) and core.get("num_vfs", ("0", ""))[0] not in {"", "0"}
-    if asked or (not isinstance(rules, Unread) and any(rule.asked.count for rule in rules)):
+    there = () if isinstance(listed, Unread) else listed[0]
+    if serves_guests(host) or any(each.virtual for each in there):
+        return True
+    if any(made.count for made in vfs_made(host)):
+        return True
+    core = options(host, "mlx4_core")
+    num_vfs = None if isinstance(core, Unread) else core.get("num_vfs")
+    if num_vfs and num_vfs.value.strip("0,"):
+        return True
+    if any(each.count != 0 for each in _requests(host)):
         return True
     # What is made by other means than these files, lspci shows.
     return None if isinstance(listed, Unread) else False
 
 
-def _num_vfs(value: str, place: str) -> ConfiguredVfs | Unread:
-    numbers = value.split(",")
-    if all(number.isdigit() for number in numbers):
-        return ConfiguredVfs(sum(map(int, numbers)), place)
-    return Unread(f"num_vfs={value} in {place} is not a number for every adapter")
+def _rules_collected(host: Evidence) -> bool:
+    return _RULES in host.folders or bool(host.matching(f"{_RULES}/*.rules"))
 
 
-def _rules(host: Evidence) -> list[_Rule] | Unread:
-    if _RULES not in host.folders and not host.matching(f"{_RULES}/*.rules"):
-        return Unread(f"/{_RULES} was not collected")
-    return [
-        rule
-        for name, text in host.matching(f"{_RULES}/*.rules").items()
-        for rule in _of_file(host, name, text)
-    ]
+def _num_vfs(pci: str, value: str, place: str) -> ConfiguredVfs | Unread:
+    numbers = mlx4_options.parse(value)
+    if numbers is None:
+        return Unread(f"num_vfs={value} in {place} is not understood")
+    return ConfiguredVfs(sum(numbers.of(pci) or ()), place)
 
 
-def _of_file(host: Evidence, name: str, text: str) -> Iterator[_Rule]:
-    for line in text.replace("\\\n", " ").splitlines():
-        writes = None if line.lstrip().startswith("#") else _WRITES.search(line)
-        if writes:
-            address, interface = _ADDRESS.search(line), _INTERFACE.search(line)
-            pci = address[1] if address else bus_info(host, interface[1]) if interface else None
-            yield _Rule(pci, ConfiguredVfs(int(writes[1]), f"/{name}"))
+def _requests(host: Evidence) -> list[VfRequest]:
+    """Return what asks for VFs, without what is masked."""
+    text = host.text(UNIT_FILES)
+    states = dict(_UNIT_STATE.findall(text)) if isinstance(text, str) else {}
+    found = (each for each in vf_requests(host_files(host)) if states.get(each.unit) not in _OFF)
+    return [replace(e, acts=True) if states.get(e.unit) in _ON else e for e in found]
 
 
-def _by_rules(function: Function, rules: Iterable[_Rule], *, alone: bool) -> ConfiguredVfs | Unread:
-    named = [rule.asked for rule in rules if rule.pci == function.pci]
-    open_ones = [rule.asked for rule in rules if rule.pci is None]
-    counts = {asked.count for asked in named or open_ones}
-    if not counts:
+def _of_requests(
+    requests: Iterable[VfRequest], adapter: AdapterFacts, adapters: Iterable[AdapterFacts]
+) -> ConfiguredVfs | Unread:
+    others = [each for each in adapters if each.pci != adapter.pci]
+    by_certainty: dict[Certainty, list[VfRequest]] = {}
+    for each in requests:
+        certainty = _certainty(each, adapter, others)
+        if certainty is not None:
+            by_certainty.setdefault(certainty, []).append(each)
+    if not by_certainty:
         return ConfiguredVfs(0, "")
+    certainty = max(by_certainty)
+    return _agreed(by_certainty[certainty], certainty)
+
+
+def _certainty(
+    request: VfRequest, adapter: AdapterFacts, others: Iterable[AdapterFacts]
+) -> Certainty | None:
+    """Return how sure it is that *request* is about *adapter*; None: it is not."""
+    fitting = _is_about(request, adapter)
+    if fitting is False:
+        return None
+    if fitting is None:
+        return Certainty.POSSIBLE
+    alone = names_one(request.when) or not any(
+        _is_about(request, each) is not False for each in others
+    )
+    return Certainty.CERTAIN if request.acts and alone else Certainty.LIKELY
+
+
+def _is_about(request: VfRequest, adapter: AdapterFacts) -> bool | None:
+    fitting = fits(request.when, adapter)
+    for exception in request.unless:
+        left_out = fits(exception, adapter)
+        if left_out:
+            return False
+        if left_out is None and fitting:
+            fitting = None
+    return fitting
+
+
+def _agreed(requests: list[VfRequest], certainty: Certainty) -> ConfiguredVfs | Unread:
+    """Return the number that all of them ask for; 0 is what is written before another number."""
+    counts = {each.count for each in requests} - {0}
+    places = ", ".join(dict.fromkeys(each.file for each in requests))
+    if None in counts:
+        return Unread(f"{places}: how many VFs it asks for is not understood")
     if len(counts) > 1:
-        return Unread(f"udev's rules ask for {', '.join(map(str, sorted(counts)))}")
-    asked = (named or open_ones)[0]
-    return replace(asked, sure=bool(named) or alone)
+        numbers = ", ".join(str(each) for each in sorted(filter(None, counts)))
+        return Unread(f"{places}: it asks for {numbers}")
+    return ConfiguredVfs(max(filter(None, counts), default=0), places, certainty)

@@ -3,21 +3,62 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from ibstack.verify.evidence import COMMANDS, ESWITCHD_CONF, Unread, last, words
+from ibstack.fabric.errors import BadInput
+from ibstack.formats import eswitchd_conf
+from ibstack.verify.evidence import COMMANDS, ESWITCHD_CONF, Unread, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ibstack.formats.eswitchd_conf import Mapping
+    from ibstack.verify.check import Seen
     from ibstack.verify.evidence import Evidence
 
+_REPLACED: Final = "\ufffd"
+_REFUSED: Final = "ibstack-eswitchd refuses the file"
 
-def mapped(host: Evidence) -> list[tuple[str, str]] | Unread:
-    """Return (physical network, interface) of each mapping."""
-    keys = host.ini(ESWITCHD_CONF)
-    if isinstance(keys, Unread):
-        return keys
-    pairs = words(last(keys, "eswitch", "physical_interface_mappings"))
-    return [(network, interface) for network, _, interface in (p.partition(":") for p in pairs)]
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What the file of ibstack-eswitchd maps."""
+
+    mappings: tuple[Mapping, ...]
+    faults: tuple[str, ...]
+    """For which ibstack-eswitchd refuses the file, the mappings that it understands included."""
+
+
+def mapped(host: Evidence) -> Mapped | Unread:
+    """Return what ibstack-eswitchd would serve, read as it reads that itself."""
+    text = host.text(ESWITCHD_CONF)
+    if isinstance(text, Unread):
+        return text
+    if _REPLACED in text:
+        return Unread(f"it is not text in UTF-8, and {_REFUSED}")
+    try:
+        found = eswitchd_conf.read(text, shown(ESWITCHD_CONF))
+    except BadInput as error:
+        return Unread(f"{_REFUSED}: {' '.join(str(error).split())}")
+    return Mapped(found.mappings, found.faults)
+
+
+def not_mapped(host: Evidence) -> Iterator[Seen]:
+    """Yield what of the file is not understood: nothing is known of what it maps."""
+    known = mapped(host)
+    if isinstance(known, Unread):
+        if not known.absent:
+            yield host.unknown(ESWITCHD_CONF, known)
+        return
+    for fault in known.faults:
+        yield host.unknown(ESWITCHD_CONF, Unread(f"{_REFUSED}: {fault}"))
+
+
+def mappings(host: Evidence) -> tuple[Mapping, ...]:
+    """Return what is understood of the mappings."""
+    known = mapped(host)
+    return () if isinstance(known, Unread) else known.mappings
 
 
 def ethtool_name(interface: str) -> str:

@@ -1,29 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What modules are loaded with: `options` lines of /etc/modprobe.d/*.conf (modprobe.d(5))."""
+"""What a host's modules are loaded with, by files and by the kernel's command line."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.verify.evidence import Unread
+from ibstack.formats.modprobe_options import BELOW, options_of
+from ibstack.verify.evidence import COMMANDS, Unread
 
 if TYPE_CHECKING:
+    from ibstack.formats.modprobe_options import Option
     from ibstack.verify.evidence import Evidence
 
-FOLDER: Final = "etc/modprobe.d"
+FOLDER: Final = f"etc/{BELOW}"
 
 
-def options(host: Evidence, module: str) -> dict[str, tuple[str, str]] | Unread:
-    """Return each option of *module* with its value and the file; the last one counts."""
-    files = host.matching(f"{FOLDER}/*.conf")
-    if not files and FOLDER not in host.folders:
+def host_files(host: Evidence) -> dict[str, str]:
+    """Return the texts of files by path, as the readers of `formats` take them."""
+    return {
+        f"/{name}": text
+        for name, text in host.texts.items()
+        if isinstance(text, str) and not name.startswith(COMMANDS)
+    }
+
+
+def options(host: Evidence, module: str) -> dict[str, Option] | Unread:
+    """Return each option of *module* by its name; the last one counts."""
+    if FOLDER not in host.folders and not host.matching(f"{FOLDER}/*.conf"):
         return Unread("it was not collected")
-    found: dict[str, tuple[str, str]] = {}
-    for name, text in files.items():
-        for line in text.splitlines():
-            first, *rest = line.partition("#")[0].split() or [""]
-            if first == "options" and rest[:1] == [module]:
-                for word in rest[1:]:
-                    key, _, value = word.partition("=")
-                    found[key] = value, f"/{name}"
-    return found
+    return options_of(host_files(host), module)

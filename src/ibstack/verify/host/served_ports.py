@@ -6,11 +6,11 @@ Where it does not say, every InfiniBand port of an adapter that is no VF.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from ibstack.verify.evidence import HOST_SHOW
+from ibstack.formats.pci_ids import KINDS
+from ibstack.verify.host.adapter_facts import shown_adapters
 from ibstack.verify.host.ibstat import adapters
 
 if TYPE_CHECKING:
@@ -20,15 +20,9 @@ if TYPE_CHECKING:
     from ibstack.verify.host.ibstat import IbstatAdapter, IbstatPort
 
 ETHERNET: Final = "Ethernet"
-# drivers/net/ethernet/mellanox/mlx4/main.c and mlx5/core/main.c, MLX5_PCI_DEV_IS_VF.  ibstat shows
-# a function that the host itself uses as any adapter: its type is the device id in decimal.
-_VF_TYPES: Final = frozenset(
-    f"MT{device}"
-    for device in (
-        *(0x1002, 0x1004, 0x1012, 0x1014, 0x1016, 0x1018, 0x101A, 0x101C, 0x101E),
-        0xA2D3,
-    )
-)
+# ibstat shows a function that the host itself uses as any adapter: its type is the device id in
+# decimal.
+_VF_TYPES: Final = frozenset(f"MT{device}" for device, kind in KINDS.items() if kind.virtual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +51,9 @@ def served_ports(host: Evidence, ibstat: str) -> Iterator[ServedPorts]:
 
 def _served(host: Evidence) -> Iterator[tuple[str, str | None]]:
     """Yield (device, port GUID) of each adapter in `ibstack host show -f json`."""
-    text = host.text(HOST_SHOW)
-    for row in _rows(text) if isinstance(text, str) else ():
-        if isinstance(row, dict) and row.get("device"):
+    for row in shown_adapters(host):
+        if row.get("device"):
             yield str(row["device"]), row.get("port_guid") and str(row["port_guid"])
-
-
-def _rows(text: str) -> list[Any]:
-    try:
-        rows = json.loads(text)
-    except ValueError:
-        return []  # A complaint: another check tells of it.
-    return rows if isinstance(rows, list) else []
 
 
 def _is_vf(adapter: IbstatAdapter) -> bool:

@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ibstack.verify.check import Rule, Seen
-from ibstack.verify.evidence import ESWITCHD_CONF, Unread, shown
-from ibstack.verify.host.interfaces import ethtool, ethtool_name, mapped
+from ibstack.verify.evidence import Unread, shown
+from ibstack.verify.host.interfaces import ethtool, ethtool_name, mappings, not_mapped
 from ibstack.verify.site import each_adapter_host
 
 if TYPE_CHECKING:
@@ -23,13 +23,9 @@ _ABSENT: Final = "No such device"
 
 
 def _look(host: Evidence) -> Iterator[Seen]:
-    interfaces = mapped(host)
-    if isinstance(interfaces, Unread):
-        if not interfaces.absent:
-            yield host.unknown(ESWITCHD_CONF, interfaces)
-        return
-    for network, interface in interfaces:
-        yield from _of(host, network, interface)
+    yield from not_mapped(host)
+    for mapping in mappings(host):
+        yield from _of(host, mapping.physical_network, mapping.interface)
 
 
 def _of(host: Evidence, network: str, interface: str) -> Iterator[Seen]:

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from ibstack.verify.check import Rule, Seen
-from ibstack.verify.evidence import DMESG, shown
+from ibstack.verify.evidence import DMESG, Unread, shown
+from ibstack.verify.host.iommu import begins_with_the_kernel
+from ibstack.verify.host.pci_devices import ETHERNET, functions, with_domain
 from ibstack.verify.site import each_adapter_host
 
 if TYPE_CHECKING:
@@ -23,19 +26,54 @@ _COMPLAINTS: Final = {
     "Failed to enable SR-IOV": "see that SR-IOV is on in the adapter's firmware and in the firmware"
     " setup of the host",
 }
+_DRIVER: Final = re.compile(r"\bmlx[45]_\w+")
+_ADDRESS: Final = re.compile(r"\b(?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\b")
 
 
 def _look(host: Evidence) -> Iterator[Seen]:
     def judge(text: str) -> Iterator[Seen]:
+        lines = text.splitlines()
         for complaint, remedy in _COMPLAINTS.items():
-            lines = [line for line in text.splitlines() if complaint in line]
-            if lines:
-                said = lines[-1].partition("] ")[2] or lines[-1]
-                yield Seen(host.host, False, said, shown(DMESG), remedy=remedy)
+            ours = [(line, _is_ours(host, line)) for line in lines if complaint in line]
+            certain = [line for line, is_ours in ours if is_ours]
+            if certain:
+                yield Seen(host.host, False, _bare(certain[-1]), shown(DMESG), remedy=remedy)
                 return
-        yield Seen(host.host, True, "no complaint", shown(DMESG))
+            open_ones = [line for line, is_ours in ours if is_ours is None]
+            if open_ones:
+                why = f"{_bare(open_ones[-1])}: whether that is the adapter is not known"
+                yield Seen(host.host, None, why, shown(DMESG))
+                return
+        if not text.strip():
+            yield Seen(host.host, None, "the log is empty", shown(DMESG))
+            return
+        gone = "" if begins_with_the_kernel(text) else " in what is left of the log"
+        yield Seen(host.host, True, f"no complaint{gone}", shown(DMESG))
 
     return host.read(DMESG, judge)
+
+
+def _is_ours(host: Evidence, line: str) -> bool | None:
+    """Tell whether a line is about an adapter that may serve; None: not known."""
+    listed = functions(host)
+    there = () if isinstance(listed, Unread) else listed[0]
+    ours = {each.pci for each in there if each.class_code != ETHERNET}
+    others = {each.pci for each in there if each.class_code == ETHERNET}
+    named = {with_domain(found[0]) for found in _ADDRESS.finditer(line.lower())}
+    if named & ours:
+        return True
+    if named & others:
+        return False
+    if _DRIVER.search(line):
+        return True
+    # Without lspci an address may be the adapter's, where no driver had it yet.
+    is_open = bool(named) and not there and re.search(r"\bpci\b", line) is not None
+    return None if is_open else False
+
+
+def _bare(line: str) -> str:
+    """Return a line without its time."""
+    return line.partition("] ")[2] or line
 
 
 RULE: Final = Rule(

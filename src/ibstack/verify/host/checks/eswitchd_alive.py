@@ -7,8 +7,8 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from ibstack.verify.check import Rule, Seen
-from ibstack.verify.evidence import ESWITCHD_CONF, HOST_SHOW, Unread, shown
-from ibstack.verify.host.interfaces import mapped
+from ibstack.verify.evidence import ESWITCHD_CONF, HOST_SHOW, shown
+from ibstack.verify.host.interfaces import mappings, not_mapped
 from ibstack.verify.site import each_adapter_host
 
 if TYPE_CHECKING:
@@ -29,12 +29,11 @@ def _look(host: Evidence) -> Iterator[Seen]:
             said = text.strip().splitlines() or ["it said nothing"]
             yield Seen(host.host, False, said[-1].removeprefix("ibstack: "), shown(HOST_SHOW))
             return
-        wanted = mapped(host)
-        pairs = [] if isinstance(wanted, Unread) else wanted
-        for network, interface in pairs:
-            there = (network, interface) in served
+        yield from not_mapped(host)
+        for each in mappings(host):
+            there = (each.physical_network, each.interface) in served
             found = "served" if there else "not among the adapters that it shows"
-            thing = f"interface {interface} of {network}"
+            thing = f"interface {each.interface} of {each.physical_network}"
             yield Seen(host.host, there, found, shown(HOST_SHOW), thing)
 
     yield from host.read(HOST_SHOW, judge)

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ibstack.formats.kernel_words import parameters
 from ibstack.verify.check import Rule, Seen
 from ibstack.verify.evidence import CMDLINE, shown
-from ibstack.verify.host.iommu import AMD, INTEL, cpu_vendor, iommu
+from ibstack.verify.host.iommu import AMD, INTEL, Architecture, architecture, cpu_vendor, iommu
 from ibstack.verify.site import each_vf_host
 
 if TYPE_CHECKING:
@@ -16,32 +18,61 @@ if TYPE_CHECKING:
     from ibstack.verify.evidence import Evidence
 
 _OPTIONS: Final = ("intel_iommu", "amd_iommu", "iommu")
-_FOREIGN: Final = {INTEL: "amd_iommu", AMD: "intel_iommu"}
+_FOREIGN: Final = {INTEL: ("amd_iommu",), AMD: ("intel_iommu",)}
 """What a processor's kernel does not heed."""
+# `iommu=` is x86's and POWER's.
+_HEEDED: Final = {Architecture.ARM: (), Architecture.POWER: ("iommu",), Architecture.OTHER: ()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the command line says of the IOMMU."""
+
+    said: str
+    off: tuple[str, ...]
+    """The words that keep it off here."""
+    intel_on: bool
 
 
 def _look(host: Evidence) -> Iterator[Seen]:
     def judge(text: str) -> Iterator[Seen]:
-        pairs = [word.partition("=") for word in text.split()]
-        # The last one counts of an option that repeats.
-        values = {name: value.split(",") for name, _, value in pairs if name in _OPTIONS}
-        said = " ".join(f"{name}={','.join(value)}" for name, value in values.items())
-        foreign = _FOREIGN.get(cpu_vendor(host) or "")
-        off = [f"{name}=off" for name, v in values.items() if "off" in v and name != foreign]
-        yield _judged(host, said, off, intel_on="on" in values.get("intel_iommu", ()))
+        yield _judged(host, _asked(host, text))
 
     return host.read(CMDLINE, judge)
 
 
-def _judged(host: Evidence, said: str, off: list[str], *, intel_on: bool) -> Seen:
-    known, vendor = iommu(host), cpu_vendor(host)
-    found = said or "nothing of an IOMMU"
+def _asked(host: Evidence, text: str) -> _Asked:
+    pairs = [(name, value or "") for name, value in parameters(text) if name in _OPTIONS]
+    # Each is heard in turn: of Intel's the last of on and off counts, of the others any off does.
+    intel = [w for name, v in pairs if name == "intel_iommu" for w in v.split(",")]
+    switches = [word for word in intel if word in {"on", "off"}]
+    heeded = _heeded(host)
+    off = [name for name, value in pairs if name != "intel_iommu" and "off" in value.split(",")]
+    off += ["intel_iommu"] if switches[-1:] == ["off"] else []
+    return _Asked(
+        " ".join(f"{name}={value}" for name, value in pairs),
+        tuple(f"{name}=off" for name in _OPTIONS if name in off and name in heeded),
+        switches[-1:] == ["on"],
+    )
+
+
+def _heeded(host: Evidence) -> tuple[str, ...]:
+    kind = architecture(host)
+    if kind in _HEEDED:
+        return _HEEDED[kind]
+    foreign = _FOREIGN.get(cpu_vendor(host) or "", ())
+    return tuple(name for name in _OPTIONS if name not in foreign)
+
+
+def _judged(host: Evidence, asked: _Asked) -> Seen:
+    known = iommu(host)
+    found = asked.said or "nothing of an IOMMU"
     if known.on:
         return Seen(host.host, True, f"{found}; {known.found}", shown(CMDLINE))
-    if off:
-        remedy = f"take {', '.join(off)} out of {_WHERE}"
+    if asked.off:
+        remedy = f"take {', '.join(asked.off)} out of {_WHERE}"
         return Seen(host.host, False, found, shown(CMDLINE), "", "no such word", remedy)
-    if intel_on or vendor not in (INTEL, None):
+    if asked.intel_on or not _wants_a_word(host):
         # AMD's and ARM's are on unless they are told not to be: where not, look at the firmware.
         return Seen(host.host, True, found, shown(CMDLINE))
     if known.on is None:
@@ -50,9 +81,17 @@ def _judged(host: Evidence, said: str, off: list[str], *, intel_on: bool) -> See
     return Seen(host.host, False, f"{found}; {known.found}", shown(CMDLINE))
 
 
+def _wants_a_word(host: Evidence) -> bool:
+    """Tell whether the kernel may need to be asked: Intel's, or what may be Intel's."""
+    if architecture(host) not in (Architecture.X86, None):
+        return False
+    return cpu_vendor(host) in (INTEL, None)
+
+
 _WHERE: Final = "the kernel parameters of the host's image, and restart the host"
 # Sources: kernel Documentation/admin-guide/kernel-parameters.txt; parse_amd_iommu_options() of
-# drivers/iommu/amd/init.c, which knows no `on`; CONFIG_INTEL_IOMMU_DEFAULT_ON.
+# drivers/iommu/amd/init.c, which knows no `on`, and intel_iommu_setup() of drivers/iommu/intel;
+# CONFIG_INTEL_IOMMU_DEFAULT_ON.
 RULE: Final = Rule(
     "iommu-asked",
     "the kernel's parameters let it use the IOMMU",

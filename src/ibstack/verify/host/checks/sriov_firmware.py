@@ -3,62 +3,112 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ibstack.formats.pci_ids import KINDS
 from ibstack.verify.check import Rule, Seen
 from ibstack.verify.evidence import Unread, shown
-from ibstack.verify.host.configured_vfs import PLACES, ConfiguredVfs, configured
+from ibstack.verify.host.adapter_facts import serves_as
+from ibstack.verify.host.configured_vfs import PLACES, Certainty, ConfiguredVfs, configured
 from ibstack.verify.host.firmware import firmwares
-from ibstack.verify.host.pci_devices import functions
+from ibstack.verify.host.pci_devices import functions, physical
 from ibstack.verify.site import each_adapter_host
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping
 
     from ibstack.verify.evidence import Evidence
     from ibstack.verify.host.firmware import Firmware
+    from ibstack.verify.host.pci_devices import Function
 
 _SOURCE: Final = "`flint -d DEVICE dc`, `mlxconfig -d DEVICE query`"
+
+
+class _Need(NamedTuple):
+    """How many VFs an adapter's firmware needs room for."""
+
+    least: int
+    most: int
 
 
 def _look(host: Evidence) -> Iterator[Seen]:
     found = list(firmwares(host))
     if not found:
         yield Seen(host.host, None, "it was not collected", _SOURCE)
+    listed, asked = functions(host), configured(host)
     for each in found:
-        yield _judged(host, each, _asked(host, each.pci))
+        said = each.at_boot
+        if said is None:
+            yield Seen(
+                host.host, None, "it says nothing of SR-IOV and VFs", shown(each.name), each.thing
+            )
+        elif isinstance(listed, Unread):
+            yield _unknown(host, each, f"`lspci`: {listed.why}")
+        elif isinstance(asked, Unread):
+            yield _unknown(host, each, asked.why)
+        else:
+            yield _judged(host, each, asked)
 
 
-def _asked(host: Evidence, pci: str | None) -> Sequence[ConfiguredVfs | Unread]:
-    """Return what is asked of an adapter; of one that is not named, of each that it may be."""
-    listed = functions(host)
-    if isinstance(listed, Unread):
-        return [Unread(f"`lspci`: {listed.why}")]
-    asked = configured(host, [each for each in listed[0] if not each.virtual])
-    if isinstance(asked, Unread):
-        return [asked]
-    return [asked[pci]] if pci in asked else list(asked.values())
+def _candidates(host: Evidence, firmware: Firmware) -> list[Function]:
+    """Return the adapters whose firmware it may be."""
+    there = list(physical(host))
+    named = [each for each in there if each.pci == firmware.pci]
+    if named or firmware.device is None:
+        return named or there
+    kind = KINDS.get(firmware.device)
+    return [
+        each
+        for each in there
+        if each.device in (None, firmware.device)
+        and (kind is None or each.driver in ("", kind.driver))
+    ] or there
 
 
-def _judged(host: Evidence, each: Firmware, asked: Sequence[ConfiguredVfs | Unread]) -> Seen:
-    place = shown(each.name)
-    if each.sriov is None or each.vfs is None:
-        return Seen(host.host, None, "it says nothing of SR-IOV and VFs", place)
-    room = each.vfs if each.sriov else 0
-    said = f"sriov_en {str(each.sriov).lower()}, {each.vfs} VFs"
-    known = [one for one in asked if isinstance(one, ConfiguredVfs)]
-    most = max((one.count for one in known), default=0)
-    fewest = min((one.count if one.sure else 0 for one in known), default=0)
-    wanted = f"sriov_en true, at least {most} VFs"
-    if len(known) < len(asked):
-        why = next(one.why for one in asked if isinstance(one, Unread))
-        return Seen(host.host, None, f"{said}; how many are wanted is not known: {why}", place)
+def _judged(
+    host: Evidence, firmware: Firmware, asked: Mapping[str, ConfiguredVfs | Unread]
+) -> Seen:
+    adapters = _candidates(host, firmware)
+    wanted = [asked[each.pci] for each in adapters]
+    unread = [each.why for each in wanted if isinstance(each, Unread)]
+    if unread:
+        return _unknown(host, firmware, unread[0])
+    known = [each for each in wanted if isinstance(each, ConfiguredVfs)]
+    needs = [_need(host, *pair) for pair in zip(adapters, known, strict=True)]
+    most = max((need.most for need in needs), default=0)
+    place, room = shown(firmware.name), _room(firmware)
     if not most:
-        return Seen(host.host, True, "no VFs are asked for", place)
-    if fewest <= room < most:
-        why = f"{said}; {PLACES} ask for up to {most}, perhaps of another adapter"
-        return Seen(host.host, None, why, place)
-    return Seen(host.host, room >= most, said, place, wanted=wanted)
+        return Seen(host.host, True, "no VFs are asked for", place, firmware.thing)
+    if min(need.least for need in needs) <= room < most:
+        places = ", ".join(dict.fromkeys(each.place for each in known if each.place)) or PLACES
+        why = f"{_said(firmware)}; {places} ask for up to {most}, perhaps of another adapter"
+        return Seen(host.host, None, why, place, firmware.thing)
+    wanted_words = f"sriov_en true, at least {most} VFs"
+    return Seen(host.host, room >= most, _said(firmware), place, firmware.thing, wanted_words)
+
+
+def _need(host: Evidence, adapter: Function, asked: ConfiguredVfs) -> _Need:
+    sure = asked.count if asked.certainty is Certainty.CERTAIN else 0
+    serves = serves_as(host, adapter)
+    # Who serves guests needs a VF at least, though nothing that is read asks for any.
+    return _Need(max(sure, serves is True), max(asked.count, serves is not False))
+
+
+def _room(firmware: Firmware) -> int:
+    """Return how many VFs there can be, both now and from the next start on."""
+    times = [each for each in (firmware.now, firmware.at_boot) if each is not None]
+    return min((each.room for each in times), default=0)
+
+
+def _said(firmware: Firmware) -> str:
+    if firmware.now is None or firmware.now == firmware.at_boot:
+        return str(firmware.at_boot)
+    return f"{firmware.now}; from the next start on {firmware.at_boot}"
+
+
+def _unknown(host: Evidence, firmware: Firmware, why: str) -> Seen:
+    said = f"{firmware.at_boot}; how many are wanted is not known: {why}"
+    return Seen(host.host, None, said, shown(firmware.name), firmware.thing)
 
 
 RULE: Final = Rule(

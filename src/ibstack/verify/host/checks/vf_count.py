@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.verify.check import Rule, Seen
 from ibstack.verify.evidence import Unread, shown
-from ibstack.verify.host.configured_vfs import PLACES, ConfiguredVfs, configured
-from ibstack.verify.host.pci_devices import functions, numvfs_name, vfs_made
+from ibstack.verify.host.adapter_facts import serves_as
+from ibstack.verify.host.configured_vfs import PLACES, Certainty, ConfiguredVfs, configured
+from ibstack.verify.host.pci_devices import ETHERNET, functions
+from ibstack.verify.host.vfs_made import vfs_made
 from ibstack.verify.site import each_adapter_host
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ibstack.verify.evidence import Evidence
+    from ibstack.verify.host.vfs_made import Made
+
+_TOLD_APART: Final = 1
 
 
 def _look(host: Evidence) -> Iterator[Seen]:
@@ -23,50 +28,58 @@ def _look(host: Evidence) -> Iterator[Seen]:
         yield Seen(host.host, None, listed.why, "`lspci`")
         return
     there, name = listed
-    physical = [each for each in there if not each.virtual]
-    if not physical:
+    unclear = [e.pci for e in there if e.virtual is None and e.class_code != ETHERNET]
+    for pci in unclear:
+        why = "what it is, an adapter or a VF, is not known by its number"
+        yield Seen(host.host, None, why, shown(name), f"function {pci}")
+    counted = list(vfs_made(host))
+    if not counted and not unclear:
         yield Seen(host.host, None, "it lists no adapter", shown(name))
-    asked = configured(host, physical)
+    asked = configured(host)
     if isinstance(asked, Unread):
         yield Seen(host.host, None, asked.why, PLACES)
         return
-    for driver in sorted({each.driver for each in physical}):
-        alike = [each.pci for each in physical if each.driver == driver]
-        made = {pci: vfs_made(host, pci) for pci in alike}
-        if None not in made.values():
-            for pci in alike:
-                yield _judged(host, f"adapter {pci}", made[pci], asked[pci], numvfs_name(pci))
-            continue
-        # lspci does not say whose a VF is.
-        total = sum(each.virtual and each.driver == driver for each in there)
-        thing = f"adapter {alike[0]}" if len(alike) == 1 else f"{len(alike)} adapters of {driver}"
-        yield _judged(host, thing, total, _sum([asked[pci] for pci in alike]), name)
+    for made in counted:
+        yield _judged(host, made, asked)
 
 
-def _sum(asked: Sequence[ConfiguredVfs | Unread]) -> ConfiguredVfs | Unread:
-    known = [each for each in asked if isinstance(each, ConfiguredVfs)]
-    if len(known) < len(asked):
-        return next(each for each in asked if isinstance(each, Unread))
-    places = dict.fromkeys(each.place for each in known if each.place)
-    sure = all(each.sure for each in known)
-    return ConfiguredVfs(sum(each.count for each in known), ", ".join(places), sure)
+def _judged(host: Evidence, made: Made, asked: Mapping[str, ConfiguredVfs | Unread]) -> Seen:
+    pcis = [each.pci for each in made.adapters]
+    wanted = [asked[pci] for pci in pcis]
+    serves = any(serves_as(host, each) is not False for each in made.adapters)
+    thing = f"adapter{'s' if len(pcis) > _TOLD_APART else ''} {', '.join(pcis)}"
+    place = shown(made.name)
+    if made.count is None:
+        return Seen(host.host, None, made.why, place, thing)
+    holds, why = _holds(made.count, wanted, serves=serves)
+    found = f"{made.count} VFs"
+    if holds is None:
+        return Seen(host.host, None, f"{found}; {why}", place, thing)
+    return Seen(host.host, holds, found, place, thing, why)
 
 
-def _judged(
-    host: Evidence, thing: str, made: int | None, asked: ConfiguredVfs | Unread, name: str
-) -> Seen:
-    found, place = f"{made} VFs", shown(name)
-    if isinstance(asked, Unread):
-        return Seen(host.host, None, f"{found}; {asked.why}", place, thing)
-    if made and not asked.place:
-        # A unit of systemd may have made them: what it was to make is not seen.
-        why = f"{found}, and nothing in {PLACES} asks for them"
-        return Seen(host.host, None, why, place, thing)
-    if made != asked.count and not asked.sure:
-        why = f"{found}; {asked.place} asks for {asked.count}, and names no adapter"
-        return Seen(host.host, None, why, place, thing)
-    wanted = f"{asked.count} VFs ({asked.place or PLACES})"
-    return Seen(host.host, made == asked.count, found, place, thing, wanted)
+def _holds(
+    made: int, wanted: Sequence[ConfiguredVfs | Unread], *, serves: bool
+) -> tuple[bool | None, str]:
+    """Return whether the number is right, and what was wanted, or why it is not known."""
+    known = [each for each in wanted if isinstance(each, ConfiguredVfs)]
+    if len(known) < len(wanted):
+        return None, next(each.why for each in wanted if isinstance(each, Unread))
+    places = ", ".join(dict.fromkeys(each.place for each in known if each.place))
+    total = sum(each.count for each in known)
+    certainty = min(each.certainty for each in known)
+    asks = f"{places} asks for {total}"
+    if not total and (made or serves):
+        # A program that is not read may make them: what it was to make is not seen.
+        them = "them" if made else "any, though ibstack-eswitchd serves guests"
+        return None, f"nothing in {PLACES} asks for {them}, nor does another file that is read"
+    if certainty is Certainty.POSSIBLE and places:
+        return None, f"{asks}, perhaps of another adapter"
+    if made != total and certainty is Certainty.LIKELY:
+        return None, f"{asks}; whether that runs, and for which adapter, is not seen"
+    if made == total and made and len(known) > _TOLD_APART:
+        return None, f"{asks} in all, and whose each is lspci does not say"
+    return made == total, f"{total} VFs ({places or PLACES})"
 
 
 RULE: Final = Rule(

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a configuration of ibstack-eswitchd says: an ini file, networking-mlnx's own included.
+
+ibstack-eswitchd reads its file with this, and so does what looks at that file.
+"""
+
+from __future__ import annotations
+
+import configparser
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ibstack.fabric.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as ReadOnly
+
+_INTERFACE: Final = re.compile(r"[^\s/:]{1,15}")  # IFNAMSIZ of linux/if.h is 16 with its zero.
+_OWN_KEYS: Final = ("socket", "group", "state_path", "sysfs")
+_PATHS: Final = ("socket", "state_path", "sysfs")
+# Where the mappings may stand: networking-mlnx's agent and its eswitchd each had their own.
+_MAPPING_KEYS: Final = (("eswitch", "physical_interface_mappings"), ("daemon", "fabrics"))
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """An interface that serves a physical network."""
+
+    physical_network: str
+    interface: str
+
+
+@dataclass(frozen=True, slots=True)
+class EswitchdConf:
+    """What a file says.  With any fault the daemon refuses all of it."""
+
+    mappings: tuple[Mapping, ...]
+    own: ReadOnly[str, str]
+    """The keys of [eswitchd], which are ibstack's own."""
+    faults: tuple[str, ...]
+    """One sentence each."""
+
+
+def read(text: str, where: str) -> EswitchdConf:
+    """Return what *text* says; BadInput where it is no ini file at all.
+
+    *where*: the file's name, for the complaint.
+    """
+    sections = _sections(text, where)
+    faults: list[str] = []
+    mappings = _mappings(sections, faults)
+    own = sections.get("eswitchd", {})
+    faults += [
+        f"[eswitchd] {key}: there is no such option; there are {', '.join(_OWN_KEYS)}"
+        for key in own
+        if key not in _OWN_KEYS
+    ]
+    faults += [
+        f"[eswitchd] {key} = {own[key]}: expected a path that begins with /"
+        for key in _PATHS
+        if key in own and not own[key].startswith("/")
+    ]
+    return EswitchdConf(mappings, own, tuple(faults))
+
+
+def parse_mappings(text: str, faults: list[str], where: str) -> tuple[Mapping, ...]:
+    """Read PHYSICAL_NETWORK:INTERFACE, separated by commas; add what is wrong to *faults*."""
+    found: list[Mapping] = []
+    # Quotes as in the files of old: fabrics = 'ibhostnet:ib0'.
+    for item in filter(None, (part.strip() for part in text.strip("'\"\n ").split(","))):
+        physical_network, _, interface = (part.strip() for part in item.partition(":"))
+        if not physical_network or not _INTERFACE.fullmatch(interface):
+            faults.append(f"{where}: {item!r}: expected PHYSICAL_NETWORK:INTERFACE")
+        elif any(mapping.interface == interface for mapping in found):
+            faults.append(f"{where}: {item!r}: interface {interface} is mapped twice")
+        else:
+            found.append(Mapping(physical_network, interface))
+    return tuple(found)
+
+
+def _sections(text: str, where: str) -> dict[str, dict[str, str]]:
+    if "\0" in text:
+        raise BadInput(f"cannot read the configuration {where}: it holds zero bytes")
+    # Sections of one name are merged and case does not count, as in the files of old.
+    parser = configparser.RawConfigParser(strict=False, default_section="no such section")
+    try:
+        parser.read_string(text, where)
+    except configparser.Error as error:
+        raise BadInput(f"cannot read the configuration {where}: {error}") from error
+    sections: dict[str, dict[str, str]] = {}
+    for name in parser.sections():
+        # A key without `=` is refused above, so each has a value.
+        values = {key: value.strip() for key, value in parser.items(name)}
+        sections.setdefault(name.lower(), {}).update(values)
+    return sections
+
+
+def _mappings(sections: dict[str, dict[str, str]], faults: list[str]) -> tuple[Mapping, ...]:
+    for section, key in _MAPPING_KEYS:
+        text = sections.get(section, {}).get(key)
+        if text:
+            return parse_mappings(text, faults, f"[{section}] {key}")
+    faults.append(
+        "[eswitch] physical_interface_mappings is missing; "
+        "for example: physical_interface_mappings = ibhostnet:ib0"
+    )
+    return ()
