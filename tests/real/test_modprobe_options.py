@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """modprobe says which options it would give, and our reader of modprobe.d says the same.
 
-`modprobe -c` in a mount namespace of its own, with all of its folders and the kernel's command line.
+`modprobe --showconfig` in a mount namespace of its own, with all of its folders and the kernel's
+command line.
 """
 
 from __future__ import annotations
@@ -37,12 +38,17 @@ exec modprobe --showconfig
 _LIMIT_S: Final = 20.0
 
 words = st.sampled_from(
-    ["mlx4_core", "mlx4-core", "mlx4_ib", "a-[b-c]-d", "a]b", "num_vfs=16", "probe_vf=8", '"x=1 2"']
-    + ["port_type_array=1,1", 'num_vfs="1,2"', "#", "# num_vfs=1", "--", "=", "x", "\\", "a\\b"]
+    [
+        *("mlx4_core", "mlx4-core", "mlx4_ib", "a-[b-c]-d", "a]b", "num_vfs=16", "probe_vf=8"),
+        *('"x=1 2"', "port_type_array=1,1", 'num_vfs="1,2"', "#", "# num_vfs=1", "--", "="),
+        *("x", "\\", "a\\b"),
+    ]
 )
 commands = st.sampled_from(
-    ["options", " options", "\toptions", "#options", "# options", "option", "blacklist", "install"]
-    + ["softdep", "alias", ""]
+    [
+        *("options", " options", "\toptions", "#options", "# options", "option", "blacklist"),
+        *("install", "softdep", "alias", ""),
+    ]
 )
 ends = st.sampled_from(["\n", "\n", "\n", " \\\n", "\\\n  ", "\\\n#", " \n", "\n\n"])
 lines = st.builds(
@@ -60,9 +66,11 @@ names = st.sampled_from(
 files = st.dictionaries(st.tuples(st.sampled_from(FOLDERS), names), texts, max_size=5)
 cmdlines = st.lists(
     st.sampled_from(
-        ["quiet", "mlx4_core.num_vfs=16", "mlx4-core.probe_vf=1", '"mlx4_core.num_vfs=1 2"']
-        + ['mlx4_core.num_vfs="3 4"', "a.b.c=1", "a.b", '"a.b"', 'x"a.b=1', "root=a.b", "--", '"']
-        + ["x=y.z", '""a.b=1', '"a b.c=1"', "a[-b.c=1", "a-[b-c].d=1"]
+        [
+            *("quiet", "mlx4_core.num_vfs=16", "mlx4-core.probe_vf=1", '"mlx4_core.num_vfs=1 2"'),
+            *('mlx4_core.num_vfs="3 4"', "a.b.c=1", "a.b", '"a.b"', 'x"a.b=1', "root=a.b", "--"),
+            *('"', "x=y.z", '""a.b=1', '"a b.c=1"', "a[-b.c=1", "a-[b-c].d=1"),
+        ]
     ),
     max_size=5,
 ).map(lambda all_of: " ".join(all_of) + "\n")
@@ -98,7 +106,7 @@ def ours(texts: dict[tuple[str, str], str], cmdline: str) -> list[tuple[str, str
 @pytest.mark.real
 @given(files, cmdlines)
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
 )
 def test_modprobe_would_give_what_we_read(texts: dict[tuple[str, str], str], cmdline: str) -> None:
     assert ours(texts, cmdline) == of_modprobe(texts, cmdline)

@@ -23,6 +23,18 @@ _TOKEN: Final = re.compile(
     r'"((?:[^"\\]|\\.)*)"(?=[\s,]|\Z)'
 )
 _COMPARES: Final = {"==", "!="}
+_ONLY_COMPARED: Final = frozenset(
+    {
+        *("ACTION", "DEVPATH", "KERNEL", "KERNELS", "SUBSYSTEM", "SUBSYSTEMS", "DRIVER", "DRIVERS"),
+        *("ATTRS", "TAGS", "CONST", "TEST", "RESULT"),
+    }
+)
+_WRITTEN: Final = frozenset(
+    {
+        *("NAME", "SYMLINK", "ENV", "TAG", "ATTR", "SYSCTL", "OWNER", "GROUP", "MODE", "SECLABEL"),
+        *("RUN", "LABEL", "GOTO", "IMPORT", "OPTIONS", "PROGRAM"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,11 @@ class Token:
     @property
     def compares(self) -> bool:
         return self.operator in _COMPARES
+
+    @property
+    def is_valid(self) -> bool:
+        """Tell whether udev knows the key, and with that operator."""
+        return self.key in _WRITTEN or (self.key in _ONLY_COMPARED and self.compares)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +93,8 @@ def rules(path: str, text: str) -> Iterator[Rule]:
             written = re.sub(r'\\"', '"', value)
             tokens.append(Token(key, attribute, operator, written, "i" in flags))
             end = found.end()
-        if tokens and not line[end:].strip(" \t,"):
+        is_whole = not line[end:].strip(" \t,")
+        if tokens and is_whole and all(token.is_valid for token in tokens):
             yield Rule(tuple(tokens), path, number)
 
 

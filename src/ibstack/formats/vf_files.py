@@ -33,9 +33,8 @@ def of_links(files: Mapping[str, str]) -> Iterator[VfRequest]:
     for path, text in that_count(files, "systemd/network", (".link",)):
         keys = list(_ini(text))
         matched = [_condition(k, value) for _, section, k, value in keys if section == "match"]
-        if not matched:
-            continue  # systemd ignores a file that says nothing of what it fits.
-        when = (Token("SUBSYSTEM", "", "==", "net"), *matched)
+        # A file without [Match] fits all before systemd 243, and nothing from there on.
+        when = (Token("SUBSYSTEM", "", "==", "net"), *(matched or [SOMETHING]))
         for number, section, key, value in keys:
             if (section, key) == _LINK_COUNT:
                 yield VfRequest(path, number, _count(value), when, tuple(before))

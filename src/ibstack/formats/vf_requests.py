@@ -15,6 +15,7 @@ from typing import Final
 
 from ibstack.formats import script_writes, vf_files
 from ibstack.formats.host_paths import folders, that_count
+from ibstack.formats.modprobe_options import BELOW as MODPROBE
 from ibstack.formats.script_writes import ATTRIBUTE, Write, of_script
 from ibstack.formats.udev_rules import BELOW as UDEV
 from ibstack.formats.udev_rules import Rule, Token, all_rules
@@ -51,6 +52,14 @@ PLACES: Final = (
     *(place for places, _ in _NETWORK for place in places),
 )
 """How the paths of such files begin."""
+ELSEWHERE: Final = tuple(
+    sorted(
+        place.strip("/")
+        for place in {*PLACES, *(f"{folder}/" for folder in folders(MODPROBE))}
+        if place.endswith("/") and not place.startswith("/etc/")
+    )
+)
+"""Folders outside of etc whose files say anything of modules' options and of VFs."""
 _NUMVFS: Final = re.compile(rf"(?:\[(\w+)/([^\]]+)\])?(device/)?{ATTRIBUTE}$")
 _ITSELF: Final = re.compile(
     r"%[kSp]|\$(?:kernel|name|devpath|sys)\b|%E\{INTERFACE\}|\$env\{INTERFACE\}"

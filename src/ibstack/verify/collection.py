@@ -13,9 +13,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadInput, IbstackError
-from ibstack.formats.host_paths import folders
-from ibstack.formats.modprobe_options import BELOW
-from ibstack.formats.vf_requests import PLACES
+from ibstack.formats.vf_requests import ELSEWHERE
 from ibstack.verify.cloud.agents import dump_agents, load_agents
 from ibstack.verify.evidence import COMMANDS, IOMMUS, PCI_DEVICES, Evidence, Unread
 from ibstack.verify.fabric import recorded
@@ -34,14 +32,6 @@ UNREAD: Final = "not-collected"
 
 _ABSENT: Final = "absent"
 _PARTS: Final = ("etc", "proc", "commands")
-_ELSEWHERE: Final = tuple(
-    sorted(
-        place.strip("/")
-        for place in {*PLACES, *(f"{each}/" for each in folders(BELOW))}
-        if place.endswith("/") and not place.startswith("/etc/")
-    )
-)
-"""Folders that programs read beside those below etc/."""
 _SYSFS: Final = (IOMMUS, f"{PCI_DEVICES}/*/sriov_numvfs")
 """What is looked for below sys/: a sosreport has thousands of other files there."""
 _SOS: Final = "sos_commands"
@@ -116,7 +106,7 @@ def _host(folder: Path) -> Evidence:
         for name, path in _files(folder / part, part):
             whole.add(name.rpartition("/")[0])
             texts[name] = _text(path)
-    for part in _ELSEWHERE:
+    for part in ELSEWHERE:
         texts |= {name: _text(path) for name, path in _files(folder / part, part)}
     for path in (found for pattern in _SYSFS for found in sorted(folder.glob(pattern))):
         texts |= _one(folder, str(path.relative_to(folder)))

@@ -10,6 +10,7 @@ from ibstack.cluster.files.render import files_of_all
 from ibstack.cluster.lint.configuration import Cloud, HostConfiguration, LintFile
 from ibstack.cluster.lint.finding import Place
 from ibstack.fabric.errors import BadInput
+from ibstack.formats.vf_requests import ELSEWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ FACTS: Final = "interfaces"
 
 _NETWORK_CLASS: Final = "sys/class/net"
 _FOLDERS: Final = ("etc", "cm")
+_CMDLINE: Final = "proc/cmdline"
 _LARGEST: Final = 1 << 20
 """Bytes; what is larger is no configuration that a check reads."""
 
@@ -78,7 +80,7 @@ def _of_folder(root: Path) -> Iterator[tuple[str, HostConfiguration]]:
 
 def _files(host: Path) -> dict[str, LintFile]:
     found: dict[str, LintFile] = {}
-    for part in _FOLDERS:
+    for part in (*_FOLDERS, *ELSEWHERE):
         for folder, below, names in os.walk(host / part):
             below.sort()
             for name in sorted(names):
@@ -87,6 +89,10 @@ def _files(host: Path) -> dict[str, LintFile]:
                 if place.is_symlink() or not place.is_file() or place.stat().st_size > _LARGEST:
                     continue
                 found[path] = LintFile(Place(path, host.name), _content(place))
+    cmdline = host / _CMDLINE
+    if cmdline.is_file() and not cmdline.is_symlink():
+        path = f"/{_CMDLINE}"
+        found[path] = LintFile(Place(path, host.name), _content(cmdline))
     return found
 
 

@@ -6,10 +6,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from ibstack.formats.adapter_match import AdapterFacts
+from ibstack.formats.pci_ids import ETHERNET
 from ibstack.verify.evidence import DHCP_AGENT, ESWITCHD_CONF, HOST_SHOW, Unread
-from ibstack.verify.host.adapter_match import AdapterFacts
 from ibstack.verify.host.interfaces import bus_info, ethtool_name, mapped
-from ibstack.verify.host.pci_devices import ETHERNET, bridges, physical
+from ibstack.verify.host.pci_devices import bridges, physical
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +34,7 @@ def adapter_facts(host: Evidence) -> dict[str, AdapterFacts]:
     return {
         each.pci: AdapterFacts(
             pci=each.pci,
-            driver=f"{each.driver}_core" if each.driver else "",
+            drivers=frozenset({f"{each.driver}_core"}) if each.driver else None,
             device=each.device,
             class_code=each.class_code,
             interfaces=_of(places, each.pci),

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from ibstack.formats import mlx4_options
+from ibstack.formats.adapter_match import fits, names_one
 from ibstack.formats.pci_ids import MLX4
 from ibstack.formats.vf_requests import vf_requests
 from ibstack.verify.evidence import UNIT_FILES, Unread
 from ibstack.verify.host.adapter_facts import adapter_facts, serves_guests
-from ibstack.verify.host.adapter_match import fits, names_one
 from ibstack.verify.host.module_options import FOLDER, host_files, options
 from ibstack.verify.host.pci_devices import functions, physical
 from ibstack.verify.host.vfs_made import vfs_made
@@ -24,9 +24,9 @@ from ibstack.verify.host.vfs_made import vfs_made
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ibstack.formats.adapter_match import AdapterFacts
     from ibstack.formats.vf_request import VfRequest
     from ibstack.verify.evidence import Evidence
-    from ibstack.verify.host.adapter_match import AdapterFacts
 
 _RULES: Final = "etc/udev/rules.d"
 PLACES: Final = f"/{FOLDER}, /{_RULES}"
@@ -60,21 +60,22 @@ def configured(host: Evidence) -> dict[str, ConfiguredVfs | Unread] | Unread:
     core = options(host, "mlx4_core")
     if isinstance(core, Unread):
         return Unread(f"/{FOLDER}: {core.why}")
-    adapters = adapter_facts(host)
-    kinds = {each.pci: each.driver for each in physical(host)}
-    asked = _requests(host)
+    adapters, asked = adapter_facts(host), _requests(host)
+    of_mlx4 = {each.pci for each in physical(host) if each.driver == MLX4}
+    of_others = [adapter for pci, adapter in adapters.items() if pci not in of_mlx4]
+    num_vfs = core.get("num_vfs")
     found: dict[str, ConfiguredVfs | Unread] = {}
     for pci, adapter in adapters.items():
-        num_vfs = core.get("num_vfs") if kinds[pci] == MLX4 else None
-        if num_vfs and num_vfs.value:
+        if pci in of_mlx4 and num_vfs and num_vfs.value:
             found[pci] = _num_vfs(pci, num_vfs.value, num_vfs.file)
         elif not _rules_collected(host):
             found[pci] = Unread(f"/{_RULES} was not collected")
-        else:
+        elif pci in of_mlx4:
             # mlx4 makes no VFs through sriov_numvfs, so an open rule is not meant for it.
-            meant = [e for e in asked if kinds[pci] != MLX4 or names_one(e.when)]
-            others = [a for a in adapters.values() if kinds[a.pci] != MLX4 or kinds[pci] == MLX4]
-            found[pci] = _of_requests(meant, adapter, others)
+            exact = [each for each in asked if names_one(each.when)]
+            found[pci] = _of_requests(exact, adapter, adapters.values())
+        else:
+            found[pci] = _of_requests(asked, adapter, of_others)
     return found
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ibstack.formats import pci_ids
+from ibstack.formats.pci_ids import ETHERNET, INFINIBAND, NETWORK
 from ibstack.verify.evidence import LSPCI, PCI_DEVICES, Unread
 
 if TYPE_CHECKING:
@@ -20,28 +21,20 @@ if TYPE_CHECKING:
 
     from ibstack.verify.evidence import Evidence
 
-INFINIBAND: Final = 0x0207
-ETHERNET: Final = 0x0200
-NETWORK: Final = 0x0280
 # A BlueField has bridges and DMA engines of the same vendor.
 _CLASSES: Final = {
     "infiniband controller": INFINIBAND,
     "ethernet controller": ETHERNET,
     "network controller": NETWORK,
 }
-_LINE: Final = re.compile(
-    r"((?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])"
-    r' "?(?:Class )?((?:\w[\w ]*?controller)|[0-9a-f]{4})(?: \[([0-9a-f]{4})\])?"?:? (.*)',
-    re.I,
-)
-_BRIDGE: Final = re.compile(
-    r'^((?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]) "?(?:PCI bridge|0604)\b', re.M | re.I
-)
+_LINE: Final = re.compile(r"((?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]) (.*)", re.I)
+_CLASS_CODE: Final = re.compile(r"\[([0-9a-f]{4})\]$|^(?:Class )?([0-9a-f]{4})$", re.I)
+_BRIDGE: Final = 0x0604
+_CLASSES_BY_NAME: Final = {**_CLASSES, "pci bridge": _BRIDGE}
 _VENDOR: Final = re.compile(r"Mellanox|\b15b3\b", re.I)
-# 15b3:101c, or `Device 101c` where pci.ids is older than the card.
+# [15b3:101c], or a number of its own: `Device 101c` where pci.ids is older than the card.
 _NUMBERED: Final = re.compile(
-    r'\b15b3:([0-9a-f]{4})\b|\bDevice ([0-9a-f]{4})\b|"15b3" "([0-9a-f]{4})"'
-    r'|\[15b3\]" "[^"]*\[([0-9a-f]{4})\]"',
+    r"\b15b3:([0-9a-f]{4})\b|\[([0-9a-f]{4})\]$|^([0-9a-f]{4})$|\bDevice ([0-9a-f]{4})(?![:\w])",
     re.I,
 )
 _MADE: Final = re.compile(r"^\s+Initial VFs: .*\bNumber of VFs: (\d+)")
@@ -102,8 +95,9 @@ def physical(host: Evidence) -> tuple[Function, ...]:
 
 def bridges(host: Evidence) -> frozenset[str]:
     """Return the PCI addresses of bridges."""
-    texts = host.matching(f"{LSPCI}*").values()
-    return frozenset(with_domain(found[1]) for text in texts for found in _BRIDGE.finditer(text))
+    lines = (line for t in host.matching(f"{LSPCI}*").values() for line in t.splitlines())
+    parts = (_parts(line) for line in lines)
+    return frozenset(part.pci for part in parts if part and part.class_code == _BRIDGE)
 
 
 def with_domain(pci: str) -> str:
@@ -131,25 +125,54 @@ def _functions(text: str) -> Iterator[Function]:
         yield last
 
 
+class _Parts(NamedTuple):
+    """What stands in one line."""
+
+    pci: str
+    class_code: int | None
+    vendor: str
+    device: str
+    """Of the form without quotes, vendor and device together, as of *vendor*."""
+
+
+def _parts(line: str) -> _Parts | None:
+    found = _LINE.match(line)
+    if found is None:
+        return None
+    pci, rest = with_domain(found[1]), found[2]
+    if rest.startswith('"'):
+        # -m: class, vendor, device, and then those of the card's maker.
+        quoted = [*re.findall(r'"([^"]*)"', rest), "", "", ""]
+        return _Parts(pci, _class_code(quoted[0]), quoted[1], quoted[2])
+    kind, _, name = rest.partition(": ")
+    name = re.sub(r" \(rev [0-9a-f]+\).*$", "", name)
+    return _Parts(pci, _class_code(kind), name, name)
+
+
+def _class_code(text: str) -> int | None:
+    found = _CLASS_CODE.search(text)
+    if found:
+        return int(found[1] or found[2], 16)
+    return _CLASSES_BY_NAME.get(text.lower())
+
+
 def _function(line: str) -> Function | None:
     """Return what one line shows, where that is an adapter's function."""
-    found = _LINE.match(line)
-    if found is None or not _VENDOR.search(found[4]):
+    parts = _parts(line)
+    if parts is None or not _VENDOR.search(parts.vendor):
         return None
-    code = found[3] or (found[2] if re.fullmatch(r"[0-9a-f]{4}", found[2], re.I) else "")
-    class_code = int(code, 16) if code else _CLASSES.get(found[2].lower())
-    if class_code is None or class_code not in _CLASSES.values():
+    if parts.class_code is None or parts.class_code not in _CLASSES.values():
         return None
-    numbered = _NUMBERED.search(found[4])
+    numbered = _NUMBERED.search(parts.device)
     device = int(next(filter(None, numbered.groups())), 16) if numbered else None
-    named = pci_ids.kind_of(found[4])
+    named = pci_ids.kind_of(parts.device)
     kind = pci_ids.KINDS.get(device, named) if device is not None else named
     if device is None and kind is not None and not kind.virtual:
-        device = pci_ids.device_of(found[4])
+        device = pci_ids.device_of(parts.device)
     return Function(
-        with_domain(found[1]),
+        parts.pci,
         kind.virtual if kind else None,
         kind.driver if kind else "",
-        class_code,
+        parts.class_code,
         device,
     )

@@ -3,19 +3,16 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ibstack.cluster.lint.finding import Finding, Place
+from ibstack.formats import mlx4_options
+from ibstack.formats.modprobe_options import options_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibstack.cluster.lint.configuration import Cloud, HostConfiguration
-
-_FOLDER: Final = "/etc/modprobe.d/"
-_OPTION: Final = re.compile(r"(\w+)=(\S+)")
-_NONE: Final = ("", Place(""))
 
 
 def guids_by_the_subnet_manager(cloud: Cloud) -> Iterator[Finding]:
@@ -23,7 +20,7 @@ def guids_by_the_subnet_manager(cloud: Cloud) -> Iterator[Finding]:
     for host in cloud.hosts:
         made, core = module_option(host, "mlx4_core", "num_vfs")
         given, place = module_option(host, "mlx4_ib", "sm_guid_assign")
-        if made.strip("0,;") and given != "0":
+        if makes_vfs(made) and not _is_zero(given):
             yield Finding(
                 "guids-by-the-subnet-manager",
                 place if given else core,
@@ -37,13 +34,29 @@ def guids_by_the_subnet_manager(cloud: Cloud) -> Iterator[Finding]:
             )
 
 
+def makes_vfs(num_vfs: str) -> bool:
+    """Tell whether a value of num_vfs makes any; one that is not understood may."""
+    numbers = mlx4_options.parse(num_vfs)
+    if numbers is None:
+        return bool(num_vfs)
+    return any(numbers.common or ()) or any(map(any, numbers.addressed.values()))
+
+
 def module_option(host: HostConfiguration, module: str, key: str) -> tuple[str, Place]:
-    """Return a module's option, the last one that counts, and where; empty for none."""
-    found = _NONE
-    for path in sorted(host.files):
-        if path.startswith(_FOLDER) and path.endswith(".conf"):
-            for place, line in host.files[path].lines():
-                words = line.split()
-                if words[:2] == ["options", module]:
-                    found = dict(_OPTION.findall(line)).get(key, found[0]), place
-    return found if found[0] else _NONE
+    """Return a module's option, as modprobe gives it, and where; empty for none."""
+    option = options_of(texts(host), module).get(key)
+    if option is None or not option.value:
+        return "", Place("")
+    return option.value, host.files[option.file].at_line(option.line)
+
+
+def texts(host: HostConfiguration) -> dict[str, str]:
+    """Return the files' texts by path, as the readers of `formats` take them."""
+    return {path: file.content.decode(errors="replace") for path, file in host.files.items()}
+
+
+def _is_zero(value: str) -> bool:
+    try:
+        return int(value, 0) == 0
+    except ValueError:
+        return False

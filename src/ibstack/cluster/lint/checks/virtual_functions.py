@@ -4,29 +4,33 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any, Final
 
-from ibstack.cluster.lint.checks.adapters import module_option
+from ibstack.cluster.lint.checks.adapters import makes_vfs, module_option, texts
 from ibstack.cluster.lint.checks.neutron_names import FABRIC_MAPPINGS, fabrics, mappings
 from ibstack.cluster.lint.finding import Finding, Severity
+from ibstack.formats.adapter_match import AdapterFacts, fits
+from ibstack.formats.udev_rules import all_rules
+from ibstack.formats.vf_requests import vf_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibstack.cluster.lint.checks.neutron_names import Mapping
-    from ibstack.cluster.lint.configuration import Cloud, HostConfiguration, LintFile, Setting
+    from ibstack.cluster.lint.configuration import Cloud, HostConfiguration, Setting
     from ibstack.cluster.lint.finding import Place
+    from ibstack.formats.udev_rules import Rule
 
 _SPECS: Final = (("pci", "device_spec"), ("pci", "passthrough_whitelist"))
-_RULES: Final = "/etc/udev/rules.d/"
-_MAKERS: Final = (_RULES, "/etc/modprobe.d/", "/etc/systemd/", "/etc/network/", "/etc/rc.local")
+_MAKERS: Final = (
+    *("/etc/udev/rules.d/", "/etc/modprobe.d/", "/etc/systemd/", "/etc/network/"),
+    "/etc/rc.local",
+)
 """Where sites have what makes virtual functions; a host without any such file is not judged."""
-_MADE: Final = re.compile(r'ATTR\{device/sriov_numvfs\}\s*=\s*"(\d+)"')
-_PROBED: Final = re.compile(r'ATTR\{device/sriov_drivers_autoprobe\}\s*=\s*"0"')
-_NAMED: Final = re.compile(r'(?:NAME|KERNEL|ENV\{INTERFACE\})\s*==\s*"([^"]*)"')
-_OTHER_WAYS: Final = ("sriov_numvfs", "SR-IOVVirtualFunctions")
-"""Of a script or unit of the site's own, and of systemd.link(5)."""
+_MAKES: Final = "device/sriov_numvfs"
+_PROBES: Final = "device/sriov_drivers_autoprobe"
+_NAMES: Final = {("NAME", ""), ("KERNEL", ""), ("INTERFACE", ""), ("ENV", "INTERFACE")}
+_DRIVERS: Final = frozenset({"mlx4_core", "mlx5_core"})
 
 
 def not_made(cloud: Cloud) -> Iterator[Finding]:
@@ -62,41 +66,56 @@ def _read(setting: Setting) -> Iterator[dict[str, Any]]:
 
 
 def _made(host: HostConfiguration, spec: dict[str, Any]) -> bool:
+    """Tell whether anything may make VFs of the adapter that *spec* means."""
     made, _ = module_option(host, "mlx4_core", "num_vfs")
-    if made.strip("0,;"):
+    if makes_vfs(made):
         return True
     interface = spec.get("devname")
-    for file in host.files.values():
-        if file.path.startswith(_RULES):
-            for _, line in file.lines():
-                number, named = _MADE.search(line), _NAMED.findall(line)
-                if number and int(number[1]) and (not named or not interface or interface in named):
-                    return True
-        elif file.path.startswith(_MAKERS) and _has_other_way(file):
-            return True
-    return False
-
-
-def _has_other_way(file: LintFile) -> bool:
-    return any(word in line for _, line in file.lines() for word in _OTHER_WAYS)
+    adapter = AdapterFacts(
+        drivers=_DRIVERS,
+        interfaces=frozenset({str(interface)}) if interface else frozenset(),
+        has_no_other=bool(interface),
+    )
+    return any(
+        request.count != 0 and fits(request.when, adapter) is not False
+        for request in vf_requests(texts(host))
+    )
 
 
 def probed(cloud: Cloud) -> Iterator[Finding]:
     """Yield rules of udev whose virtual functions go to the host's own driver."""
     for host in cloud.hosts:
         served = {each.interface for each in mappings(host, *FABRIC_MAPPINGS)}
-        lines = [
-            (place, line)
-            for path, file in host.files.items()
-            if path.startswith(_RULES)
-            for place, line in file.lines()
-        ]
-        kept = {name for _, line in lines if _PROBED.search(line) for name in _NAMED.findall(line)}
-        for place, line in lines:
-            number = _MADE.search(line)
-            for name in _NAMED.findall(line) if number and int(number[1]) else ():
-                if name in served - kept:
+        rules = [rule for of_file in all_rules(texts(host)) for rule in of_file]
+        kept = {name for rule in rules if _writes(rule, _PROBES) == "0" for name in _named(rule)}
+        for rule in rules:
+            number = _writes(rule, _MAKES) or ""
+            if number.isdecimal() and int(number):
+                file = host.files[rule.file]
+                place = file.at_line(rule.line)
+                line = next((text for at, text in file.lines() if at == place), "")
+                for name in sorted(_named(rule) & served - kept):
                     yield _held(place, name, line)
+
+
+def _writes(rule: Rule, attribute: str) -> str | None:
+    """Return what a rule writes to an attribute; None: nothing."""
+    written = [
+        token.value
+        for token in rule.tokens
+        if (token.key, token.attribute) == ("ATTR", attribute) and not token.compares
+    ]
+    return written[-1] if written else None
+
+
+def _named(rule: Rule) -> set[str]:
+    """Return the interfaces that a rule names."""
+    return {
+        name
+        for token in rule.conditions
+        if token.operator == "==" and (token.key, token.attribute) in _NAMES
+        for name in token.value.split("|")
+    }
 
 
 def _held(place: Place, interface: str, line: str) -> Finding:

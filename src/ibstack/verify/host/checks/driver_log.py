@@ -6,10 +6,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from ibstack.formats.pci_ids import ETHERNET
 from ibstack.verify.check import Rule, Seen
 from ibstack.verify.evidence import DMESG, Unread, shown
 from ibstack.verify.host.iommu import begins_with_the_kernel
-from ibstack.verify.host.pci_devices import ETHERNET, functions, with_domain
+from ibstack.verify.host.pci_devices import functions, with_domain
 from ibstack.verify.site import each_adapter_host
 
 if TYPE_CHECKING:

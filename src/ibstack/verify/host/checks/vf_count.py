@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ibstack.formats.pci_ids import ETHERNET
 from ibstack.verify.check import Rule, Seen
 from ibstack.verify.evidence import Unread, shown
 from ibstack.verify.host.adapter_facts import serves_as
 from ibstack.verify.host.configured_vfs import PLACES, Certainty, ConfiguredVfs, configured
-from ibstack.verify.host.pci_devices import ETHERNET, functions
+from ibstack.verify.host.pci_devices import functions
 from ibstack.verify.host.vfs_made import vfs_made
 from ibstack.verify.site import each_adapter_host
 

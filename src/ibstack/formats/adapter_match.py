@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ibstack.formats.pci_ids import VENDOR
+from ibstack.formats.pci_ids import INFINIBAND, VENDOR
 from ibstack.formats.udev_rules import Token, matches
-from ibstack.verify.host.pci_devices import INFINIBAND
 
 _GUARDS: Final = re.compile(r"(?:device/)?sriov_\w+$")
 """Attributes that a rule asks for before it writes: of every adapter in question."""
@@ -42,13 +41,16 @@ _SUBSYSTEMS: Final = ("pci", "net", "infiniband")
 class AdapterFacts:
     """What is known of one adapter."""
 
-    pci: str
-    driver: str
-    """Of the kernel, such as mlx5_core; empty: not known."""
-    device: int | None
-    class_code: int
+    pci: str | None = None
+    """With its domain; None, here and below: not known."""
+    drivers: frozenset[str] | None = None
+    """Of the kernel, such as mlx5_core; of several it has one."""
+    device: int | None = None
+    class_code: int | None = None
     interfaces: frozenset[str] = frozenset()
     """Network interfaces that are known to be its."""
+    has_no_other: bool = False
+    """These are all of its interfaces."""
     others: frozenset[str] = frozenset()
     """Network interfaces that are known to be another's."""
     devices: frozenset[str] = frozenset()
@@ -155,18 +157,22 @@ def _values(token: Token, adapter: AdapterFacts, events: tuple[str, ...]) -> _Va
 
 
 def _interfaces(adapter: AdapterFacts) -> _Values:
-    return _Values(adapter.interfaces, adapter.others, complete=False)
+    return _Values(adapter.interfaces, adapter.others, complete=adapter.has_no_other)
 
 
 def _kernel_names(adapter: AdapterFacts, events: tuple[str, ...]) -> _Values:
-    known = {adapter.pci} if "pci" in events else set()
+    known = {adapter.pci} if adapter.pci and "pci" in events else set()
     known |= adapter.interfaces if "net" in events else set()
     known |= adapter.devices if "infiniband" in events else set()
-    return _Values(frozenset(known), adapter.others, complete=events == ("pci",))
+    of_function = events == ("pci",) and adapter.pci is not None
+    of_interface = "pci" not in events and adapter.has_no_other
+    return _Values(frozenset(known), adapter.others, complete=of_function or of_interface)
 
 
-def _addresses(adapter: AdapterFacts) -> _Values:
+def _addresses(adapter: AdapterFacts) -> _Values | None:
     """Return what KERNELS may be: the function's own address, or that of what is above it."""
+    if adapter.pci is None:
+        return None
     names = frozenset({adapter.pci, *adapter.interfaces, *adapter.devices})
     # A root's name is pci0000:00, of which the bus is not known.
     roots = {f"pci{adapter.pci[:-8]}:{bus:02x}" for bus in range(256)}
@@ -174,16 +180,16 @@ def _addresses(adapter: AdapterFacts) -> _Values:
 
 
 def _drivers(adapter: AdapterFacts) -> _Values | None:
-    if not adapter.driver:
+    if adapter.drivers is None:
         return None
-    return _Values(frozenset({adapter.driver}), above=frozenset({"pcieport"}))
+    return _Values(adapter.drivers, above=frozenset({"pcieport"}))
 
 
 def _net_drivers(adapter: AdapterFacts) -> _Values | None:
-    if not adapter.driver:
+    if adapter.drivers is None:
         return None
-    ours = {adapter.driver, "ib_ipoib", f"{adapter.driver}[ib_ipoib]"}
-    return _Values(frozenset(ours))
+    accelerated = {f"{driver}[ib_ipoib]" for driver in adapter.drivers}
+    return _Values(adapter.drivers | accelerated | {"ib_ipoib"})
 
 
 def _device(adapter: AdapterFacts) -> _Values | None:
@@ -206,7 +212,22 @@ def _vendor(_: AdapterFacts) -> _Values:
     return _Values(frozenset({f"0x{VENDOR:04x}"}), above=None)
 
 
-def _class(adapter: AdapterFacts) -> _Values:
+def _place(adapter: AdapterFacts) -> _Values | None:
+    return None if adapter.pci is None else _Values(frozenset({adapter.pci}))
+
+
+def _path(adapter: AdapterFacts) -> _Values | None:
+    return None if adapter.pci is None else _Values(frozenset({f"pci-{adapter.pci}"}))
+
+
+def _path_tag(adapter: AdapterFacts) -> _Values | None:
+    tag = re.sub("[:.]", "_", adapter.pci or "")
+    return None if adapter.pci is None else _Values(frozenset({f"pci-{tag}"}))
+
+
+def _class(adapter: AdapterFacts) -> _Values | None:
+    if adapter.class_code is None:
+        return None
     return _Values(frozenset({f"0x{adapter.class_code:04x}00"}), above=frozenset({"0x060400"}))
 
 
@@ -228,9 +249,7 @@ _KEYS: Final[Mapping[tuple[str, str], _Read]] = {
     ("ENV", "ID_VENDOR_ID"): _vendor,
     ("ENV", "ID_MODEL_ID"): _device,
     ("ENV", "PCI_ID"): _pci_id,
-    ("ENV", "PCI_SLOT_NAME"): lambda each: _Values(frozenset({each.pci})),
-    ("ENV", "ID_PATH"): lambda each: _Values(frozenset({f"pci-{each.pci}"})),
-    ("ENV", "ID_PATH_TAG"): lambda each: _Values(
-        frozenset({f"pci-{re.sub('[:.]', '_', each.pci)}"})
-    ),
+    ("ENV", "PCI_SLOT_NAME"): _place,
+    ("ENV", "ID_PATH"): _path,
+    ("ENV", "ID_PATH_TAG"): _path_tag,
 }
