@@ -73,10 +73,15 @@ class _Values:
     """What it may be of a device above the function; None: anything."""
 
 
-def fits(conditions: Iterable[Token], adapter: AdapterFacts) -> bool | None:
-    """Tell whether all *conditions* hold of the adapter; None: not known."""
+def fits(
+    conditions: Iterable[Token], adapter: AdapterFacts, within: Iterable[Token] = ()
+) -> bool | None:
+    """Tell whether all *conditions* hold of the adapter; None: not known.
+
+    *within*: the conditions of another rule, whose events alone matter.
+    """
     said = list(conditions)
-    events = _events(said)
+    events = _events(list(within) or said)
     held = [_holds(token, adapter, events) for token in said]
     if False in held:
         return False
@@ -104,7 +109,8 @@ def _events(conditions: Iterable[Token]) -> tuple[str, ...]:
 
 def _holds(token: Token, adapter: AdapterFacts, events: tuple[str, ...]) -> bool | None:
     if token.key == "SUBSYSTEM":
-        return bool(events)
+        held = {matches(token, [each]) is (token.operator == "==") for each in events}
+        return held.pop() if len(held) == 1 else None if held else False
     if token.key == "ACTION":
         happens = matches(token, ("add", "bind", "change", "move", "online"))
         return happens if token.operator == "==" else not matches(token, ("add",))

@@ -144,9 +144,10 @@ def _written(rule: Rule) -> Iterator[tuple[int | None, Token | None]]:
             count = int(token.value) if token.value.isdecimal() else None
             yield count, _in_brackets(named[1], named[2])
         elif token.key in _PROGRAMS and ATTRIBUTE in token.value:
-            for write in of_script(_ITSELF.sub("ITSELF", token.value)):
+            filled, places = _ITSELF.subn("ITSELF", token.value)
+            for write in of_script(filled):
                 is_own = write.target == SOMETHING or "ITSELF" in write.target.value
-                yield write.count, None if is_own and "ITSELF" in token.value else write.target
+                yield write.count, None if is_own and places else write.target
 
 
 def _conditions(rule: Rule) -> tuple[Token, ...]:

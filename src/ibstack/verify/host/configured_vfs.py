@@ -149,7 +149,7 @@ def _certainty(
 def _is_about(request: VfRequest, adapter: AdapterFacts) -> bool | None:
     fitting = fits(request.when, adapter)
     for exception in request.unless:
-        left_out = fits(exception, adapter)
+        left_out = fits(exception, adapter, request.when)
         if left_out:
             return False
         if left_out is None and fitting:
