@@ -78,6 +78,90 @@ def test_where_sysfs_was_not_collected_the_log_tells(line: str) -> None:
     assert [each.state for each in said_by("iommu-asked", here)] == [OK]
 
 
+START = "[    0.000000] Linux version 6.8.0 (buildd@host)"
+ARM_START = "[    0.000000] Booting Linux on physical CPU 0x0000000000 [0x410fd4f0]"
+
+
+@pytest.mark.parametrize(
+    ("lines", "asked", "is_on"),
+    [
+        ([ARM_START, "arm-smmu-v3 arm-smmu-v3.5.auto: ias 48-bit, oas 48-bit"], OK, OK),
+        ([ARM_START, "arm-smmu 2b500000.iommu: SMMUv2 with:"], OK, OK),
+        ([ARM_START, "mlx5_core 0005:03:00.0: Adding to iommu group 12"], OK, OK),
+        ([ARM_START, "iommu: Adding device 0005:03:00.0 to group 12"], OK, OK),
+        ([ARM_START, "mlx5_core 0005:03:00.0: firmware version: 28.39"], OK, FAILED),
+        ([START, "PowerNV", "pci 0001:01:00.0: Adding to iommu group 1"], OK, OK),
+        ([START, "Using pSeries machine description", "IOMMU table initialized"], OK, OK),
+        ([START, "Using pSeries machine description"], OK, UNKNOWN),
+        ([START, "smpboot: CPU0: Intel(R) Xeon(R)"], FAILED, FAILED),
+        ([START, "smpboot: CPU0: AMD EPYC 7763"], OK, FAILED),
+        ([START, "DMAR: IOMMU enabled"], FAILED, FAILED),
+        ([START, "x86/fpu: Supporting XSAVE"], FAILED, FAILED),
+        ([START, "iommu: Default domain type: Translated"], UNKNOWN, UNKNOWN),
+        (
+            [START, "vfio-pci 0000:05:00.1: Adding to iommu group 0", "vfio-noiommu group 0"],
+            UNKNOWN,
+            UNKNOWN,
+        ),
+        (["[    1.0] virtio_iommu virtio3: input address: 64 bits", START], OK, OK),
+    ],
+)
+def test_the_log_of_each_kind_of_processor_tells(
+    lines: list[str], asked: State, is_on: State
+) -> None:
+    here = host("ro", None, None, "".join(f"{line}\n" for line in lines))
+
+    assert [each.state for each in said_by("iommu-on", here)] == [is_on]
+    assert [each.state for each in said_by("iommu-asked", here)] == [asked]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "iommus", "is_on"),
+    [("aarch64", "", FAILED), ("ppc64le", "", UNKNOWN), ("ppc64le", "iommu-phb0000\n", OK)],
+)
+def test_power_has_tables_that_sysfs_may_not_show(
+    architecture: str, iommus: str, is_on: State
+) -> None:
+    texts = {**VFS, LSPCI: ADAPTER, CMDLINE: "ro iommu=off\n", IOMMUS: iommus}
+    here = host_with({**texts, LSCPU: f"Architecture:  {architecture}\n", DMESG: f"{START}\n"})
+
+    assert [each.state for each in said_by("iommu-on", here)] == [is_on]
+
+
+def test_xen_keeps_the_iommu_to_itself() -> None:
+    here = host("ro", "", INTEL)
+    cpu = {LSCPU: "Vendor ID: GenuineIntel\nHypervisor vendor:   Xen\n"}
+
+    assert [e.state for e in said_by("iommu-on", host_with({**here.texts, **cpu}))] == [UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("cmdline", "vendor", "asked"),
+    [
+        ("ro intel_iommu=sm_on,on", INTEL, OK),
+        ("ro intel-iommu=on", INTEL, OK),
+        ('ro "intel_iommu=on"', INTEL, OK),
+        ("ro intel_iommu=off intel_iommu=on", INTEL, OK),
+        ("ro intel_iommu=on,off", INTEL, FAILED),
+        ("ro intel_iommu=sm_on", INTEL, FAILED),
+        ("ro iommu=off iommu=pt", INTEL, FAILED),
+        ("ro amd_iommu=off amd_iommu=force_enable", AMD, FAILED),
+        ("ro -- iommu=off", AMD, OK),
+        ("ro xiommu=off", AMD, OK),
+        ("ro iommu=off", ARM, OK),
+    ],
+)
+def test_parameters_are_heard_as_the_kernel_hears_them(
+    cmdline: str, vendor: str, asked: State
+) -> None:
+    here = host(cmdline, "", vendor)
+    cpu = {
+        LSCPU: f"Architecture: {'aarch64' if vendor == ARM else 'x86_64'}\nVendor ID: {vendor}\n"
+    }
+
+    assert [e.state for e in said_by("iommu-asked", host_with({**here.texts, **cpu}))] == [asked]
+
+
 def test_a_host_without_vfs_is_not_asked_for_an_iommu() -> None:
     here = host_with({LSPCI: ADAPTER, CMDLINE: "ro\n", IOMMUS: ""})
 

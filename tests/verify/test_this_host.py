@@ -6,7 +6,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from ibstack.verify.collection import load, save
 from ibstack.verify.evidence import CMDLINE, DMESG, ESWITCHD_CONF, IBSTAT, LSPCI, PIP_FREEZE, Unread
+from ibstack.verify.site import Site
 from ibstack.verify.this_host import read_host
 
 if TYPE_CHECKING:
@@ -47,3 +49,34 @@ def test_a_command_that_cannot_say_is_not_known_and_says_why(tmp_path: Path) -> 
     assert host.text(LSPCI) == "05:00.0\n"
     assert host.text(DMESG) == Unread(f"{sys.executable}: not permitted")
     assert host.text(IBSTAT) == Unread("no-such-program cannot be run: No such file or directory")
+
+
+def test_of_many_files_those_that_say_anything_of_vfs_are_read(tmp_path: Path) -> None:
+    asks = {
+        "etc/systemd/system/sriov.service": "ExecStart=sh -c 'echo 8 > /x/sriov_numvfs'\n",
+        "usr/lib/systemd/network/10-ib.link": "[Link]\nSR-IOVVirtualFunctions=8\n",
+        "etc/netplan/50.yaml": "virtual-function-count: 8\n",
+        "etc/NetworkManager/system-connections/ib0.nmconnection": "[sriov]\ntotal-vfs=8\n",
+        "etc/rc.local": "echo 8 > /sys/class/net/ib0/device/sriov_numvfs\n",
+        "etc/sysconfig/network-scripts/ifcfg-ib0": "SRIOV_TOTAL_VFS=8\n",
+        "usr/lib/udev/rules.d/90-vfs.rules": 'ATTR{sriov_numvfs}="8"\n',
+    }
+    others = {
+        "etc/NetworkManager/system-connections/wlan.nmconnection": "[wifi-security]\npsk=secret\n",
+        "usr/lib/systemd/system/sshd.service": "ExecStart=/usr/sbin/sshd\n",
+    }
+    options = {
+        "lib/modprobe.d/a.conf": "options mlx4_core num_vfs=8\n",
+        "run/modprobe.d/b.conf": "# nothing\n",
+    }
+    for name, text in {**asks, **others, **options}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    host = read_host(tmp_path, "node002", commands={})
+
+    assert {name for name in host.texts if host.has(name)} >= asks.keys() | options.keys()
+    assert host.texts.keys().isdisjoint(others)
+    save(Site({"node002": host}), tmp_path / "kept")
+    again = load(tmp_path / "kept").hosts["node002"]
+    assert all(again.text(name) == text for name, text in {**asks, **options}.items())

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ibstack-eswitchd and verify read one file as one."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ibstack.fabric.errors import BadInput
+from ibstack.host import eswitchd_config
+from ibstack.verify.evidence import ESWITCHD_CONF, Unread
+from ibstack.verify.host.interfaces import mapped
+from verify.judged import host_with
+
+lines = st.sampled_from(
+    [
+        *("[eswitch]", "[ESWITCH]", "[daemon]", "[DAEMON]", "[eswitchd]", "[agent]", "[", "", "x"),
+        *("physical_interface_mappings = ibhostnet:ib0", "fabrics = 'ibhostnet:ib0'", "fabrics ="),
+        *(
+            "Fabrics: a:ib0,b:ib1",
+            "fabrics = a:ib0, a:ib0",
+            "  ,c:ib2",
+            "physical_interface_mappings=",
+        ),
+        *(
+            'fabrics = "a:ib0,b"',
+            "socket = /run/s",
+            "socket = run",
+            "what = 1",
+            "# fabrics = z:ib9",
+        ),
+        *("fabrics = a:ib0 # b", "fabrics = a: ib0", "fabrics = a:b:ib0", "fabrics = %(x)s:ib0"),
+    ]
+)
+texts = st.one_of(
+    st.lists(lines, max_size=8).map("\n".join),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufffd\r"), max_size=40),
+)
+
+
+@given(texts)
+@settings(deadline=None)
+def test_what_verify_takes_for_mapped_is_what_eswitchd_serves(text: str) -> None:
+    seen = mapped(host_with({ESWITCHD_CONF: text}))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "eswitchd.conf"
+        file.write_text(text, newline="")
+        try:
+            served = eswitchd_config.load(file).mappings
+        except BadInput:
+            assert isinstance(seen, Unread) or seen.faults
+            return
+    assert not isinstance(seen, Unread)
+    assert (seen.mappings, seen.faults) == (served, ())
