@@ -109,8 +109,9 @@ def _events(conditions: Iterable[Token]) -> tuple[str, ...]:
 
 def _holds(token: Token, adapter: AdapterFacts, events: tuple[str, ...]) -> bool | None:
     if token.key == "SUBSYSTEM":
-        held = {matches(token, [each]) is (token.operator == "==") for each in events}
-        return held.pop() if len(held) == 1 else None if held else False
+        wanted = token.operator == "=="
+        of_events = {matches(token, [each]) is wanted for each in events}
+        return None if len(of_events) > 1 else of_events == {True}
     if token.key == "ACTION":
         happens = matches(token, ("add", "bind", "change", "move", "online"))
         return happens if token.operator == "==" else not matches(token, ("add",))

@@ -35,6 +35,8 @@ WELL = [
     ("h1", CORE, "options mlx4_core num_vfs=0\n"),
 ]
 MADE = 'NAME=="ib0", ATTR{device/sriov_numvfs}="4"\n'
+OF_INTEL = 'SUBSYSTEM=="pci", ATTR{vendor}=="0x8086", ATTR{sriov_numvfs}="4"\n'
+LINK_OF_ANOTHER = "[Match]\nOriginalName=eno1\n[Link]\nSR-IOVVirtualFunctions=4\n"
 PROBED = 'NAME=="ib0", ATTR{device/sriov_drivers_autoprobe}="0"\n'
 WRONG = [
     # A file, its text, the finding's id, line and value.
@@ -131,6 +133,13 @@ def test_an_interface_of_two_fabrics_is_found(tmp_path: Path) -> None:
         (RULES, PROBED + MADE, []),
         (CORE, "options mlx4_core num_vfs=0\n", ["virtual-functions-missing"]),
         ("etc/systemd/network/10-ib.link", "[Link]\nSR-IOVVirtualFunctions=4\n", []),
+        ("etc/systemd/network/10-eno1.link", LINK_OF_ANOTHER, ["virtual-functions-missing"]),
+        (RULES, OF_INTEL, ["virtual-functions-missing"]),
+        ("usr/lib/udev/rules.d/90-vfs.rules", MADE, ["virtual-functions-probed"]),
+        (CORE, "options mlx4_core \\\n  num_vfs=0000:05:00.0-4\n", ["guids-by-the-subnet-manager"]),
+        (CORE, "# \\\noptions mlx4_core num_vfs=4\n", ["virtual-functions-missing"]),
+        (CORE, "options mlx4_core num_vfs=0000:05:00.0-0\n", ["virtual-functions-missing"]),
+        ("etc/network/interfaces", "  up echo 4 > /sys/class/net/ib0/device/sriov_numvfs\n", []),
         ("etc/systemd/system/vfs.service", "ExecStart=sh -c 'echo 4 > /x/sriov_numvfs'\n", []),
     ],
 )

@@ -87,14 +87,25 @@ def wants_vfs(host: Evidence) -> bool | None:
         return True
     if any(made.count for made in vfs_made(host)):
         return True
-    core = options(host, "mlx4_core")
-    num_vfs = None if isinstance(core, Unread) else core.get("num_vfs")
-    if num_vfs and num_vfs.value.strip("0,"):
-        return True
-    if any(each.count != 0 for each in _requests(host)):
+    asked = configured(host)
+    answers = [] if isinstance(asked, Unread) else list(asked.values())
+    is_open = isinstance(listed, Unread) or isinstance(asked, Unread)
+    if _asks_at_all(host) and (is_open or any(map(_may_want, answers))):
         return True
     # What is made by other means than these files, lspci shows.
     return None if isinstance(listed, Unread) else False
+
+
+def _may_want(asked: ConfiguredVfs | Unread) -> bool:
+    return isinstance(asked, Unread) or asked.count > 0
+
+
+def _asks_at_all(host: Evidence) -> bool:
+    """Tell whether anything asks for VFs of an adapter that may be there."""
+    core = options(host, "mlx4_core")
+    num_vfs = None if isinstance(core, Unread) else core.get("num_vfs")
+    has_number = num_vfs is not None and bool(num_vfs.value.strip("0,"))
+    return has_number or any(each.count != 0 for each in _requests(host))
 
 
 def _rules_collected(host: Evidence) -> bool:

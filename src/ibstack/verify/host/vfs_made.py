@@ -39,12 +39,11 @@ def vfs_made(host: Evidence) -> Iterator[Made]:
     if isinstance(listed, Unread):
         return
     there, name = listed
+    adapters = [each for each in there if each.virtual is False]
     # What sysfs does not tell of, lspci may; adapters of one card and class go together.
     groups: dict[tuple[tuple[int, int], str, int], list[Function]] = {}
-    for each in there:
+    for each in adapters:
         text = host.text(numvfs_name(each.pci))
-        if each.virtual is not False:
-            continue
         if isinstance(text, str) and text.strip().isdigit():
             yield Made((each,), int(text), numvfs_name(each.pci))
         elif each.vfs is not None:
@@ -52,32 +51,26 @@ def vfs_made(host: Evidence) -> Iterator[Made]:
         else:
             groups.setdefault((each.bus, each.driver, each.class_code), []).append(each)
     for alike in groups.values():
-        yield _counted(alike, there, name)
+        behind = [each for each in there if _is_behind(each, alike[0], adapters)]
+        yield _counted(alike, behind, name)
 
 
-def _counted(alike: Sequence[Function], there: Sequence[Function], name: str) -> Made:
-    unknown = [each.pci for each in there if each.virtual is None and _behind(each, alike, there)]
+def _counted(alike: Sequence[Function], behind: Sequence[Function], name: str) -> Made:
+    unknown = [each.pci for each in behind if each.virtual is None]
     if unknown:
         why = f"whether {', '.join(unknown)} is a VF is not known"
         return Made(tuple(alike), None, name, why)
-    count = sum(each.virtual is True and _behind(each, alike, there) for each in there)
-    return Made(tuple(alike), count, name)
+    return Made(tuple(alike), sum(each.virtual is True for each in behind), name)
 
 
-def _behind(each: Function, alike: Sequence[Function], there: Sequence[Function]) -> bool:
-    """Tell whether a function is where the VFs of *alike* are."""
-    candidates = [
-        other
-        for other in there
-        if other.virtual is False
-        and other.class_code == each.class_code
-        and each.driver in {other.driver, ""}
-        and other.bus[0] == each.bus[0]
-        and (other.bus[1], other.slot) <= (each.bus[1], each.slot)
-    ]
-    nearest = max((other.bus for other in candidates), default=None)
-    return nearest is not None and nearest == alike[0].bus and _alike(alike[0], each)
+def _is_behind(each: Function, adapter: Function, adapters: Sequence[Function]) -> bool:
+    """Tell whether a function is where the VFs of *adapter* are: no other one is nearer."""
+    if not _may_be_of(each, adapter):
+        return False
+    return adapter.bus == max(other.bus for other in adapters if _may_be_of(each, other))
 
 
-def _alike(one: Function, other: Function) -> bool:
-    return one.class_code == other.class_code and other.driver in {one.driver, ""}
+def _may_be_of(each: Function, adapter: Function) -> bool:
+    is_alike = each.class_code == adapter.class_code and each.driver in {adapter.driver, ""}
+    is_after = (adapter.bus, adapter.slot) < (each.bus, each.slot)
+    return is_alike and is_after and each.bus[0] == adapter.bus[0]
