@@ -72,8 +72,8 @@ def _holds(
     asks = f"{places} asks for {total}"
     if not total and (made or serves):
         # A program that is not read may make them: what it was to make is not seen.
-        them = "them" if made else "any, though ibstack-eswitchd serves guests"
-        return None, f"nothing in {PLACES} asks for {them}, nor does another file that is read"
+        why = f"nothing in {PLACES} asks for them, nor does another file that is read"
+        return None, why if made else f"{why}, and ibstack-eswitchd serves guests"
     if certainty is Certainty.POSSIBLE and places:
         return None, f"{asks}, perhaps of another adapter"
     if made != total and certainty is Certainty.LIKELY:
