@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ibstack.guest.config_file import ConfigFile
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from ibstack.guest.config_file import ConfigFile
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 NETWORKD = "/lib/systemd/systemd-networkd"
@@ -85,11 +85,25 @@ print(json.dumps(found))
 
 def netplan_generate(root: Path) -> str:
     """What netplan makes of the files under *root*: its .network file for networkd."""
+    _netplan(root)
+    return (root / "run/systemd/network/10-netplan-ib0.network").read_text()
+
+
+def netplan_keyfile(root: Path) -> ConfigFile:
+    """What netplan makes of the files under *root* where NetworkManager is its renderer."""
+    renderer = root / "etc/netplan/01-network-manager-all.yaml"
+    renderer.write_text("network: {version: 2, renderer: NetworkManager}\n")
+    renderer.chmod(0o600)
+    _netplan(root)
+    path = "run/NetworkManager/system-connections/netplan-ib0.nmconnection"
+    return ConfigFile(f"/{path}", (root / path).read_text())
+
+
+def _netplan(root: Path) -> None:
     argv = ["netplan", "generate", "--root-dir", str(root)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT_S)
     if done.returncode or done.stderr.strip():
         raise Rejected(done.stderr)
-    return (root / "run/systemd/network/10-netplan-ib0.network").read_text()
 
 
 def networkd_reads(root: Path) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 
 from ibstack.fabric.guid import Guid
@@ -40,7 +41,29 @@ STATIC = GuestInterface(
 CHILD = GuestInterface(
     guid=GUID, ipv4=AUTOMATIC, mtu_bytes=2044, partition_key=PartitionKey.parse("0x0123")
 )
+WIDE = GuestInterface(
+    guid=GUID, ipv4=AUTOMATIC, mtu_bytes=65520, mode=TransportMode.CONNECTED, name="ibP257s429327"
+)
+"""Connected mode, and a name as long as the kernel makes them on Azure's machines."""
+NO_MTU = GuestInterface(guid=GUID, ipv4=AUTOMATIC)
+IPV6 = GuestInterface(
+    guid=GUID,
+    ipv6=Addressing(Method.STATIC, (ip_interface("2001:db8:7::12/64"),)),
+    mtu_bytes=2044,
+)
 IMAGE = GuestInterface(ipv4=AUTOMATIC, ipv6=AUTOMATIC)
 """For every guest made of an image: nothing of one port in it."""
 
-INTERFACES = {"dhcp": DHCP, "legacy": LEGACY, "static": STATIC, "child": CHILD, "image": IMAGE}
+STATIC_DATAGRAM = replace(STATIC, mtu_bytes=2044, mode=TransportMode.DATAGRAM)
+
+INTERFACES = {
+    "dhcp": DHCP,
+    "legacy": LEGACY,
+    "static": STATIC,
+    "static-datagram": STATIC_DATAGRAM,
+    "child": CHILD,
+    "image": IMAGE,
+    "wide": WIDE,
+    "no-mtu": NO_MTU,
+    "ipv6": IPV6,
+}

@@ -27,6 +27,11 @@ REFUSED = {
     ("child", Format.CLOUD_INIT): "make a child interface",
     ("child", Format.CLOUD_INIT_V2): "make a child interface",
     ("image", Format.CLOUD_INIT): "give --port or --mac",
+    ("static", Format.CLOUD_INIT): "cloud-init cannot set connected mode; use --format nm",
+    ("static", Format.CLOUD_INIT_V2): "cloud-init cannot set connected mode; use --format netplan",
+    ("wide", Format.CLOUD_INIT): "cloud-init cannot set connected mode",
+    ("wide", Format.CLOUD_INIT_V2): "cloud-init cannot set connected mode",
+    ("no-mtu", Format.CLOUD_INIT): "give --mtu: 2044",
 }
 CASES = list(itertools.product(INTERFACES, Format))
 
@@ -92,7 +97,7 @@ def test_connected_mode_is_set_by_udev_where_networkd_would_have_to() -> None:
     for wanted in (Format.NETWORKD, Format.NETPLAN):
         rule = render(STATIC, wanted)[-1]
 
-        assert rule.path == "/etc/udev/rules.d/70-ib0-mode.rules"
+        assert rule.path == "/etc/udev/rules.d/85-ib0-mode.rules", "behind 80-net-setup-link.rules"
         assert len(render(DHCP, wanted)) == 1
 
 

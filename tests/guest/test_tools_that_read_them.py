@@ -11,7 +11,16 @@ import pytest
 
 from guest import guest_tools
 from guest.guest_tools import Rejected
-from guest.interfaces import CHILD, DHCP, IMAGE, INTERFACES, LEGACY, MAC, STATIC
+from guest.interfaces import (
+    CHILD,
+    DHCP,
+    IMAGE,
+    INTERFACES,
+    LEGACY,
+    MAC,
+    STATIC,
+    STATIC_DATAGRAM,
+)
 from ibstack.guest.formats import Format, render
 
 if TYPE_CHECKING:
@@ -35,6 +44,16 @@ class TestNetworkManager:
         assert found["infiniband"]["mtu"] == (interface.mtu_bytes or 0)
         assert found["ipv4"]["addresses"] == [str(each) for each in interface.ipv4.addresses]
         assert found["ipv6"]["addresses"] == [str(each) for each in interface.ipv6.addresses]
+
+    @pytest.mark.parametrize("name", INTERFACES)
+    def test_libnm_reads_what_the_guest_waits_for(self, name: str) -> None:
+        found = guest_tools.read_keyfile(*render(INTERFACES[name], Format.NETWORK_MANAGER))
+        waited_for, other = ("ipv6", "ipv4") if name == "ipv6" else ("ipv4", "ipv6")
+
+        assert found[waited_for]["may-fail"] is False
+        assert found[other]["may-fail"] is True
+        endless = 2**31 - 1 if found["ipv4"]["method"] == "auto" else 0
+        assert found["ipv4"]["dhcp-timeout"] == endless
 
     def test_libnm_reads_the_client_id(self) -> None:
         legacy = guest_tools.read_keyfile(*render(LEGACY, Format.NETWORK_MANAGER))
@@ -122,6 +141,31 @@ class TestNetplan:
         assert "Destination=10.9.0.0/16\nGateway=10.7.0.2\n" in made
         assert "DNS=10.7.0.3\nDNS=2001:db8:7::3\n" in made
 
+    @pytest.mark.parametrize("name", ["dhcp", "static", "static-datagram", "no-mtu", "ipv6"])
+    def test_networkmanager_gets_an_infiniband_connection_of_it(
+        self, name: str, tmp_path: Path
+    ) -> None:
+        guest_tools.need_libnm()
+        interface = INTERFACES[name]
+        root = guest_tools.install(render(interface, Format.NETPLAN), tmp_path)
+        found = guest_tools.read_keyfile(guest_tools.netplan_keyfile(root))
+
+        assert found["connection"]["type"] == "infiniband"
+        assert found["infiniband"]["transport-mode"] == interface.mode.value
+        assert found["infiniband"]["mtu"] == (interface.mtu_bytes or 0)
+        assert found["ipv4"]["addresses"] == [str(each) for each in interface.ipv4.addresses]
+
+    def test_without_the_mode_networkmanager_would_get_an_ethernet_connection(
+        self, tmp_path: Path
+    ) -> None:
+        guest_tools.need_libnm()
+        (file,) = render(DHCP, Format.NETPLAN)
+        bad = replace(file, text=file.text.replace("      infiniband-mode: datagram\n", ""))
+        root = guest_tools.install([bad], tmp_path)
+
+        found = guest_tools.read_keyfile(guest_tools.netplan_keyfile(root))
+        assert found["connection"]["type"] == "802-3-ethernet"
+
     def test_it_takes_the_configuration_of_an_image(self, tmp_path: Path) -> None:
         root = guest_tools.install(render(IMAGE, Format.NETPLAN), tmp_path)
 
@@ -151,7 +195,7 @@ class TestIfcfg:
         with pytest.raises(Rejected):
             guest_tools.sourced(replace(file, text=f"{file.text}MTU='2044\n"))
 
-    @pytest.mark.parametrize("name", ["dhcp", "static"])
+    @pytest.mark.parametrize("name", ["dhcp", "static-datagram"])
     def test_cloud_init_writes_the_same_keys(self, name: str, tmp_path: Path) -> None:
         """The format has no schema: this is what another writer of it makes of the same wishes."""
         guest_tools.need_cloud_init()
@@ -183,13 +227,33 @@ class TestCloudInit:
         assert "BOOTPROTO=dhcp\n" in text
 
     def test_it_takes_static_addresses_routes_and_servers(self, tmp_path: Path) -> None:
-        (data,) = render(STATIC, Format.CLOUD_INIT)
+        (data,) = render(STATIC_DATAGRAM, Format.CLOUD_INIT)
         made = guest_tools.cloud_init_renders("network-manager", data, tmp_path)
         (text,) = made.values()
 
         assert "type=infiniband\n" in text
         assert "address1=10.7.0.12/24\n" in text
         assert "10.9.0.0/16,10.7.0.2\n" in text
+
+    @pytest.mark.parametrize("name", ["dhcp", "static-datagram", "ipv6"])
+    def test_networkmanager_takes_the_connection_that_it_makes(
+        self, name: str, tmp_path: Path
+    ) -> None:
+        guest_tools.need_libnm()
+        (data,) = render(INTERFACES[name], Format.CLOUD_INIT)
+        made = guest_tools.cloud_init_renders("network-manager", data, tmp_path)
+        (text,) = made.values()
+
+        found = guest_tools.read_keyfile(replace(data, text=text))
+        assert found["infiniband"]["transport-mode"] == "datagram"
+        assert found["infiniband"]["mtu"] == 2044
+
+    def test_networkmanager_would_refuse_it_without_an_mtu(self, tmp_path: Path) -> None:
+        (data,) = render(DHCP, Format.CLOUD_INIT)
+        bad = replace(data, text=data.text.replace('"mtu": 2044', '"mtu": null'))
+        (text,) = guest_tools.cloud_init_renders("network-manager", bad, tmp_path).values()
+
+        assert "transport-mode" not in text
 
     def test_it_rejects_the_address_of_another_port(self, tmp_path: Path) -> None:
         (data,) = render(DHCP, Format.CLOUD_INIT)

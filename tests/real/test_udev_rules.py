@@ -1,51 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""udev reads the rule that makes virtual functions, and goes by the interface's last name.
-
-`udevadm test` of a bridge, in namespaces of its own: udev 252 has no `verify`.
-"""
+"""udev reads the rule that makes virtual functions, and goes by the interface's last name."""
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-import pytest
-
+import udev_judge
 from cluster.infiniband_cluster import FABRIC, set_values, todays_cluster
 from ibstack.cluster.files.render import files_of, virtual_functions
 
-# Unpacked and not installed: it would run beside this machine's own.
-UDEV: Final = Path(__file__).parents[2] / ".cache/udev"
-UDEVADM: Final = UDEV / "bin/udevadm"
 NAME: Final = Path(virtual_functions.PATH).name
-_SCRIPT: Final = """\
-set -eu
-mount -t sysfs sysfs /sys
-mount -t tmpfs tmpfs /run
-mkdir -p /run/udev /run/systemd
-cp -r "$1/lib/systemd/network" /run/systemd/
-cp -r "$1/lib/udev/rules.d" /run/udev/
-cp "$2"/*.rules /run/udev/rules.d/
-ip link add ib0 type bridge
-SYSTEMD_LOG_LEVEL=debug exec "$1/bin/udevadm" test --action=add /sys/class/net/ib0
-"""
 
 
 def said(folder: Path, rules: str) -> str:
     """Return what udev says of *rules* when ib0 appears."""
-    if not UDEVADM.exists():
-        pytest.skip("needs udev, unpacked into .cache/udev: tools/setup test")
-    (folder / NAME).write_text(rules)
-    done = subprocess.run(
-        ["unshare", "--mount", "--net", "sh", "-c", _SCRIPT, "sh", str(UDEV), str(folder)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout + done.stderr
+    return udev_judge.said(folder, NAME, rules)
 
 
 def rules_of_the_cluster() -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.fabric.errors import BadInput
 from ibstack.guest.config_file import ConfigFile, NotExpressible
-from ibstack.guest.interface import Method
+from ibstack.guest.interface import Method, TransportMode
 from ibstack.guest.netplan import netplan_interface, to_yaml
 
 if TYPE_CHECKING:
@@ -28,11 +28,17 @@ _NETWORK_CONFIG: Final = "/network-config"
 
 
 def render_network_data(interface: GuestInterface) -> tuple[ConfigFile, ...]:
-    """Return network_data.json; BadInput where the port's MAC address is not known."""
+    """Return network_data.json; BadInput where the port's MAC address or the MTU is not known."""
     if interface.mac is None:
         raise BadInput(
             "cannot write network_data.json: it names a port by its MAC address; give --port or"
             " --mac"
+        )
+    _refuse_connected_mode(interface, "use --format nm, networkd, netplan or ifcfg")
+    if interface.mtu_bytes is None:
+        raise BadInput(
+            "cannot write network_data.json: without an MTU cloud-init makes a connection that"
+            " NetworkManager refuses; give --mtu: 2044, or 4092 where the fabric carries it"
         )
     if interface.partition_key is not None:
         raise NotExpressible("cloud-init", "make a child interface", "use --format nm or networkd")
@@ -43,13 +49,12 @@ def render_network_data(interface: GuestInterface) -> tuple[ConfigFile, ...]:
             "use --format nm or networkd, or static addresses",
         )
     # Without the name cloud-init looks for the MAC address, which no two interfaces share.
-    link: dict[str, Any] = {
+    link = {
         "id": interface.name,
         "type": "phy",
         "ethernet_mac_address": interface.mac,
+        "mtu": interface.mtu_bytes,
     }
-    if interface.mtu_bytes is not None:
-        link["mtu"] = interface.mtu_bytes
     data = {
         "links": [link],
         "networks": [
@@ -67,9 +72,16 @@ def render_network_config(interface: GuestInterface) -> tuple[ConfigFile, ...]:
     It names the interface and does not match its address: renderers hand a match on to tools that
     compare all 20 bytes, of which the first four change.
     """
+    # networkd 252 ignores the word for it that netplan has, and udev's rule is no part of the file.
+    _refuse_connected_mode(interface, "use --format netplan, which brings a rule for udev")
     settings = netplan_interface(interface, "cloud-init")
     document = {"version": 2, "ethernets": {interface.device: settings}}
     return (ConfigFile(_NETWORK_CONFIG, to_yaml(document)),)
+
+
+def _refuse_connected_mode(interface: GuestInterface, remedy: str) -> None:
+    if interface.mode is TransportMode.CONNECTED:
+        raise NotExpressible("cloud-init", "set connected mode", remedy)
 
 
 def _networks(interface: GuestInterface) -> Iterator[dict[str, Any]]:

@@ -21,8 +21,10 @@ IpInterface: TypeAlias = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 IpAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpNetwork: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# The kernel's IFNAMSIZ is 16 with the final zero; dots would look like a child interface.
-_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,9}")
+# Dots would look like a child interface.
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+LONGEST_NAME: Final = 15
+"""Letters of an interface's name: the kernel's IFNAMSIZ is 16 with the final zero."""
 _CLIENT_ID: Final = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){1,254}")
 _SMALLEST_MTU: Final = {4: 68, 6: 1280}
 """RFC 791 and RFC 8200."""
@@ -101,10 +103,7 @@ class GuestInterface:
     puts a network's key."""
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise BadValue(
-                "interface name", self.name, "expected a letter, then up to 9 letters, digits, - _"
-            )
+        self._check_name()
         if self.client_id is not None and not _CLIENT_ID.fullmatch(self.client_id):
             raise BadValue(
                 "DHCP client identifier", self.client_id, "expected 2 to 255 bytes with colons"
@@ -113,6 +112,17 @@ class GuestInterface:
             self._check_mtu(self.mtu_bytes)
         if self.ipv4.method is Method.OFF and self.ipv6.method is Method.OFF:
             raise BadInput("cannot configure the interface: it has no address of either family")
+
+    def _check_name(self) -> None:
+        room = LONGEST_NAME - (len(self.device) - len(self.name))
+        if _NAME.fullmatch(self.name) and len(self.name) <= room:
+            return
+        child = "" if room == LONGEST_NAME else f", so that {self.device!r} is a name of at most 15"
+        raise BadValue(
+            "interface name",
+            self.name,
+            f"expected a letter, then up to {room - 1} letters, digits, - _{child}",
+        )
 
     def _check_mtu(self, mtu_bytes: int) -> None:
         family = 4 if self.ipv6.method is Method.OFF else 6

@@ -18,11 +18,19 @@ def mode_rule(interface: GuestInterface) -> tuple[ConfigFile, ...]:
     Datagram mode is the kernel's own default.  systemd 252 documents a section [IPoIB] for
     .network files, netplan writes it, and the daemon ignores it: "Unknown section 'IPoIB'"
     (tests/guest/test_tools_that_read_them.py).
+
+    The interface is meant by the name that it ends with: the one that 80-net-setup-link.rules of
+    udev gives it (NAME), else the kernel's own, or one that it is given later (the event `move`).
     """
     if interface.mode is TransportMode.DATAGRAM:
         return ()
-    rule = (
-        f'ACTION=="add", SUBSYSTEM=="net", KERNEL=="{interface.name}", ATTR{{type}}=="32",'
-        ' ATTR{mode}="connected"\n'
+    name = interface.name
+    rules = "".join(
+        f'{event}, SUBSYSTEM=="net", ATTR{{type}}=="32", ATTR{{mode}}="connected"\n'
+        for event in (
+            f'ACTION=="add", NAME=="{name}"',
+            f'ACTION=="add", NAME=="", KERNEL=="{name}"',
+            f'ACTION=="move", KERNEL=="{name}"',
+        )
     )
-    return (ConfigFile(f"/etc/udev/rules.d/70-{interface.name}-mode.rules", rule),)
+    return (ConfigFile(f"/etc/udev/rules.d/85-{name}-mode.rules", rules),)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """netplan: one YAML file; and the same keys as cloud-init's network config, version 2.
 
-Source: netplan's YAML reference; netplan 0.106 reads it in
-tests/guest/test_tools_that_read_them.py.
+Source: netplan's YAML reference (infiniband-mode: since 0.105); netplan 0.106 reads it in
+tests/guest/test_tools_that_read_them.py, for networkd and for NetworkManager.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ def netplan_interface(interface: GuestInterface, tool: str) -> dict[str, Any]:
     settings["accept-ra"] = interface.ipv6.method is Method.AUTOMATIC
     if interface.mtu_bytes is not None:
         settings["mtu"] = interface.mtu_bytes
+    # Without it netplan makes an Ethernet connection for NetworkManager, which leaves ib0 alone.
+    settings["infiniband-mode"] = interface.mode.value
     families = (interface.ipv4, interface.ipv6)
     addresses = [str(address) for family in families for address in family.addresses]
     if addresses:

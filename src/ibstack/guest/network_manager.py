@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _FOLDER: Final = "/etc/NetworkManager/system-connections"
 # NetworkManager takes a file of others' as an attempt to smuggle in secrets, and ignores it.
 _MODE: Final = 0o600
+_FOR_EVER: Final = 2**31 - 1
+"""Seconds: nm-settings(5), ipv4.dhcp-timeout, has this for infinity."""
 _NAMESPACE: Final = uuid.UUID("6f0a7c1e-3d0a-5f39-9a55-2f4b1b0f6a11")
 _METHODS: Final = {
     4: {Method.OFF: "disabled", Method.AUTOMATIC: "auto", Method.STATIC: "manual"},
@@ -60,10 +62,23 @@ def _infiniband(interface: GuestInterface) -> Iterator[str]:
         yield f"parent={interface.name}"
 
 
+def _family_to_wait_for(interface: GuestInterface) -> int:
+    """Return the version, 4 or 6, without whose address the guest is not online.
+
+    A link-local IPv6 address alone is "connected" to NetworkManager, 1.5 s after the start and
+    before any lease (seen on 1.42.4).
+    """
+    return 6 if interface.ipv4.method is Method.OFF else 4
+
+
 def _family(version: int, addressing: Addressing, interface: GuestInterface) -> Iterator[str]:
     yield f"method={_METHODS[version][addressing.method]}"
+    if version == _family_to_wait_for(interface):
+        yield "may-fail=false"
     if version == 4 and addressing.method is Method.AUTOMATIC:
         yield f"dhcp-client-id={interface.own_client_id or 'mac'}"
+        # What may not fail would fail after 45 s without a lease, and be tried four times at most.
+        yield f"dhcp-timeout={_FOR_EVER}"
     for number, address in enumerate(addressing.addresses, start=1):
         yield f"address{number}={address}"
     if addressing.gateway is not None:
