@@ -174,8 +174,7 @@ def _bring(place: ClusterPlace, before: State, after: State) -> int:
     if place.reach is not None:
         for job in place.reach.jobs(before, after):
             job.run(tell)
-        for each in place.reach.after_commit(before, after):
-            tell(each)
+        place.reach.after_commit(before, after, tell)
     return int(any(event.severity == "error" for event in events))
 
 

@@ -14,6 +14,8 @@ from ibstack.fabric.errors import Refused
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from ibstack.cluster.shell.reach import Event
+
 
 class ClusterBring(ClusterCommand):
     """Bring hosts the files that the cluster has for them, and start their services.
@@ -37,7 +39,12 @@ class ClusterBring(ClusterCommand):
                 " set [hosts] reach in the settings"
             )
         names = hosts_of(place.store.load(), expand(parsed.hosts), "bring anything to")
-        events = place.reach.bring(names)
-        for event in events:
+        failed = False
+
+        def tell(event: Event) -> None:
+            nonlocal failed
+            failed = failed or event.severity == "error"
             print(event, file=sys.stderr)
-        return int(any(event.severity == "error" for event in events))
+
+        place.reach.bring(names, tell)
+        return int(failed)

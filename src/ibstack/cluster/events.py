@@ -30,6 +30,10 @@ class Events:
             for (severity, text), (at, hosts) in self._found.items()
         ]
 
+    def clear(self) -> None:
+        """Forget what was told."""
+        self._found.clear()
+
 
 def folded(hosts: Iterable[str]) -> str:
     """Return the names as pdsh and clush write them: `node[001-003]`."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from ibstack.cluster.hosts.hosts import Installation, Progress
+    from ibstack.cluster.hosts.hosts import Installation, Listener, Progress
     from ibstack.cluster.hosts.look import Look, Seen
     from ibstack.cluster.hosts.order import Done, Order, ServiceOrder
     from ibstack.lab.cloud import Cloud
@@ -77,9 +77,15 @@ class LabHosts:
                 states[service] = UP if running else DOWN
         return replace(seen, services=states)
 
-    def bring(self, orders: Mapping[str, Order]) -> Mapping[str, Done]:
-        answers = self._tree.bring(orders)
-        return {host: self._processes_too(host, orders[host], answers[host]) for host in orders}
+    def bring(
+        self, orders: Mapping[str, Order], listener: Listener | None = None
+    ) -> Mapping[str, Done]:
+        found = {}
+        for host, done in self._tree.bring(orders).items():
+            found[host] = whole = self._processes_too(host, orders[host], done)
+            if listener is not None:
+                listener.heard(host, whole)
+        return found
 
     def _processes_too(self, host: str, order: Order, done: Done) -> Done:
         said = list(done.services)

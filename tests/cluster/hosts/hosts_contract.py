@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What holds of hosts however they are reached."""
 
+import fcntl
 import os
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -113,6 +114,30 @@ class HostsContract:
         assert self.place(rig).read_bytes() == b"by hand\n"
         assert not self.place(rig, OTHER).exists()
         assert rig.hosts.look({HERE: Look((), ("opensm",))})[HERE].services["opensm"] == DOWN
+
+    @pytest.mark.parametrize("kind", [fcntl.LOCK_SH, fcntl.LOCK_EX])
+    def test_what_anybody_there_may_lock_keeps_no_rollout_out(self, rig: Rig, kind: int) -> None:
+        root = os.open(rig.root(HERE), os.O_RDONLY)
+        try:
+            fcntl.flock(root, kind)
+            done = rig.hosts.bring({HERE: Order((FileOrder(FILE, None, b"new\n"),))})[HERE]
+        finally:
+            os.close(root)
+
+        assert not done.failed
+        assert not done.files[FILE].failed
+        lock = rig.root(HERE) / "run/ibstack-rollout.lock"
+        assert (lock.stat().st_mode & 0o777, lock.stat().st_uid) == (0o600, os.geteuid())
+
+    def test_a_lock_that_is_a_link_is_not_followed(self, rig: Rig) -> None:
+        lock = rig.root(HERE) / "run/ibstack-rollout.lock"
+        lock.parent.mkdir(exist_ok=True)
+        lock.symlink_to("/etc/passwd")
+
+        done = rig.hosts.bring({HERE: Order((FileOrder(FILE, None, b"new\n"),))})[HERE]
+
+        assert "symbolic link" in done.failed
+        assert not self.place(rig).exists()
 
     def test_services_do_as_they_are_told(self, rig: Rig) -> None:
         def told(*orders: ServiceOrder) -> tuple[str, list[bool]]:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """systemctl of a host that has no systemd: its units are $IBSTACK_ROOT/../units.json.
 
-By name each has `active` (ActiveState) and `enabled`; what is not there is not installed.  A file
-`slow` beside it holds every call up.  It answers as systemctl of systemd 252 does.
+By name each has `active` (ActiveState), `enabled` and perhaps `runtime` (RuntimeDirectory); what is
+not there is not installed.  A file `slow` beside it holds every call up, `silent` makes it fail.
+It answers as systemctl of systemd 252 does.
 """
 
 import json
@@ -41,6 +42,9 @@ def act(units: Units, verb: str, name: str) -> None:
         sys.exit(f"Job for {name} failed because the control process exited with error code.")
     if verb == "reload" and unit["active"] != "active":
         sys.exit(f"{name} is not active, cannot reload.")
+    if verb in ("stop", "restart") and "runtime" in unit:
+        # systemd.exec(5): RuntimeDirectory goes when the unit stops, a restart included.
+        shutil.rmtree(ROOT / "run" / str(unit["runtime"]), ignore_errors=True)
     if verb in ("enable", "disable"):
         unit["enabled"] = verb == "enable"
     elif verb == "reset-failed":
@@ -61,6 +65,8 @@ def reboot(units: Units) -> None:
 def main() -> None:
     while (ROOT.parent / "slow").exists():
         time.sleep(0.1)
+    if (ROOT.parent / "silent").exists():
+        sys.exit("Failed to connect to bus: No such file or directory")
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
     units = json.loads(UNITS.read_text())
     if words[0] == "reboot":

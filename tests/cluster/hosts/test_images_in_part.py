@@ -3,12 +3,16 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from cluster.article import starting_state
 from cluster.hosts.tree_cluster import TreeCluster, tree_cluster
 from ibstack.cluster.hosts.image_copy import ImageCopying, Standing, standing, unfinished
+
+if TYPE_CHECKING:
+    from ibstack.cluster.shell.reach import Event
 
 COPYING = "software image one is still being copied; try again when that is done"
 CUT_OFF = "software image one is copied in part only; the next commit"
@@ -102,7 +106,8 @@ def test_the_next_commit_begins_anew(cluster: TreeCluster) -> None:
 
 
 def test_bring_begins_anew(cluster: TreeCluster) -> None:
-    events = cluster.reach.bring(["node002"])
+    events: list[Event] = []
+    cluster.reach.bring(["node002"], events.append)
 
     assert [event.text for event in events if "Copied" in event.text]
     assert image_of(cluster) == WHOLE

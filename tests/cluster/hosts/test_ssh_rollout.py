@@ -10,12 +10,14 @@ import pytest
 
 from cluster.article import HOSTS, starting_state
 from cluster.hosts.ssh_fleet import NOW, Fleet, close_fleet, open_fleet
+from ibstack.cluster.hosts.hosts import Listener
 from ibstack.cluster.hosts.order import Done, Order
 from ibstack.cluster.hosts.reached_hosts import ReachedHosts
 from ibstack.cluster.hosts.ssh import SshHosts
 from ibstack.cluster.model.inheritance import effective_services
 from ibstack.cluster.model.state import Change, State
 from ibstack.cluster.settings import Settings
+from ibstack.cluster.shell.reach import Event
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import open_store
 
@@ -37,11 +39,13 @@ class WatchedHosts(SshHosts):
 
     before: Callable[[], None] | None = None
 
-    def bring(self, orders: Mapping[str, Order]) -> Mapping[str, Done]:
+    def bring(
+        self, orders: Mapping[str, Order], listener: Listener | None = None
+    ) -> Mapping[str, Done]:
         work, self.before = self.before, None
         if work is not None:
             work()
-        return super().bring(orders)
+        return super().bring(orders, listener)
 
 
 @dataclass
@@ -104,7 +108,8 @@ def test_a_commit_reaches_the_hosts_that_answer_and_names_those_that_do_not(
     assert not cluster.bridge("node003").exists()
 
     cluster.fleet.write_config({})
-    events = [str(each) for each in cluster.reach.bring(["node002", "node003"])]
+    events: list[str] = []
+    cluster.reach.bring(["node002", "node003"], lambda event: events.append(str(event)))
 
     assert b"a:eth6\n" in cluster.bridge("node003").read_bytes()
     assert any(f" node003: create {BRIDGE}" in each for each in events)
@@ -190,3 +195,101 @@ def test_power_is_refused(cluster: Cluster) -> None:
 
     assert "cannot switch the power of node001: hosts are reached by ssh only" in said
     assert "[UNKNOWN" not in cluster.type("device power status -n node001")
+
+
+def test_a_file_whose_reader_cannot_be_restarted_is_told_and_flagged(cluster: Cluster) -> None:
+    silent = cluster.fleet.host("node002") / "silent"
+    silent.touch()
+
+    plan = cluster.type(*change_mappings("eth6"), "commit --dry-run")
+    said = cluster.type("commit")
+    done = cluster.done
+    status = cluster.type("device status -n node002,node003")
+
+    why = f"cannot restart {READER}, which has not read the new file: cannot look at services: "
+    assert f"node002: {why}Failed to connect to bus" in plan
+    assert f"[error] node002: {why}Failed to connect to bus" in said
+    assert f"[notice] node003: Service {READER} was restarted\n" in said
+    assert not done
+    assert cluster.session.failures == 1
+    flagged, well = (line for line in status.splitlines() if line.startswith("node"))
+    assert "restart-required" in flagged
+    assert "restart-required" not in well
+
+
+def test_why_a_host_has_to_restart_outlives_its_eswitchd(cluster: Cluster) -> None:
+    units = cluster.fleet.units("node002")
+    for unit in units.values():
+        unit["runtime"] = "ibstack"
+    cluster.fleet.set_units("node002", units)
+
+    said = cluster.type(
+        *change_mappings("eth6"),
+        "home; category use openstack-compute-hosts; set kernelparameters iommu=pt; commit",
+    )
+
+    assert f"Service {READER} was restarted" in said
+    assert "restart-required" in cluster.type("device status -n node002")
+
+
+def test_an_older_commit_does_not_come_after_a_newer_one(cluster: Cluster) -> None:
+    store, out = cluster.session.store, io.StringIO()
+
+    def overtake() -> None:
+        other = Session(store, author="b", reach=cluster.reach, out=out, clock=lambda: NOW)
+        lines = (*change_mappings("newer"), "commit")
+        assert all([other.run(line) for line in lines]), out.getvalue()
+
+    cluster.hosts.before = overtake
+    cluster.type(*change_mappings("older"), "commit")
+
+    assert b"a:newer\n" in cluster.bridge("node002").read_bytes()
+    assert BRIDGE not in cluster.type("device drift -n node002")
+    assert cluster.session.failures == 0
+
+
+def test_a_commit_that_waited_before_it_looked_brings_the_newest(cluster: Cluster) -> None:
+    before = cluster.session.store.load()
+    cluster.session._reach = None
+    cluster.type(*change_mappings("older"), "commit")
+    after = cluster.session.store.load()
+    cluster.type(*change_mappings("newer"), "commit")
+
+    cluster.reach.after_commit(before, after, lambda event: None)
+
+    assert b"a:newer\n" in cluster.bridge("node002").read_bytes()
+
+
+def test_an_older_store_in_the_place_of_a_newer_one_is_told(cluster: Cluster) -> None:
+    cluster.type(*change_mappings("eth6"), "commit")
+    (cluster.fleet.root("node002") / "run/ibstack-rollout.lock").write_text("900\n")
+
+    said = cluster.type(*change_mappings("eth7"), "commit")
+
+    assert "[error] node002: cannot bring commit 3: the host has had commit 900; if an" in said
+    assert b"a:eth6\n" in cluster.bridge("node002").read_bytes()
+    assert b"a:eth7\n" in cluster.bridge("node003").read_bytes()
+    assert not cluster.done
+
+
+def test_who_is_done_is_told_while_another_is_waited_for(cluster: Cluster) -> None:
+    slow = cluster.fleet.host("node003") / "slow"
+    told: list[str] = []
+
+    def tell(event: Event) -> None:
+        told.append(str(event))
+        if "is waited for" in event.text:
+            slow.unlink()
+
+    before = cluster.session.store.load()
+    cluster.session._reach = None
+    cluster.type(*change_mappings("eth6"), "commit")
+    cluster.hosts.before = slow.touch
+    cluster.reach.after_commit(before, cluster.session.store.load(), tell)
+
+    def place(text: str) -> int:
+        return next(number for number, line in enumerate(told) if text in line)
+
+    restarted = f"Service {READER} was restarted"
+    waited = place("node003: is waited for")
+    assert place(f"node002: {restarted}") < waited < place(f"node003: {restarted}")

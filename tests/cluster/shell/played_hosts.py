@@ -102,14 +102,13 @@ class PlayedHosts:
         asked, self.asked = self.asked, []
         return asked
 
-    def after_commit(self, before: State, after: State) -> Sequence[Event]:
-        return [
-            self._event(device, f"Service {name} was started")
-            for device, name in self._follow(after)
-        ]
+    def after_commit(self, before: State, after: State, tell: Callable[[Event], None]) -> None:
+        for device, name in self._follow(after):
+            tell(self._event(device, f"Service {name} was started"))
 
-    def bring(self, devices: Sequence[str]) -> Sequence[Event]:
-        return [self._event(name, "Files were brought") for name in devices]
+    def bring(self, devices: Sequence[str], tell: Callable[[Event], None]) -> None:
+        for name in devices:
+            tell(self._event(name, "Files were brought"))
 
     def plan(self, before: State, after: State) -> Sequence[str]:
         wanted = self._wanted(after) - self._wanted(before)

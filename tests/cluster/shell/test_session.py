@@ -4,7 +4,7 @@
 import io
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -251,7 +251,7 @@ def test_what_the_store_cannot_take_stays_pending(store: Store) -> None:
 class DeafHosts(PlayedHosts):
     """Hosts that take no configuration."""
 
-    def after_commit(self, before: State, after: State) -> Sequence[Event]:
+    def after_commit(self, before: State, after: State, tell: Callable[[Event], None]) -> None:
         raise TryLater("cannot configure node001: it is down; commit again when it is up")
 
 

@@ -27,10 +27,20 @@ MARK = "ibstack:"
 END = "ibstack."
 _LINE = 4000
 _LOCK_WAIT_S = 20.0
+LOCK = "/run/ibstack-rollout.lock"
+"""What a rollout holds: only root can open it, so that nobody else can hold it up."""
 
 
 class Refusal(Exception):
     """What must not be done, with the remedy."""
+
+
+class Overtaken(Exception):
+    """A newer commit was here before."""
+
+    def __init__(self, revision: int) -> None:
+        Exception.__init__(self, "commit %d was here before" % revision)
+        self.revision = revision
 
 
 def place(root: str, path: str) -> str:
@@ -142,17 +152,22 @@ FileOrder = Tuple[str, Optional[str], Optional[bytes], int, bool]
 
 
 def bring_files(
-    root: str, orders: List[FileOrder], kept: str, stamp: str
+    root: str, orders: List[FileOrder], kept: str, stamp: str, revision: int = 0
 ) -> Optional[Dict[str, Tuple[str, str]]]:
     """Return by path where the former file was kept and why it failed; each may be empty.
 
-    None: another content stands in one of the files than was seen, and nothing was done.  OSError
-    where another rollout is at work for too long.
+    None: another content stands in one of the files than was seen, and nothing was done.
+    Overtaken, and nothing was done, where a commit newer than *revision* was brought since the host
+    started; 0: the files are of no commit.  OSError where another rollout is at work for too long.
     """
     if not orders:
         return {}
-    lock = _lock(root)
     try:
+        lock = _lock(root)
+    except Refusal as error:
+        raise OSError(1, "%s: %s" % (LOCK, error)) from None
+    try:
+        _take_turn(lock, revision)
         failed = {}  # type: Dict[str, Tuple[str, str]]
         for path, before, _, _, _ in orders:
             try:
@@ -189,7 +204,9 @@ def _bring_file(root: str, order: FileOrder, kept: str, stamp: str) -> Tuple[str
 
 def _lock(root: str) -> int:
     """Keep other rollouts to this host out until what is returned is closed."""
-    handle = os.open(root, os.O_RDONLY | os.O_CLOEXEC)
+    name = place(root, LOCK)
+    os.makedirs(os.path.dirname(name), exist_ok=True)
+    handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     until = time.monotonic() + _LOCK_WAIT_S
     while True:
         try:
@@ -200,6 +217,17 @@ def _lock(root: str) -> int:
                 os.close(handle)
                 raise OSError(11, "another rollout is at work there") from None
             time.sleep(0.05)
+
+
+def _take_turn(lock: int, revision: int) -> None:
+    """Note in the lock's file the newest commit that came here; Overtaken by a newer one."""
+    known = os.pread(lock, 20, 0).strip()
+    before = int(known) if known.isdigit() else 0
+    if revision and before > revision:
+        raise Overtaken(before)
+    if revision > before:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, b"%d\n" % revision, 0)
 
 
 _STATES = {"active": "UP", "reloading": "UP", "activating": "UP", "failed": "FAILING"}
@@ -299,9 +327,11 @@ def bring(root: str, request: Dict[str, Any]) -> Dict[str, Any]:
         for each in request["files"]
     ]
     try:
-        files = bring_files(root, orders, request["kept"], request["stamp"])
+        files = bring_files(root, orders, request["kept"], request["stamp"], request["revision"])
     except OSError as error:
         return {"failed": failure("write", "files", error)}
+    except Overtaken as error:
+        return {"overtaken": error.revision}
     if files is None:
         return {"stale": True}
     services = [bring_service(*each) for each in request["services"]]
@@ -337,6 +367,15 @@ def packed(value: Any) -> str:
     return _to_text(zlib.compress(json.dumps(value).encode("utf-8"), 1))
 
 
-def unpacked(text: str) -> Any:
-    """Return the value; ValueError or zlib.error for what `packed` did not make."""
-    return json.loads(zlib.decompress(base64.b64decode(text)).decode("utf-8"))
+def unpacked(text: str, most_bytes: int = 0) -> Any:
+    """Return the value; ValueError, zlib.error or RecursionError for what `packed` did not make.
+
+    Also for what is larger than *most_bytes* when it is unpacked; 0: any size will do.
+    """
+    reader = zlib.decompressobj()
+    said = reader.decompress(base64.b64decode(text, validate=True), most_bytes)
+    if reader.unconsumed_tail:
+        raise ValueError("it is larger than %d bytes" % most_bytes)
+    if not reader.eof or reader.unused_data:
+        raise ValueError("it is not whole")
+    return json.loads(said.decode("utf-8"))

@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from ibstack.cluster.rollout import HostChange
     from ibstack.cluster.shell.reach import ServiceAction
 
-RESTART_REQUIRED: Final = PurePosixPath("/run/ibstack/restart-required")
-"""Why a host has to be restarted; a restart takes it away, as all of /run."""
+RESTART_REQUIRED: Final = PurePosixPath("/run/ibstack-cluster/restart-required")
+"""Why a host has to be restarted; a restart takes it away, as all of /run.
+
+Not in /run/ibstack: that is the RuntimeDirectory of ibstack-eswitchd, which systemd removes when
+the unit stops (systemd.exec(5)), and a commit may restart it.
+"""
 
 PAST: Final[Mapping[ServiceAction, str]] = {
     "start": "started",
@@ -49,6 +53,8 @@ class HostWork:
     """Services that would be started, had an operator not stopped them."""
     restart: tuple[str, ...] = ()
     """Services that read a file only when they start."""
+    unread: tuple[str, ...] = ()
+    """Services that should read a file anew; the host could not tell whether they run."""
     reasons: tuple[str, ...] = ()
     """Why the host has to be restarted."""
 
@@ -78,18 +84,20 @@ def work_on(
     read_anew = [step.file for step in steps if _says_something_else(step)]
     readers = dict.fromkeys(name for file in read_anew for name in file.services)
     down = [name for name in change.start if seen.services.get(name) != UP]
+    waiting = [name for name in readers if name not in change.stop]
+    unread = tuple(name for name in waiting if seen.services.get(name) is None)
     return HostWork(
         change,
         seen,
         steps,
         start=tuple(name for name in down if (host, name) not in held),
         held=tuple(name for name in change.start if (host, name) in held),
-        restart=tuple(
-            name for name in readers if name not in change.stop and seen.services.get(name) == UP
-        ),
+        restart=tuple(name for name in waiting if seen.services.get(name) == UP),
+        unread=unread,
         reasons=(
             *change.restart,
             *(str(file.path) for file in read_anew if file.needs_reboot),
+            *(f"service {name}" for name in unread),
         ),
     )
 
@@ -108,13 +116,14 @@ def planned(work: HostWork) -> Iterator[str]:
     yield from (f"stop {name}" for name in change.stop)
     yield from (f"restart {name}" for name in work.restart)
     yield from (f"start {name}" for name in work.start)
+    yield from (_not_restarted(work, name) for name in work.unread)
     yield from (f"leave {name} stopped: an operator stopped it" for name in work.held)
     if work.reasons:
         yield f"restart-required: {', '.join(work.reasons)}"
 
 
-def order_of(work: HostWork) -> Order:
-    """Return what the host is told."""
+def order_of(work: HostWork, revision: int) -> Order:
+    """Return what the host is told by the commit *revision*."""
     files = [file_order(step) for step in work.steps if step.deed in _WRITTEN]
     if work.reasons:
         files.append(_flag(work))
@@ -125,6 +134,7 @@ def order_of(work: HostWork) -> Order:
             *(ServiceOrder(name, "restart") for name in work.restart),
             *(ServiceOrder(name, "start", at_boot=True) for name in work.start),
         ),
+        revision,
     )
 
 
@@ -134,22 +144,33 @@ def tell(work: HostWork, order: Order, done: Done, events: Events) -> None:
     if done.failed:
         events.add(host, f"cannot bring this commit: {done.failed}", "error")
         return
-    for step in work.steps:
-        if step.deed is Deed.BLOCKED:
-            events.add(host, str(FileEvent(step, failed=step.why)), "error")
-        elif step.deed in _WRITTEN:
-            event = file_event(step, done.files[step.file.path])
-            severity = "warning" if event.kept else "info"
-            events.add(host, str(event), "error" if event.failed else severity)
-    flag = done.files.get(RESTART_REQUIRED)
-    if flag is not None and flag.failed:
-        events.add(host, f"{RESTART_REQUIRED}: {flag.failed}", "error")
+    _tell_of_files(work, done, events)
+    for name in work.unread:
+        events.add(host, _not_restarted(work, name), "error")
     for each, why in zip(order.services, done.services, strict=True):
         assert each.action is not None, "a commit does something to a service, or leaves it"
         if why:
             events.add(host, f"cannot {each.action} {each.name}: {why}", "error")
         else:
             events.add(host, f"Service {each.name} was {PAST[each.action]}")
+
+
+def _tell_of_files(work: HostWork, done: Done, events: Events) -> None:
+    for step in work.steps:
+        if step.deed is Deed.BLOCKED:
+            events.add(work.host, str(FileEvent(step, failed=step.why)), "error")
+        elif step.deed in _WRITTEN:
+            event = file_event(step, done.files[step.file.path])
+            severity = "warning" if event.kept else "info"
+            events.add(work.host, str(event), "error" if event.failed else severity)
+    flag = done.files.get(RESTART_REQUIRED)
+    if flag is not None and flag.failed:
+        events.add(work.host, f"{RESTART_REQUIRED}: {flag.failed}", "error")
+
+
+def _not_restarted(work: HostWork, name: str) -> str:
+    why = work.seen.services_unknown or "the host does not tell whether it runs"
+    return f"cannot restart {name}, which has not read the new file: {why}; restart it by hand"
 
 
 def tell_away(work: HostWork, events: Events) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path, PurePosixPath
 
     from ibstack.cluster.files.generated import GeneratedFile
@@ -72,6 +72,18 @@ class Progress:
     file: FileEvent | None = None
 
 
+class Listener(Protocol):
+    """Who is told what hosts do while others still work."""
+
+    def heard(self, host: str, done: Done) -> None:
+        """Take what a host did."""
+        ...
+
+    def waiting(self, hosts: Collection[str]) -> None:
+        """Take that for some seconds nobody was heard, and that these are still at work."""
+        ...
+
+
 class Hosts(Protocol):
     """A cluster's hosts, asked and told many at once: what is said of one is said of all.
 
@@ -91,8 +103,13 @@ class Hosts(Protocol):
         """Return what each host that is *asked* shows."""
         ...
 
-    def bring(self, orders: Mapping[str, Order]) -> Mapping[str, Done]:
-        """Carry out each host's order: its files, then its services."""
+    def bring(
+        self, orders: Mapping[str, Order], listener: Listener | None = None
+    ) -> Mapping[str, Done]:
+        """Carry out each host's order: its files, then its services.
+
+        *listener* hears of each host once, as soon as it is done.
+        """
         ...
 
     def start(self, installations: Sequence[Installation]) -> Iterator[tuple[str, Progress]]:

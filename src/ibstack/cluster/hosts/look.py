@@ -52,6 +52,8 @@ class Seen:
     files: SeenFiles = field(default_factory=SeenFiles)
     services: Mapping[str, str] = field(default_factory=dict)
     """UP, DOWN or FAILING."""
+    services_unknown: str = ""
+    """Why nothing is known of the services; empty: it is."""
     running: Running = field(default_factory=lambda: Running(None, None))
 
     @property

@@ -48,6 +48,8 @@ class Order:
 
     files: tuple[FileOrder, ...] = ()
     services: tuple[ServiceOrder, ...] = ()
+    revision: int = 0
+    """Of the commit whose files these are: a host that has had a newer one refuses.  0: of none."""
 
     def __bool__(self) -> bool:
         return bool(self.files or self.services)
@@ -72,6 +74,8 @@ class Done:
     """Why it failed, for each service of the order; empty where it was done."""
     stale: bool = False
     """Something else stands in a file than was seen: nothing was done, look again."""
+    overtaken: int = 0
+    """The newer commit that the host has had already: nothing was done.  0: there was none."""
     failed: str = ""
     """Why the order was not carried out, or may not have been."""
 

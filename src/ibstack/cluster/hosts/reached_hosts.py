@@ -6,21 +6,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ibstack.cluster.events import Events, folded
+from ibstack.cluster.hosts.bringing import Bringing
 from ibstack.cluster.hosts.group_files import write_groups
 from ibstack.cluster.hosts.host_drift import drift_question, host_drift
-from ibstack.cluster.hosts.host_work import (
-    PAST,
-    RESTART_REQUIRED,
-    order_of,
-    planned,
-    question,
-    tell,
-    tell_away,
-    work_on,
-)
+from ibstack.cluster.hosts.host_work import PAST, RESTART_REQUIRED, planned, question, work_on
 from ibstack.cluster.hosts.hosts import UP
 from ibstack.cluster.hosts.look import Look
-from ibstack.cluster.hosts.order import Done, Order, ServiceOrder
+from ibstack.cluster.hosts.order import Order, ServiceOrder
 from ibstack.cluster.hosts.reached_images import ReachedImages
 from ibstack.cluster.installation import installations
 from ibstack.cluster.model.entity import EntityPath
@@ -42,8 +34,6 @@ if TYPE_CHECKING:
     from ibstack.cluster.shell.reach import Event, HostService, Job, PowerAction, ServiceAction
 
 _INSTALLER: Final = "installer"
-_ROUNDS: Final = 3
-"""How often hosts are looked at anew whose files are changed meanwhile."""
 
 
 class ReachedStore(Protocol):
@@ -189,8 +179,11 @@ class ReachedHosts:
         wanted = [*installations(state, devices, held, self._settings.images)]
         if not self._hosts.installs:
             # Nobody installs them, so what they missed is brought before.
-            missed = [HostChange(each.host, each.files, {}) for each in wanted]
-            self._bring(self._look(missed, state), state, events)
+            self._bring_missed(
+                devices,
+                lambda event: events.add(event.host, event.text, event.severity),
+                services=False,
+            )
         installed = {each.host for each in wanted if each.mode and self._hosts.installs}
         for host, step in self._hosts.start(wanted):
             events.add(host, step.text, step.severity)
@@ -215,7 +208,7 @@ class ReachedHosts:
     def plan(self, before: State, after: State) -> Sequence[str]:
         lines: dict[str, list[str]] = {}
         copies = self._images.planned(before, after)
-        for work in self._work(before, after):
+        for work in self._look(host_changes(before, after), after):
             for line in planned(work):
                 lines.setdefault(line, []).append(work.host)
         return [*copies, *(f"{folded(hosts)}: {line}" for line, hosts in lines.items())]
@@ -223,26 +216,42 @@ class ReachedHosts:
     def jobs(self, before: State, after: State) -> Sequence[Job]:
         return self._images.jobs(before, after, _head(after))
 
-    def after_commit(self, before: State, after: State) -> Sequence[Event]:
+    def after_commit(self, before: State, after: State, tell: Callable[[Event], None]) -> None:
         events = Events(self._now)
-        self._bring(self._work(before, after), after, events)
+        self._take(after)
+
+        def decide(state: State, of: Collection[str] | None) -> list[HostWork]:
+            changes = host_changes(before, state)
+            return self._look([each for each in changes if of is None or each.host in of], state)
+
+        Bringing(self._hosts, decide, self._load, events, tell).run()
+        after = self._load()
         for event in write_groups(after, self._settings, self._now):
             events.add(_head(after), str(event), "error" if event.failed else "info")
-        return events.told()
+        for each in events.told():
+            tell(each)
 
-    def bring(self, devices: Sequence[str]) -> Sequence[Event]:
-        events = Events(self._now)
+    def bring(self, devices: Sequence[str], tell: Callable[[Event], None]) -> None:
         state = self._load()
-        wanted = installations(state, devices, self._store.held(), self._settings.images)
-        missed = [HostChange(each.host, each.files, {}, each.autostart) for each in wanted]
-        copied: list[Event] = []
         for job in self._images.jobs(state, state, _head(state)):
-            job.run(copied.append)
-        self._bring(self._look(missed, state), state, events)
-        return [*copied, *events.told()]
+            job.run(tell)
+        self._bring_missed(devices, tell, services=True)
 
-    def _work(self, before: State, after: State) -> list[HostWork]:
-        return self._look(host_changes(before, after), after)
+    def _bring_missed(
+        self, devices: Sequence[str], tell: Callable[[Event], None], *, services: bool
+    ) -> None:
+        """Bring the files that hosts may have missed, and (*services*) start what is to run."""
+
+        def decide(state: State, of: Collection[str] | None) -> list[HostWork]:
+            names = [name for name in devices if of is None or name in of]
+            wanted = installations(state, names, self._store.held(), self._settings.images)
+            missed = [
+                HostChange(each.host, each.files, {}, each.autostart if services else ())
+                for each in wanted
+            ]
+            return self._look(missed, state)
+
+        Bringing(self._hosts, decide, self._load, Events(self._now), tell).run()
 
     def _look(self, changes: Sequence[HostChange], after: State) -> list[HostWork]:
         """Ask all hosts at once for what their changes meet, and decide."""
@@ -257,36 +266,16 @@ class ReachedHosts:
 
         return [decided(change) for change in changes]
 
-    def _bring(self, works: Sequence[HostWork], after: State, events: Events) -> None:
-        """Tell all hosts at once; those where somebody wrote meanwhile are looked at again."""
-        for _ in range(_ROUNDS):
-            stale = self._bring_once(works, events)
-            if not stale:
-                return
-            works = self._look([work.change for work in stale], after)
-        for work in works:
-            text = "cannot bring this commit: its files change all the time; see who writes them"
-            events.add(work.host, text, "error")
-
-    def _bring_once(self, works: Sequence[HostWork], events: Events) -> list[HostWork]:
-        orders = {work.host: order_of(work) for work in works if work.seen.up}
-        answers = self._hosts.bring({host: order for host, order in orders.items() if order})
-        stale = []
-        for work in works:
-            done = answers.get(work.host, Done())
-            if not work.seen.up:
-                tell_away(work, events)
-            elif done.stale:
-                stale.append(work)
-            else:
-                tell(work, orders[work.host], done, events)
-        return stale
-
     # -- The rest
 
     def _load(self) -> State:
         self._state = self._store.load(self._state)
         return self._state
+
+    def _take(self, state: State) -> None:
+        """Know *state*, so that it is not read whole."""
+        if self._state is None or self._state.revision < state.revision:
+            self._state = state
 
 
 def _flags(seen: Seen) -> tuple[str, ...]:

@@ -6,13 +6,19 @@ from __future__ import annotations
 import re
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ibstack.cluster.hosts import far_side
+from ibstack.cluster.hosts.host_answer import BadAnswer
 from ibstack.cluster.hosts.hosts import DOWN
+from ibstack.fabric.printable import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ibstack.cluster.hosts.ssh_task import Heard
+
+_Value = TypeVar("_Value")
 
 _OF_SSH: Final = 255
 _NO_PROGRAM: Final = 127
@@ -31,6 +37,7 @@ class NoAnswer:
     """Whether it may have done what it was asked."""
 
 
+_SILENT: Final = NoAnswer("it does not answer", DOWN)
 _TROUBLE: Final[tuple[tuple[str, NoAnswer], ...]] = (
     # Of several that fit the first counts: ssh says more than one line of a key that changed.
     (
@@ -61,24 +68,35 @@ _TROUBLE: Final[tuple[tuple[str, NoAnswer], ...]] = (
     ("Connection refused", NoAnswer("connection refused", DOWN)),
     ("No route to host", NoAnswer("no route to host", DOWN)),
     ("Network is unreachable", NoAnswer("network is unreachable", DOWN)),
-    ("connect to .*timed out", NoAnswer("it does not answer", DOWN)),
+    # Before anything could be sent: of TCP, of a host whose sshd is held up, or both.
+    ("connect to .*timed out|timed out during banner exchange", _SILENT),
+    ("Connection (timed out|to .* timed out)", _SILENT),
 )
 """Words of OpenSSH (messages in C), and what they mean; tests/cluster/hosts/test_ssh_trouble.py."""
 
 
-def answer(heard: Heard, timeout_s: int) -> dict[str, Any] | NoAnswer:
-    """Return what the host answered, or why it did not."""
+def answer(
+    heard: Heard, timeout_s: int, most_bytes: int, read: Callable[[object], _Value]
+) -> _Value | NoAnswer:
+    """Return what *read* makes of the host's answer, or why there is none.
+
+    *most_bytes*: of an answer when it is unpacked; *read* raises BadAnswer for one that it is not.
+    """
+    if heard.too_large:
+        return NoAnswer(
+            "its answer is too large; see what it prints", flag="garbled", maybe_done=True
+        )
     if heard.status is None:
         why = f"no answer within {timeout_s} s; see what holds it up, or set [ssh] timeout"
         return NoAnswer(why, flag="timed-out", maybe_done=True)
     text = _between_marks(heard.out)
     if text is not None:
         try:
-            found: dict[str, Any] = far_side.unpacked(text)
-        except (ValueError, zlib.error) as error:
-            return NoAnswer(f"its answer was garbled: {error}", flag="garbled", maybe_done=True)
-        return found
-    said = [line.decode(errors="replace").strip() for line in heard.err]
+            return read(far_side.unpacked(text, most_bytes))
+        except (BadAnswer, ValueError, zlib.error, RecursionError) as error:
+            why = f"its answer was garbled: {one_line(str(error))}"
+            return NoAnswer(why, flag="garbled", maybe_done=True)
+    said = [one_line(line.decode(errors="replace")) for line in heard.err]
     if heard.status == _OF_SSH:
         return _of_ssh(said)
     last = next((line for line in reversed(said) if line), f"exit status {heard.status}")

@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING, Any, Final
 from ClusterShell.Event import EventHandler
 from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet
 from ClusterShell.Task import task_self
-from ClusterShell.Worker.Ssh import WorkerSsh
+from ClusterShell.Worker.EngineClient import EngineClientEOF
+from ClusterShell.Worker.Ssh import SshClient, WorkerSsh
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from ibstack.cluster.ssh_settings import SshSettings
 
 # What is known by its words must not be said in another language.
 _SSH: Final = "env LC_ALL=C ssh"
+_LONGEST_LINE: Final = 65536
+"""Bytes; an answer's own lines have some 4000."""
+_QUIET_S: Final = 2.0
+"""How long nobody is heard before those are named that are waited for."""
 
 
 @dataclass(slots=True)
@@ -31,14 +36,22 @@ class Heard:
     """Lines of its standard error, and of ssh's."""
     status: int | None = None
     """Its exit status; 255 is ssh's own.  None: it took too long."""
+    too_large: bool = False
+    """It said more than it may, and was not listened to any longer."""
 
 
 class _Ear(EventHandler):
-    """Gathers what hosts say."""
+    """Gathers what hosts say, and hands on what each said when it ends."""
 
-    def __init__(self, heard: dict[str, Heard]) -> None:
+    def __init__(
+        self, hosts: Collection[str], most_bytes: int, take: Callable[[str, Heard], None]
+    ) -> None:
         super().__init__()
-        self._heard = heard
+        self.most_bytes = most_bytes
+        self._take = take
+        self._heard = {host: Heard() for host in hosts}
+        self._ended = 0
+        self._ended_before = 0
 
     def ev_read(self, worker: Any, node: str, sname: str, msg: bytes) -> None:
         heard = self._heard[node]
@@ -46,20 +59,87 @@ class _Ear(EventHandler):
 
     def ev_hup(self, worker: Any, node: str, rc: int) -> None:
         self._heard[node].status = rc
+        self.end(node)
+
+    def too_much(self, node: str) -> None:
+        self._heard[node].too_large = True
+
+    def end(self, node: str) -> None:
+        """Hand on what a host said: it says no more."""
+        self._ended += 1
+        self._take(node, self._heard.pop(node))
+
+    def end_all(self) -> None:
+        """Hand on what those said that took too long."""
+        for node in list(self._heard):
+            self.end(node)
+
+    def news(self) -> list[str]:
+        """Return who is waited for; nobody, where others have ended since this was asked before."""
+        quiet, self._ended_before = self._ended == self._ended_before, self._ended
+        return list(self._heard) if quiet else []
 
 
-def run_on(said: Mapping[str, bytes], settings: SshSettings) -> dict[str, Heard]:
-    """Run Python on each host that is named, its standard input what is *said* to it."""
-    heard = {host: Heard() for host in said}
+class _Clock(EventHandler):
+    """Tells once of a silence who is waited for."""
+
+    def __init__(self, ear: _Ear, waiting: Callable[[Collection[str]], None]) -> None:
+        super().__init__()
+        self._ear = ear
+        self._waiting = waiting
+        self._told: list[str] = []
+
+    def ev_timer(self, timer: Any) -> None:
+        late = self._ear.news()
+        if late and late != self._told:
+            self._waiting(late)
+            self._told = late
+
+
+class _BoundedSsh(SshClient):
+    """One ssh; it ends where its host says too much, for ClusterShell keeps a line to its end."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._heard_bytes: dict[str, int] = {}
+
+    def _read(self, sname: str, size: int = 65536) -> bytes:
+        said = bytes(super()._read(sname, size))
+        self._heard_bytes[sname] = heard = self._heard_bytes.get(sname, 0) + len(said)
+        ear = self.worker.eh
+        if heard <= ear.most_bytes and len(self.streams[sname].rbuf) <= _LONGEST_LINE:
+            return said
+        ear.too_much(self.key)
+        self.streams[sname].rbuf = b""
+        self.popen.kill()
+        raise EngineClientEOF
+
+
+class _BoundedWorker(WorkerSsh):
+    SHELL_CLASS = _BoundedSsh
+
+
+def run_on(
+    said: Mapping[str, bytes],
+    settings: SshSettings,
+    most_bytes: int,
+    take: Callable[[str, Heard], None],
+    waiting: Callable[[Collection[str]], None] | None = None,
+) -> None:
+    """Run Python on each host that is named, its standard input what is *said* to it.
+
+    *most_bytes*: what a host may say on each of its two streams.  *take* is given what each host
+    said as soon as it ends, *waiting* who is still at work when nobody was heard for 2 seconds.
+    """
     alike: dict[bytes, list[str]] = {}
     for host, text in said.items():
         alike.setdefault(text, []).append(host)
     task = task_self()
     _set(task, settings)
-    ear = _Ear(heard)
+    ear = _Ear(said.keys(), most_bytes, take)
     # Without what a site or the user's folder adds to Python, and nothing that a shell could mean.
     for text, hosts in alike.items():
-        worker = WorkerSsh(
+        worker = _BoundedWorker(
             NodeSet.fromlist(hosts, resolver=RESOLVER_NOGROUP),
             handler=ear,
             timeout=settings.timeout_s,
@@ -69,8 +149,10 @@ def run_on(said: Mapping[str, bytes], settings: SshSettings) -> dict[str, Heard]
         task.schedule(worker)
         worker.write(text)
         worker.set_write_eof()
+    if waiting is not None:
+        task.timer(_QUIET_S, _Clock(ear, waiting), interval=_QUIET_S, autoclose=True)
     task.resume()
-    return heard
+    ear.end_all()
 
 
 def _set(task: Any, settings: SshSettings) -> None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from ibstack.cluster.hosts.hosts import Installation
+    from ibstack.cluster.hosts.hosts import Installation, Listener
 
 _LATER: Final = "try again when it is up"
 _RUN: Final = "run"
@@ -72,8 +72,15 @@ class TreeHosts:
     def look(self, asked: Mapping[str, Look]) -> Mapping[str, Seen]:
         return {host: self._look(host, look) for host, look in asked.items()}
 
-    def bring(self, orders: Mapping[str, Order]) -> Mapping[str, Done]:
-        return {host: self._bring(host, order) for host, order in orders.items()}
+    def bring(
+        self, orders: Mapping[str, Order], listener: Listener | None = None
+    ) -> Mapping[str, Done]:
+        found = {}
+        for host, order in orders.items():
+            found[host] = done = self._bring(host, order)
+            if listener is not None:
+                listener.heard(host, done)
+        return found
 
     def switch_off(self, names: Iterable[str]) -> None:
         for host in names:
@@ -111,10 +118,12 @@ class TreeHosts:
         ]
         try:
             done = far_side.bring_files(
-                self._root(host), files, str(self._kept), stamp(self._now())
+                self._root(host), files, str(self._kept), stamp(self._now()), order.revision
             )
         except OSError as error:
             return Done(failed=str(error.strerror))
+        except far_side.Overtaken as error:
+            return Done(overtaken=error.revision)
         if done is None:
             return Done(stale=True)
         services = dict(found.services)

@@ -101,11 +101,11 @@ class Reach(Protocol):
         """Return what a commit asks for and takes long, none of it begun; in their order."""
         ...
 
-    def after_commit(self, before: State, after: State) -> Sequence[Event]:
-        """Bring the hosts in line with a commit."""
+    def after_commit(self, before: State, after: State, tell: Callable[[Event], None]) -> None:
+        """Bring the hosts in line with a commit; *tell* of what happened, as it becomes known."""
         ...
 
-    def bring(self, devices: Sequence[str]) -> Sequence[Event]:
+    def bring(self, devices: Sequence[str], tell: Callable[[Event], None]) -> None:
         """Bring *devices* what they missed while they were away: files, and services that start."""
         ...
 

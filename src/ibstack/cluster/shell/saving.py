@@ -118,7 +118,8 @@ class Saving:
             session.jobs.start(session.reach.jobs(before, after), apart=apart)
             if session.waits:
                 session.wait_for_jobs()
-            session.tell(self._session.reach.after_commit(before, after))
+            with session.telling() as tell:
+                session.reach.after_commit(before, after, tell)
 
     def _changes(self, at: EntityPath | None) -> tuple[Change, ...]:
         return self._session.draft.changes(at.top if at else None)

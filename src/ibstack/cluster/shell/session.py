@@ -181,6 +181,21 @@ class Session:
         self.say(*map(str, events))
         self.failures += any(event.severity == "error" for event in events)
 
+    @contextmanager
+    def telling(self) -> Iterator[Callable[[Event], None]]:
+        """Yield what prints one event at once; an error among them all is one failure."""
+        failed = False
+
+        def tell(event: Event) -> None:
+            nonlocal failed
+            failed = failed or event.severity == "error"
+            self.say(str(event))
+
+        try:
+            yield tell
+        finally:
+            self.failures += failed
+
     def post(self, event: Event) -> None:
         """Take an event from another thread, to be printed before the next prompt."""
         self._events.put(event)
