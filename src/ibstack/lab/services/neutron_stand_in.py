@@ -12,7 +12,7 @@ import hashlib
 import json
 import threading
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
@@ -20,6 +20,8 @@ from ibstack.neutron import replies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+
+BETWEEN: Final = "BETWEEN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,9 @@ class StandInPort:
     admin_state_up: bool = True
     status: str = "DOWN"
     binding: str = "ACTIVE"
+    """ACTIVE, INACTIVE, or BETWEEN: unbound, to be bound anew at once."""
     revision: int = 1
+    device_id: str = ""
 
 
 class NeutronStandIn:
@@ -98,10 +102,14 @@ class NeutronStandIn:
         self._answer()
         with self._lock:
             self.questions += 1
-            rows = [_row(port) for port in self._ports.values() if port.host == host]
-        text = json.dumps(rows)
+            here = [port for port in self._ports.values() if port.host == host]
+        told = {
+            "ports": [_row(port) for port in here if port.binding != BETWEEN],
+            "rebinding": [_row(port) for port in here if port.binding == BETWEEN],
+        }
+        text = json.dumps(told)
         now = hashlib.sha256(text.encode()).hexdigest()
-        return {"etag": now, "ports": None if now == etag else json.loads(text)}
+        return {"etag": now, **({"ports": None} if now == etag else json.loads(text))}
 
     def report_host(
         self, host: str, ready: Collection[str] = (), gone: Collection[str] = ()
@@ -143,4 +151,6 @@ class NeutronStandIn:
 def _row(port: StandInPort) -> dict[str, object]:
     row = asdict(port)
     del row["host"]
+    if port.binding == BETWEEN:
+        row["binding"] = "ACTIVE"
     return {**row, "network_id": "network", "guid": str(Guid.from_mac(port.mac))}
