@@ -91,6 +91,7 @@ def test_the_boot_fails_at_once_while_the_deleted_server_still_runs(host: OneHos
     assert f"a guest still has VF {host.pci(0)} (driver vfio-pci)" in done.stderr
     assert f"instance {ONE}" in done.stderr
     assert host.vf(0).entry is None
+    eventually(lambda: host.neutron.status("port-00") == "ERROR", what="nova need not wait")
 
     host.hardware.pass_through(0, is_open=False)
     assert add_port(host, second(host)).returncode == 0

@@ -104,6 +104,7 @@ class Eswitch(AttachedVfs):
         mac = guid.as_mac() or mac
         adapter, number = self._find(physical_network, pci)
         wanted = Attachment(physical_network, mac, pci, adapter.function.interface)
+        self._held_up.forget(physical_network, mac)
         try:
             self._make_way(wanted, wait_s)
             with self._lock(wanted.interface):

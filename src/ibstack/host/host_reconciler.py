@@ -30,7 +30,7 @@ from ibstack.loop import Outcome
 from ibstack.neutron.desired import REBINDING_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ibstack.fabric.pci import PciAddress
     from ibstack.host.eswitch_client import EswitchClient
@@ -118,7 +118,7 @@ class HostReconciler:
         ages = self._ages(pending)
         # Of a port that may move here Neutron shows the status where it is: nova waits to hear.
         ready = [*(port for port in found.ready if not port.is_active), *found.staged]
-        self._reporter.tell(ready, found.gone)
+        self._reporter.tell(ready, found.gone, refused_ports(observed, desired))
         # Refused: what was read is out of date, a VF was detached meanwhile.
         expected = (TryLater, Refused)
         failures = [error for error in refusals.values() if not isinstance(error, expected)]
@@ -259,6 +259,20 @@ def loose_vfs(observed: ObservedHost) -> list[Loose]:
     ]
 
 
+def refused_ports(
+    observed: ObservedHost, desired: Sequence[DesiredPort] | None
+) -> list[DesiredPort]:
+    """Return the ports whose plug was refused, and which nova would wait for in vain."""
+    refused = {(p.physical_network, p.mac, p.pci) for p in observed.held_up if p.refused}
+    return [
+        port
+        for port in desired or ()
+        if (port.physical_network, port.mac, port.pci) in refused
+        and port.binding is Binding.ACTIVE
+        and not port.is_active
+    ]
+
+
 def desired_port(port: HostPort) -> DesiredPort:
     """Return *port* in the words of the plan."""
     return DesiredPort(
@@ -277,7 +291,13 @@ def desired_port(port: HostPort) -> DesiredPort:
 
 
 def _configurations(observed: ObservedHost) -> dict[str, Any]:
+    left = [
+        f"{one.physical_network} {one.pci} {one.mac}"
+        for one in observed.attachments
+        if one.state is AttachmentState.LEFT
+    ]
     return {
+        **({"left": left} if left else {}),
         "adapters": [
             {
                 "physical_network": adapter.physical_network,

@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from ibstack.fabric.errors import BadValue
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
-    from ibstack.neutron.reported import ReportedAdapter
+    from ibstack.neutron.reported import LeftVf, ReportedAdapter
 
 FLAT: Final = "flat"
 VLAN: Final = "vlan"
@@ -116,6 +116,8 @@ class FabricRows:
     """What younger_twins() says of *ports*."""
     adapters: Mapping[str, tuple[ReportedAdapter, ...]]
     """What each host's agent reported last."""
+    left: Mapping[str, tuple[LeftVf, ...]] = field(default_factory=dict)
+    """What each host's agent reported last to be attached without a port."""
     rebinding: Collection[BelongingPort] = ()
     """Those that are unbound for a moment, one for each segment that they may be bound to again."""
 

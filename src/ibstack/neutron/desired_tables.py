@@ -39,8 +39,6 @@ from ibstack.neutron.heartbeat import MELLANOX_AGENT
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from ibstack.neutron.reported import ReportedAdapter
-
 IB_FABRIC: Final = "IB_FABRIC"
 
 _agents = agent.Agent.__table__
@@ -202,8 +200,11 @@ def fabric_rows(context: Any, physical_network: str, waiting: Collection[str]) -
         ports, own = _belonging(context, _BELONGING, physical_network)
         found = _rebinding(context, _REBELONGING, physical_network=physical_network)
         between = [*map(BelongingPort._make, found)]
-        twins, adapters = _twins(context, ports), _adapters_by_host(context)
-        return FabricRows(ports, own, waiting, twins, adapters, between)
+        reports = {host: text for host, text in _rows(context, _REPORTS)}
+        # Of agents that are not alive too.
+        adapters = {host: reported.adapters_in(text) for host, text in reports.items()}
+        left = {host: reported.left_in(text) for host, text in reports.items() if '"left"' in text}
+        return FabricRows(ports, own, waiting, _twins(context, ports), adapters, left, between)
 
 
 def waiting_for_fabric(context: Any) -> list[str]:
@@ -249,11 +250,6 @@ def _twins(context: Any, ports: Collection[BelongingPort]) -> dict[str, str]:
     # A time in a spelling that sorts by age.
     made = {row.id: str(row.created_at or "") for row in _rows(context, _MADE, port_ids=ids)}
     return younger_twins(suspects, made)
-
-
-def _adapters_by_host(context: Any) -> dict[str, tuple[ReportedAdapter, ...]]:
-    """Return the adapters that each host's agent reported last, whether it is alive or not."""
-    return {host: reported.adapters_in(text) for host, text in _rows(context, _REPORTS)}
 
 
 def _rows(context: Any, statement: Any, **values: object) -> Sequence[Any]:

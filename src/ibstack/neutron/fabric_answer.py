@@ -56,7 +56,8 @@ def fabric_answer(rows: FabricRows, fabric: Fabric, etag: str | None, stamp: str
     members, held = _assembled(rows, fabric)
     waits = frozenset(rows.waiting)
     waiting = sorted(port.port_id for port in rows.ports if port.port_id in waits) if waits else []
-    content = etag_of([_members_hash(members), held, waiting])
+    left = [*_left(rows, fabric)]
+    content = etag_of([_members_hash(members), held, waiting, *([left] if left else [])])
     same = etag is not None and etag.rpartition("-")[2] == content
     if rows.rebinding:
         stamp = ""  # It ends by the clock: nothing in Neutron changes then.
@@ -64,7 +65,16 @@ def fabric_answer(rows: FabricRows, fabric: Fabric, etag: str | None, stamp: str
         "etag": f"{stamp}-{content}",
         "members": None if same else members,
         "held": held,
+        "left": left,
     }
+
+
+def _left(rows: FabricRows, fabric: Fabric) -> Iterator[Answer]:
+    """Yield the VFs of the fabric that are attached without a port, by what agents report."""
+    for host, vfs in sorted(rows.left.items()):
+        for vf in vfs:
+            if vf.physical_network == fabric.physical_network:
+                yield {"host": host, "pci": str(vf.pci), "mac": vf.mac}
 
 
 def stamp_of(changes: Changes | None, owned: KeyRange, period: int) -> str:

@@ -97,6 +97,15 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftVf:
+    """A VF that is still attached to a MAC that has no port in Neutron."""
+
+    host: str
+    pci: PciAddress
+    guid: Guid
+
+
+@dataclass(frozen=True, slots=True)
 class FabricMembers:
     """What a fabric should hold."""
 
@@ -104,6 +113,7 @@ class FabricMembers:
     members: tuple[Member, ...] | None
     """None: nothing new since the etag that was sent; empty: known to be none."""
     held: tuple[Held, ...]
+    left: tuple[LeftVf, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +189,7 @@ def _fabric_members(raw: Any) -> FabricMembers:
         _of(str, answer, "etag"),
         _rows(answer, "members", _member),
         _rows(answer, "held", _held) or (),
+        _rows({"left": None, **answer}, "left", _left) or (),
     )
 
 
@@ -198,6 +209,14 @@ def _held(row: Mapping[str, Any]) -> Held:
     if row.get("key") is None:
         return Held(port_id, why)
     return Held(port_id, why, _of(str, row, "host"), PartitionKey.parse(_of(str, row, "key")))
+
+
+def _left(row: Mapping[str, Any]) -> LeftVf:
+    return LeftVf(
+        _of(str, row, "host"),
+        PciAddress.parse(_of(str, row, "pci")),
+        Guid.from_mac(_of(str, row, "mac")),
+    )
 
 
 def _host_report(raw: Any) -> HostReport:

@@ -112,14 +112,22 @@ class NeutronStandIn:
         return {"etag": now, **({"ports": None} if now == etag else json.loads(text))}
 
     def report_host(
-        self, host: str, ready: Collection[str] = (), gone: Collection[str] = ()
+        self,
+        host: str,
+        ready: Collection[str] = (),
+        gone: Collection[str] = (),
+        failed: Collection[str] = (),
     ) -> replies.HostReport:
-        """Make ports ACTIVE or DOWN."""
-        raw = self.report_host_on_the_wire(host, ready, gone)
+        """Make ports ACTIVE, DOWN or ERROR."""
+        raw = self.report_host_on_the_wire(host, ready, gone, failed)
         return replies.read_host_report(raw, f"tell the stand-in about the ports of host {host}")
 
     def report_host_on_the_wire(
-        self, host: str, ready: Collection[str], gone: Collection[str]
+        self,
+        host: str,
+        ready: Collection[str],
+        gone: Collection[str],
+        failed: Collection[str] = (),
     ) -> dict[str, object]:
         """Do the same; return the answer as it goes over the broker."""
         self._answer()
@@ -128,8 +136,10 @@ class NeutronStandIn:
             here = {port.id: port for port in self._ports.values() if port.host == host}
             for port_id in here.keys() & {*ready, *gone}:
                 self._take(here[port_id], is_ready=port_id in ready)
+            for port_id in here.keys() & {*failed}:
+                self._ports[port_id] = replace(here[port_id], status="ERROR")
             down = [port_id for port_id in here.keys() & {*ready} if self._is_down(port_id)]
-        unknown = sorted({*ready, *gone} - here.keys())
+        unknown = sorted({*ready, *gone, *failed} - here.keys())
         return {"unknown": unknown, "down": {port_id: [] for port_id in down}}
 
     def _is_down(self, port_id: str) -> bool:
