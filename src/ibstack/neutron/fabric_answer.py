@@ -65,7 +65,7 @@ def fabric_answer(rows: FabricRows, fabric: Fabric, etag: str | None, stamp: str
         "etag": f"{stamp}-{content}",
         "members": None if same else members,
         "held": held,
-        "left": left,
+        **({"left": left} if left else {}),
     }
 
 
