@@ -16,6 +16,7 @@ from ibstack.host.attachments import Attachments
 from ibstack.host.eswitch import Eswitch
 from ibstack.host.observed import AttachmentState, Link, ObservedHost
 from one_adapter import BLUE, MACS, RED, OneAdapter
+from one_host import eventually
 
 if TYPE_CHECKING:
     from ibstack.host.observed import ObservedAttachment
@@ -224,8 +225,7 @@ def test_a_plug_waits_until_it_is_known_whether_the_other_has_a_port(one: OneAda
     assert (held.mac, held.refused) == (OTHER, False)
 
     eswitch.disown(one.pci(1), MAC, left=True)
-    while only(eswitch).mac != OTHER:
-        eswitch.watch(eswitch.read().sequence, 0.05)
+    eventually(lambda: [each.mac for each in eswitch.read().attachments] == [OTHER])
     eswitch.configure(one.pci(1), OTHER, BLUE, link_up=True)
     waiting.join(30)
 

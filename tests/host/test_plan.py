@@ -439,9 +439,12 @@ def test_ports_that_are_bound_anew_only_ever_keep_what_is(
 
 @pytest.mark.parametrize("vf", [LIVE, OFF])
 def test_an_attachment_whose_port_is_gone_is_left(vf: VfState) -> None:
-    step = take_off(plan([replace(plugged(vf), is_served=True)], []))
+    found = plan([replace(plugged(vf), is_served=True)], [])
 
-    assert (step.has_port, step.is_left) == (False, True)
+    assert (take_off(found).has_port, take_off(found).is_left) == (False, True)
+    assert [each.why for each in found.pending] == [
+        "Neutron has no port for it any more, and it was never detached"
+    ]
     known = replace(plugged(OFF), is_served=True, is_left=True)
     assert plan([known], []).steps == (), "said once"
 

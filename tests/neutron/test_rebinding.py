@@ -47,7 +47,7 @@ def die() -> None:
 
 
 def active_port(cloud: Any, **attributes: Any) -> dict[str, Any]:
-    port = cloud.port(cloud.network(5), NODE, pci=VF1, **attributes)
+    port: dict[str, Any] = cloud.port(cloud.network(5), NODE, pci=VF1, **attributes)
     cloud.ready(port["id"])
     assert cloud.status(port["id"]) == "ACTIVE"
     cloud.hints.forget()

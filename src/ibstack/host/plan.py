@@ -373,6 +373,8 @@ def _why_unknown(one: Plugged, desired: Sequence[DesiredPort]) -> str:
             return f"Neutron port {port.id} of that VF has MAC {port.mac}"
         if port.mac == one.mac and port.physical_network == one.physical_network:
             return f"Neutron port {port.id} has moved to VF {port.pci}"
+    if one.is_served:
+        return "Neutron has no port for it any more, and it was never detached"
     return "Neutron has no such port on this host yet"
 
 
