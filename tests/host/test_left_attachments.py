@@ -105,10 +105,11 @@ def test_the_same_port_for_another_server_does_not_bring_the_old_guest_back(host
     again = replace(port, device_id=TWO)
     host.neutron.change(port.id, host=port.host, pci=port.pci, device_id=TWO)
 
-    assert add_port(host, again).returncode == 1
     eventually(lambda: states(host) == {port.mac: "left"})
+    assert add_port(host, again).returncode == 1
+    assert states(host) == {port.mac: "left"}
     assert host.vf(0).entry is None
-    assert host.neutron.status(port.id) == "DOWN"
+    eventually(lambda: host.neutron.status(port.id) == "ERROR")
 
     host.hardware.pass_through(0, is_open=False)
     assert add_port(host, again).returncode == 0

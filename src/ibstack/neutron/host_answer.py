@@ -48,5 +48,5 @@ def _port(row: BoundPort, owned: KeyRange) -> Answer | None:
         "status": row.status,
         "binding": row.binding,
         "revision": row.revision,
-        "device_id": row.device_id,
+        **({"device_id": row.device_id} if row.device_id else {}),
     }
