@@ -62,7 +62,9 @@ _REQUESTS: Final[tuple[dict[str, object], ...]] = (
     {
         **{"verb": "configure", "pci": "0000:05:00.1", "mac": _MAC},
         **{"entry": "0x8002", "link_up": True},
+        **{"instance": "6f3c0e42-9f0e-4b8e-9d3b-0e5a7c1d2f10"},
     },
+    {"verb": "disown", "pci": "0000:05:00.1", "mac": _MAC, "left": False},
     {
         **{"verb": "configure", "pci": "0000:05:00.1", "mac": _MAC},
         **{"entry": None, "link_up": False},

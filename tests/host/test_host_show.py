@@ -61,6 +61,19 @@ def test_it_shows_each_function_and_who_has_it(daemon: Daemon) -> None:
     assert f"VF {daemon.pci(2)} of {MACS[1]} is pending: no partition" in shown.stderr
 
 
+def test_what_was_never_detached_is_left_and_said_once(daemon: Daemon) -> None:
+    daemon.client.attach("ibhostnet", MACS[0], daemon.pci(1))
+    daemon.client.configure(daemon.pci(1), MACS[0], RED, link_up=True)
+    daemon.client.disown(daemon.pci(1), MACS[0], left=True)
+
+    shown = show(daemon, "-f", "json")
+
+    assert [row["state"] for row in json.loads(shown.stdout)] == ["free", "left", "free", "free"]
+    (line,) = shown.stderr.splitlines()
+    assert line.startswith(f"ibstack: VF {daemon.pci(1)} is still attached to {MACS[0]}: ")
+    assert "its VF is on no partition, and is freed within 35 s" in line
+
+
 def test_an_instance_that_may_act_as_a_subnet_manager_is_said(daemon: Daemon) -> None:
     if daemon.variant is not Variant.MLX4:
         return  # mlx5 has no such files.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
 from ibstack.fabric.pci import PciAddress
-from ibstack.host.observed import Link
+from ibstack.host.observed import HeldUp, Link
 from ibstack.host.plan import (
     Adopt,
     Binding,
@@ -371,3 +371,126 @@ def test_a_vf_that_two_ports_want_is_nobodys() -> None:
     for holder in (plugged(LIVE), replace(plugged(OFF), pci=VF2)):
         steps = plan([holder], [ACTIVE], [LOOSE]).steps
         assert not any(isinstance(step, Adopt) for step in steps)
+
+
+AGAIN = replace(WANTED, revision=2)
+OTHER_PLUG = HeldUp("ib", MAC2, VF1, refused=False, why="VF is attached")
+OTHER = replace(WANTED, id="port-2", mac=MAC2, guid=Guid.from_mac(MAC2), entry=BLUE)
+ONE, TWO = "6f3c0e42-9f0e-4b8e-9d3b-0e5a7c1d2f10", "6f3c0e42-9f0e-4b8e-9d3b-0e5a7c1d2f11"
+
+
+def take_off(found: Plan) -> TakeOff:
+    (step,) = found.steps
+    assert isinstance(step, TakeOff)
+    return step
+
+
+def test_a_vf_whose_port_is_bound_anew_stays_as_it_is_and_is_not_reported() -> None:
+    found = plan([plugged(LIVE)], [], rebinding=[replace(AGAIN, entry=BLUE), AGAIN])
+
+    assert (found.steps, found.ready, found.gone) == ((), (), ())
+    assert [one.why for one in found.pending] == ["Neutron binds its port anew"]
+
+
+@pytest.mark.parametrize(
+    ("one", "again"),
+    [
+        (plugged(LIVE), replace(AGAIN, pci=VF2)),
+        (plugged(LIVE), replace(AGAIN, pci=None)),
+        (plugged(LIVE), replace(AGAIN, mac=MAC2)),
+        (plugged(LIVE), replace(AGAIN, entry=BLUE)),
+        (plugged(LIVE), replace(AGAIN, physical_network="other")),
+        (plugged(replace(LIVE, guid=Guid(7))), AGAIN),
+        (
+            replace(plugged(LIVE), instance=ONE, has_guest=True),
+            replace(AGAIN, instance=TWO),
+        ),
+    ],
+)
+def test_a_vf_that_is_not_live_for_that_very_port_is_taken_off(
+    one: Plugged, again: DesiredPort
+) -> None:
+    assert plan([one], [], rebinding=[again]).steps == (TakeOff(VF1, MAC1),)
+
+
+def test_a_vf_is_given_nothing_by_a_port_that_is_bound_anew() -> None:
+    assert plan([plugged(OFF)], [], rebinding=[AGAIN]).steps == ()
+
+
+def test_a_port_of_another_on_that_vf_ends_the_grace_at_once() -> None:
+    assert plan([plugged(LIVE)], [OTHER], rebinding=[AGAIN]).steps == (TakeOff(VF1, MAC1),)
+    found = plan([plugged(LIVE)], [], rebinding=[AGAIN], held_up=[OTHER_PLUG])
+    assert found.steps == (TakeOff(VF1, MAC1),), "and so does a plug, before its port is known"
+
+
+@given(plugged_vfs(), desired_ports(), desired_ports())
+def test_ports_that_are_bound_anew_only_ever_keep_what_is(
+    before: list[Plugged], want: list[DesiredPort], anew: list[DesiredPort]
+) -> None:
+    with_grace, without = plan(before, want, (), anew), plan(before, want)
+
+    assert set(with_grace.steps) <= set(without.steps)
+    for kept in set(without.steps) - set(with_grace.steps):
+        (one,) = (each for each in before if each.pci == kept.pci)
+        assert one.vf is not None
+        assert any(one.vf.is_on(port.entry) and port.mac == one.mac for port in anew)
+    assert (with_grace.ready, with_grace.staged) == (without.ready, without.staged)
+
+
+@pytest.mark.parametrize("vf", [LIVE, OFF])
+def test_an_attachment_whose_port_is_gone_is_left(vf: VfState) -> None:
+    found = plan([replace(plugged(vf), is_served=True)], [])
+
+    assert (take_off(found).has_port, take_off(found).is_left) == (False, True)
+    assert [each.why for each in found.pending] == [
+        "Neutron has no port for it any more, and it was never detached"
+    ]
+    known = replace(plugged(OFF), is_served=True, is_left=True)
+    assert plan([known], []).steps == (), "said once"
+
+
+def test_a_plug_that_neutron_does_not_know_yet_is_not_left() -> None:
+    assert plan([plugged(OFF)], []).steps == ()
+    step = take_off(plan([plugged(LIVE)], []))
+    assert (step.has_port, step.is_left) == (False, False)
+    assert plan([plugged(OFF)], [], held_up=[OTHER_PLUG]).steps == (), "for all that is known"
+
+
+def test_it_is_left_where_neutron_gave_its_vf_to_a_port_that_waits_for_it() -> None:
+    assert take_off(plan([plugged(OFF)], [OTHER], held_up=[OTHER_PLUG])).is_left
+    moved = replace(WANTED, pci=VF2)
+    plug = HeldUp("ib", MAC1, VF2, refused=False, why="holds another VF")
+    assert take_off(plan([plugged(OFF)], [moved], held_up=[plug])).is_left
+
+
+def test_a_port_of_another_instance_does_not_bring_the_old_guest_back() -> None:
+    one = replace(plugged(OFF), instance=ONE, has_guest=True, is_served=True, is_left=True)
+    port = replace(WANTED, instance=TWO)
+
+    found = plan([one], [port])
+
+    assert found.steps == ()
+    assert [each.why for each in found.pending] == [
+        f"Neutron port port-1 is of instance {TWO}, not of {ONE}"
+    ]
+    assert plan([one], [replace(port, instance=ONE)]).steps == (Configure(VF1, MAC1, RED, ONE),)
+    assert plan([one], [replace(port, instance=None)]).steps == (Configure(VF1, MAC1, RED),)
+    free = replace(one, has_guest=False)
+    assert plan([free], [port]).steps == (Configure(VF1, MAC1, RED, TWO),)
+
+
+def test_the_instance_is_put_on_record_before_its_guest_starts() -> None:
+    live = plugged(LIVE)
+    port = replace(WANTED, instance=TWO)
+
+    for known in (None, ONE):
+        assert plan([replace(live, instance=known)], [port]).steps == (
+            Configure(VF1, MAC1, RED, TWO),
+        )
+    assert plan([replace(live, instance=TWO, has_guest=True)], [port]).ready == (port,)
+
+
+def test_a_port_that_is_to_be_down_is_put_on_record_where_its_vf_was_left() -> None:
+    one = replace(plugged(OFF), is_served=True, is_left=True)
+
+    assert take_off(plan([one], [replace(WANTED, binding=Binding.INACTIVE)])).has_port

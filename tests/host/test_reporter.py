@@ -64,7 +64,11 @@ class SlowNeutron:
         raise TryLater("cannot say")
 
     def report_host(
-        self, host: str, ready: Collection[str] = (), gone: Collection[str] = ()
+        self,
+        host: str,
+        ready: Collection[str] = (),
+        gone: Collection[str] = (),
+        failed: Collection[str] = (),
     ) -> HostReport:
         ids = {*ready, *gone}
         with self._lock:

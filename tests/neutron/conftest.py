@@ -233,6 +233,12 @@ class Cloud:
         answer = self.rpc.report_host(self.fresh(), host=host, ready=[], gone=list(port_ids))
         return list(answer["unknown"])
 
+    def failed(self, *port_ids: str, host: str = NODE) -> list[str]:
+        answer = self.rpc.report_host(
+            self.fresh(), host=host, ready=[], gone=[], failed=list(port_ids)
+        )
+        return list(answer["unknown"])
+
     def in_force(self, *port_ids: str) -> list[str]:
         answer = self.rpc.report_fabric(
             self.fresh(), physical_network=FABRIC, etag="any", in_force=list(port_ids)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a host and a fabric should have: the rules, without Neutron."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,10 +15,16 @@ from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
 from ibstack.fabric.pci import unfold
 from ibstack.neutron import desired
 from ibstack.neutron.desired import BelongingPort, BoundPort, FabricRows, HostRows, OwnPort
-from ibstack.neutron.fabric_answer import fabric_answer
+from ibstack.neutron.fabric_answer import fabric_answer, is_stamped
 from ibstack.neutron.host_answer import host_answer
 from ibstack.neutron.replies import read_fabric_members, read_host_ports
-from ibstack.neutron.reported import ReportedAdapter, adapters, adapters_in, physical_networks
+from ibstack.neutron.reported import (
+    ReportedAdapter,
+    adapters,
+    adapters_in,
+    left_in,
+    physical_networks,
+)
 
 PF = Guid(0x0002C90300000031)
 MLX4 = ReportedAdapter("ib", True, PF, unfold("0000:05:00.1-0000:05:00.4"))
@@ -322,3 +329,50 @@ def test_a_move_to_a_host_of_the_same_kind_changes_the_etag() -> None:
     after = fabric([port._replace(host="node003")], found, before["etag"])
 
     assert [member["host"] for member in after["members"]] == ["node003"]
+
+
+def test_vfs_that_are_attached_without_a_port_are_told_of_their_fabric() -> None:
+    text = json.dumps(
+        {
+            "left": [
+                "ib 0000:05:00.1 fa:16:3e:00:00:01",
+                "other 0000:05:00.2 fa:16:3e:00:00:02",
+                "ib nonsense fa:16:3e:00:00:03",
+                "ib 0000:05:00.4",
+                7,
+            ]
+        }
+    )
+    rows = FabricRows([], [], [], {}, {}, {"node002": left_in(text)})
+
+    answer = fabric_answer(rows, desired.Fabric("ib", DEFAULT_OWNED_KEYS), None, "then")
+
+    (vf,) = read_fabric_members(answer, "test").left
+    assert (vf.host, str(vf.pci), vf.guid) == (
+        *("node002", "0000:05:00.1"),
+        Guid.from_mac("fa:16:3e:00:00:01"),
+    )
+    assert (left_in("{}"), left_in('{"left": 3}'), left_in("no json")) == ((), (), ())
+
+
+def test_a_port_that_is_bound_anew_keeps_its_membership_and_its_answer_is_never_stamped() -> None:
+    rows = FabricRows([], [], [], {}, {}, rebinding=[PORT, PORT._replace(segmentation_id=0x7FF0)])
+
+    answer = fabric_answer(rows, desired.Fabric("ib", DEFAULT_OWNED_KEYS), None, "then")
+
+    (held,) = read_fabric_members(answer, "test").held
+    assert (held.port_id, held.host, str(held.key)) == ("p1", "node002", "0x0005")
+    assert answer["etag"].startswith("-")
+    assert not is_stamped(answer["etag"], "then")
+
+
+def test_a_host_is_told_of_a_port_that_is_bound_anew_once_for_each_segment() -> None:
+    rows = HostRows([], (), [BOUND, replace(BOUND, segmentation_id=6)])
+
+    answer = host_answer(rows, DEFAULT_OWNED_KEYS, None)
+
+    told = read_host_ports(answer, "test")
+    assert told.ports == ()
+    assert [str(port.entry) for port in told.rebinding] == ["0x8005", "0x8006"]
+    assert host_answer(rows, DEFAULT_OWNED_KEYS, answer["etag"])["ports"] is None
+    assert host([])["etag"] != answer["etag"]

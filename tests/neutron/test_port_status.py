@@ -225,3 +225,18 @@ def test_the_destination_of_a_live_migration_is_announced_to_nova_and_activated(
     assert cloud.status(port_id) == "ACTIVE"
     assert cloud.gone(port_id, host=NODE) in ([], [port_id])
     assert cloud.status(port_id) == "ACTIVE", "the source has no say any more"
+
+
+def test_a_plug_that_was_refused_is_an_error_until_another_one_is_done(cloud: Any) -> None:
+    """Neutron tells nova of DOWN to ERROR that the plug has failed (neutron/notifiers/nova.py)."""
+    cloud.agent()
+    port_id = created_bound(cloud)
+
+    cloud.failed(port_id)
+    assert cloud.status(port_id) == "ERROR"
+    cloud.failed(port_id)
+    cloud.ready(port_id)
+
+    assert cloud.status(port_id) == "ACTIVE"
+    assert cloud.failed("no-such-port") == ["no-such-port"]
+    assert cloud.failed(port_id, host=OTHER_NODE) == [port_id]

@@ -243,3 +243,13 @@ def test_problems_are_cut_to_what_neutron_keeps_and_nothing_else_is() -> None:
     assert large["adapters"] == adapters
     assert large["problems"][-1] == "and more: see the daemon's log"
     assert 5 < len(large["problems"]) < 14
+
+
+def test_then_vfs_without_a_port_are_cut_too() -> None:
+    left = [f"ibhostnet 0000:05:{n:02x}.1 fa:16:3e:00:00:{n:02x}" for n in range(200)]
+
+    large = fit({"adapters": [], "problems": ["y" * 300] * 40, "left": left})
+
+    assert large["problems"] == []
+    assert large["left"] == left[: len(large["left"])]
+    assert 50 < len(large["left"]) < 100

@@ -13,10 +13,12 @@ from ibstack.fabric.partition import (
     PartitionKey,
     TableEntry,
 )
+from ibstack.fabric.pci import PciAddress
 from ibstack.subnet_manager.drift import (
     Drift,
     DriftClass,
     Expected,
+    LeftVf,
     ObservedPort,
     Survey,
     audit,
@@ -171,3 +173,12 @@ def test_a_fabric_that_holds_what_is_desired_shows_no_drift(
     }
 
     assert found(Expected(desired, DEFAULT_OWNED_KEYS, frozenset()), Survey(observed)) == []
+
+
+def test_what_hosts_have_attached_without_a_port_is_named_whatever_the_tables_show() -> None:
+    vf = LeftVf("node002", PciAddress.parse("0000:05:00.1"), Guid(0x77))
+    look = audit(replace(EXPECTED, left=(vf,)), Survey({}, problems=("a switch is silent",)))
+
+    (drift,) = look.found
+    assert str(drift).startswith("left attached: 0x0000000000000077 node002 VF 0000:05:00.1")
+    assert (drift.repairable, drift.kind.alarm, look.unsure(drift)) == (False, False, False)

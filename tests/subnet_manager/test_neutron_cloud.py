@@ -8,7 +8,8 @@ import pytest
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import Membership, PartitionKey
-from ibstack.neutron.replies import FabricMembers, Held, Member
+from ibstack.fabric.pci import PciAddress
+from ibstack.neutron.replies import FabricMembers, Held, LeftVf, Member
 from ibstack.subnet_manager.daemon import NeutronCloud
 
 
@@ -18,6 +19,7 @@ class Client:
     def __init__(self) -> None:
         self.members: tuple[Member, ...] = ()
         self.held: tuple[Held, ...] = ()
+        self.left: tuple[LeftVf, ...] = ()
         self.away = False
         self.asked = 0
         self.unknown: frozenset[str] = frozenset()
@@ -26,8 +28,9 @@ class Client:
         self.asked += 1
         if self.away:
             raise TryLater("cannot ask Neutron: the broker is away")
-        current = repr((self.members, self.held))
-        return FabricMembers(current, None if etag == current else self.members, self.held)
+        current = repr((self.members, self.held, self.left))
+        members = None if etag == current else self.members
+        return FabricMembers(current, members, self.held, self.left)
 
     def report_fabric(
         self, physical_network: str, etag: str, in_force: Collection[str]
@@ -146,3 +149,18 @@ def test_a_port_whose_adapter_is_not_reported_keeps_what_it_has_there(
     client.held = ()
     cloud.hint()
     assert ports(cloud) == []
+
+
+def test_vfs_that_are_attached_without_a_port_are_known_while_neutron_is_away(
+    cloud: NeutronCloud, client: Client
+) -> None:
+    client.left = (LeftVf("node002", PciAddress.parse("0000:05:00.1"), Guid(0x77)),)
+    cloud.hint()
+    found = [cloud.desired()]
+    client.away = True
+    cloud.hint()
+    found.append(cloud.desired())
+
+    for one in found:
+        assert one is not None
+        assert [(vf.host, vf.guid) for vf in one.left] == [("node002", Guid(0x77))]

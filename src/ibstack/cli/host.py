@@ -11,6 +11,7 @@ from cliff.lister import Lister
 
 from ibstack.cli.shell import ExampleInHelp
 from ibstack.host.eswitch_client import DEFAULT_SOCKET, EswitchClient
+from ibstack.host.observed import AttachmentState
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -45,8 +46,8 @@ _FREE: Final = "free"
 class HostShow(ExampleInHelp, Lister):
     """Show the adapters and virtual functions of this host, as ibstack-eswitchd reads them now.
 
-    state: free, pending or programmed; why something is pending, and what cannot be served, is
-    said on stderr.
+    state: free, pending, programmed, or left: still attached, and Neutron has no port for it; why,
+    and what cannot be served, is said on stderr.
     """
 
     example = "ibstack host show -c pci -c mac -c entry -c state"
@@ -66,7 +67,8 @@ class HostShow(ExampleInHelp, Lister):
         for problem in host.problems:
             print(f"ibstack: {problem}", file=sys.stderr)
         for attachment in host.attachments:
-            if attachment.why is not None:
+            # What was left is one of the problems.
+            if attachment.why is not None and attachment.state is not AttachmentState.LEFT:
                 print(
                     f"ibstack: VF {attachment.pci} of {attachment.mac} is "
                     f"{attachment.state.value}: {attachment.why}",

@@ -107,7 +107,7 @@ class PartitionAudit(PartitionCommand):
 
 def _look(sources: Sources) -> tuple[Audit, Fabric]:
     """Return every difference as one look shows it."""
-    _, wanted = sources.wanted()
+    desired, wanted = sources.wanted()
     settings = sources.settings.fabric
     fabric = sources.observed()
     expected = Expected(
@@ -117,6 +117,7 @@ def _look(sources: Sources) -> tuple[Audit, Fabric]:
         site_keys=Site.read(settings).keys,
         managers=fabric.managers,
         physical=wanted.shared,
+        left=desired.left,
     )
     look = audit(expected, fabric.survey)
     if fabric.manager.role is Role.STANDBY:

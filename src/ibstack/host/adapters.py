@@ -99,6 +99,10 @@ class Adapters:
         """Return whether the host has any PCI function at *pci*."""
         return self._sysfs.exists("bus/pci/devices", str(pci))
 
+    def guest_driver(self, pci: PciAddress) -> str | None:
+        """Return the driver by which a guest has the function at *pci*; None where none has it."""
+        return physical_function.guest_driver(self._sysfs, pci)
+
 
 def cannot_serve(mapping: Mapping, error: IbstackError) -> str:
     """Return one sentence for `problems`."""

@@ -18,15 +18,26 @@ if TYPE_CHECKING:
 Judged: TypeAlias = "tuple[AttachmentState, str | None]"
 """The state, and why where it is pending."""
 
+FREED_AFTER_S: Final = 30.0
+"""How long a VF stays attached that has no port and no guest, in seconds."""
+FREED_WITHIN_S: Final = FREED_AFTER_S + 5.0
+"""The same and the time between two looks of the daemon."""
 _WAITS_FOR_AGENT: Final = (
     "no partition has been configured for it yet; ibstack-agent does that when Neutron shows "
     "the port bound to this host"
 )
 
 
-def verdict(record: Attachment, vf: ObservedVf | None, trouble: str | None) -> Judged:
-    """Judge an attachment by its VF; *trouble* is what went wrong with it last."""
+def verdict(
+    record: Attachment, vf: ObservedVf | None, trouble: str | None, guest: str | None = None
+) -> Judged:
+    """Judge an attachment by its VF; *trouble* is what went wrong with it last.
+
+    *guest*: the driver that gives the VF to a guest, None where none does.
+    """
     why: str | None = None
+    if record.left and not record.leaving:
+        return AttachmentState.LEFT, why_left(record, guest)
     if record.leaving:
         why = f"it is being detached; {trouble or 'its VF is not clear yet'}"
     elif vf is None:
@@ -38,6 +49,24 @@ def verdict(record: Attachment, vf: ObservedVf | None, trouble: str | None) -> J
     elif not is_as(vf, record.configured):
         why = trouble or "it is not as it was configured; ibstack-agent configures it again"
     return AttachmentState.PROGRAMMED if why is None else AttachmentState.PENDING, why
+
+
+def why_left(record: Attachment, guest: str | None) -> str:
+    """Say what becomes of an attachment that Neutron has no port for."""
+    said = f"Neutron has no port for it on this host, and it was never detached ({record.whose}); "
+    if guest is None:
+        return f"{said}its VF is on no partition, and is freed within {FREED_WITHIN_S:g} s"
+    return (
+        f"{said}a guest still has the VF (driver {guest}), which is on no partition: end that guest"
+        " (virsh list, virsh destroy)"
+    )
+
+
+def left_problem(record: Attachment, guest: str | None) -> str | None:
+    """Return a sentence for `problems` where Neutron has no port for an attachment, else None."""
+    if not record.left:
+        return None
+    return f"VF {record.pci} is still attached to {record.mac}: {why_left(record, guest)}"
 
 
 def is_half_done(vf: ObservedVf, record: Attachment) -> bool:

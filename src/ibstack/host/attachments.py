@@ -51,6 +51,25 @@ class Attachment:
     """None: not since it was attached."""
     leaving: bool = False
     """It was detached and its VF is not known to be clear yet."""
+    instance: str | None = None
+    """nova's id of the instance, as Neutron had it when the VF was configured; None: not known."""
+    left: bool = False
+    """Neutron has no port for it any more, by what ibstack-agent says; then nothing is configured.
+    It was never detached."""
+
+    @property
+    def served(self) -> bool:
+        """Whether Neutron has ever had a port for it."""
+        return self.left or self.configured is not None
+
+    @property
+    def whose(self) -> str:
+        return f"instance {self.instance}" if self.instance else "an instance that is not known"
+
+    def is_at(self, other: Attachment) -> bool:
+        """Whether both are of one MAC and one VF."""
+        place = (self.physical_network, self.mac, self.pci)
+        return place == (other.physical_network, other.mac, other.pci)
 
     @property
     def guid(self) -> Guid:
@@ -70,6 +89,8 @@ class Attachment:
                 "link_up": configured.link_up,
             },
             "leaving": self.leaving,
+            "instance": self.instance,
+            "left": self.left,
         }
 
     @classmethod
@@ -88,6 +109,9 @@ class Attachment:
                 bool(done["link_up"]),
             ),
             leaving=bool(data["leaving"]),
+            # Not in a file of a release before 2026.12.
+            instance=None if data.get("instance") is None else _text(data["instance"]),
+            left=bool(data.get("left")),
         )
 
 

@@ -8,19 +8,20 @@ touched, and its attachment changed, only under the lock of the interface it was
 from __future__ import annotations
 
 import logging
-import os
-import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ibstack.fabric.errors import BadInput, IbstackError, Refused, TryLater
+from ibstack.fabric.errors import IbstackError, Refused
 from ibstack.fabric.guid import Guid
 from ibstack.host.adapters import cannot_serve
+from ibstack.host.attached_vfs import AttachedVfs
 from ibstack.host.attachment_state import (
+    FREED_AFTER_S,
     Judged,
     is_as,
     is_half_done,
+    left_problem,
     smi_problem,
     verdict,
     with_entries,
@@ -39,15 +40,14 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.partition import TableEntry
     from ibstack.fabric.pci import PciAddress
-    from ibstack.formats.eswitchd_conf import Mapping
-    from ibstack.host.adapters import Adapter, Adapters
+    from ibstack.host.adapters import Adapters
     from ibstack.host.attachments import Attachments
     from ibstack.host.observed import ObservedVf
 
 LOG = logging.getLogger(__name__)
 
 
-class Eswitch:
+class Eswitch(AttachedVfs):
     """The adapters of this host and the attachments to their VFs.  Safe to use from threads."""
 
     def __init__(
@@ -57,27 +57,16 @@ class Eswitch:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._adapters = adapters
-        self._attachments = attachments
-        self._clock = clock
-        self._locks: dict[str, threading.RLock] = {}
-        self._locks_lock = threading.Lock()
-        self._changed = threading.Condition()
-        # At random, so that a watcher of the daemon before a restart finds a difference.
-        self._sequence = int.from_bytes(os.urandom(4), "big")
-        self._versions: dict[PciAddress, int] = {}
-        self._host_version = 0
-        self._stopping = False
-        self._troubles: dict[PciAddress, str] = {}
-        self._unreached: set[PciAddress] = set()
+        super().__init__(adapters, attachments, clock=clock)
         self.counts = RequestCounts()
 
     # The verbs.
 
     def read(self) -> ObservedHost:
         """Return everything as it is now."""
-        with self._changed:
-            sequence = self._sequence
+        sequence = self._news.sequence
+        # Before the VFs: what is on record then has been cleared before its VF is looked at.
+        records = {record.pci: record for record in self._attachments.all()}
         found, problems = self._adapters.all()
         shown: list[ObservedAdapter] = []
         for mapping, adapter in found:
@@ -87,33 +76,50 @@ class Eswitch:
             except IbstackError as error:
                 problems[mapping] = cannot_serve(mapping, error)
         vfs = {vf.pci: vf for adapter in shown for vf in adapter.vfs}
-        records = {record.pci: record for record in self._attachments.all()}
-        smi = (smi_problem(each, vfs.get(each.pci)) for each in records.values())
+        guests = {pci: self._adapters.guest_driver(pci) for pci in records}
+        of_records = (
+            *(smi_problem(each, vfs.get(each.pci)) for each in records.values()),
+            *(left_problem(each, guests.get(each.pci)) for each in records.values()),
+        )
         return ObservedHost(
             sequence=sequence,
             adapters=tuple(with_entries(adapter, records) for adapter in shown),
-            attachments=tuple(self._show(each, vfs.get(each.pci)) for each in records.values()),
-            problems=(*problems.values(), *self._attachments.problems, *filter(None, smi)),
+            attachments=tuple(
+                self._show(each, vfs.get(each.pci), guests.get(each.pci))
+                for each in records.values()
+            ),
+            problems=(*problems.values(), *self._attachments.problems, *filter(None, of_records)),
+            held_up=self._held_up.all(),
         )
 
     def attach(
         self, physical_network: str, mac: str, pci: PciAddress, wait_s: float
     ) -> ObservedAttachment:
-        """Give the VF at *pci* to *mac*, with its GUID and no partition; wait for `configure`."""
+        """Give the VF at *pci* to *mac*, with its GUID and no partition; wait for `configure`.
+
+        An earlier attachment of either is taken back where Neutron has no port for it, and no guest
+        its VF; else Refused.
+        """
         guid = Guid.from_mac(mac)
         mac = guid.as_mac() or mac
         adapter, number = self._find(physical_network, pci)
-        for former in (self._attachments.of(physical_network, mac), self._attachments.at(pci)):
-            if former is not None and former.leaving:
-                self._release(former)
         wanted = Attachment(physical_network, mac, pci, adapter.function.interface)
-        with self._lock(wanted.interface):
-            record, is_new = self._attachments.claim(wanted)
-            if is_new or is_half_done(adapter.read_vf(pci, number), record):
-                self._prepare(record, adapter, number)
+        self._held_up.forget(physical_network, mac)
+        try:
+            self._make_way(wanted, wait_s)
+            with self._lock(wanted.interface):
+                record, is_new = self._claim(wanted)
+                if is_new or is_half_done(adapter.read_vf(pci, number), record):
+                    self._prepare(record, adapter, number)
+        except Refused as error:
+            if wait_s:
+                self._held_up.note(wanted, str(error), refused=True)
+                self._news.tell(pci)
+            raise
+        self._held_up.forget(physical_network, mac)
         if is_new:
             LOG.info("attached VF %s to %s on %s", pci, mac, physical_network)
-            self._bump(pci)
+            self._news.tell(pci)
         return self._wait_programmed(record, wait_s)
 
     def adopt(self, physical_network: str, mac: str, pci: PciAddress, entry: TableEntry) -> bool:
@@ -136,13 +142,14 @@ class Eswitch:
             _, is_new = self._attachments.claim(wanted)
         if is_new:
             LOG.info("took over VF %s of %s on %s as it is", pci, mac, physical_network)
-            self._bump(pci)
+            self._news.tell(pci)
         return is_new
 
     def detach(self, physical_network: str, mac: str) -> bool:
         """Clear the VF of *mac*, then forget the attachment; return whether there was one."""
         mac = Guid.from_mac(mac).as_mac() or mac
         record = self._attachments.of(physical_network, mac)
+        self._held_up.forget(physical_network, mac)
         if record is None:
             self._known(physical_network)
             return False
@@ -152,13 +159,22 @@ class Eswitch:
             if held is not None and held.mac == mac:
                 self._release(self._attachments.leave(held))
         LOG.info("detached VF %s from %s on %s", record.pci, mac, physical_network)
-        self._bump(record.pci)
+        self._news.tell(record.pci)
         return True
 
     def configure(
-        self, pci: PciAddress, mac: str, entry: TableEntry | None, *, link_up: bool
+        self,
+        pci: PciAddress,
+        mac: str,
+        entry: TableEntry | None,
+        *,
+        link_up: bool,
+        instance: str | None = None,
     ) -> int:
-        """Give an attached VF its table entry and link; return the number of writes."""
+        """Give an attached VF its table entry and link; return the number of writes.
+
+        *instance*: nova's id of whose it is; None: not known, so what was known stays.
+        """
         mac = Guid.from_mac(mac).as_mac() or mac
         wanted = Configured(entry, link_up)
         with self._lock(self._held(pci, mac).interface):
@@ -174,20 +190,40 @@ class Eswitch:
                 self._trouble(pci, str(error))
                 raise
             self._troubles.pop(pci, None)
+            now = replace(
+                record, configured=wanted, left=False, instance=instance or record.instance
+            )
             is_new = record.configured != wanted
-            if is_new:
-                self._attachments.save(replace(record, configured=wanted))
+            if now != record:
+                self._attachments.save(now)
         if changed or is_new:
             shown = "no partition" if entry is None or not link_up else f"entry {entry}"
             LOG.info("configured VF %s of %s: %s, %s writes", pci, mac, shown, changed)
-            self._bump(pci)
+            self._news.tell(pci)
+        return changed
+
+    def disown(self, pci: PciAddress, mac: str, *, left: bool) -> int:
+        """Take an attached VF that has no port off every partition; return the number of writes.
+
+        *left*: it had one, or Neutron has given the VF away, so that no port will come for it.
+        """
+        mac = Guid.from_mac(mac).as_mac() or mac
+        with self._lock(self._held(pci, mac).interface):
+            record = self._held(pci, mac)
+            adapter, number = self._open(record)
+            changed = adapter.program(pci, number, None, link_up=False)
+            is_new = left and not record.left
+            if is_new:
+                self._attachments.save(replace(record, configured=None, left=True))
+        if is_new:
+            LOG.warning("VF %s of %s is left: Neutron has no port for it", pci, mac)
+        if changed or is_new:
+            self._news.tell(pci)
         return changed
 
     def watch(self, sequence: int, wait_s: float) -> int:
         """Return the sequence as soon as it differs from *sequence*, or when the wait is over."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopping or self._sequence != sequence, wait_s)
-            return self._sequence
+        return self._news.watch(sequence, wait_s)
 
     # What it does by itself.
 
@@ -223,85 +259,11 @@ class Eswitch:
 
     def nudge(self) -> None:
         """Wake every watcher: something on this host changed."""
-        self._bump()
+        self._news.tell()
 
     def stop(self) -> None:
         """Wake everybody who waits, for good."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
-
-    # Finding.
-
-    def _known(self, physical_network: str) -> None:
-        if physical_network not in self._adapters.physical_networks:
-            known = ", ".join(sorted(self._adapters.physical_networks)) or "none"
-            raise BadInput(
-                f"physical network {physical_network!r} is not mapped on this host; mapped are: "
-                f"{known}; see physical_interface_mappings in the configuration of ibstack-eswitchd"
-            )
-
-    def _find(self, physical_network: str, pci: PciAddress) -> tuple[Adapter, int]:
-        self._known(physical_network)
-        found, problems = self._adapters.all()
-        for mapping, adapter in found:
-            number = adapter.vfs().get(pci)
-            if mapping.physical_network == physical_network and number is not None:
-                return adapter, number
-        ours = [text for mapping, text in problems.items() if _serves(mapping, physical_network)]
-        if ours:
-            raise TryLater("; ".join([f"VF {pci} was not found", *ours]))
-        raise BadInput(
-            f"PCI address {pci} is no VF of an adapter of physical network {physical_network}; "
-            "see: ibstack host show"
-        )
-
-    def _open(self, record: Attachment) -> tuple[Adapter, int]:
-        """Return the adapter of an attached VF, and the VF's number."""
-        try:
-            adapter = self._adapters.open(record.interface)
-        except IbstackError as error:
-            why = str(error)
-        else:
-            number = adapter.vfs().get(record.pci)
-            if number is not None:
-                return adapter, number
-            why = f"{adapter.function.device} has no such VF now"
-        for _mapping, other in self._adapters.all()[0]:
-            number = other.vfs().get(record.pci)
-            if number is not None:
-                return other, number  # Its interface has another name now.
-        raise TryLater(f"VF {record.pci} cannot be reached now: {why}")
-
-    def _held(self, pci: PciAddress, mac: str) -> Attachment:
-        record = self._attachments.at(pci)
-        if record is None or record.leaving:
-            raise Refused(f"VF {pci} is not attached to anything")
-        if record.mac != mac:
-            raise Refused(f"VF {pci} is attached to {record.mac}, not to {mac}")
-        return record
-
-    # Doing, under the adapter's lock.
-
-    def _lock(self, interface: str) -> threading.RLock:
-        with self._locks_lock:
-            return self._locks.setdefault(interface, threading.RLock())
-
-    def _prepare(self, record: Attachment, adapter: Adapter, number: int) -> int:
-        changed = adapter.clear(record.pci, number)
-        return changed + adapter.set_guid(record.pci, number, record.guid)
-
-    def _release(self, record: Attachment) -> None:
-        """Clear the VF of an attachment that is leaving, then forget it."""
-        with self._lock(record.interface):
-            held = self._attachments.at(record.pci)
-            if held is None or not held.leaving:
-                return  # Another thread has finished it.
-            if self._adapters.exists(record.pci):
-                adapter, number = self._open(record)
-                adapter.clear(record.pci, number)
-            self._attachments.forget(record.pci)
-            self._troubles.pop(record.pci, None)
+        self._news.stop()
 
     def _mend(self, pci: PciAddress) -> None:
         record = self._attachments.at(pci)
@@ -309,7 +271,12 @@ class Eswitch:
             return
         if record.leaving:
             self._release(record)
-            self._bump(pci)
+            self._news.tell(pci)
+            return
+        if record.left and self._is_overdue(pci):
+            LOG.info("VF %s of %s is freed: it had neither port nor guest", pci, record.mac)
+            self._release(self._attachments.leave(record))
+            self._news.tell(pci)
             return
         adapter, number = self._open(record)
         if is_half_done(adapter.read_vf(pci, number), record):
@@ -317,10 +284,18 @@ class Eswitch:
             LOG.warning(
                 "VF %s was not as attached to %s; cleared it, set its GUID", pci, record.mac
             )
-            self._bump()
+            self._news.tell()
         if pci in self._unreached:
             self._unreached.discard(pci)
             self._troubles.pop(pci, None)
+
+    def _is_overdue(self, pci: PciAddress) -> bool:
+        """Return whether a VF that was left has been without a guest for long enough."""
+        if self._adapters.guest_driver(pci) is not None:
+            self._left_since.pop(pci, None)
+            return False
+        now = self._clock()
+        return now - self._left_since.setdefault(pci, now) >= FREED_AFTER_S
 
     # Telling.
 
@@ -333,46 +308,26 @@ class Eswitch:
             return AttachmentState.PENDING, str(error)
         return verdict(record, vf, self._troubles.get(record.pci))
 
-    def _show(self, record: Attachment, vf: ObservedVf | None) -> ObservedAttachment:
-        state, why = verdict(record, vf, self._troubles.get(record.pci))
-        return ObservedAttachment(record.physical_network, record.mac, record.pci, state, why)
-
-    def _trouble(self, pci: PciAddress, what: str) -> None:
-        if self._troubles.get(pci) != what:
-            LOG.warning("VF %s: %s", pci, what)
-            self._troubles[pci] = what
-
-    def _bump(self, pci: PciAddress | None = None) -> None:
-        """Wake the watchers, and who waits for the VF at *pci*; None: for any."""
-        with self._changed:
-            self._sequence += 1
-            if pci is None:
-                self._host_version += 1
-            else:
-                self._versions[pci] = self._versions.get(pci, 0) + 1
-            self._changed.notify_all()
-
-    def _version(self, pci: PciAddress) -> tuple[int, int]:
-        return self._host_version, self._versions.get(pci, 0)
-
-    def _wait(self, pci: PciAddress, seen: tuple[int, int], wait_s: float) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopping or self._version(pci) != seen, wait_s)
+    def _show(
+        self, record: Attachment, vf: ObservedVf | None, guest: str | None
+    ) -> ObservedAttachment:
+        state, why = verdict(record, vf, self._troubles.get(record.pci), guest)
+        return ObservedAttachment(
+            *(record.physical_network, record.mac, record.pci, state, why),
+            instance=record.instance,
+            served=record.served,
+            guest=guest,
+        )
 
     def _wait_programmed(self, record: Attachment, wait_s: float) -> ObservedAttachment:
         deadline = self._clock() + wait_s
         while True:
-            with self._changed:
-                seen = self._version(record.pci)
+            seen = self._news.version(record.pci)
             now = self._attachments.at(record.pci)
             if now is None or now.leaving or now.mac != record.mac:
                 raise Refused(f"VF {record.pci} was detached from {record.mac} meanwhile")
             state, why = self._judge(now)
             left = deadline - self._clock()
-            if state is AttachmentState.PROGRAMMED or left <= 0 or self._stopping:
+            if state is AttachmentState.PROGRAMMED or left <= 0 or self._news.stopping:
                 return ObservedAttachment(now.physical_network, now.mac, now.pci, state, why)
-            self._wait(record.pci, seen, left)
-
-
-def _serves(mapping: Mapping, physical_network: str) -> bool:
-    return mapping.physical_network == physical_network
+            self._news.wait(record.pci, seen, left)

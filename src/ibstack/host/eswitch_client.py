@@ -96,9 +96,17 @@ class EswitchClient:
         return self._read(lambda said: bool(said["detached"]), self._ask(request))
 
     def configure(
-        self, pci: PciAddress, mac: str, entry: TableEntry | None, *, link_up: bool
+        self,
+        pci: PciAddress,
+        mac: str,
+        entry: TableEntry | None,
+        *,
+        link_up: bool,
+        instance: str | None = None,
     ) -> int:
         """Give the attached VF its table entry and link; return the number of writes it took.
+
+        *instance*: nova's id of whose it is; None: not known, so what was known stays.
 
         TryLater where the physical port's table (mlx4) does not hold *entry* yet.
         """
@@ -108,7 +116,16 @@ class EswitchClient:
             "mac": mac,
             "entry": None if entry is None else str(entry),
             "link_up": link_up,
+            **({} if instance is None else {"instance": instance}),
         }
+        return self._read(lambda said: int(said["changed"]), self._ask(request))
+
+    def disown(self, pci: PciAddress, mac: str, *, left: bool) -> int:
+        """Take the attached VF off every partition, as it has no port; return the writes it took.
+
+        *left*: it is not waited for either, and is freed where no guest has it.
+        """
+        request = {"verb": "disown", "pci": str(pci), "mac": mac, "left": left}
         return self._read(lambda said: int(said["changed"]), self._ask(request))
 
     def watch(self, sequence: int, *, wait_s: float) -> int:

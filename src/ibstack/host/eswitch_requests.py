@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 LONGEST_REQUEST: Final = 65_536
 """Bytes of a line, its end not counted."""
 LONGEST_WAIT_S: Final = 300
+_OPTIONAL: Final = frozenset({"instance"})
+"""Fields that a client of an earlier release does not send."""
 _SHOWN: Final = 200  # Characters of foreign input that an error message repeats.
 
 _KINDS: Final = ((BadInput, "bad-input"), (TryLater, "try-later"), (Refused, "refused"))
@@ -72,13 +74,14 @@ def _run(eswitch: Eswitch, verb: object, request: dict[str, Any]) -> dict[str, A
     if not isinstance(verb, str) or verb not in _VERBS:
         raise BadInput(f"there is no verb {_quoted(verb)}; there are {', '.join(_VERBS)}")
     fields, act = _VERBS[verb]
-    missing = [name for name in fields if name not in request]
+    missing = [name for name in fields if name not in request and name not in _OPTIONAL]
     unknown = [_quoted(name) for name in request if name not in fields]
     if missing or unknown:
         said = [f"{', '.join(missing)} missing"] if missing else []
         said += [f"{', '.join(unknown)[:_SHOWN]} not known"] if unknown else []
         raise BadInput(f"{' and '.join(said)} in the request")
-    return act(eswitch, {name: fields[name](name, request[name]) for name in fields})
+    given = {name: read for name, read in fields.items() if name in request}
+    return act(eswitch, {name: read(name, request[name]) for name, read in given.items()})
 
 
 def _text(name: str, value: object) -> str:
@@ -146,6 +149,10 @@ def _detach(eswitch: Eswitch, request: dict[str, Any]) -> dict[str, Any]:
     return {"detached": eswitch.detach(**request)}
 
 
+def _disown(eswitch: Eswitch, request: dict[str, Any]) -> dict[str, Any]:
+    return {"changed": eswitch.disown(**request)}
+
+
 def _configure(eswitch: Eswitch, request: dict[str, Any]) -> dict[str, Any]:
     return {"changed": eswitch.configure(**request)}
 
@@ -174,7 +181,11 @@ _VERBS: Final[
         _adopt,
     ),
     "detach": ({"physical_network": _text, "mac": _text}, _detach),
-    "configure": ({"pci": _pci, "mac": _text, "entry": _entry, "link_up": _flag}, _configure),
+    "configure": (
+        {"pci": _pci, "mac": _text, "entry": _entry, "link_up": _flag, "instance": _text},
+        _configure,
+    ),
+    "disown": ({"pci": _pci, "mac": _text, "left": _flag}, _disown),
     "watch": ({"sequence": _whole, "wait_s": _wait}, _watch),
     "counts": ({}, _counts),
 }

@@ -16,19 +16,21 @@ from ibstack.host.observed import AdapterKind, AttachmentState
 from ibstack.host.plan import (
     Adopt,
     Binding,
-    Configure,
     DesiredPort,
     Loose,
     Pending,
+    Plan,
     Plugged,
     Step,
+    TakeOff,
     VfState,
     plan,
 )
 from ibstack.loop import Outcome
+from ibstack.neutron.desired import REBINDING_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ibstack.fabric.pci import PciAddress
     from ibstack.host.eswitch_client import EswitchClient
@@ -77,6 +79,8 @@ class HostReconciler:
         self._clock = clock
         self._etag: str | None = None
         self._desired: tuple[DesiredPort, ...] | None = None
+        self._rebinding: tuple[DesiredPort, ...] = ()
+        self._rebinding_since: dict[str, float] = {}
         self._asked_at = -math.inf
         self._expects_news = threading.Event()
         self._pending_since: dict[tuple[PciAddress, str], float] = {}
@@ -103,18 +107,18 @@ class HostReconciler:
         observed = self._read()
         asks = self._must_ask(observed)
         desired = self._ask() if asks else self._desired
-        found = plan(plugged_vfs(observed), desired, loose_vfs(observed))
+        found = self._plan(observed, desired)
         changed, refusals = self._act(found.steps)
         if found.steps:
             observed = self._read()
-            found = plan(plugged_vfs(observed), desired, loose_vfs(observed))
+            found = self._plan(observed, desired)
         pending = [
             Pending(one.pci, one.mac, str(refusals.get(one.pci, one.why))) for one in found.pending
         ]
         ages = self._ages(pending)
         # Of a port that may move here Neutron shows the status where it is: nova waits to hear.
         ready = [*(port for port in found.ready if not port.is_active), *found.staged]
-        self._reporter.tell(ready, found.gone)
+        self._reporter.tell(ready, found.gone, refused_ports(observed, desired))
         # Refused: what was read is out of date, a VF was detached meanwhile.
         expected = (TryLater, Refused)
         failures = [error for error in refusals.values() if not isinstance(error, expected)]
@@ -125,6 +129,16 @@ class HostReconciler:
             look_again_s=min(
                 [*map(_retry_s, ages), *([] if asks else [_GOOD_FOR_S])], default=None
             ),
+        )
+
+    def _plan(self, observed: ObservedHost, desired: tuple[DesiredPort, ...] | None) -> Plan:
+        now = self._clock()
+        return plan(
+            plugged_vfs(observed),
+            desired,
+            loose_vfs(observed),
+            [p for p in self._rebinding if now - self._rebinding_since[p.id] < REBINDING_S],
+            observed.held_up,
         )
 
     def _read(self) -> ObservedHost:
@@ -139,7 +153,8 @@ class HostReconciler:
         if self._expects_news.is_set() or self._clock() - self._asked_at >= _GOOD_FOR_S:
             return True
         known = {port.pci for port in self._desired or ()}
-        return any(one.pci not in known for one in observed.attachments)
+        is_new = any(one.pci not in known for one in observed.attachments)
+        return is_new or any(not plug.refused for plug in observed.held_up)
 
     def _ask(self) -> tuple[DesiredPort, ...]:
         # Cleared before asking: a hint that comes meanwhile may be about what this misses.
@@ -152,6 +167,10 @@ class HostReconciler:
             raise
         if answer.ports is not None:
             self._desired = tuple(map(desired_port, answer.ports))
+            self._rebinding = tuple(map(desired_port, answer.rebinding))
+            # Neutron tells of each for so long too, and begins anew with every change of the port.
+            since = self._rebinding_since
+            self._rebinding_since = {p.id: since.get(p.id, asked_at) for p in self._rebinding}
             self._etag = answer.etag
         if self._desired is None:
             raise TryLater(
@@ -184,8 +203,13 @@ class HostReconciler:
         """Return the number of writes, or of records."""
         if isinstance(step, Adopt):
             return int(self._eswitch.adopt(step.physical_network, step.mac, step.pci, step.entry))
-        entry = step.entry if isinstance(step, Configure) else None
-        return self._eswitch.configure(step.pci, step.mac, entry, link_up=entry is not None)
+        if isinstance(step, TakeOff) and not step.has_port:
+            return self._eswitch.disown(step.pci, step.mac, left=step.is_left)
+        if isinstance(step, TakeOff):
+            return self._eswitch.configure(step.pci, step.mac, None, link_up=False)
+        return self._eswitch.configure(
+            step.pci, step.mac, step.entry, link_up=True, instance=step.instance
+        )
 
     def _ages(self, pending: list[Pending]) -> list[float]:
         now = self._clock()
@@ -210,6 +234,10 @@ def plugged_vfs(observed: ObservedHost) -> list[Plugged]:
             pci=one.pci,
             vf=states.get((one.physical_network, one.pci)),
             is_awaited=one.state is AttachmentState.PENDING,
+            instance=one.instance,
+            has_guest=one.guest is not None,
+            is_served=one.served,
+            is_left=one.state is AttachmentState.LEFT,
         )
         for one in observed.attachments
     ]
@@ -231,6 +259,20 @@ def loose_vfs(observed: ObservedHost) -> list[Loose]:
     ]
 
 
+def refused_ports(
+    observed: ObservedHost, desired: Sequence[DesiredPort] | None
+) -> list[DesiredPort]:
+    """Return the ports whose plug was refused, and which nova would wait for in vain."""
+    refused = {(p.physical_network, p.mac, p.pci) for p in observed.held_up if p.refused}
+    return [
+        port
+        for port in desired or ()
+        if (port.physical_network, port.mac, port.pci) in refused
+        and port.binding is Binding.ACTIVE
+        and not port.is_active
+    ]
+
+
 def desired_port(port: HostPort) -> DesiredPort:
     """Return *port* in the words of the plan."""
     return DesiredPort(
@@ -244,11 +286,18 @@ def desired_port(port: HostPort) -> DesiredPort:
         binding=Binding.ACTIVE if port.active else Binding.INACTIVE,
         is_active=port.status == "ACTIVE",
         revision=port.revision,
+        instance=port.device_id and port.device_id.lower(),
     )
 
 
 def _configurations(observed: ObservedHost) -> dict[str, Any]:
+    left = [
+        f"{one.physical_network} {one.pci} {one.mac}"
+        for one in observed.attachments
+        if one.state is AttachmentState.LEFT
+    ]
     return {
+        **({"left": left} if left else {}),
         "adapters": [
             {
                 "physical_network": adapter.physical_network,

@@ -47,6 +47,8 @@ class AttachmentState(enum.Enum):
     PENDING = "pending"
     PROGRAMMED = "programmed"
     """The VF is as the last `configure` wanted it."""
+    LEFT = "left"
+    """Neutron has no port for it any more, and nobody has detached it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,13 @@ class ObservedAttachment:
     pci: PciAddress
     state: AttachmentState
     why: str | None
-    """What a pending attachment waits for."""
+    """What a pending attachment waits for, and a left one."""
+    instance: str | None = None
+    """nova's id of the instance, as Neutron had it when the VF was configured; None: not known."""
+    served: bool = False
+    """Whether Neutron has ever had a port for it."""
+    guest: str | None = None
+    """The driver by which a guest has the VF now, such as vfio-pci; None: no guest has it."""
 
     def to_json(self) -> Json:
         return {
@@ -153,6 +161,9 @@ class ObservedAttachment:
             "pci": str(self.pci),
             "state": self.state.value,
             "why": self.why,
+            "instance": self.instance,
+            "served": self.served,
+            "guest": self.guest,
         }
 
     @classmethod
@@ -163,7 +174,35 @@ class ObservedAttachment:
             pci=PciAddress.parse(data["pci"]),
             state=AttachmentState(data["state"]),
             why=data["why"],
+            instance=data.get("instance"),
+            served=data.get("served", False),
+            guest=data.get("guest"),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class HeldUp:
+    """A plug that an earlier attachment is in the way of."""
+
+    physical_network: str
+    mac: str
+    pci: PciAddress
+    refused: bool
+    """False: it waits until it is known whether the other has a port in Neutron."""
+    why: str
+
+    def to_json(self) -> Json:
+        return {
+            "physical_network": self.physical_network,
+            "mac": self.mac,
+            "pci": str(self.pci),
+            "refused": self.refused,
+            "why": self.why,
+        }
+
+    @classmethod
+    def from_json(cls, data: Json) -> HeldUp:
+        return cls(**{**data, "pci": PciAddress.parse(data["pci"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +214,7 @@ class ObservedHost:
     adapters: tuple[ObservedAdapter, ...]
     attachments: tuple[ObservedAttachment, ...]
     problems: tuple[str, ...]
+    held_up: tuple[HeldUp, ...] = ()
 
     def to_json(self) -> Json:
         return {
@@ -182,6 +222,7 @@ class ObservedHost:
             "adapters": [adapter.to_json() for adapter in self.adapters],
             "attachments": [attachment.to_json() for attachment in self.attachments],
             "problems": list(self.problems),
+            "held_up": [each.to_json() for each in self.held_up],
         }
 
     @classmethod
@@ -191,6 +232,7 @@ class ObservedHost:
             adapters=tuple(ObservedAdapter.from_json(each) for each in data["adapters"]),
             attachments=tuple(ObservedAttachment.from_json(each) for each in data["attachments"]),
             problems=tuple(data["problems"]),
+            held_up=tuple(HeldUp.from_json(each) for each in data.get("held_up", ())),
         )
 
 

@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from ibstack.fabric.errors import BadInput, BadValue, TryLater
+from ibstack.fabric.errors import BadInput, BadValue, IbstackError, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import PciAddress
 
 if TYPE_CHECKING:
     from ibstack.host.sysfs import Sysfs
+
+_HOST_DRIVERS: Final = frozenset({"mlx4_core", "mlx5_core"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,25 @@ def virtual_functions(sysfs: Sysfs, function: PhysicalFunction) -> dict[PciAddre
         if slot is not None and name.startswith("virtfn"):
             found[PciAddress.parse(slot)] = int(number)
     return dict(sorted(found.items(), key=lambda item: item[1]))
+
+
+def guest_driver(sysfs: Sysfs, pci: PciAddress) -> str | None:
+    """Return the driver by which a guest has the VF at *pci* now; None where no guest has it.
+
+    A driver such as vfio-pci enables the function when a process opens it, and disables it when
+    that closes it (kernel drivers/vfio/pci/vfio_pci_core.c; `enable` in
+    Documentation/ABI/testing/sysfs-bus-pci counts).  Where the count cannot be read it counts as
+    open.  A driver of the host's own is no guest.
+    """
+    folder = f"bus/pci/devices/{pci}"
+    driver = sysfs.target(folder, "driver")
+    if driver is None or driver in _HOST_DRIVERS:
+        return None
+    try:
+        is_open = sysfs.read(folder, "enable") != "0"
+    except IbstackError:
+        is_open = True
+    return driver if is_open else None
 
 
 def port_guid(sysfs: Sysfs, function: PhysicalFunction) -> Guid | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from ibstack.host.observed import Link
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import TableEntry
     from ibstack.fabric.pci import PciAddress
+    from ibstack.host.observed import HeldUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,14 @@ class Plugged:
     """None: the attachment is on record, and its VF is not to be seen now."""
     is_awaited: bool = False
     """eswitchd waits to be told how it should be, and perhaps ebrctl with it."""
+    instance: str | None = None
+    """nova's id of whose it was when it was configured; None: not known."""
+    has_guest: bool = False
+    """A guest has the VF."""
+    is_served: bool = False
+    """Neutron had a port for it once: it is not a plug that overtook its port."""
+    is_left: bool = False
+    """eswitchd knows that Neutron has none any more."""
 
     @property
     def is_off(self) -> bool:
@@ -99,6 +108,8 @@ class DesiredPort:
     is_active: bool
     """Whether Neutron shows it as ACTIVE: on this host, or on another where *binding* is not."""
     revision: int
+    instance: str | None = None
+    """nova's id of the instance; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,11 @@ class TakeOff:
 
     pci: PciAddress
     mac: str
+    # What is done to the VF is the same: these say what is put on record.
+    has_port: bool = field(default=True, compare=False)
+    """Its port wants it so; else Neutron has no port for it."""
+    is_left: bool = field(default=False, compare=False)
+    """No port is waited for: it had one, or another has its VF and waits for it."""
 
     def __str__(self) -> str:
         return f"take VF {self.pci} ({self.mac}) off every partition"
@@ -119,6 +135,8 @@ class Configure:
     pci: PciAddress
     mac: str
     entry: TableEntry
+    instance: str | None = None
+    """Whose it is, to be put on record; None: not known."""
 
     def __str__(self) -> str:
         return f"give VF {self.pci} ({self.mac}) entry {self.entry}"
@@ -173,15 +191,22 @@ def plan(
     plugged: Sequence[Plugged] | None,
     desired: Sequence[DesiredPort] | None,
     loose: Sequence[Loose] = (),
+    rebinding: Sequence[DesiredPort] = (),
+    held_up: Sequence[HeldUp] = (),
 ) -> Plan:
     """Compare what is plugged with what Neutron wants.  None, not known, changes nothing.
 
     Of *loose* VFs those are taken over that serve a port already: another's agent plugged them, or
-    our record was lost, and their instances run.
+    our record was lost, and their instances run.  *rebinding*: ports that Neutron has unbound to
+    bind them anew, each as it may be; a VF that is live for one stays so, unless another port wants
+    it.  *held_up*: the plugs that what is plugged is in the way of.
     """
     if plugged is None or desired is None:
         return Plan()
-    verdicts = [_judge(one, desired) for one in plugged]
+    verdicts = [
+        _judge(one, desired, rebinding, [each for each in held_up if _is_in_the_way(one, each)])
+        for one in plugged
+    ]
     steps = [step for verdict in verdicts for step in verdict.steps]
     kept = {port.id for verdict in verdicts if not verdict.is_released for port in verdict.ports}
     adopted = _adopted(loose, plugged, desired)
@@ -234,14 +259,23 @@ class _Verdict:
     why: str | None = None
 
 
-def _judge(one: Plugged, desired: Sequence[DesiredPort]) -> _Verdict:
+def _judge(
+    one: Plugged,
+    desired: Sequence[DesiredPort],
+    rebinding: Sequence[DesiredPort],
+    held_up: Sequence[HeldUp],
+) -> _Verdict:
     claims = tuple(port for port in desired if _is_same(one, port))
     if len(claims) > 1:
         ids = ", ".join(sorted(port.id for port in claims))
         # Whatever it is now stays: to take it off would let a wrong port cut off a right one.
         return _Verdict(one, claims, why=f"{len(claims)} ports of Neutron claim it: {ids}")
+    if not claims and not held_up and _keeps(one, desired, rebinding):
+        return _Verdict(one, why="Neutron binds its port anew")
     if not claims:
-        return _Verdict(one, steps=_off(one), why=_why_unknown(one, desired))
+        is_replaced = any(_is_plug_of(each, port) for each in held_up for port in desired)
+        is_left = one.is_served or is_replaced
+        return _Verdict(one, steps=_disown(one, is_left), why=_why_unknown(one, desired))
     (port,) = claims
     if one.vf is None:
         return _Verdict(one, claims, why="no adapter of this host shows that VF now")
@@ -254,31 +288,69 @@ def _judge(one: Plugged, desired: Sequence[DesiredPort]) -> _Verdict:
 
 def _judge_live(one: Plugged, vf: VfState, port: DesiredPort) -> _Verdict:
     is_right = vf.guid == port.guid and vf.is_on(port.entry)
-    if is_right and not one.is_awaited:
+    # Else its instance is put on record, before its guest has the VF.
+    is_known = port.instance in (None, one.instance)
+    if is_right and is_known and not one.is_awaited:
         return _Verdict(one, (port,), is_ready=True)
-    steps: tuple[Step, ...] = (Configure(one.pci, one.mac, port.entry),)
+    steps: tuple[Step, ...] = (Configure(one.pci, one.mac, port.entry, port.instance),)
     if vf.entry not in (None, port.entry):
         steps = (TakeOff(one.pci, one.mac), *steps)
     return _Verdict(one, (port,), steps=steps, why=_why_not_live(vf, port))
 
 
-def _off(one: Plugged) -> tuple[Step, ...]:
+def _keeps(one: Plugged, desired: Sequence[DesiredPort], rebinding: Sequence[DesiredPort]) -> bool:
+    """Whether its port is only unbound for a moment, and it is live for it and for no other."""
+    if one.vf is None or any(port.pci == one.pci for port in desired):
+        return False
+    return any(
+        port.pci is not None
+        and _is_same(one, port)
+        and one.vf.guid == port.guid
+        and one.vf.is_on(port.entry)
+        for port in rebinding
+    )
+
+
+def _is_in_the_way(one: Plugged, plug: HeldUp) -> bool:
+    same_mac = (plug.physical_network, plug.mac) == (one.physical_network, one.mac)
+    return plug.pci == one.pci or same_mac
+
+
+def _is_plug_of(plug: HeldUp, port: DesiredPort) -> bool:
+    place = (plug.physical_network, plug.mac, plug.pci)
+    return place == (port.physical_network, port.mac, port.pci)
+
+
+def _disown(one: Plugged, is_left: bool) -> tuple[Step, ...]:
     """Make sure that it is on no partition, and leave whoever waits for it waiting."""
-    return () if one.is_off or one.vf is None else (TakeOff(one.pci, one.mac),)
+    is_news = is_left and not one.is_left
+    if one.vf is None or (one.is_off and not is_news):
+        return ()
+    return (TakeOff(one.pci, one.mac, has_port=False, is_left=is_left),)
 
 
 def _down(one: Plugged) -> tuple[Step, ...]:
     """Make sure that it is on no partition, and say that this is how it should be."""
-    return (TakeOff(one.pci, one.mac),) if one.is_awaited else _off(one)
+    is_so = one.vf is None or (one.is_off and not one.is_awaited and not one.is_left)
+    return () if is_so else (TakeOff(one.pci, one.mac),)
 
 
 def _is_same(one: Plugged, port: DesiredPort) -> bool:
-    """Whether the port is the one that was plugged: the VF says which, its MAC confirms it."""
+    """Whether the port is the one that was plugged: the VF says which, its MAC confirms it.
+
+    Where it has been given to another instance since, the guest that has the VF is the former's.
+    """
+    if one.has_guest and _is_others(one, port):
+        return False
     return (
         port.pci in (None, one.pci)
         and port.physical_network == one.physical_network
         and port.mac == one.mac
     )
+
+
+def _is_others(one: Plugged, port: DesiredPort) -> bool:
+    return None not in (one.instance, port.instance) and one.instance != port.instance
 
 
 def _why_not_live(vf: VfState, port: DesiredPort) -> str:
@@ -293,12 +365,16 @@ def _why_not_live(vf: VfState, port: DesiredPort) -> str:
 
 def _why_unknown(one: Plugged, desired: Sequence[DesiredPort]) -> str:
     for port in desired:
+        if _is_same(replace(one, has_guest=False), port):
+            return f"Neutron port {port.id} is of instance {port.instance}, not of {one.instance}"
         if port.pci == one.pci and port.mac == one.mac:
             return f"Neutron port {port.id} wants it on physical network {port.physical_network}"
         if port.pci == one.pci:
             return f"Neutron port {port.id} of that VF has MAC {port.mac}"
         if port.mac == one.mac and port.physical_network == one.physical_network:
             return f"Neutron port {port.id} has moved to VF {port.pci}"
+    if one.is_served:
+        return "Neutron has no port for it any more, and it was never detached"
     return "Neutron has no such port on this host yet"
 
 

@@ -9,6 +9,7 @@ report under way at a time, so that what was true first arrives first.
 
 from __future__ import annotations
 
+import enum
 import logging
 import math
 import threading
@@ -32,8 +33,18 @@ THREADS: Final = 3
 _FIRST_RETRY_S: Final = 0.25
 _LAST_RETRY_S: Final = 5.0
 
-_Fact = tuple["DesiredPort", bool]
-"""A port as Neutron has it, and whether it is ready here; False: gone."""
+
+class Became(enum.Enum):
+    """What became of a port here."""
+
+    READY = "ready"
+    GONE = "gone"
+    FAILED = "failed"
+    """Its plug was refused: nova need not wait for it."""
+
+
+_Fact = tuple["DesiredPort", Became]
+"""A port as Neutron has it, and what became of it."""
 
 
 class Neutron(Protocol):
@@ -44,7 +55,11 @@ class Neutron(Protocol):
         ...
 
     def report_host(
-        self, host: str, ready: Collection[str] = (), gone: Collection[str] = ()
+        self,
+        host: str,
+        ready: Collection[str] = (),
+        gone: Collection[str] = (),
+        failed: Collection[str] = (),
     ) -> HostReport:
         """Say what became of the ports; TryLater where it cannot be said now."""
         ...
@@ -79,10 +94,16 @@ class Reporter:
         self.look_again: Callable[[], None] = lambda: None
         """Called where Neutron's answer says that what was read of it is out of date."""
 
-    def tell(self, ready: Iterable[DesiredPort], gone: Iterable[DesiredPort]) -> None:
+    def tell(
+        self,
+        ready: Iterable[DesiredPort],
+        gone: Iterable[DesiredPort],
+        failed: Iterable[DesiredPort] = (),
+    ) -> None:
         """Take what is true now, all of it: what is left out is not to be told any more."""
-        facts = {port.id: (port, False) for port in gone}
-        facts |= {port.id: (port, True) for port in ready}
+        facts = {port.id: (port, Became.FAILED) for port in failed}
+        facts |= {port.id: (port, Became.GONE) for port in gone}
+        facts |= {port.id: (port, Became.READY) for port in ready}
         with self._changed:
             now = self._clock()
             if now - self._taken_since >= self._resync_s:
@@ -90,7 +111,7 @@ class Reporter:
             self._facts = facts
             # Forgotten as soon as it is not true any more: when it is again, it is news again.
             self._taken = {key: fact for key, fact in self._taken.items() if facts.get(key) == fact}
-            self._still_down.keep(port for port, is_ready in facts.values() if is_ready)
+            self._still_down.keep(_those(Became.READY, facts.values()))
             self._changed.notify_all()
 
     def stop(self) -> None:
@@ -101,10 +122,14 @@ class Reporter:
     def run(self) -> None:
         """Report until stop(); for up to THREADS threads."""
         while batch := self._take():
-            ready = [port.id for port, is_ready in batch if is_ready]
-            gone = [port.id for port, is_ready in batch if not is_ready]
+            ids = {became: [port.id for port in _those(became, batch)] for became in Became}
             try:
-                answer = self._neutron.report_host(self._host, ready=ready, gone=gone)
+                answer = self._neutron.report_host(
+                    self._host,
+                    ready=ids[Became.READY],
+                    gone=ids[Became.GONE],
+                    **({"failed": ids[Became.FAILED]} if ids[Became.FAILED] else {}),
+                )
             except TryLater as error:
                 self._give_back(batch, str(error))
             else:
@@ -133,7 +158,7 @@ class Reporter:
         return news[: math.ceil(len(news) / THREADS)]
 
     def _once_more(self, now: float) -> list[_Fact]:
-        return [(port, True) for port in self._still_down.due(now, self._under_way)]
+        return [(port, Became.READY) for port in self._still_down.due(now, self._under_way)]
 
     def _give_back(self, batch: list[_Fact], why: str) -> None:
         with self._changed:
@@ -151,7 +176,7 @@ class Reporter:
             self._retry_s, self._trouble = _FIRST_RETRY_S, None
             still = {fact[0].id: fact for fact in batch if self._facts.get(fact[0].id) == fact}
             self._taken |= still
-            ready = [port for port, is_ready in still.values() if is_ready]
+            ready = _those(Became.READY, still.values())
             late = self._still_down.told(ready, answer.down, self._clock())
             self._changed.notify_all()
         for sentence in late:
@@ -159,3 +184,7 @@ class Reporter:
         # What changed while it was under way, Neutron may have in the wrong order.
         if answer.unknown or len(still) < len(batch):
             self.look_again()
+
+
+def _those(became: Became, facts: Iterable[_Fact]) -> list[DesiredPort]:
+    return [port for port, so in facts if so is became]

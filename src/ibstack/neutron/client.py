@@ -158,13 +158,21 @@ class PluginClient:
         return replies.read_host_ports(raw, doing)
 
     def report_host(
-        self, host: str, ready: Collection[str] = (), gone: Collection[str] = ()
+        self,
+        host: str,
+        ready: Collection[str] = (),
+        gone: Collection[str] = (),
+        failed: Collection[str] = (),
     ) -> replies.HostReport:
-        """Say which ports are programmed on *host*, and which are no longer.  Safe to repeat."""
+        """Say which ports are programmed on *host*, which are no longer, and which cannot be.
+
+        Safe to repeat.
+        """
         doing = f"tell Neutron about the ports of host {host}"
-        raw = self._caller.call(
-            doing, "report_host", host=host, ready=sorted(ready), gone=sorted(gone)
-        )
+        told = {"ready": sorted(ready), "gone": sorted(gone)}
+        if failed:
+            told["failed"] = sorted(failed)
+        raw = self._caller.call(doing, "report_host", host=host, **told)
         return replies.read_host_report(raw, doing)
 
     def fabric_members(

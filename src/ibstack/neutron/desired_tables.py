@@ -18,6 +18,7 @@ from neutron.plugins.ml2.models import PortBinding, PortBindingLevel
 from neutron_lib.api.definitions import portbindings
 from neutron_lib.db import api as db_api
 from neutron_lib.db import standard_attr
+from oslo_utils import timeutils
 
 from ibstack.neutron import reported
 from ibstack.neutron.binding import OWN_DEVICE_OWNERS, OWN_VIF_TYPE, VIF_TYPE
@@ -29,6 +30,7 @@ from ibstack.neutron.desired import (
     FabricRows,
     HostRows,
     OwnPort,
+    is_rebinding,
     sharing_a_mac,
     younger_twins,
 )
@@ -36,8 +38,6 @@ from ibstack.neutron.heartbeat import MELLANOX_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-
-    from ibstack.neutron.reported import ReportedAdapter
 
 IB_FABRIC: Final = "IB_FABRIC"
 
@@ -57,6 +57,20 @@ _PLACES = (
     .join(_segments, _segments.c.id == _levels.c.segment_id)
 )
 _IS_VF = _bindings.c.vif_type == VIF_TYPE
+# Neutron changes a binding in two commits: in the first the port is unbound on the host where it
+# was, and has no levels (ml2/plugin.py, _process_port_binding and _commit_port_binding).
+_IS_BETWEEN = sa.and_(
+    _bindings.c.vif_type == portbindings.VIF_TYPE_UNBOUND,
+    _bindings.c.vnic_type == portbindings.VNIC_DIRECT,
+    _bindings.c.status == ACTIVE,
+    _ports.c.admin_state_up.is_(True),
+)
+# Such ports with the segments that they may be bound to.
+_MAY_BE_AT = (
+    sa.join(_bindings, _ports, _bindings.c.port_id == _ports.c.id)
+    .join(_segments, _segments.c.network_id == _ports.c.network_id)
+    .join(_attributes, _attributes.c.id == _ports.c.standard_attr_id)
+)
 _IS_OWN = sa.and_(
     _bindings.c.vif_type == OWN_VIF_TYPE,
     _bindings.c.vnic_type == portbindings.VNIC_NORMAL,
@@ -78,6 +92,7 @@ _BOUND = (
         _segments.c.physical_network,
         _segments.c.segmentation_id,
         _attributes.c.revision_number,
+        _ports.c.device_id,
     )
     .select_from(_PLACES.join(_attributes, _attributes.c.id == _ports.c.standard_attr_id))
     .where(
@@ -106,6 +121,28 @@ _BELONGING = (
         _segments.c.network_type != FLAT,
         _ON_FABRIC,
     )
+)
+# The same columns, and when the port was changed last.
+_REBOUND = (
+    sa.select(*_BOUND.selected_columns, _attributes.c.updated_at)
+    .select_from(_MAY_BE_AT)
+    .where(
+        _IS_BETWEEN,
+        _bindings.c.host == sa.bindparam("host"),
+        _segments.c.physical_network.is_not(None),
+    )
+)
+_REBELONGING = (
+    sa.select(
+        _ports.c.id,
+        _ports.c.mac_address,
+        _bindings.c.host,
+        _bindings.c.profile,
+        _segments.c.segmentation_id,
+        _attributes.c.updated_at,
+    )
+    .select_from(_MAY_BE_AT)
+    .where(_IS_BETWEEN, _bindings.c.host != "", _segments.c.network_type != FLAT, _ON_FABRIC)
 )
 _BELONGING_OF = _BELONGING.where(_ports.c.id.in_(sa.bindparam("port_ids", expanding=True)))
 
@@ -146,6 +183,7 @@ def host_rows(context: Any, host: str) -> HostRows:
     """Read what *host* should have: the bindings of ours to it, ACTIVE and INACTIVE."""
     with db_api.CONTEXT_READER.using(context):
         ports = [BoundPort(*row) for row in _rows(context, _BOUND, host=host)]
+        between = [BoundPort(*row) for row in _rebinding(context, _REBOUND, host=host)]
         twins: dict[str, str] = {}
         for fabric in {port.physical_network for port in ports}:
             macs = {port.mac for port in ports if port.physical_network == fabric}
@@ -153,14 +191,20 @@ def host_rows(context: Any, host: str) -> HostRows:
             if suspects:
                 found, _ = _belonging(context, _BELONGING_OF, fabric, port_ids=suspects)
                 twins |= _twins(context, found)
-    return HostRows(ports, twins)
+    return HostRows(ports, twins, between)
 
 
 def fabric_rows(context: Any, physical_network: str, waiting: Collection[str]) -> FabricRows:
     """Read what *physical_network* should hold; *waiting* is what waiting_for_fabric() has said."""
     with db_api.CONTEXT_READER.using(context):
         ports, own = _belonging(context, _BELONGING, physical_network)
-        return FabricRows(ports, own, waiting, _twins(context, ports), _adapters_by_host(context))
+        found = _rebinding(context, _REBELONGING, physical_network=physical_network)
+        between = [*map(BelongingPort._make, found)]
+        reports = {host: text for host, text in _rows(context, _REPORTS)}
+        # Of agents that are not alive too.
+        adapters = {host: reported.adapters_in(text) for host, text in reports.items()}
+        left = {host: reported.left_in(text) for host, text in reports.items() if '"left"' in text}
+        return FabricRows(ports, own, waiting, _twins(context, ports), adapters, left, between)
 
 
 def waiting_for_fabric(context: Any) -> list[str]:
@@ -183,6 +227,12 @@ def _belonging(
     return [*map(BelongingPort._make, vfs)], own
 
 
+def _rebinding(context: Any, statement: Any, **values: object) -> list[Sequence[Any]]:
+    """Return the rows of ports that are being bound anew, without the time that tells so."""
+    now = timeutils.utcnow()
+    return [row[:-1] for row in _rows(context, statement, **values) if is_rebinding(row[-1], now)]
+
+
 def _with_one_mac(context: Any, physical_network: str, macs: Collection[str]) -> list[str]:
     """Return the ports on networks of the fabric that have one of *macs* that another has too."""
     having: dict[str, set[str]] = {}
@@ -200,11 +250,6 @@ def _twins(context: Any, ports: Collection[BelongingPort]) -> dict[str, str]:
     # A time in a spelling that sorts by age.
     made = {row.id: str(row.created_at or "") for row in _rows(context, _MADE, port_ids=ids)}
     return younger_twins(suspects, made)
-
-
-def _adapters_by_host(context: Any) -> dict[str, tuple[ReportedAdapter, ...]]:
-    """Return the adapters that each host's agent reported last, whether it is alive or not."""
-    return {host: reported.adapters_in(text) for host, text in _rows(context, _REPORTS)}
 
 
 def _rows(context: Any, statement: Any, **values: object) -> Sequence[Any]:

@@ -7,6 +7,7 @@ is worked out once: 1.5 us for each port are 15 ms of every answer.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 from operator import attrgetter
@@ -17,7 +18,7 @@ from ibstack.fabric.partition import Membership
 from ibstack.neutron.desired import VLAN, etag_of, pci_address, table_entry, vf_guid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import TypeAlias
 
     from ibstack.fabric.guid import Guid
@@ -34,8 +35,16 @@ _by_id: Final = attrgetter("port_id")
 _FULL: Final = Membership.FULL.value
 
 
-class UnknownAdapter(Refused):
+class KeepsWhatItHas(Refused):
+    """A port is no member now, and a membership that it has is still its own."""
+
+
+class UnknownAdapter(KeepsWhatItHas):
     """By what the host's agent reports, the adapter of a port is not known now."""
+
+
+class BeingBound(KeepsWhatItHas):
+    """Neutron has unbound a port to bind it anew at once."""
 
 
 def fabric_answer(rows: FabricRows, fabric: Fabric, etag: str | None, stamp: str) -> Answer:
@@ -47,13 +56,25 @@ def fabric_answer(rows: FabricRows, fabric: Fabric, etag: str | None, stamp: str
     members, held = _assembled(rows, fabric)
     waits = frozenset(rows.waiting)
     waiting = sorted(port.port_id for port in rows.ports if port.port_id in waits) if waits else []
-    content = etag_of([_members_hash(members), held, waiting])
+    left = [*_left(rows, fabric)]
+    content = etag_of([_members_hash(members), held, waiting, *([left] if left else [])])
     same = etag is not None and etag.rpartition("-")[2] == content
+    if rows.rebinding:
+        stamp = ""  # It ends by the clock: nothing in Neutron changes then.
     return {
         "etag": f"{stamp}-{content}",
         "members": None if same else members,
         "held": held,
+        **({"left": left} if left else {}),
     }
+
+
+def _left(rows: FabricRows, fabric: Fabric) -> Iterator[Answer]:
+    """Yield the VFs of the fabric that are attached without a port, by what agents report."""
+    for host, vfs in sorted(rows.left.items()):
+        for vf in vfs:
+            if vf.physical_network == fabric.physical_network:
+                yield {"host": host, "pci": str(vf.pci), "mac": vf.mac}
 
 
 def stamp_of(changes: Changes | None, owned: KeyRange, period: int) -> str:
@@ -102,7 +123,16 @@ def _assembled(rows: FabricRows, fabric: Fabric) -> tuple[list[Answer], list[Ans
             members += [_membership(one.port_id, one.host, str(guid), key, True) for guid in guids]
         except (BadValue, Refused) as error:
             held.append(_held(one, fabric, error))
+    held += [*_between(rows, fabric)]
     return members, held
+
+
+def _between(rows: FabricRows, fabric: Fabric) -> Iterator[Answer]:
+    """Yield for each port that is being bound anew that it keeps what it has, and no more."""
+    for port in sorted(rows.rebinding, key=_by_id):
+        # One whose segment is not ours was no member of it either.
+        with contextlib.suppress(BadValue):
+            yield _held(port, fabric, BeingBound(f"it is being bound anew on host {port.host}"))
 
 
 def _on_fabric(
@@ -141,7 +171,7 @@ def _members_hash(members: Iterable[Answer]) -> str:
 def _held(port: BelongingPort | OwnPort, fabric: Fabric, error: Exception) -> Answer:
     """Say why a port is no member; with host and key where what it has now is still its own."""
     told: Answer = {"port_id": port.port_id, "why": str(error)}
-    if isinstance(error, UnknownAdapter):
+    if isinstance(error, KeepsWhatItHas):
         entry = table_entry(VLAN, port.segmentation_id, fabric.owned)
         told |= {"host": port.host, "key": str(entry.partition)}
     return told

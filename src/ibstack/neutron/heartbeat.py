@@ -132,12 +132,16 @@ class Heartbeat:
 
 
 def fit(configurations: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *configurations* cut to what Neutron keeps: `problems` loses its last ones."""
+    """Return *configurations* cut to what Neutron keeps: `problems`, then `left`, lose some."""
     fitted = dict(configurations)
     problems = list(fitted.get("problems", ()))
     while len(json.dumps(fitted)) > _CONFIGURATIONS_CHARACTERS and problems:
         problems.pop()
         fitted["problems"] = [*problems, "and more: see the daemon's log"] if problems else []
+    left = list(fitted.get("left", ()))
+    while len(json.dumps(fitted)) > _CONFIGURATIONS_CHARACTERS and left:
+        left.pop()
+        fitted["left"] = left
     return fitted
 
 

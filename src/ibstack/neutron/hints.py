@@ -7,12 +7,13 @@ A hint says "ask again" and carries no state: losing one costs until the next pe
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 import oslo_messaging
 from neutron_lib import context as neutron_context
 from neutron_lib import rpc
+from neutron_lib.api.definitions import portbindings
 
 from ibstack.neutron.binding import OWN_DEVICE_OWNERS, OWN_VIF_TYPE, VIF_TYPE
 from ibstack.neutron.client import AGENT_TOPIC, FABRIC_TOPIC, RPC_VERSION
@@ -54,6 +55,30 @@ class Standing:
         if self.vif_type == OWN_VIF_TYPE:
             return self.device_owner in OWN_DEVICE_OWNERS and bool(self.host)
         return self.ours
+
+    @property
+    def lingers(self) -> bool:
+        """Whether it is unbound where a VF is named: Neutron's state between two bindings."""
+        is_named = bool(self.host) and self.pci_slot is not None
+        return is_named and self.vif_type == portbindings.VIF_TYPE_UNBOUND
+
+
+def is_bound_anew(before: Standing, after: Standing) -> bool:
+    """Return whether a port of ours was unbound only to be bound again to the same host and VF.
+
+    Neutron does so whenever a binding is changed, of which the profile is a part.  It is no news:
+    the next commit says what became of it.
+    """
+    return before.ours and after.lingers and after == replace(before, vif_type=after.vif_type)
+
+
+def as_it_was(before: Standing, after: Standing | None) -> Standing:
+    """Return *before* as ours where it lingers and does not become ours: its VF may be as it was.
+
+    Nobody was told when it was unbound (is_bound_anew).
+    """
+    is_settled = after is None or not after.ours
+    return replace(before, vif_type=VIF_TYPE) if before.lingers and is_settled else before
 
 
 @dataclass(frozen=True, slots=True)

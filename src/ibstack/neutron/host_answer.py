@@ -8,16 +8,25 @@ from typing import TYPE_CHECKING
 from ibstack.neutron.desired import etag_of, pci_address, table_entry, vf_guid
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ibstack.fabric.partition import KeyRange
     from ibstack.neutron.desired import Answer, BoundPort, HostRows
 
 
 def host_answer(rows: HostRows, owned: KeyRange, etag: str | None) -> Answer:
     """Answer `host_ports` from the bindings to a host, without those that are twins."""
-    found = (_port(port, owned) for port in rows.ports if port.port_id not in rows.twins)
-    told = sorted((port for port in found if port is not None), key=lambda port: str(port["id"]))
-    current = etag_of(told)
-    return {"etag": current, "ports": None if current == etag else told}
+    told = _told((port for port in rows.ports if port.port_id not in rows.twins), owned)
+    between = _told(rows.rebinding, owned)
+    current = etag_of([told, between] if between else told)
+    if current == etag:
+        return {"etag": current, "ports": None}
+    return {"etag": current, "ports": told, **({"rebinding": between} if between else {})}
+
+
+def _told(ports: Iterable[BoundPort], owned: KeyRange) -> list[Answer]:
+    found = (_port(port, owned) for port in ports)
+    return sorted((port for port in found if port is not None), key=lambda port: str(port["id"]))
 
 
 def _port(row: BoundPort, owned: KeyRange) -> Answer | None:
@@ -39,4 +48,5 @@ def _port(row: BoundPort, owned: KeyRange) -> Answer | None:
         "status": row.status,
         "binding": row.binding,
         "revision": row.revision,
+        **({"device_id": row.device_id} if row.device_id else {}),
     }

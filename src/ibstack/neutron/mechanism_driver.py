@@ -226,10 +226,20 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
 
     def update_port_postcommit(self, context: Any) -> None:
         lost = context.original_status == ACTIVE and context.status != ACTIVE
-        self._hint(context, _former(context), _current(context), lost_active=lost)
+        before, after = _former(context), _current(context)
+        if hints.is_bound_anew(before, after):
+            return
+        self._hint(context, self._before(context, before, after), after, lost_active=lost)
 
     def delete_port_postcommit(self, context: Any) -> None:
-        self._hint(context, _current(context), None)
+        self._hint(context, self._before(context, _current(context), None), None)
+
+    def _before(self, context: Any, before: Standing, after: Standing | None) -> Standing:
+        """Return *before*, as ours where it was so a moment before that, for all that is known."""
+        was = hints.as_it_was(before, after)
+        if before in (was, after):
+            return before
+        return was if self._on_infiniband(context, _physical_networks(context)) else before
 
     def _hint(
         self,

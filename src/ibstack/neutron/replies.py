@@ -55,6 +55,8 @@ class HostPort:
     active: bool
     """False: an INACTIVE binding, the destination of a live migration; stage it, do not go live."""
     revision: int
+    device_id: str | None = None
+    """Whose port it is, nova's id of the instance.  None: it is nobody's, or not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,9 @@ class HostPorts:
     etag: str
     ports: tuple[HostPort, ...] | None
     """None: nothing new since the etag that was sent; empty: known to be none."""
+    rebinding: tuple[HostPort, ...] = ()
+    """Ports that were bound to the host a moment ago, and are about to be again: each as it may be,
+    once for each segment.  New where *ports* is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +91,18 @@ class Held:
     port_id: str
     why: str
     host: str | None = None
-    """With *key*: only its adapter is not known now, so a membership that it has stays its own."""
+    """With *key*: a membership that it has stays its own.  Its adapter is not known now, or it is
+    being bound anew."""
     key: PartitionKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftVf:
+    """A VF that is still attached to a MAC that has no port in Neutron."""
+
+    host: str
+    pci: PciAddress
+    guid: Guid
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +113,7 @@ class FabricMembers:
     members: tuple[Member, ...] | None
     """None: nothing new since the etag that was sent; empty: known to be none."""
     held: tuple[Held, ...]
+    left: tuple[LeftVf, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +158,8 @@ def _strictly(read: Callable[[Any], _T], raw: object, doing: str) -> _T:
 
 def _host_ports(raw: Any) -> HostPorts:
     answer = _mapping(raw)
-    return HostPorts(_of(str, answer, "etag"), _rows(answer, "ports", _host_port))
+    between = _rows({"rebinding": None, **answer}, "rebinding", _host_port) or ()
+    return HostPorts(_of(str, answer, "etag"), _rows(answer, "ports", _host_port), between)
 
 
 def _host_port(row: Mapping[str, Any]) -> HostPort:
@@ -162,6 +179,7 @@ def _host_port(row: Mapping[str, Any]) -> HostPort:
         status=_of(str, row, "status"),
         active=_of(str, row, "binding") == "ACTIVE",
         revision=_of(int, row, "revision"),
+        device_id=_of(str, {"device_id": "", **row}, "device_id") or None,
     )
 
 
@@ -171,6 +189,7 @@ def _fabric_members(raw: Any) -> FabricMembers:
         _of(str, answer, "etag"),
         _rows(answer, "members", _member),
         _rows(answer, "held", _held) or (),
+        _rows({"left": None, **answer}, "left", _left) or (),
     )
 
 
@@ -190,6 +209,14 @@ def _held(row: Mapping[str, Any]) -> Held:
     if row.get("key") is None:
         return Held(port_id, why)
     return Held(port_id, why, _of(str, row, "host"), PartitionKey.parse(_of(str, row, "key")))
+
+
+def _left(row: Mapping[str, Any]) -> LeftVf:
+    return LeftVf(
+        _of(str, row, "host"),
+        PciAddress.parse(_of(str, row, "pci")),
+        Guid.from_mac(_of(str, row, "mac")),
+    )
 
 
 def _host_report(raw: Any) -> HostReport:

@@ -43,6 +43,33 @@ def adapters_in(text: str) -> tuple[ReportedAdapter, ...]:
     return adapters(_object(text))
 
 
+@dataclass(frozen=True, slots=True)
+class LeftVf:
+    """A VF that is still attached to a MAC that has no port in Neutron."""
+
+    physical_network: str
+    pci: PciAddress
+    mac: str
+
+
+@functools.lru_cache(maxsize=65536)
+def left_in(text: str) -> tuple[LeftVf, ...]:
+    """Read `left` of `configurations` as the database keeps them; nonsense is left out."""
+    reported = _object(text).get("left")
+    found = map(_left, reported) if isinstance(reported, list) else ()
+    return tuple(one for one in found if one is not None)
+
+
+def _left(row: object) -> LeftVf | None:
+    try:
+        physical_network, pci, mac = str(row).split()
+        Guid.from_mac(mac)
+        return LeftVf(physical_network, PciAddress.parse(pci), mac)
+    except ValueError as error:
+        LOG.debug("an agent reports a VF that cannot be read: %s: %r", error, row)
+        return None
+
+
 def physical_networks(text: str) -> frozenset[str]:
     """Return the physical networks that an agent of either type reports to serve."""
     configurations = _object(text)

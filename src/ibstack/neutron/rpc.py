@@ -77,16 +77,25 @@ class PluginEndpoint:
         return fabric_answer(rows, fabric, etag, stamp)
 
     def report_host(
-        self, context: Any, host: str, ready: list[str], gone: list[str], **_later: object
+        self,
+        context: Any,
+        host: str,
+        ready: list[str],
+        gone: list[str],
+        failed: Collection[str] = (),
+        **_later: object,
     ) -> dict[str, Any]:
-        found = tables.bindings_on(context, host, {*ready, *gone})
+        found = tables.bindings_on(context, host, {*ready, *gone, *failed})
         here = {port_id for port_id, (binding, _) in found.items() if binding == constants.ACTIVE}
         for port_id in here & {*gone}:
-            self._set_down(context, host, port_id)
+            self._set_down(context, host, port_id, constants.PORT_STATUS_DOWN)
+        for port_id in here & {*failed}:
+            # Neutron tells nova of ERROR that the plug has failed, which ends its wait.
+            self._set_down(context, host, port_id, constants.PORT_STATUS_ERROR)
         for port_id in (found.keys() - here) & {*ready}:
             _tell_nova_plugged(context, port_id)
         return {
-            "unknown": sorted({*ready, *gone} - found.keys()),
+            "unknown": sorted({*ready, *gone, *failed} - found.keys()),
             "down": self._set_ready(context, here & {*ready}),
         }
 
@@ -109,12 +118,10 @@ class PluginEndpoint:
         return {"unknown": sorted(set(in_force) - bound)}
 
     @staticmethod
-    def _set_down(context: Any, host: str, port_id: str) -> None:
+    def _set_down(context: Any, host: str, port_id: str, status: str) -> None:
         # The block comes first: a report of the fabric in between must not find the port without.
         provisioning.add(context, port_id, IB_HOST)
-        directory.get_plugin().update_port_status(
-            context, port_id, constants.PORT_STATUS_DOWN, host
-        )
+        directory.get_plugin().update_port_status(context, port_id, status, host)
 
     @staticmethod
     def _set_ready(context: Any, port_ids: Collection[str]) -> dict[str, list[str]]:

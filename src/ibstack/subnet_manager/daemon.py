@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,6 +35,7 @@ from ibstack.neutron.client import (
 )
 from ibstack.neutron.heartbeat import PARTITION_AGENT, Heartbeat
 from ibstack.subnet_manager import options
+from ibstack.subnet_manager.drift import LeftVf
 from ibstack.subnet_manager.fabric_view import FabricView
 from ibstack.subnet_manager.metrics import FabricMetrics
 from ibstack.subnet_manager.moment import Desired
@@ -98,7 +99,7 @@ class NeutronCloud:
             self._hinted.set()
             if self._latest is None:
                 raise
-            return Desired(self._latest.etag, self._latest.members, error)
+            return replace(self._latest, trouble=error)
         return self._latest
 
     def report(self, etag: str, in_force: Collection[str]) -> None:
@@ -116,7 +117,8 @@ class NeutronCloud:
                 Member(m.port_id, m.host, m.guid, m.key, m.membership, m.shared)
                 for m in answer.members
             )
-            self._latest = Desired(answer.etag, (*members, *self._kept(answer.held)))
+            left = tuple(LeftVf(vf.host, vf.pci, vf.guid) for vf in answer.left)
+            self._latest = Desired(answer.etag, (*members, *self._kept(answer.held)), left=left)
         self._due_at = self._clock() + self._poll_s
 
     def _kept(self, held: Iterable[Held]) -> Iterator[Member]:

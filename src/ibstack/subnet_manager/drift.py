@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import PartitionKey
+    from ibstack.fabric.pci import PciAddress
 
 
 class DriftClass(enum.Enum):
@@ -48,6 +49,8 @@ class DriftClass(enum.Enum):
     """The switch no longer checks partition keys at this port."""
     STALE_STANDBY = "stale standby"
     """A standby subnet manager would take over with an old file."""
+    LEFT_ATTACHED = "left attached"
+    """A VF is still attached for a GUID that has no port; it is on no partition."""
 
     @property
     def alarm(self) -> bool:
@@ -72,6 +75,16 @@ REPAIRABLE: Final = {
     DriftClass.ENFORCEMENT_LOST,
 }
 """What goes away when OpenSM sweeps, and writes the port's table anew."""
+_LEFT: Final = "Neutron has no port for it; `ibstack host show` there says what it waits for"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftVf:
+    """A VF that a host has attached for a GUID that has no port."""
+
+    host: str
+    pci: PciAddress
+    guid: Guid
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +181,8 @@ class Expected:
     """The ports where a proof key belongs."""
     physical: frozenset[Guid] = frozenset()
     """Members that are physical ports, which are always on the fabric; a VF comes and goes."""
+    left: tuple[LeftVf, ...] = ()
+    """VFs that are attached without a port, as their hosts report them."""
 
     def judges(self, kind: DriftClass) -> bool:
         """Tell whether enough is known to find differences of this kind."""
@@ -197,12 +212,18 @@ def audit(expected: Expected, survey: Survey) -> Audit:
         found.append(ENFORCED_NOWHERE)
     if expected.desired is not None and not survey.problems:
         found += _absent(expected, wanted, survey)
+    found += [
+        Drift(DriftClass.LEFT_ATTACHED, vf.guid, None, f"{vf.host} VF {vf.pci}", _LEFT)
+        for vf in expected.left
+    ]
     for guid, port in sorted(survey.ports.items(), key=lambda item: item[0].value):
         found += _audit_port(expected, guid, port, wanted.get(guid, set()))
 
     def unsure(drift: Drift) -> bool:
         if not expected.judges(drift.kind):
             return True
+        if drift.kind is DriftClass.LEFT_ATTACHED:
+            return False  # Its host says so, and no table.
         return drift.guid is not None and survey.unsure(drift.guid)
 
     return Audit(tuple(drift for drift in found if expected.judges(drift.kind)), unsure)

@@ -11,6 +11,7 @@ from ibstack.subnet_manager.settings import NotTheirs
 if TYPE_CHECKING:
     from ibstack.fabric.errors import IbstackError
     from ibstack.fabric.guid import Guid
+    from ibstack.subnet_manager.drift import LeftVf
     from ibstack.subnet_manager.fabric_view import Manager
     from ibstack.subnet_manager.plan import Held, Member, Wanted
     from ibstack.subnet_manager.settings import Site
@@ -24,6 +25,8 @@ class Desired:
     members: tuple[Member, ...]
     trouble: IbstackError | None = None
     """Why there may be newer news that could not be had."""
+    left: tuple[LeftVf, ...] = ()
+    """The VFs that are attached without a port."""
 
 
 @dataclass(frozen=True, slots=True)

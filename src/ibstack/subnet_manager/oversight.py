@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import PartitionKey, Partitions
+    from ibstack.subnet_manager.drift import LeftVf
     from ibstack.subnet_manager.enforcement import Enforcer
     from ibstack.subnet_manager.fabric_view import FabricView, Manager
     from ibstack.subnet_manager.moment import Moment
@@ -55,7 +56,8 @@ class Oversight:
 
     def repair(self, now: Moment) -> int:
         """Look, and have the tables that stay different written anew; return how many."""
-        self._look(now.manager, now.held.partitions, now.shared, now.site.keys)
+        left = now.desired.left
+        self._look(now.manager, now.held.partitions, now.shared, now.site.keys, left)
         broken = self.auditor.to_repair()
         if not broken:
             return 0
@@ -84,6 +86,7 @@ class Oversight:
         desired: Partitions | None,
         physical: frozenset[Guid],
         site_keys: frozenset[PartitionKey] | None,
+        left: tuple[LeftVf, ...] = (),
     ) -> None:
         here = frozenset({manager.port})
         expected = Expected(
@@ -93,6 +96,7 @@ class Oversight:
             site_keys=site_keys,
             managers=here,
             physical=physical,
+            left=left,
         )
         survey = self._fabric.survey()
         self.ports = len(survey.ports)

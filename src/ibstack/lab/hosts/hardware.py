@@ -144,6 +144,17 @@ class Hardware:
         if driver is not None:
             link.symlink_to(f"../../../../bus/pci/drivers/{driver}")
 
+    def pass_through(self, number: int, *, is_open: bool) -> None:
+        """Give VF *number* to a guest, as vfio-pci does when it is opened, or take it back.
+
+        vfio-pci enables a function for as long as it is open (drivers/vfio/pci/vfio_pci_core.c).
+        """
+        if is_open:
+            self.bind(number, "vfio-pci")
+        show(self.vf_folder(number) / "enable", str(int(is_open)))
+        if not is_open:
+            self.bind(number, None)
+
     # How it is after the drivers have started.
 
     def build(self, *, sriov_files: bool = True) -> None:
@@ -170,7 +181,7 @@ class Hardware:
         )
         for number in range(self.host.vfs):
             folder = self.vf_folder(number)
-            _write_files(folder, _function(vf_id))
+            _write_files(folder, {**_function(vf_id), "enable": "0"})
             (folder / "physfn").symlink_to(f"../{self.host.pf_pci}")
             (self.pf_folder / f"virtfn{number}").symlink_to(f"../{folder.name}")
 

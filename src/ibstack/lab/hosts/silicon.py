@@ -57,6 +57,8 @@ class Silicon:
         self._shown_table: tuple[TableEntry | None, ...] | None = None
         self._shown_ports: dict[int, GuestPort] = {}
         self._shown_physical: GuestPort | None = None
+        self._passed_through: dict[int, bool] = {}
+        """Which VFs are shown as open; empty until all have been."""
         for number in range(host.vfs):
             self._port_file(number).unlink(missing_ok=True)
 
@@ -72,7 +74,16 @@ class Silicon:
             self._hardware.show_table([e.to_wire() if e else 0 for e in physical.table])
             self._shown_table = physical.table
         self._show_physical(physical)
-        self._tick_vfs(self._running(), ports)
+        running = self._running()
+        self._pass_through(running)
+        self._tick_vfs(running, ports)
+
+    def _pass_through(self, running: set[int]) -> None:
+        for number in self._numbers.values():
+            is_open = number in running
+            if self._passed_through.get(number) is not is_open:
+                self._hardware.pass_through(number, is_open=is_open)
+                self._passed_through[number] = is_open
 
     def _tick_vfs(self, running: set[int], ports: dict[str, WatchedPort]) -> None:
         raise NotImplementedError

@@ -12,7 +12,7 @@ import hashlib
 import json
 import threading
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
@@ -20,6 +20,8 @@ from ibstack.neutron import replies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+
+BETWEEN: Final = "BETWEEN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,9 @@ class StandInPort:
     admin_state_up: bool = True
     status: str = "DOWN"
     binding: str = "ACTIVE"
+    """ACTIVE, INACTIVE, or BETWEEN: unbound, to be bound anew at once."""
     revision: int = 1
+    device_id: str = ""
 
 
 class NeutronStandIn:
@@ -98,20 +102,32 @@ class NeutronStandIn:
         self._answer()
         with self._lock:
             self.questions += 1
-            rows = [_row(port) for port in self._ports.values() if port.host == host]
-        text = json.dumps(rows)
+            here = [port for port in self._ports.values() if port.host == host]
+        told = {
+            "ports": [_row(port) for port in here if port.binding != BETWEEN],
+            "rebinding": [_row(port) for port in here if port.binding == BETWEEN],
+        }
+        text = json.dumps(told)
         now = hashlib.sha256(text.encode()).hexdigest()
-        return {"etag": now, "ports": None if now == etag else json.loads(text)}
+        return {"etag": now, **({"ports": None} if now == etag else json.loads(text))}
 
     def report_host(
-        self, host: str, ready: Collection[str] = (), gone: Collection[str] = ()
+        self,
+        host: str,
+        ready: Collection[str] = (),
+        gone: Collection[str] = (),
+        failed: Collection[str] = (),
     ) -> replies.HostReport:
-        """Make ports ACTIVE or DOWN."""
-        raw = self.report_host_on_the_wire(host, ready, gone)
+        """Make ports ACTIVE, DOWN or ERROR."""
+        raw = self.report_host_on_the_wire(host, ready, gone, failed)
         return replies.read_host_report(raw, f"tell the stand-in about the ports of host {host}")
 
     def report_host_on_the_wire(
-        self, host: str, ready: Collection[str], gone: Collection[str]
+        self,
+        host: str,
+        ready: Collection[str],
+        gone: Collection[str],
+        failed: Collection[str] = (),
     ) -> dict[str, object]:
         """Do the same; return the answer as it goes over the broker."""
         self._answer()
@@ -120,8 +136,10 @@ class NeutronStandIn:
             here = {port.id: port for port in self._ports.values() if port.host == host}
             for port_id in here.keys() & {*ready, *gone}:
                 self._take(here[port_id], is_ready=port_id in ready)
+            for port_id in here.keys() & {*failed}:
+                self._ports[port_id] = replace(here[port_id], status="ERROR")
             down = [port_id for port_id in here.keys() & {*ready} if self._is_down(port_id)]
-        unknown = sorted({*ready, *gone} - here.keys())
+        unknown = sorted({*ready, *gone, *failed} - here.keys())
         return {"unknown": unknown, "down": {port_id: [] for port_id in down}}
 
     def _is_down(self, port_id: str) -> bool:
@@ -143,4 +161,6 @@ class NeutronStandIn:
 def _row(port: StandInPort) -> dict[str, object]:
     row = asdict(port)
     del row["host"]
+    if port.binding == BETWEEN:
+        row["binding"] = "ACTIVE"
     return {**row, "network_id": "network", "guid": str(Guid.from_mac(port.mac))}

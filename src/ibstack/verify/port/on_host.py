@@ -24,6 +24,7 @@ _ALL_ONES: Final = (1 << 64) - 1
 _UNSET: Final = {0: "zero", _ALL_ONES: "all F"}
 _REPLUG: Final = "reboot the server hard (`openstack server reboot --hard`), which plugs it anew"
 _MLX4: Final = "mlx4"
+_LEFT: Final = "left"
 
 
 def daemon_answers(facts: Facts) -> Finding:
@@ -76,7 +77,9 @@ def vf_present(facts: Facts) -> Finding:
             f"plugged for MAC {vf.holder.mac}",
             f"ibstack-eswitchd on {port.host}",
             f"VF {vf.pci} of {port.host} is still plugged for MAC {vf.holder.mac}",
-            f"delete that server, or run `ebrctl del-port {vf.holder.physical_network}"
+            f"{vf.holder.why}; then boot this one anew"
+            if vf.holder.state == _LEFT
+            else f"delete that server, or run `ebrctl del-port {vf.holder.physical_network}"
             f" {vf.holder.mac}` on {port.host}, then boot this one anew",
         )
     return right(f"VF of a {vf.kind} adapter on {vf.physical_network}", source)
@@ -175,6 +178,13 @@ def plug_seen(facts: Facts) -> Finding:
             source,
             f"the plug of VF {vf.pci} on {vf.host} is pending: {vf.plug.why}",
             f"run `systemctl status ibstack-agent` on {vf.host}: it configures the VF",
+        )
+    if vf.plug.state == _LEFT:
+        return wrong(
+            "left",
+            source,
+            f"the plug of VF {vf.pci} on {vf.host} was left, and not made anew: {vf.plug.why}",
+            _REPLUG,
         )
     return right("programmed", source)
 
