@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 CONFIG: Final = "config"
 PARTITIONS: Final = "Pconfig"
@@ -45,6 +45,7 @@ _ALONE: Final = {
     **{"stay_on_fatal": "y", "honor_guid2lid": "x", DAEMON: "B", "inactive": "I", "perfmgr": ""},
     **{"consolidate_ipv6_snm_req": "", "do_mesh_analysis": "", "guid_routing_order_no_scatter": ""},
 }
+_KEYS: Final = (SM_KEY, CC_KEY)
 _LONG: Final = (*_WITH_VALUE, *_ALONE)
 _LETTERS: Final = {letter: name for name, letter in {**_WITH_VALUE, **_ALONE}.items() if letter}
 
@@ -97,6 +98,16 @@ def read_line(line: str) -> CommandLine:
     """
     found = read(line.split())
     return CommandLine(found.options, (), (*found.not_understood, *found.operands))
+
+
+def with_keys_replaced(line: str, replaced: Callable[[str], str]) -> str:
+    """Return a line of `ps -o args=` with other words for the keys in it."""
+    words = line.split()
+    for option in read(words).options:
+        if option.name in _KEYS and option.value:
+            word = words[option.word].removesuffix(option.value)
+            words[option.word] = word + replaced(option.value)
+    return " ".join(words) + "\n"
 
 
 @dataclass(slots=True)

@@ -98,6 +98,12 @@ def read_number(text: str, bits: int = 64) -> int | None:
     return number if number < 1 << bits else None
 
 
+def value_of(text: str) -> str:
+    """Return what OpenSM takes of what stands behind an option's name."""
+    found = list(_lines(b"x " + text.encode("utf-8", "surrogateescape")))
+    return found[0][1] if found else ""
+
+
 def _lines(content: bytes) -> Iterator[tuple[str, str]]:
     for line in _as_fgets(content):
         said = line.partition(b"\0")[0].partition(b"#")[0].lstrip(_BETWEEN)

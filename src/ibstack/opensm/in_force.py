@@ -76,7 +76,7 @@ class Options:
         if given is None:
             return (by_file,)
         later = (by_file,) if self.file.values("sm_key") else ()
-        return tuple(dict.fromkeys((_hex(given), *later)))
+        return tuple(dict.fromkeys((read_hex_key(given), *later)))
 
 
 def _enforced(*, off: bool, direction: Enforcement | None) -> Enforcement | None:
@@ -98,7 +98,7 @@ def _told_direction(told: CommandLine) -> Enforcement | None:
     return known[-1] if known else None
 
 
-def _hex(text: str) -> int:
+def read_hex_key(text: str) -> int:
     """Return a key as -k takes it: hexadecimal with or without 0x, as far as it is; else 0."""
     found = _HEX.match(text)
     if found is None:
