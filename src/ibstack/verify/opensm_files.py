@@ -82,8 +82,27 @@ def config_name(host: Evidence) -> str:
 
 
 def partitions_name(host: Evidence) -> str:
-    """Return the name of the partitions file: what fabricd writes is what OpenSM is to read."""
+    """Return the name of the partitions file: the one that OpenSM reads while it runs.
+
+    Else what ibstack-fabricd writes is what it is to read.
+    """
     return _partitions(host).name
+
+
+def written_by_fabricd(host: Evidence) -> str | None:
+    """Return the name of the partitions file that ibstack-fabricd writes; None: it has no file."""
+    keys = host.ini(FABRICD_CONF)
+    if isinstance(keys, Unread):
+        return None
+    return _name(last(keys, "fabric", "partitions_conf") or f"/{PARTITIONS_CONF}")
+
+
+def read_by_opensm(host: Evidence) -> str | Unread:
+    """Return the name of the partitions file that OpenSM reads."""
+    said, place = options(host), _by_opensm(host)
+    if isinstance(said, Unread) and _told(host).last(command_line.PARTITIONS) is None:
+        return Unread(f"/{config_name(host)} may name it: {said.why}")
+    return place.name if place.none is None or place.none.absent else place.none
 
 
 def config_names(host: Evidence) -> list[str]:
@@ -164,18 +183,26 @@ def _config(host: Evidence) -> _Place:
 
 
 def _partitions(host: Evidence) -> _Place:
-    keys = host.ini(FABRICD_CONF)
-    if not isinstance(keys, Unread):
-        return _Place(_name(last(keys, "fabric", "partitions_conf") or f"/{PARTITIONS_CONF}"))
+    written = written_by_fabricd(host)
+    if written is None:
+        return _by_opensm(host)
+    # Of an OpenSM that runs it is known what it reads.
+    read = _by_opensm(host) if _lines(host) else _Place(written)
+    return read if read.none is None else _Place(written)
+
+
+def _by_opensm(host: Evidence) -> _Place:
     said = options(host)
-    path = None if isinstance(said, Unread) else said.partitions()
-    if path is None:
-        build = _build(host)
-        if build is None:
-            others = " or ".join(each.partitions for each in built_in.USUAL)
-            return _Place(PARTITIONS_CONF, _not_told(others))
-        path = build.partitions
-    place = _place(path)
+    if isinstance(said, Unread):
+        said = Options(_told(host), Configuration())
+    path, build = said.partitions(), _build(host)
+    if path is not None:
+        place = _place(path)
+    elif build is not None:
+        place = _Place(_name(build.partitions))
+    else:
+        others = " or ".join(each.partitions for each in built_in.USUAL)
+        place = _Place(PARTITIONS_CONF, _not_told(others))
     doubt = not_understood(host)
     return place if doubt is None else replace(place, none=Unread(doubt))
 

@@ -79,7 +79,8 @@ RULE: Final = Rule(
     "enforcement-on",
     "switches check partition keys at the ports of hosts",
     "enforced both ways",
-    "set part_enforce both in opensm.conf; where one port alone is off, its keys may fill the"
+    "set part_enforce both in opensm.conf, and neither no_partition_enforcement there nor -N or -Z"
+    " on OpenSM's command line; where one port alone is off, its keys may fill the"
     " switch's table (enforcement-capacity)",
     _look,
 )
