@@ -352,3 +352,40 @@ def test_a_long_command_line_is_shown_whole(
         process.kill()
 
     assert str(host.text(OPENSM_ARGS)).count("0.00001") == 40
+
+
+LINE = {OPENSM_ARGS: f"/usr/sbin/opensm -B -P /{ELSEWHERE}\n", OPENSM_CONF: "sm_priority 1\n"}
+OURS = {FABRICD_CONF: "[fabric]\n"}
+OPENED = FILE.replace("ALL=limited", "ALL=full")
+
+
+def test_of_an_opensm_that_runs_the_file_that_it_reads_is_judged() -> None:
+    host = host_with({**LINE, **OURS, PARTITIONS_CONF: FILE, ELSEWHERE: OPENED})
+
+    (answer,) = said_by("default-limited", host)
+
+    assert (answer.state, answer.source) == (State.FAILED, f"/{ELSEWHERE}")
+
+
+@pytest.mark.parametrize(
+    ("texts", "state"),
+    [
+        ({**LINE, **FABRICD}, State.OK),
+        ({**LINE, **OURS}, State.FAILED),
+        ({**LINE, **OURS, PARTITIONS_CONF: FILE, ELSEWHERE: OPENED}, State.FAILED),
+        # As where one is a link to the other.
+        ({**LINE, **OURS, PARTITIONS_CONF: FILE, ELSEWHERE: FILE}, State.NOT_LOOKED_AT),
+        ({**OPENSM, **OURS}, State.FAILED),
+        ({**OPENSM, **FABRICD}, State.OK),
+        ({OPENSM_CONF: Unread("permission denied"), **OURS}, State.NOT_LOOKED_AT),
+        ({OPENSM_ARGS: "opensm --foo\n", OPENSM_CONF: "", **OURS}, State.NOT_LOOKED_AT),
+    ],
+)
+def test_opensm_is_to_read_what_fabricd_writes(
+    texts: Mapping[str, str | Unread], state: State
+) -> None:
+    assert [a.state for a in said_by("one-partitions-file", host_with(texts))] == [state]
+
+
+def test_a_site_with_static_partitions_has_no_such_question() -> None:
+    assert said_by("one-partitions-file", host_with(LINE)) == []
