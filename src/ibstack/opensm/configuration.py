@@ -7,7 +7,6 @@ them.  tests/opensm/test_configuration.py asks OpenSM about random files.
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -109,7 +108,12 @@ def _lines(content: bytes) -> Iterator[tuple[str, str]]:
         said = line.partition(b"\0")[0].partition(b"#")[0].lstrip(_BETWEEN)
         name, *rest = _BLANK.split(said, maxsplit=1)
         if name:
-            yield os.fsdecode(name), os.fsdecode(_clean(b"".join(rest)))
+            yield _text(name), _text(_clean(b"".join(rest)))
+
+
+def _text(content: bytes) -> str:
+    """Return what may be a path: of bytes that are no UTF-8 as os.fsencode() takes them back."""
+    return content.decode("utf-8", "surrogateescape")
 
 
 def _as_fgets(content: bytes) -> Iterator[bytes]:
