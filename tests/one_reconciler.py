@@ -82,6 +82,7 @@ class Keeper:
         default_factory=lambda: Settings(DEFAULT_OWNED_KEYS, MANAGERS, removal_grace_s=0.2)
     )
     publication_of: type[Publication] = Publication
+    own_ports: frozenset[Guid] = frozenset()
 
     def __post_init__(self) -> None:
         self.path = self.fabric.partitions_conf(self.host)
@@ -89,7 +90,7 @@ class Keeper:
         self.reconciler = FabricReconciler(
             self.settings,
             self.tenants,
-            FabricView(self.reader),
+            FabricView(self.reader, lambda: self.own_ports),
             OpenSm(self.path),
             self.publication,
             pause=pause,

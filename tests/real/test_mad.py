@@ -14,6 +14,7 @@ import pytest
 from ibstack.lab.fabric.attachment import Attachment
 from ibstack.lab.fabric.tamper import write_entries
 from ibstack.mad import CannotReadFabric, FabricReader, Lid, NodeType, NotKnown, Route, SmState
+from ibstack.mad.local_ports import local_port_guids
 from ibstack.mad.reader import open_port
 
 if TYPE_CHECKING:
@@ -257,3 +258,7 @@ def test_infiniband_diags_agree(fabric: Fabric, reader_at: ReaderAt, on_fabric: 
 def test_a_machine_without_an_adapter_says_so() -> None:
     with pytest.raises(CannotReadFabric, match=r"cannot read the fabric: .*; .+"), open_port():
         raise AssertionError("this machine has an adapter")
+
+
+def test_a_machine_without_an_adapter_has_no_ports() -> None:
+    assert local_port_guids() == frozenset()

@@ -2,6 +2,7 @@
 """Finding OpenSM, in a tree that looks like /proc; reloading processes that are really there."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,8 @@ import pytest
 from ibstack.fabric.errors import CommandFailed, TryLater
 from ibstack.subnet_manager.opensm import OpenSm
 
-CAUGHT = "Name:\topensm\nSigCgt:\t0000000000000001\n"
+CAUGHT = "Name:\topensm\nNSpid:\t9\nSigCgt:\t0000000000000001\n"
+IN_A_CONTAINER = CAUGHT.replace("NSpid:\t9", "NSpid:\t9\t1")
 
 
 class Proc:
@@ -30,6 +32,10 @@ class Proc:
         (folder / "status").write_text(CAUGHT)
         if cwd is not None:
             (folder / "cwd").symlink_to(cwd)
+
+
+def found(file: Path, proc: Proc, pid_file: Path | None = None) -> list[int]:
+    return [each.pid for each in OpenSm(file, pid_file, proc=proc.root).processes()]
 
 
 @pytest.fixture
@@ -50,6 +56,12 @@ def proc(tmp_path: Path) -> Proc:
         ("opensm", "-P", "partitions.conf"),
         ("opensm", "-F", "{folder}/opensm.conf"),
         ("opensm", "--config=opensm.conf"),
+        ("opensm", "-Pconfig", "{file}"),
+        ("opensm", "--Pconf={file}"),
+        ("opensm", "-P={file}"),
+        ("opensm", "-P", "/other", "-F", "{folder}/opensm.conf", "-P", "{file}"),
+        ("opensm", "-F", "/other", "-conf={folder}/opensm.conf"),
+        ("opensm", "-F", "{folder}/quoted.conf"),
     ],
 )
 def test_it_is_found_by_the_partitions_file_that_it_reads(
@@ -57,34 +69,108 @@ def test_it_is_found_by_the_partitions_file_that_it_reads(
 ) -> None:
     file = tmp_path / "partitions.conf"
     (tmp_path / "opensm.conf").write_text(
-        f"# options\nsm_priority 3\npartition_config_file {file}\n"
+        f"# options\nsm_priority 3\npartition_config_file /other\npartition_config_file {file}\n"
     )
+    (tmp_path / "quoted.conf").write_text(f'partition_config_file\t"{file}" # ours\n')
     proc.add(7, "opensm", "-P", "/other/partitions.conf")
     proc.add(8, "grep", "-P", str(file), comm="grep")
     proc.add(9, *(word.format(file=file, folder=tmp_path) for word in argv), cwd=tmp_path)
 
-    assert OpenSm(file, proc=proc.root).pid() == 9
+    assert found(file, proc) == [9]
 
 
 def test_without_options_it_reads_where_opensm_looks_by_default(proc: Proc, tmp_path: Path) -> None:
     proc.add(9, "opensm", "-F", str(tmp_path / "none.conf"))
 
-    assert OpenSm(Path("/etc/opensm/partitions.conf"), proc=proc.root).pid() == 9
-    assert OpenSm(tmp_path / "partitions.conf", proc=proc.root).pid() is None
+    assert found(Path("/etc/opensm/partitions.conf"), proc) == [9]
+    assert found(tmp_path / "partitions.conf", proc) == []
+
+
+def test_a_build_says_where_it_looks_by_default(proc: Proc, tmp_path: Path) -> None:
+    program = tmp_path / "opensm"
+    program.write_text(
+        "\0--config, -F <file-name>\n   When not specified\n   /etc/rdma/opensm.conf will be used"
+        " (if exists).\n\0--Pconfig, -P <file>\n   The default name is '/etc/rdma/some.conf'.\n\0"
+    )
+    proc.add(9, str(program), "-B", "-F", "/etc/rdma/opensm.conf.1")
+
+    assert found(Path("/etc/rdma/some.conf"), proc) == [9]
+    assert found(Path("/etc/opensm/partitions.conf"), proc) == []
+
+
+def test_where_the_build_is_not_known_it_may_read_either_usual_file(
+    proc: Proc, tmp_path: Path
+) -> None:
+    proc.add(9, str(tmp_path / "opensm"), "-F", "/etc/rdma/opensm.conf.1")
+
+    for folder in ("opensm", "rdma"):
+        assert found(Path(f"/etc/{folder}/partitions.conf"), proc) == [9]
+
+
+def test_a_file_whose_name_begins_with_an_equals_sign_is_none(proc: Proc, tmp_path: Path) -> None:
+    (tmp_path / "o.conf").write_text(f"partition_config_file {tmp_path}/p\n")
+    proc.add(9, "opensm", f"-F={tmp_path}/o.conf")
+
+    assert found(tmp_path / "p", proc) == []
+    assert found(Path("/etc/opensm/partitions.conf"), proc) == [9]
+
+
+def test_all_that_read_it_are_found_in_the_order_of_their_numbers(
+    proc: Proc, tmp_path: Path
+) -> None:
+    file = tmp_path / "p"
+    for pid in (1000, 999, 20):
+        proc.add(pid, "opensm", "-g", hex(pid), "-P", str(file))
+    proc.add(21, comm="opensm")  # A zombie.
+
+    assert found(file, proc) == [20, 999, 1000]
+
+
+def test_one_with_another_root_reads_another_file_of_that_name(proc: Proc, tmp_path: Path) -> None:
+    file, inside = tmp_path / "p", tmp_path / "inside"
+    inside.joinpath(file.relative_to("/")).parent.mkdir(parents=True)
+    file.touch()
+    for pid, root in ((8, inside), (9, Path("/"))):
+        proc.add(pid, "opensm", "-P", str(file))
+        (proc.root / str(pid) / "root").symlink_to(root)
+    assert found(file, proc) == [9]
+
+    inside.joinpath(file.relative_to("/")).hardlink_to(file)
+    assert found(file, proc) == [8, 9]
+
+
+def test_one_in_a_container_that_cannot_be_looked_into_is_told_where_there_is_no_other(
+    proc: Proc, tmp_path: Path
+) -> None:
+    file = tmp_path / "p"
+    proc.add(8, "opensm", "-P", str(file))
+    (proc.root / "8/status").write_text(IN_A_CONTAINER)
+    assert found(file, proc) == [8]
+
+    proc.add(9, "opensm", "-P", str(file))
+    assert found(file, proc) == [9]
+
+
+def test_a_file_that_is_not_there_yet_is_known_by_its_folder(proc: Proc, tmp_path: Path) -> None:
+    proc.add(9, "opensm", "-P", str(tmp_path / "p"))
+    (proc.root / "9/root").symlink_to("/")
+
+    assert found(tmp_path / "p", proc) == [9]
+    assert found(tmp_path / "q", proc) == []
 
 
 @pytest.mark.parametrize(
-    ("content", "found"), [("9\n", 9), ("9 12345\n", 9), ("8\n", None), ("", None), ("x", None)]
+    ("content", "pids"), [("9\n", [9]), ("9 12345\n", [9]), ("8\n", []), ("", []), ("x", [])]
 )
 def test_a_pid_file_is_believed_only_where_that_is_opensm(
-    proc: Proc, tmp_path: Path, content: str, found: int | None
+    proc: Proc, tmp_path: Path, content: str, pids: list[int]
 ) -> None:
     proc.add(8, "bash", comm="bash")
     proc.add(9, "opensm")
     pid_file = tmp_path / "pid"
     pid_file.write_text(content)
 
-    assert OpenSm(tmp_path / "p", pid_file, proc=proc.root).pid() == found
+    assert found(tmp_path / "p", proc, pid_file) == pids
 
 
 @pytest.mark.parametrize(("program", "answer"), [(b"..virt_enabled..", True), (b"plain", False)])
@@ -105,26 +191,51 @@ def test_where_none_runs_that_is_said(proc: Proc, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(["env", "--default-signal=HUP", "sleep", "60"]) as process:
-        yield process
+def sleepers() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Three processes that a SIGHUP ends."""
+    started = [
+        subprocess.Popen(["env", "--default-signal=HUP", "sleep", "60"], start_new_session=True)
+        for _ in range(3)
+    ]
+    yield started
+    for process in started:
         process.kill()
+        process.wait()
 
 
-def test_one_that_has_no_handler_yet_gets_no_signal(
-    proc: Proc, tmp_path: Path, sleeper: subprocess.Popen[bytes]
+def test_every_one_is_told_and_who_is_not_ready_is_named(
+    proc: Proc, tmp_path: Path, sleepers: list[subprocess.Popen[bytes]]
 ) -> None:
     file = tmp_path / "partitions.conf"
-    proc.add(sleeper.pid, "opensm", "-P", str(file))
-    (proc.root / str(sleeper.pid) / "status").write_text("SigCgt:\t0000000000004202\n")
+    for process in sleepers:
+        proc.add(process.pid, "opensm", "-P", str(file))
+    first, second, third = sorted(sleepers, key=lambda each: each.pid)
+    early = proc.root / str(first.pid) / "status"
+    early.write_text("SigCgt:\t0000000000004202\n")
 
-    with pytest.raises(TryLater, match="only just started"):
+    with pytest.raises(TryLater, match=rf": process {first.pid} has only just started$"):
         OpenSm(file, proc=proc.root).reload()
-    assert sleeper.poll() is None
+    assert [each.wait(10) for each in (second, third)] == [-signal.SIGHUP] * 2
+    assert first.poll() is None
 
-    (proc.root / str(sleeper.pid) / "status").write_text(CAUGHT)
+    for process in (second, third):
+        shutil.rmtree(proc.root / str(process.pid))
+    early.write_text(CAUGHT)
     OpenSm(file, proc=proc.root).reload()
-    assert sleeper.wait(10) == -signal.SIGHUP
+    assert first.wait(10) == -signal.SIGHUP
+
+
+def test_one_that_has_ended_is_named(
+    proc: Proc, tmp_path: Path, sleepers: list[subprocess.Popen[bytes]]
+) -> None:
+    file = tmp_path / "partitions.conf"
+    gone = sleepers[0]
+    proc.add(gone.pid, "opensm", "-P", str(file))
+    gone.kill()
+    gone.wait()
+
+    with pytest.raises(TryLater, match=f"process {gone.pid} has just ended"):
+        OpenSm(file, proc=proc.root).reload()
 
 
 def test_a_reload_command_runs_without_a_shell(tmp_path: Path) -> None:

@@ -235,6 +235,27 @@ FABRIC: Final = (
         "part_enforce off\nmax_wire_smps",
     ),
     Fault(
+        "enforcement-on",
+        "`no_partition_enforcement TRUE`, the older option, which beats the other",
+        "head/etc/opensm/opensm.conf",
+        "max_wire_smps",
+        "no_partition_enforcement TRUE\npart_enforce both\nmax_wire_smps",
+    ),
+    Fault(
+        "m-key",
+        "an M_Key with a digit too many, for which OpenSM keeps its default",
+        "head/etc/opensm/opensm.conf",
+        "m_key (hidden)",
+        "m_key 0x112233445566778899",
+    ),
+    Fault(
+        "one-partitions-file",
+        "OpenSM reads another file than ibstack-fabricd writes",
+        "head/etc/opensm/opensm.conf",
+        "max_wire_smps",
+        "partition_config_file /etc/opensm/partitions-ib0.conf\nmax_wire_smps",
+    ),
+    Fault(
         "enforced-tables",
         "a key in an adapter's table that its switch does not let through",
         "fabric.json",

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +20,23 @@ from ibstack.verify.evidence import (
     OPENSM_ARGS,
     OPENSM_CONF,
     OPENSM_CONF_RHEL,
+    OPENSM_HELP,
+    OS_RELEASE,
     PARTITIONS_CONF,
     PARTITIONS_CONF_RHEL,
     SYSTEMCTL,
     Evidence,
     Unread,
 )
-from ibstack.verify.opensm_files import config_name, partitions_name
+from ibstack.verify.opensm_files import (
+    config_name,
+    each_opensm,
+    partitions,
+    partitions_name,
+    partitions_names,
+)
 from ibstack.verify.site import Site
-from ibstack.verify.this_host import read_host
+from ibstack.verify.this_host import COMMANDS, read_host
 from verify.judged import host_with, said_by
 
 if TYPE_CHECKING:
@@ -165,3 +175,217 @@ def test_a_collection_does_not_lead_out_of_its_folder(tmp_path: Path) -> None:
         (answer,) = said_by("partitions-present", load(tmp_path / "kept").hosts["head"])
 
         assert answer.state is State.NOT_LOOKED_AT
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "opensm -Pconfig {}",
+        "opensm --Pconf={}",
+        "opensm -P={}",
+        "opensm -P /other -P {}",
+        "opensm -B -F /srv/o.conf",
+        "opensm -F /other -F /srv/o.conf",
+        "opensm -conf=/srv/o.conf",
+    ],
+)
+def test_a_command_line_is_read_as_opensm_does(line: str) -> None:
+    texts = {
+        OPENSM_ARGS: line.format(f"/{ELSEWHERE}") + "\n",
+        "srv/o.conf": f'partition_config_file /other\npartition_config_file "/{ELSEWHERE}" # x\n',
+    }
+
+    assert partitions_name(host_with(texts)) == ELSEWHERE
+
+
+RHEL_1 = "etc/rdma/opensm.conf.1"
+BOTH = {PARTITIONS_CONF: FILE, PARTITIONS_CONF_RHEL: FILE}
+HELP = (
+    "--config, -F <file-name>\n When not specified\n /etc/{0}/opensm.conf will be used (if exists)."
+    "\n\n--Pconfig, -P <partition-config-file>\n The default name is '/etc/{0}/partitions.conf'.\n"
+)
+DEBIAN = 'NAME="Ubuntu"\nID=ubuntu\nID_LIKE=debian\n'
+
+
+@pytest.mark.parametrize(
+    ("texts", "name"),
+    [
+        ({PARTITIONS_CONF_RHEL: FILE, OPENSM_ARGS: f"opensm -F /{RHEL_1}\n"}, PARTITIONS_CONF_RHEL),
+        ({**BOTH, OPENSM_ARGS: f"opensm -F /{RHEL_1}\n"}, PARTITIONS_CONF_RHEL),
+        ({**BOTH, RHEL_1: ""}, PARTITIONS_CONF_RHEL),
+        ({**BOTH, OPENSM_ARGS: f"opensm -F /{OPENSM_CONF}\n"}, PARTITIONS_CONF),
+        ({**BOTH, OPENSM_HELP: HELP.format("rdma")}, PARTITIONS_CONF_RHEL),
+        ({**BOTH, OPENSM_HELP: HELP.format("ib")}, "etc/ib/partitions.conf"),
+        ({**BOTH, OS_RELEASE: DEBIAN}, PARTITIONS_CONF),
+        ({PARTITIONS_CONF_RHEL: FILE, OS_RELEASE: DEBIAN}, PARTITIONS_CONF),
+        (
+            {**BOTH, OPENSM_ARGS: f"opensm -F /{RHEL_1}\n", OPENSM_HELP: HELP.format("opensm")},
+            PARTITIONS_CONF,
+        ),
+    ],
+)
+def test_a_build_that_is_told_nothing_looks_where_it_was_built_to(
+    texts: Mapping[str, str], name: str
+) -> None:
+    (view,) = each_opensm(host_with(texts))
+
+    assert partitions_name(view) == name
+    assert not isinstance(partitions(view), Unread) or name not in texts
+
+
+@pytest.mark.parametrize(
+    ("texts", "why"),
+    [
+        ({**BOTH, OPENSM_ARGS: "opensm\n"}, "it may be /etc/opensm/partitions.conf or /etc/rdma"),
+        ({OPENSM_ARGS: "opensm -P partitions.conf\n"}, "not known in which folder partitions.conf"),
+        ({OPENSM_ARGS: "opensm -F o.conf\n"}, "not known in which folder o.conf"),
+        (
+            {OPENSM_ARGS: f"opensm -P /{ELSEWHERE} x.conf\n", ELSEWHERE: FILE},
+            "x.conf of its command",
+        ),
+        ({OPENSM_ARGS: "opensm --foo\n", PARTITIONS_CONF: FILE}, "--foo of its command line"),
+    ],
+)
+@pytest.mark.parametrize("check", ["partitions-present", "default-limited", "partitions-readable"])
+def test_where_it_is_not_known_which_file_is_read_none_is_judged(
+    texts: Mapping[str, str], why: str, check: str
+) -> None:
+    (answer,) = said_by(check, host_with(texts))
+
+    assert answer.state is State.NOT_LOOKED_AT
+    assert why in str(answer.why)
+
+
+@pytest.mark.parametrize("line", ["opensm", "opensm -P="])
+def test_no_name_is_no_file(line: str) -> None:
+    host = host_with({OPENSM_ARGS: f"{line}\n", OPENSM_CONF: "partition_config_file\n"})
+
+    (answer,) = said_by("partitions-present", host)
+
+    assert answer.state is State.FAILED
+
+
+def test_a_file_behind_an_equals_sign_is_none_and_defaults_hold() -> None:
+    host = host_with(
+        {
+            OPENSM_ARGS: "opensm -F=/srv/o.conf\n",
+            "srv/o.conf": f"partition_config_file /{ELSEWHERE}\npart_enforce off\n",
+            PARTITIONS_CONF: FILE,
+        }
+    )
+
+    assert partitions_name(host) == PARTITIONS_CONF
+    assert said_by("enforcement-on", host)[0].state is State.OK
+
+
+def test_each_opensm_of_a_host_is_looked_at() -> None:
+    host = host_with(
+        {
+            OPENSM_ARGS: "/usr/sbin/opensm --guid 0x1 -F /srv/1.conf\n"
+            "[opensm] <defunct>\n"
+            "/usr/sbin/opensm --guid 0x2 -F /srv/2.conf\n"
+            "/usr/sbin/opensm --guid 0x3 -F /srv/2.conf\n",
+            "srv/1.conf": "partition_config_file /srv/p1\n",
+            "srv/2.conf": "partition_config_file /srv/p2\npart_enforce off\n",
+            "srv/p1": FILE,
+            "srv/p2": FILE.replace("ALL=limited", "ALL=full"),
+        }
+    )
+
+    assert partitions_names(host) == ["srv/p1", "srv/p2"]
+    assert [(a.state, a.source) for a in said_by("default-limited", host)] == [
+        (State.OK, "/srv/p1"),
+        (State.FAILED, "/srv/p2"),
+    ]
+    assert [(a.state, a.source) for a in said_by("enforcement-on", host)[:2]] == [
+        (State.OK, "/srv/1.conf"),
+        (State.FAILED, "/srv/2.conf"),
+    ]
+    assert {a.state for a in said_by("partitions-equal", host)} == {State.OK, State.FAILED}
+
+
+def test_debians_one_for_each_port_are_one_answer() -> None:
+    lines = "".join(
+        f"/usr/sbin/opensm --guid {guid} --log_file /var/log/opensm.{guid}.log\n"
+        for guid in ("0x1", "0x2")
+    )
+    host = host_with({OPENSM_ARGS: lines, PARTITIONS_CONF: FILE})
+
+    assert [a.state for a in said_by("default-limited", host)] == [State.OK]
+
+
+def test_the_files_of_each_are_collected(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    for number in (1, 2):
+        (root / "srv").mkdir(parents=True, exist_ok=True)
+        (root / f"srv/{number}.conf").write_text(f"partition_config_file /srv/p{number}\n")
+        (root / f"srv/p{number}").write_text(FILE)
+    argv = ("printf", r"opensm -F /srv/1.conf\nopensm -F /srv/2.conf\n")
+    host = read_host(root, "head", commands={OPENSM_ARGS: argv})
+
+    save(Site({"head": host}), tmp_path / "kept")
+
+    for each in (host, load(tmp_path / "kept").hosts["head"]):
+        assert [a.source for a in said_by("partitions-present", each)] == ["/srv/p1", "/srv/p2"]
+        assert {a.state for a in said_by("partitions-present", each)} == {State.OK}
+
+
+@pytest.mark.real
+def test_opensms_own_help_says_where_it_looks(tmp_path: Path) -> None:
+    if shutil.which("opensm") is None:
+        pytest.skip("needs opensm: apt-get install opensm")
+    commands = {OPENSM_HELP: COMMANDS[OPENSM_HELP]}
+    host = read_host(tmp_path, "head", commands=commands)
+    texts = dict(host.texts) | {PARTITIONS_CONF_RHEL: FILE, OPENSM_ARGS: f"opensm -F /{RHEL_1}\n"}
+
+    assert partitions_name(host_with(texts)) == PARTITIONS_CONF
+
+
+@pytest.mark.real
+def test_a_long_command_line_is_shown_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    with subprocess.Popen(["sleep", "60", *["0.00001"] * 40]) as process:
+        argv = ("ps", "-o", "args=", "-p", str(process.pid))
+        host = read_host(tmp_path, "head", commands={OPENSM_ARGS: argv})
+        process.kill()
+
+    assert str(host.text(OPENSM_ARGS)).count("0.00001") == 40
+
+
+LINE = {OPENSM_ARGS: f"/usr/sbin/opensm -B -P /{ELSEWHERE}\n", OPENSM_CONF: "sm_priority 1\n"}
+OURS = {FABRICD_CONF: "[fabric]\n"}
+OPENED = FILE.replace("ALL=limited", "ALL=full")
+
+
+def test_of_an_opensm_that_runs_the_file_that_it_reads_is_judged() -> None:
+    host = host_with({**LINE, **OURS, PARTITIONS_CONF: FILE, ELSEWHERE: OPENED})
+
+    (answer,) = said_by("default-limited", host)
+
+    assert (answer.state, answer.source) == (State.FAILED, f"/{ELSEWHERE}")
+
+
+@pytest.mark.parametrize(
+    ("texts", "state"),
+    [
+        ({**LINE, **FABRICD}, State.OK),
+        ({**LINE, **OURS}, State.FAILED),
+        ({**LINE, **OURS, PARTITIONS_CONF: FILE, ELSEWHERE: OPENED}, State.FAILED),
+        # As where one is a link to the other.
+        ({**LINE, **OURS, PARTITIONS_CONF: FILE, ELSEWHERE: FILE}, State.NOT_LOOKED_AT),
+        ({**OPENSM, **OURS}, State.FAILED),
+        ({**OPENSM, **FABRICD}, State.OK),
+        ({OPENSM_CONF: Unread("permission denied"), **OURS}, State.NOT_LOOKED_AT),
+        ({OPENSM_ARGS: "opensm --foo\n", OPENSM_CONF: "", **OURS}, State.NOT_LOOKED_AT),
+    ],
+)
+def test_opensm_is_to_read_what_fabricd_writes(
+    texts: Mapping[str, str | Unread], state: State
+) -> None:
+    assert [a.state for a in said_by("one-partitions-file", host_with(texts))] == [state]
+
+
+def test_a_site_with_static_partitions_has_no_such_question() -> None:
+    assert said_by("one-partitions-file", host_with(LINE)) == []

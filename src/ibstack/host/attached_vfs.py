@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ibstack.fabric.pci import PciAddress
-    from ibstack.host.adapters import Adapter, Adapters, Mapping
+    from ibstack.formats.eswitchd_conf import Mapping
+    from ibstack.host.adapters import Adapter, Adapters
     from ibstack.host.attachments import Attachment, Attachments
 
 LOG = logging.getLogger(__name__)

@@ -11,6 +11,7 @@ process has no way to the fabric at all.  Nothing here can write.
 
 from ibstack.mad.datagrams import NodeInfo, NodeType, PortInfo, PortState, SmInfo, SmState
 from ibstack.mad.discovery import FabricMap, PortRecord
+from ibstack.mad.local_ports import local_port_guids
 from ibstack.mad.pipeline import DatagramPort, Lid, NotKnown, Route
 from ibstack.mad.reader import FabricReader, open_port
 from ibstack.mad.umad import CannotReadFabric
@@ -30,5 +31,6 @@ __all__ = [
     "Route",
     "SmInfo",
     "SmState",
+    "local_port_guids",
     "open_port",
 ]

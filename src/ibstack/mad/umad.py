@@ -69,7 +69,7 @@ class UmadPort:
         self, ca: str | None, port: int | None, classes: Sequence[tuple[int, int]]
     ) -> None:
         """*classes*: (management class, version).  Without *ca*: the first active port."""
-        self._library = _load()
+        self._library = load()
         self._outstanding = 0
         self._agents: dict[int, int] = {}
         self._length = ctypes.c_int()
@@ -164,7 +164,8 @@ class UmadPort:
 SUBNET_MANAGEMENT: Final = ((LID_ROUTED_CLASS, 1), (DIRECTED_CLASS, 1))
 
 
-def _load() -> ctypes.CDLL:
+def load() -> ctypes.CDLL:
+    """Return libibumad, ready for use; CannotReadFabric where it is not."""
     try:
         library = ctypes.CDLL(_LIBRARY, use_errno=True)
     except OSError as error:

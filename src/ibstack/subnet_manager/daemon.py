@@ -25,7 +25,7 @@ from ibstack import systemd
 from ibstack.daemon import catch_signals, doubling, start_thread
 from ibstack.fabric.errors import IbstackError, TryLater
 from ibstack.loop import Loop
-from ibstack.mad import open_port
+from ibstack.mad import local_port_guids, open_port
 from ibstack.neutron.client import (
     FABRIC_TOPIC,
     HintListener,
@@ -228,7 +228,9 @@ def wire(conf: cfg.ConfigOpts) -> Fabricd:
 
 def fabric_view(settings: FabricdSettings) -> FabricView:
     """Return the view through the port that is configured."""
-    return FabricView(lambda: open_port(settings.ca, settings.port, m_key=settings.m_key))
+    return FabricView(
+        lambda: open_port(settings.ca, settings.port, m_key=settings.m_key), local_port_guids
+    )
 
 
 def opensm(settings: FabricdSettings) -> OpenSm:

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the fabric shows of its subnet managers and of its ports' tables, read by datagrams."""
+"""What the fabric shows of its subnet managers and of its ports' tables, read by datagrams.
+
+A host may have an OpenSM on each of several ports (Debian's PORTS=ALL), all on one file.  The one
+in office counts, on whichever of them it is: the port through which we read need not be its.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.partition import PROOF_KEYS, PartitionKey, PkeyTable
-from ibstack.mad import FabricMap, NodeType, NotKnown, PortRecord, PortState, SmState
+from ibstack.mad import FabricMap, Lid, NodeType, NotKnown, PortRecord, PortState, SmState
 from ibstack.subnet_manager.drift import ObservedPort, Survey
 
 if TYPE_CHECKING:
@@ -24,23 +28,26 @@ if TYPE_CHECKING:
 _MAP_GOOD_FOR_S: Final = 1.0
 """How old a map may be when a port that should be on it is not."""
 
+_CANDIDATES_GOOD_FOR_S: Final = 10.0
+"""How old a map may be that tells where on this host a subnet manager runs."""
+
 
 class Role(enum.Enum):
-    """What the subnet manager on the local port is."""
+    """What the subnet manager on this host is: of several, the one that is nearest to office."""
 
     MASTER = "master"
     STANDBY = "standby"
     NONE = "none"
-    """None runs there, or it does not answer."""
+    """None runs here, or it does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manager:
-    """The subnet manager on the local port, and the one that is in office."""
+    """The subnet manager on this host, and the one that is in office."""
 
     role: Role
     port: Guid
-    """The local port."""
+    """The master's, where it is on this host; else the local port."""
     proofs: frozenset[PartitionKey] | None
     """The proof keys on the port of the master; None: not known."""
     why: str = ""
@@ -53,10 +60,14 @@ class FabricView:
     def __init__(
         self,
         open_reader: Callable[[], AbstractContextManager[FabricReader]],
+        own_ports: Callable[[], Collection[Guid]] = frozenset,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """*own_ports* names the ports of this host; without it only the local one is looked at."""
         self._open_reader = open_reader
+        self._own_ports = own_ports
         self._clock = clock
+        self._seat: PortRecord | None = None
         self._reader: FabricReader | None = None
         self._map: FabricMap | None = None
         self._mapped_at = 0.0
@@ -80,6 +91,7 @@ class FabricView:
 
     def manager(self) -> Manager:
         """Return who manages the fabric; TryLater where the local port does not answer."""
+        self._seat = None
         own = self._own_record()
         here = self.reader.local_subnet_manager()
         port = self.reader.port
@@ -88,19 +100,58 @@ class FabricView:
         if not port.link_up:
             # Whatever runs here manages its own port, and takes that for a fabric.
             return Manager(Role.NONE, own.guid, None, "the local port has no link")
-        if isinstance(here, NotKnown):
-            return Manager(Role.NONE, own.guid, None, here.why)
-        if here.state is SmState.MASTER and port.sm_lid == port.lid:
-            return Manager(Role.MASTER, own.guid, self._proofs(own))
-        if here.state is SmState.NOT_ACTIVE:
-            return Manager(Role.NONE, own.guid, None, "it is not active")
+        state = None if isinstance(here, NotKnown) else here.state
+        if state is SmState.MASTER and port.sm_lid == port.lid:
+            return self._in_office(own)
+        others = frozenset(self._own_ports()) - {own.guid}
+        if others and (seat := self._seat_among(others, port.sm_lid)) is not None:
+            return self._in_office(seat)
+        if state in (None, SmState.NOT_ACTIVE) and not self._has_candidate(others):
+            why = here.why if isinstance(here, NotKnown) else "it is not active"
+            return Manager(Role.NONE, own.guid, None, why)
         master = self._at_lid(port.sm_lid)
         proofs = self._proofs(master) if master is not None else None
         return Manager(Role.STANDBY, own.guid, proofs)
 
     def proofs(self) -> frozenset[PartitionKey] | None:
-        """Return the proof keys on the local port; None: not known now."""
-        return self._proofs(self._own_record())
+        """Return the proof keys on the port of this host's master, or else on the local port.
+
+        None: not known now.
+        """
+        return self._proofs(self._seat or self._own_record())
+
+    def _in_office(self, seat: PortRecord) -> Manager:
+        self._seat = seat
+        return Manager(Role.MASTER, seat.guid, self._proofs(seat))
+
+    def _seat_among(self, others: Collection[Guid], lid: int) -> PortRecord | None:
+        """Return which of this host's other ports the master at *lid* is on; None: on none."""
+        said = self.reader.subnet_manager_at(Lid(lid)) if lid else NotKnown("no subnet manager")
+        if isinstance(said, NotKnown) or said.state is not SmState.MASTER:
+            return None
+        if said.guid not in others:
+            return None
+        known = self._map.ports.get(said.guid) if self._map else None
+        return (
+            known if known is not None and known.lid == lid else self._walk().ports.get(said.guid)
+        )
+
+    def _has_candidate(self, others: Collection[Guid]) -> bool:
+        """Tell whether a subnet manager that may take over runs on one of this host's others."""
+        if not others:
+            return False
+        old = self._clock() - self._mapped_at > _CANDIDATES_GOOD_FOR_S
+        fabric = self._walk() if self._map is None or old else self._map
+        records = [fabric.ports[guid] for guid in others if guid in fabric.ports]
+        states = [
+            self.reader.subnet_manager_at(Lid(record.lid))
+            for record in records
+            if record.is_sm and record.lid
+        ]
+        return any(
+            not isinstance(said, NotKnown) and said.state is not SmState.NOT_ACTIVE
+            for said in states
+        )
 
     def managers(self) -> frozenset[Guid]:
         """Return the ports on which a subnet manager runs, by the latest walk."""

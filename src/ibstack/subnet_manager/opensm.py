@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The OpenSM process on this host: finding it, making it read its partitions file again.
+"""The OpenSM processes on this host that read one partitions file: making them read it again.
 
 Seen on OpenSM 3.3.23: SIGHUP starts a heavy sweep, which reads the file; a burst of signals is
 coalesced and the last change is never lost; a SIGHUP that comes before OpenSM has installed its
@@ -13,22 +13,17 @@ import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ibstack.fabric.errors import CommandFailed, TryLater
+from ibstack.subnet_manager.opensm_process import OpenSmProcess
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_PROGRAM: Final = "opensm"
-_DEFAULT_CONFIG: Final = Path("/etc/opensm/opensm.conf")
-_DEFAULT_PARTITIONS: Final = Path("/etc/opensm/partitions.conf")
 _COMMAND_TIMEOUT_S: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSm:
-    """The OpenSM that reads *partitions_conf*."""
+    """Every OpenSM that reads *partitions_conf*."""
 
     partitions_conf: Path
     pid_file: Path | None = None
@@ -38,33 +33,37 @@ class OpenSm:
     proc: Path = Path("/proc")
 
     def reload(self) -> None:
-        """Make it read the file.  TryLater where it does not run, or is not ready for a signal."""
+        """Make every one that reads the file read it again: Debian starts one for each port.
+
+        TryLater where none runs, or not all could be told; those that could have been.
+        """
         if self.reload_command:
             self._run()
             return
-        pid = self.pid()
-        if pid is None:
+        processes = self.processes()
+        if not processes:
             raise TryLater(
                 f"cannot reload OpenSM: none runs here that reads {self.partitions_conf}; start it,"
                 " or set opensm_pid_file or reload_command"
             )
-        if not _catches(self.proc / str(pid), signal.SIGHUP):
-            raise TryLater(f"cannot reload OpenSM: process {pid} has only just started")
-        try:
-            os.kill(pid, signal.SIGHUP)
-        except ProcessLookupError:
-            raise TryLater(f"cannot reload OpenSM: process {pid} has just ended") from None
-        except PermissionError:
-            raise TryLater(
-                f"cannot reload OpenSM: this user may not send a signal to process {pid}; run"
-                " ibstack-fabricd as the same user, or set reload_command"
-            ) from None
+        troubles = {each.pid: why for each in processes if (why := _tell(each)) is not None}
+        gone = [each.pid for each in processes if each.pid in troubles and not each.is_opensm()]
+        if len(gone) == len(processes):
+            raise TryLater(f"cannot reload OpenSM: process {gone[0]} has just ended")
+        left = [why for pid, why in troubles.items() if pid not in gone]
+        if left:
+            raise TryLater(f"cannot reload OpenSM: {'; '.join(left)}")
 
-    def pid(self) -> int | None:
-        """Return its process id; None where it does not run."""
+    def processes(self) -> list[OpenSmProcess]:
+        """Return those that read the file, by process id; where none is known to, who may."""
         if self.pid_file is not None:
-            return self._pid_from_file(self.pid_file)
-        return next(self._pids(), None)
+            return self._from_file(self.pid_file)
+        found = [OpenSmProcess(each) for each in self.proc.iterdir() if each.name.isdigit()]
+        running = sorted((each for each in found if each.is_opensm()), key=lambda each: each.pid)
+        answers = [(each, each.reads(self.partitions_conf)) for each in running]
+        known = [each for each, reads in answers if reads]
+        # A signal to one that reads another file is one more sweep, and the proof tells.
+        return known or [each for each, reads in answers if reads is None]
 
     def knows_vports(self) -> bool | None:
         """Tell whether it can serve the virtual ports of mlx5; None where it does not run.
@@ -72,16 +71,9 @@ class OpenSm:
         NVIDIA's OpenSM has the option virt_enabled; upstream's has no code for virtual ports at
         all (linux-rdma/opensm issue 22).
         """
-        pid = self.pid()
-        if pid is None:
-            return None
-        folder = self.proc / str(pid)
-        for program in (folder / "exe", Path(_words(folder)[0])):
-            try:
-                return b"virt_enabled" in program.read_bytes()
-            except OSError:
-                continue  # Another user's, or one with more capabilities: proc(5), ptrace access.
-        return None
+        programs = [each.program() for each in self.processes()]
+        answers = [None if program is None else b"virt_enabled" in program for program in programs]
+        return None if not answers or None in answers else all(answers)
 
     def _run(self) -> None:
         doing = "reload OpenSM with reload_command"
@@ -103,76 +95,27 @@ class OpenSm:
         if done.returncode:
             raise CommandFailed(self.reload_command, done.returncode, done.stderr, doing)
 
-    def _pid_from_file(self, pid_file: Path) -> int | None:
+    def _from_file(self, pid_file: Path) -> list[OpenSmProcess]:
         try:
             pid = int(pid_file.read_text().split()[0])
         except (OSError, ValueError, IndexError):
-            return None
+            return []
         # A number that was left behind may be anybody's by now.
-        return pid if _is_opensm(self.proc / str(pid)) else None
-
-    def _pids(self) -> Iterator[int]:
-        wanted = self.partitions_conf.resolve()
-        for folder in sorted(self.proc.iterdir()):
-            if folder.name.isdigit() and _is_opensm(folder) and _reads(folder) == wanted:
-                yield int(folder.name)
+        found = OpenSmProcess(self.proc / str(pid))
+        return [found] if found.is_opensm() else []
 
 
-def _is_opensm(folder: Path) -> bool:
+def _tell(process: OpenSmProcess) -> str | None:
+    """Send SIGHUP; return why that cannot be done, or was in vain."""
+    if not process.catches(signal.SIGHUP):
+        return f"process {process.pid} has only just started"
     try:
-        return (folder / "comm").read_text().strip() == _PROGRAM
-    except OSError:
-        return False
-
-
-def _reads(folder: Path) -> Path:
-    """Return the partitions file of an OpenSM: by option, by its configuration, or by default."""
-    argv = _words(folder)
-    try:
-        cwd = (folder / "cwd").readlink()
-    except OSError:
-        cwd = Path("/")  # It may not be looked at; a service is started there.
-    told = _option(argv, "-P", "--Pconfig")
-    if told is None:
-        config = cwd / (_option(argv, "-F", "--config") or _DEFAULT_CONFIG)
-        told = _configured(config) or str(_DEFAULT_PARTITIONS)
-    return (cwd / told).resolve()
-
-
-def _words(folder: Path) -> list[str]:
-    """Return the command line of a process, which anyone may read; [""] where it has gone."""
-    try:
-        return (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
-    except OSError:
-        return [""]
-
-
-def _option(argv: list[str], short: str, long: str) -> str | None:
-    """Return the value of an option in any of getopt_long's forms."""
-    for word, after in zip(argv, [*argv[1:], ""], strict=True):
-        if word in {short, long}:
-            return after or None
-        if word.startswith(f"{long}="):
-            return word.removeprefix(f"{long}=")
-        if word.startswith(short) and not word.startswith("--"):
-            return word.removeprefix(short)
+        os.kill(process.pid, signal.SIGHUP)
+    except ProcessLookupError:
+        return f"process {process.pid} has just ended"
+    except PermissionError:
+        return (
+            f"this user may not send a signal to process {process.pid}; run ibstack-fabricd as the"
+            " same user, or set reload_command"
+        )
     return None
-
-
-def _configured(config: Path) -> str | None:
-    try:
-        lines = config.read_text(errors="replace").splitlines()
-    except OSError:
-        return None
-    words = (line.split() for line in lines)
-    return next((w[1] for w in words if len(w) > 1 and w[0] == "partition_config_file"), None)
-
-
-def _catches(folder: Path, number: int) -> bool:
-    """Say whether a process has a handler for a signal (proc(5), SigCgt)."""
-    try:
-        lines = (folder / "status").read_text().splitlines()
-    except OSError:
-        return False
-    caught = next((int(line.split()[1], 16) for line in lines if line.startswith("SigCgt:")), 0)
-    return bool(caught >> (number - 1) & 1)

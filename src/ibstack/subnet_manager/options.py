@@ -35,9 +35,10 @@ _FABRIC: Final = [
     cfg.StrOpt(
         "partitions_conf",
         default="/etc/opensm/partitions.conf",
-        help="The partitions file that OpenSM reads: its option -P, or partition_config_file in "
-        "opensm.conf. A file that was there before ibstack is replaced only after "
-        "`ibstack-fabricd --take-over`, one that was edited since only after --restore.",
+        help="The partitions file that OpenSM reads: its option -P, partition_config_file in "
+        "opensm.conf, or what is built in, /etc/rdma/partitions.conf on RHEL. A file that was "
+        "there before ibstack is replaced only after `ibstack-fabricd --take-over`, one that was "
+        "edited since only after --restore.",
     ),
     cfg.StrOpt(
         "site_partitions",
@@ -60,8 +61,8 @@ _FABRIC: Final = [
     ),
     cfg.StrOpt(
         "opensm_pid_file",
-        help="A file with the process id of OpenSM. Without it OpenSM is found by the partitions "
-        "file that it reads.",
+        help="A file with the process id of OpenSM. Without it every OpenSM is found that reads "
+        "the partitions file.",
     ),
     cfg.StrOpt(
         "reload_command",
@@ -71,7 +72,7 @@ _FABRIC: Final = [
     cfg.StrOpt(
         "ca",
         help="The adapter to read the fabric through, as ibstat names it. Without it: the first "
-        "one with an active port.",
+        "one with an active port. The subnet manager may be on another port of this host.",
     ),
     cfg.IntOpt("port", min=1, max=254, help="The port of that adapter to read through."),
     cfg.StrOpt(

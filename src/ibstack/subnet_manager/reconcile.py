@@ -97,6 +97,7 @@ class FabricReconciler:
         self._staleness = Staleness()
         self._complaints = Complaints(settings.serves_vports)
         self._role: Role | None = None
+        self._seat: Guid | None = None
         self._manager: Manager | None = None
         self._wanted: Wanted | None = None
         self._site: Site | None = None
@@ -278,11 +279,12 @@ class FabricReconciler:
         return Outcome(look_again_s=min(looks))
 
     def _note_role(self, manager: Manager) -> None:
-        if manager.role is self._role:
+        if (manager.role, manager.port) == (self._role, self._seat):
             return
         why = f": {manager.why}" if manager.why else ""
         LOG.info("the subnet manager on this host: %s%s", manager.role.value, why)
-        self._role = manager.role
+        # Of several OpenSMs on this host another may have taken over: it, too, has to be proved.
+        self._role, self._seat = manager.role, manager.port
         self._staleness.take_role(manager.role)
         self._ask_anew()
         self._enforcer.distrust()

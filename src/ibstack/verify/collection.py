@@ -14,11 +14,19 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadInput, IbstackError
 from ibstack.formats.vf_requests import ELSEWHERE
+from ibstack.opensm.command_line import with_keys_replaced
 from ibstack.verify.cloud.agents import dump_agents, load_agents
-from ibstack.verify.evidence import COMMANDS, IOMMUS, PCI_DEVICES, Evidence, Unread
+from ibstack.verify.evidence import (
+    COMMANDS,
+    IOMMUS,
+    OPENSM_ARGS,
+    PCI_DEVICES,
+    Evidence,
+    Unread,
+)
 from ibstack.verify.fabric import recorded
-from ibstack.verify.fabric.opensm_conf import HIDDEN
-from ibstack.verify.opensm_files import config_name, partitions_name
+from ibstack.verify.fabric.opensm_conf import HIDDEN, hidden_argument, hidden_key
+from ibstack.verify.opensm_files import config_names, partitions_names
 from ibstack.verify.site import Site
 
 if TYPE_CHECKING:
@@ -39,12 +47,10 @@ _LARGEST: Final = 4 << 20
 """Bytes; what is larger is nothing that a check reads."""
 # A name with its value, in ini files and in OpenSM's.
 _SECRET: Final = re.compile(
-    r"^([ \t#;]*(?:[ms]_key|sa_key|psk|[\w-]*(?:password|secret|transport_url|connection)\w*)"
-    r"[ \t]*[=: \t])"
-    r"[ \t]*(\S.*)$",
+    r"^([ \t#;]*(?:((?:m|sm|sa|cc)_key)|psk"
+    r"|[\w-]*(?:password|secret|transport_url|connection)\w*)[ \t]*[=: \t])[ \t]*(\S.*)$",
     re.M | re.I,
 )
-_DEFAULT_KEYS: Final = re.compile(r"(?:0x0*)?[01]")
 
 
 def load(folder: Path) -> Site:
@@ -81,12 +87,18 @@ def save(site: Site, folder: Path) -> None:
         raise IbstackError(f"cannot write a collection to {folder}: {error}") from error
 
 
-def hidden(text: str) -> str:
-    """Return *text* without keys and passwords; of OpenSM's keys the defaults stay, being none."""
+def hidden(text: str, name: str = "") -> str:
+    """Return *text* without keys and passwords; of OpenSM's keys the defaults stay, being none.
+
+    *name*: what of a host it is, where that is known.
+    """
+    if name == OPENSM_ARGS:
+        lines = text.splitlines(keepends=True)
+        return "".join(with_keys_replaced(line, hidden_argument) for line in lines)
 
     def replaced(found: re.Match[str]) -> str:
-        is_default = _DEFAULT_KEYS.fullmatch(found[2].strip()) is not None
-        return found[0] if is_default else f"{found[1].rstrip()} {HIDDEN}"
+        mark = hidden_key(found[3]) if found[2] else HIDDEN
+        return found[0] if mark == found[3] else f"{found[1].rstrip()} {mark}"
 
     return _SECRET.sub(replaced, text)
 
@@ -100,7 +112,7 @@ def _is_host(folder: Path) -> bool:
 
 
 def _host(folder: Path) -> Evidence:
-    texts = dict(_unread(folder / UNREAD))
+    texts = _not_collected(folder)
     whole = set()
     for part in _PARTS:
         for name, path in _files(folder / part, part):
@@ -114,16 +126,18 @@ def _host(folder: Path) -> Evidence:
         texts.setdefault(COMMANDS + name.rpartition("/")[2], _text(path))
     whole |= _whole(folder / "etc", "etc")
     host = Evidence(folder.name, texts, frozenset(whole - {COMMANDS.rstrip("/")}))
-    for find in (config_name, partitions_name):
-        if find(host) not in texts:
-            texts |= _one(folder, find(host))
+    for find in (config_names, partitions_names):
+        for name in (each for each in find(host) if each not in texts):
+            texts |= _one(folder, name)
     return host
 
 
-def _unread(file: Path) -> Iterator[tuple[str, str | Unread]]:
-    for line in _text(file).splitlines() if file.exists() else ():
+def _not_collected(folder: Path) -> dict[str, str | Unread]:
+    texts: dict[str, str | Unread] = {}
+    for line in _text(folder / UNREAD).splitlines() if (folder / UNREAD).exists() else ():
         name, _, why = line.partition(": ")
-        yield name, Unread("there is no such file" if why == _ABSENT else why, why == _ABSENT)
+        texts[name] = Unread("there is no such file" if why == _ABSENT else why, why == _ABSENT)
+    return texts
 
 
 def _one(folder: Path, name: str) -> dict[str, str]:
@@ -171,5 +185,5 @@ def _save_host(host: Evidence, folder: Path) -> None:
         else:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(hidden(text), encoding="utf-8")
+            path.write_text(hidden(text, name), encoding="utf-8")
     (folder / UNREAD).write_text("".join(unread), encoding="utf-8")

@@ -1,52 +1,118 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a host's subnet manager has its files: by name, as in `etc/opensm/partitions.conf`.
+"""Where a host's subnet managers have their files: by name, as in `etc/opensm/partitions.conf`.
 
-Sources: opensm(8), -F and -P; its partition_config_file; [fabric] partitions_conf of fabricd.conf.
-RHEL builds OpenSM with --with-opensm-conf-sub-dir=rdma, and so has /etc/rdma for /etc/opensm.
+Sources: opensm(8), -F and -P; its partition_config_file; [fabric] partitions_conf of fabricd.conf;
+what the build looks for when it is told nothing (ibstack.opensm.built_in).
 """
 
 from __future__ import annotations
 
 import os
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from ibstack.opensm import built_in, command_line
+from ibstack.opensm.command_line import CommandLine
+from ibstack.opensm.configuration import Configuration
+from ibstack.opensm.in_force import Options
 from ibstack.verify.evidence import (
     FABRICD_CONF,
     OPENSM_ARGS,
     OPENSM_CONF,
     OPENSM_CONF_RHEL,
+    OPENSM_HELP,
+    OS_RELEASE,
     PARTITIONS_CONF,
-    PARTITIONS_CONF_RHEL,
     SYSTEMCTL,
     Unread,
     last,
+    shown,
 )
 from ibstack.verify.host.services import units
 
 if TYPE_CHECKING:
+    from ibstack.opensm.built_in import BuiltIn
     from ibstack.verify.evidence import Evidence
 
 _PROGRAMS: Final = {"opensm", "opensmd"}
+_NUMBERED: Final = f"{OPENSM_CONF_RHEL}.[0-9]*"
+"""RHEL's opensm-launch starts an OpenSM for each, with -F."""
+_HEADERS: Final = {"ARGS", "CMD", "COMMAND"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a file is, by name; or why there is none to be looked for."""
+
+    name: str
+    none: Unread | None = None
+
+
+def each_opensm(host: Evidence) -> list[Evidence]:
+    """Return what is known of a host once for each OpenSM on it, with that one's command line.
+
+    Several that read the same and were told the same are one.
+    """
+    lines = _lines(host)
+    if not lines:
+        lines = [f"opensm -F /{name}" for name in host.matching(_NUMBERED)]
+    if not lines:
+        return [host]
+    views = [replace(host, texts={**host.texts, OPENSM_ARGS: line}) for line in lines]
+    return list({_told_apart(view): view for view in reversed(views)}.values())[::-1]
+
+
+def options(host: Evidence) -> Options | Unread:
+    """Return what OpenSM was told; without a configuration it runs with its defaults."""
+    text = _text(host, _config(host))
+    if isinstance(text, Unread) and not text.absent:
+        return text
+    return Options(_told(host), Configuration.read("" if isinstance(text, Unread) else text))
+
+
+def not_understood(host: Evidence) -> str | None:
+    """Say what of OpenSM's command line is not understood; None: nothing."""
+    words = _told(host).not_understood
+    return f"{' '.join(words)} of its command line is not understood" if words else None
 
 
 def config_name(host: Evidence) -> str:
     """Return the name of the configuration that OpenSM reads."""
-    told = _option(host, "-F", "--config")
-    if told:
-        return told
-    confs = (OPENSM_CONF, OPENSM_CONF_RHEL)
-    return next((name for name in confs if host.has(name)), OPENSM_CONF)
+    return _config(host).name
 
 
 def partitions_name(host: Evidence) -> str:
-    """Return the name of the partitions file: what fabricd writes is what OpenSM is to read."""
+    """Return the name of the partitions file: the one that OpenSM reads while it runs.
+
+    Else what ibstack-fabricd writes is what it is to read.
+    """
+    return _partitions(host).name
+
+
+def written_by_fabricd(host: Evidence) -> str | None:
+    """Return the name of the partitions file that ibstack-fabricd writes; None: it has no file."""
     keys = host.ini(FABRICD_CONF)
-    if not isinstance(keys, Unread):
-        return _name(last(keys, "fabric", "partitions_conf") or f"/{PARTITIONS_CONF}")
-    config = config_name(host)
-    usual = PARTITIONS_CONF_RHEL if config == OPENSM_CONF_RHEL else PARTITIONS_CONF
-    return _option(host, "-P", "--Pconfig") or _configured(host, config) or usual
+    if isinstance(keys, Unread):
+        return None
+    return _name(last(keys, "fabric", "partitions_conf") or f"/{PARTITIONS_CONF}")
+
+
+def read_by_opensm(host: Evidence) -> str | Unread:
+    """Return the name of the partitions file that OpenSM reads."""
+    said, place = options(host), _by_opensm(host)
+    if isinstance(said, Unread) and _told(host).last(command_line.PARTITIONS) is None:
+        return Unread(f"/{config_name(host)} may name it: {said.why}")
+    return place.name if place.none is None or place.none.absent else place.none
+
+
+def config_names(host: Evidence) -> list[str]:
+    """Return the name of the configuration of each OpenSM."""
+    return list(dict.fromkeys(map(config_name, each_opensm(host))))
+
+
+def partitions_names(host: Evidence) -> list[str]:
+    """Return the name of the partitions file of each OpenSM."""
+    return list(dict.fromkeys(map(partitions_name, each_opensm(host))))
 
 
 def partitions(host: Evidence) -> str | Unread:
@@ -54,24 +120,25 @@ def partitions(host: Evidence) -> str | Unread:
 
     A file is not known to be missing where what names another could not be read.
     """
-    text = host.text(partitions_name(host))
+    text = _text(host, _partitions(host))
     if isinstance(text, str) or not text.absent:
         return text
-    for name in (FABRICD_CONF, config_name(host)):
-        told = host.text(name)
+    for place in (_Place(FABRICD_CONF), _config(host)):
+        told = _text(host, place)
         if isinstance(told, str):
             break
         if not told.absent:
-            return Unread(f"/{name} may name another file: {told.why}")
+            return Unread(f"/{place.name} may name another file: {told.why}")
     return text
 
 
 def has_subnet_manager(host: Evidence) -> bool:
     """Tell whether a host has the files of a subnet manager, or runs one."""
-    if host.has(OPENSM_ARGS) or host.has(OPENSM_CONF) or host.has(FABRICD_CONF):
+    if _lines(host) or host.has(OPENSM_CONF) or host.has(FABRICD_CONF):
         return True
     # RHEL's package brings this one to every host that has it, also for its tools alone.
-    return host.has(OPENSM_CONF_RHEL) and _may_run(host)
+    rhel = host.has(OPENSM_CONF_RHEL) or bool(host.matching(_NUMBERED))
+    return rhel and _may_run(host)
 
 
 def _may_run(host: Evidence) -> bool:
@@ -82,46 +149,106 @@ def _may_run(host: Evidence) -> bool:
     return any(unit.active == "active" or unit.starts_by_itself for unit in ours)
 
 
+def _lines(host: Evidence) -> list[str]:
+    """Return the command line of each OpenSM that runs; of a zombie ps shows a name in brackets."""
+    text = host.text(OPENSM_ARGS)
+    lines = [] if isinstance(text, Unread) else map(str.strip, text.splitlines())
+    return [line for line in lines if line and line not in _HEADERS and line[0] != "["]
+
+
+def _told(host: Evidence) -> CommandLine:
+    lines = _lines(host)
+    return command_line.read_line(lines[0]) if lines else CommandLine()
+
+
+def _told_apart(view: Evidence) -> tuple[object, ...]:
+    said = options(view)
+    values = (said.enforcement(), said.sm_key()) if isinstance(said, Options) else ()
+    return config_name(view), partitions_name(view), not_understood(view), values
+
+
+def _text(host: Evidence, place: _Place) -> str | Unread:
+    return host.text(place.name) if place.none is None else place.none
+
+
+def _config(host: Evidence) -> _Place:
+    told = _told(host).last(command_line.CONFIG)
+    if told is not None:
+        return _place(told)
+    build = _build(host)
+    if build is None:
+        others = " or ".join(each.config for each in built_in.USUAL)
+        return _Place(OPENSM_CONF, _not_told(others))
+    return _place(build.config)
+
+
+def _partitions(host: Evidence) -> _Place:
+    written = written_by_fabricd(host)
+    if written is None:
+        return _by_opensm(host)
+    # Of an OpenSM that runs it is known what it reads.
+    read = _by_opensm(host) if _lines(host) else _Place(written)
+    return read if read.none is None else _Place(written)
+
+
+def _by_opensm(host: Evidence) -> _Place:
+    said = options(host)
+    if isinstance(said, Unread):
+        said = Options(_told(host), Configuration())
+    path, build = said.partitions(), _build(host)
+    if path is not None:
+        place = _place(path)
+    elif build is not None:
+        place = _Place(_name(build.partitions))
+    else:
+        others = " or ".join(each.partitions for each in built_in.USUAL)
+        place = _Place(PARTITIONS_CONF, _not_told(others))
+    doubt = not_understood(host)
+    return place if doubt is None else replace(place, none=Unread(doubt))
+
+
+def _place(path: str) -> _Place:
+    """Return where a path of OpenSM's leads; a relative one leads from a folder that ps hides.
+
+    -F=FILE and the like name a file in a folder named "=", or one with an equals sign in front.
+    """
+    if not path or path.startswith("="):
+        return _Place(_name(path or "/"), Unread(f"there is no file {path!r}", absent=True))
+    if not path.startswith("/"):
+        return _Place(_name(path), Unread(f"it is not known in which folder {path} is"))
+    return _Place(_name(path))
+
+
+def _build(host: Evidence) -> BuiltIn | None:
+    """Return what OpenSM looks for when it is told nothing; None: not known.
+
+    It knows that itself.  Else the system tells, or which of the usual files there are.
+    """
+    text = host.text(OPENSM_HELP)
+    said = None if isinstance(text, Unread) else built_in.of_program(text)
+    if said is not None:
+        return said
+    system = host.text(OS_RELEASE)
+    if isinstance(system, str) and built_in.is_of_debian(system):
+        return built_in.ETC_OPENSM
+    fit = [build for build in built_in.USUAL if any(map(host.has, _names(build)))]
+    if len(fit) == 1:
+        return fit[0]
+    told = _told(host).last(command_line.CONFIG) or ""
+    near = [build for build in built_in.USUAL if os.path.dirname(told) in build.config]
+    if told and len(near) == 1:
+        return near[0]
+    return None if fit else built_in.ETC_OPENSM
+
+
+def _names(build: BuiltIn) -> tuple[str, str]:
+    return _name(build.config), _name(build.partitions)
+
+
+def _not_told(files: str) -> Unread:
+    return Unread(f"it may be {files}: {shown(OPENSM_HELP)} tells which, and was not collected")
+
+
 def _name(path: str) -> str:
     """Return the name of a path; it cannot lead out of the host's folder."""
     return os.path.normpath(f"/{path.strip()}".replace("\0", "")).lstrip("/")
-
-
-def _option(host: Evidence, short: str, long: str) -> str | None:
-    """Return the name of the file that OpenSM was given, in any of getopt_long's forms."""
-    text = host.text(OPENSM_ARGS)
-    # Of several the first counts: a site has one fabric.
-    words = [] if isinstance(text, Unread) else text.partition("\n")[0].split()
-    for word, after in pairwise([*words, ""]):
-        if word in {short, long}:
-            return _name(after) if after else None
-        if word.startswith(f"{long}="):
-            return _name(word.removeprefix(f"{long}="))
-        if word.startswith(short) and not word.startswith("--"):
-            return _name(word.removeprefix(short))
-    return None
-
-
-def _configured(host: Evidence, config: str) -> str | None:
-    text = host.text(config)
-    if isinstance(text, Unread):
-        return None
-    told = option_lines(text).get("partition_config_file")
-    return _name(told) if told else None
-
-
-def option_lines(text: str) -> dict[str, str]:
-    """Return the options that a configuration of OpenSM sets; the last of each counts.
-
-    Source: osm_subn_parse_conf_file() of opensm/osm_subnet.c: blanks or tabs behind the name, `#`
-    ends a line, and quotes around a value go.
-    """
-    found = {}
-    for line in text.splitlines():
-        name, *rest = line.partition("#")[0].split(None, 1)[:2] or [""]
-        value = rest[0].strip() if rest else ""
-        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
-            value = value[1:-1]
-        if value:
-            found[name] = value
-    return found

@@ -10,7 +10,7 @@ from ibstack.verify.check import Seen
 from ibstack.verify.evidence import ESWITCHD_CONF, OPENSM_CONF, Evidence, Unread
 from ibstack.verify.host.configured_vfs import PLACES, wants_vfs
 from ibstack.verify.host.pci_devices import functions
-from ibstack.verify.opensm_files import has_subnet_manager
+from ibstack.verify.opensm_files import each_opensm, has_subnet_manager
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -43,8 +43,9 @@ class Site:
     agents: tuple[Agent, ...] | Unread = _NOTHING
 
     def subnet_manager_hosts(self) -> list[Evidence]:
-        """Return the hosts that have the files of a subnet manager."""
-        return [each for each in self.hosts.values() if has_subnet_manager(each)]
+        """Return the hosts that have the files of a subnet manager, once for each OpenSM."""
+        hosts = [each for each in self.hosts.values() if has_subnet_manager(each)]
+        return [view for host in hosts for view in each_opensm(host)]
 
 
 def each_host(
@@ -80,7 +81,7 @@ def each_vf_host(
 def each_subnet_manager_host(
     look: Callable[[Evidence], Iterable[Seen]],
 ) -> Callable[[Site], Iterator[Seen]]:
-    """Return a rule's look at each host that has the files of a subnet manager.
+    """Return a rule's look at each OpenSM of each host that has the files of one.
 
     Where there is none, that is one answer: a fabric has a subnet manager somewhere.
     """

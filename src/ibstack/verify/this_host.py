@@ -21,7 +21,7 @@ from ibstack.verify.evidence import Evidence, Unread
 from ibstack.verify.host import services, vf_files
 from ibstack.verify.host.interfaces import ethtool_name, mappings
 from ibstack.verify.host.pci_devices import numvfs_name
-from ibstack.verify.opensm_files import config_name, partitions_name
+from ibstack.verify.opensm_files import config_names, partitions_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +35,7 @@ FILES: Final = (
     evidence.OPENSM_CONF_RHEL,
     evidence.PARTITIONS_CONF,
     evidence.PARTITIONS_CONF_RHEL,
+    evidence.OS_RELEASE,
     evidence.NEUTRON_CONF,
     evidence.ML2_CONF,
     evidence.DHCP_AGENT,
@@ -51,6 +52,8 @@ COMMANDS: Final = {
     evidence.IBSTAT: ("ibstat",),
     evidence.TIMEDATECTL: ("timedatectl", "show"),
     evidence.HOST_SHOW: ("ibstack", "host", "show", "-f", "json"),
+    # With no file it tells syslog nothing of that file's options.
+    evidence.OPENSM_HELP: ("opensm", "--help", "-F", "/dev/null"),
     evidence.OPENSM_ARGS: ("ps", "-C", "opensm", "-o", "args="),
     evidence.UNIT_FILES: ("systemctl", "list-unit-files", "--no-legend", "--no-pager"),
     evidence.SYSTEMCTL: (
@@ -89,8 +92,9 @@ def read_host(
     texts[evidence.PIP_FREEZE] = _packages()
     # What a file that lies elsewhere is named by is its own path, and not one below the root.
     elsewhere |= {str(path).lstrip("/"): path for path in elsewhere.values()}
-    for find in (config_name, partitions_name):
-        texts.setdefault(find(host), _file(elsewhere.get(find(host), root / find(host))))
+    for find in (config_names, partitions_names):
+        for file in find(host):
+            texts.setdefault(file, _file(elsewhere.get(file, root / file)))
     return host
 
 
@@ -157,7 +161,8 @@ def _run(argv: Sequence[str]) -> str | Unread:
     try:
         done = subprocess.run(
             argv,
-            env={**os.environ, "LC_ALL": "C"},
+            # ps cuts its lines to COLUMNS.
+            env={**os.environ, "LC_ALL": "C", "COLUMNS": ""},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from ibstack.cluster.files.render import files_of_all
 from ibstack.cluster.lint.configuration import Cloud, HostConfiguration, LintFile
 from ibstack.cluster.lint.finding import Place
+from ibstack.cluster.lint.opensm_files import named_partitions
 from ibstack.fabric.errors import BadInput
 from ibstack.formats.vf_requests import ELSEWHERE
 
@@ -93,7 +94,20 @@ def _files(host: Path) -> dict[str, LintFile]:
     if cmdline.is_file() and not cmdline.is_symlink():
         path = f"/{_CMDLINE}"
         found[path] = LintFile(Place(path, host.name), _content(cmdline))
+    for path in named_partitions(found):
+        place = host / os.path.normpath(f"/{path}").lstrip("/")
+        if path not in found and _is_within(host, place):
+            found[path] = LintFile(Place(path, host.name), _content(place))
     return found
+
+
+def _is_within(host: Path, place: Path) -> bool:
+    """Tell whether a file is there, in the host's folder and by no link; of any size but large."""
+    try:
+        ours = place.is_file() and place.resolve() == host.resolve() / place.relative_to(host)
+        return ours and place.stat().st_size <= _LARGEST
+    except (OSError, ValueError):
+        return False  # A name that is too long, say: it is what somebody wrote into a file.
 
 
 def _content(place: Path) -> bytes:

@@ -1,47 +1,60 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options of opensm.conf that make a fabric safe.
-
-Source: osm_subn_parse_conf_file() of opensm/osm_subnet.c; defaults as `opensm -c` of 3.3.23 writes
-them.  What OpenSM cannot read it leaves at what it was: tests/verify/test_opensm_conf.py asks it.
-"""
+"""What a subnet manager was told that makes a fabric safe, by its files and its command line."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
-from ibstack.verify.evidence import Unread, shown
-from ibstack.verify.opensm_files import config_name, option_lines
+from ibstack.opensm import command_line, configuration
+from ibstack.opensm.configuration import read_number
+from ibstack.opensm.in_force import read_hex_key
+from ibstack.verify.check import Seen
+from ibstack.verify.evidence import OPENSM_ARGS, shown
+from ibstack.verify.opensm_files import config_name, not_understood
 
 if TYPE_CHECKING:
-    from ibstack.verify.check import Seen
-    from ibstack.verify.evidence import Evidence
+    from ibstack.opensm.in_force import Options
+    from ibstack.verify.evidence import Evidence, Unread
 
-_NUMBERS: Final = {
-    "m_key": "0",
-    "m_key_protection_level": "0",
-    "polling_retry_number": "4",
-    "sa_key": "1",
-    "sm_key": "1",
-    "sminfo_polling_timeout": "10000",
-}
-_DEFAULTS: Final = {**_NUMBERS, "part_enforce": "both"}
-_ENFORCE: Final = {"both", "in", "out", "off"}
 HIDDEN: Final = "(hidden)"
 """Stands in a collection for a key that was set."""
-_NUMBER: Final = re.compile(r"0x[0-9a-f]+|0[0-7]*|[1-9][0-9]*", re.I)
+REFUSED: Final = "(hidden, and no number that OpenSM takes)"
+"""Stands there for what OpenSM passes over: its default holds."""
+_NO_SECRETS: Final = (0, 1)
 
 
-def options(host: Evidence) -> dict[str, str] | Unread:
-    """Return every option that the checks know, with OpenSM's default where it is not set.
+def hidden_key(text: str) -> str:
+    """Return what stands in a collection for a key of opensm.conf; 0 and 1 are no secrets."""
+    said = configuration.value_of(text)
+    number = read_number(said)
+    if said in (HIDDEN, REFUSED):
+        return text
+    if number is None:
+        return REFUSED
+    return text if number in _NO_SECRETS else HIDDEN
 
-    Without a file OpenSM runs with its defaults.
-    """
-    text = host.text(config_name(host))
-    if isinstance(text, Unread):
-        return dict(_DEFAULTS) if text.absent else text
-    said = option_lines(text)
-    return {name: _read(name, said.get(name), usual) for name, usual in _DEFAULTS.items()}
+
+def hidden_argument(text: str) -> str:
+    """Return what stands in a collection for a key on OpenSM's command line."""
+    is_known = text == HIDDEN or read_hex_key(text) in _NO_SECRETS
+    return text if is_known else HIDDEN
+
+
+def key(said: Options, name: str) -> int | None:
+    """Return the key that opensm.conf says; None for one that is set, and hidden."""
+    taken = [
+        text for text in said.file.values(name) if text == HIDDEN or read_number(text) is not None
+    ]
+    return None if taken[-1:] == [HIDDEN] else said.file.number(name)
+
+
+def sm_keys(said: Options) -> tuple[int | None, ...]:
+    """Return the SM_Keys that may be in force; None for one that is set, and hidden."""
+    told, by_file = said.told.last(command_line.SM_KEY), key(said, "sm_key")
+    if told is None:
+        return (by_file,)
+    given = None if told == HIDDEN else read_hex_key(told)
+    return (given, by_file) if said.file.values("sm_key") else (given,)
 
 
 def place(host: Evidence) -> str:
@@ -54,16 +67,9 @@ def unknown(host: Evidence, unread: Unread) -> Seen:
     return host.unknown(config_name(host), unread)
 
 
-def number(text: str) -> int | None:
-    """Return a number as strtoull() reads it; None for one that is hidden, or none."""
-    if _NUMBER.fullmatch(text) is None:
-        return None
-    return int(text, 8 if text.isdigit() and text[0] == "0" else 0)
-
-
-def _read(name: str, value: str | None, usual: str) -> str:
-    if value is None:
-        return usual
-    if name in _NUMBERS:
-        return value if value == HIDDEN or number(value) is not None else usual
-    return value if value in _ENFORCE else usual
+def judged(host: Evidence, *, holds: bool | None, found: str) -> Seen:
+    """Say what was found; nothing holds of a command line that is not understood."""
+    doubt = not_understood(host)
+    if holds and doubt is not None:
+        return Seen(host.host, None, doubt, shown(OPENSM_ARGS))
+    return Seen(host.host, holds, found, place(host))

@@ -66,7 +66,7 @@ def look(place: FabricPlace, question: Question) -> FabricFacts:
     desired, undesired = _desired(place, question)
     return FabricFacts(
         host=place.host,
-        opensm_runs=opensm.pid() is not None,
+        opensm_runs=bool(opensm.processes()),
         serves_vports=opensm.knows_vports() if serves is None else serves,
         master=seen.master,
         master_name=seen.master_name,

@@ -45,6 +45,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     partitions.open_default,
     partitions.open_to_all,
     partitions.both_forms,
+    partitions.not_collected,
     virtual_functions.mapped_twice,
     adapters.guids_by_the_subnet_manager,
     virtual_functions.not_made,

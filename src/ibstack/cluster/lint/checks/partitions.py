@@ -10,17 +10,20 @@ from ClusterShell.RangeSet import RangeSet
 
 from ibstack.cluster.lint.checks.neutron_names import SERVER_RANGES, fabrics, ranges_of
 from ibstack.cluster.lint.finding import Finding, Severity
+from ibstack.cluster.lint.opensm_files import named_partitions, told, usual_partitions
 from ibstack.cluster.lint.partitions_file import DEFAULT_KEY, definitions
+from ibstack.opensm.built_in import ETC_OPENSM
+from ibstack.opensm.configuration import BOTH_PKEYS, PARTITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibstack.cluster.lint.configuration import Cloud, HostConfiguration, LintFile, Setting
+    from ibstack.cluster.lint.finding import Place
     from ibstack.cluster.lint.partitions_file import Definition
 
-_PARTITIONS: Final = "/etc/opensm/partitions.conf"
-_OPENSM: Final = "/etc/opensm/opensm.conf"
 _FABRICD: Final = "/etc/ibstack/fabricd.conf"
+_WRITTEN: Final = ("fabric", "partitions_conf")
 _MLX4: Final = "/etc/modprobe.d/mlx4_core.conf"
 _SHOWN: Final = 90
 
@@ -94,12 +97,11 @@ def both_forms(cloud: Cloud) -> Iterator[Finding]:
     needed = any(True for _ in cloud.files_at(_MLX4))
     for host in cloud.hosts:
         ours = _FABRICD in host.files
-        for place, line in host.files[_OPENSM].lines() if _OPENSM in host.files else ():
-            said = line.upper().split() == ["ALLOW_BOTH_PKEYS", "TRUE"]
-            if said and (ours or not needed):
+        for opensm in told(host.files) if ours or not needed else ():
+            if opensm.options.both_pkeys() and opensm.file is not None:
                 yield Finding(
                     "both-forms-of-keys",
-                    place,
+                    _line_of(opensm.file, BOTH_PKEYS),
                     "allow_both_pkeys",
                     "TRUE",
                     "it moves the default partition's key away from index 0, and IPoIB of the"
@@ -109,11 +111,44 @@ def both_forms(cloud: Cloud) -> Iterator[Finding]:
                 )
 
 
+def not_collected(cloud: Cloud) -> Iterator[Finding]:
+    """Yield partitions files that an OpenSM reads, and that are not among the files."""
+    for host in cloud.hosts:
+        for path, by in named_partitions(host.files).items():
+            if path not in host.files and path != _own(host) and by is not None:
+                yield Finding(
+                    "partitions-not-collected",
+                    _line_of(by, PARTITIONS),
+                    PARTITIONS,
+                    path,
+                    "whether it opens the fabric is not known",
+                    f"collect it too, as {host.name}/{path.lstrip('/')}",
+                    severity=Severity.WARNING,
+                )
+
+
 def _static(cloud: Cloud) -> Iterator[tuple[HostConfiguration, LintFile]]:
     """Yield the files that a person, or the cluster, keeps; ibstack-fabricd's own are proved."""
     for host in cloud.hosts:
-        if _PARTITIONS in host.files and _FABRICD not in host.files:
-            yield host, host.files[_PARTITIONS]
+        own = _own(host)
+        usual = usual_partitions(host.files) if own is None else []
+        for path in dict.fromkeys([*named_partitions(host.files), *usual]):
+            if path in host.files and path != own:
+                yield host, host.files[path]
+
+
+def _own(host: HostConfiguration) -> str | None:
+    """Return the path of the file that ibstack-fabricd writes; None where it does not run."""
+    if _FABRICD not in host.files:
+        return None
+    said = [each.value for each in host.of_key(_WRITTEN) if each.place.file == _FABRICD]
+    return said[-1] if said else ETC_OPENSM.partitions
+
+
+def _line_of(file: LintFile, option: str) -> Place:
+    """Return the place of the last line that sets an option of OpenSM; else of the whole file."""
+    found = [place for place, line in file.lines() if line.split()[0] == option]
+    return found[-1] if found else file.place
 
 
 def _keys(said: frozenset[str]) -> set[int]:

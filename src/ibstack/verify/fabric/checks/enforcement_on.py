@@ -5,14 +5,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ibstack.opensm import command_line
+from ibstack.opensm.configuration import NO_ENFORCEMENT
+from ibstack.opensm.in_force import Enforcement
 from ibstack.verify.check import Rule, Seen
-from ibstack.verify.evidence import Unread
-from ibstack.verify.fabric.opensm_conf import options, place, unknown
+from ibstack.verify.evidence import OPENSM_ARGS, Unread, shown
+from ibstack.verify.fabric.opensm_conf import judged, unknown
+from ibstack.verify.opensm_files import options
 from ibstack.verify.site import not_one_by_one, on_fabric
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ibstack.opensm.in_force import Options
     from ibstack.verify.fabric.look import EnforcingPort, FabricLook
     from ibstack.verify.site import Site
 
@@ -25,14 +30,28 @@ def _look(site: Site) -> Iterator[Seen]:
         if isinstance(said, Unread):
             yield unknown(host, said)
         else:
-            told = f"part_enforce {said['part_enforce']}"
-            holds = said["part_enforce"] == "both"
-            yield Seen(host.host, holds, told, place(host))
+            holds, found = _by_options(said)
+            yield judged(host, holds=holds, found=found)
 
     def at_ports(fabric: FabricLook) -> Iterator[Seen]:
         return not_one_by_one(_at_each(fabric), _SOURCE, "ports of switches")
 
     yield from on_fabric(at_ports)(site)
+
+
+def _by_options(said: Options) -> tuple[bool | None, str]:
+    """Judge what OpenSM was told: by its file, and by a command line that may be overruled."""
+    now, *later = said.enforcement()
+    if now is None:
+        return None, "OpenSM does not start with this part_enforce"
+    found = f"part_enforce {now.value}"
+    if said.file.flag(NO_ENFORCEMENT):
+        found += " by no_partition_enforcement TRUE"
+    elif said.told.has(command_line.NO_ENFORCEMENT) or said.told.has(command_line.ENFORCEMENT):
+        found += f" with {shown(OPENSM_ARGS)}"
+    if now is not Enforcement.BOTH or not later:
+        return now is Enforcement.BOTH, found
+    return None, f"{found}; opensm.conf says another, which holds if it was changed since the start"
 
 
 def _at_each(fabric: FabricLook) -> Iterator[Seen]:
@@ -60,7 +79,8 @@ RULE: Final = Rule(
     "enforcement-on",
     "switches check partition keys at the ports of hosts",
     "enforced both ways",
-    "set part_enforce both in opensm.conf; where one port alone is off, its keys may fill the"
+    "set part_enforce both in opensm.conf, and neither no_partition_enforcement there nor -N or -Z"
+    " on OpenSM's command line; where one port alone is off, its keys may fill the"
     " switch's table (enforcement-capacity)",
     _look,
 )

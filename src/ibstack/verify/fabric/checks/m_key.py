@@ -5,14 +5,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.verify.check import Rule, Seen
+from ibstack.opensm.configuration import PROTECTION_LEVEL
+from ibstack.verify.check import Rule
 from ibstack.verify.evidence import Unread
-from ibstack.verify.fabric.opensm_conf import number, options, place, unknown
+from ibstack.verify.fabric.opensm_conf import judged, key, unknown
+from ibstack.verify.opensm_files import options
 from ibstack.verify.site import each_subnet_manager_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ibstack.verify.check import Seen
     from ibstack.verify.evidence import Evidence
 
 
@@ -21,11 +24,11 @@ def _look(host: Evidence) -> Iterator[Seen]:
     if isinstance(said, Unread):
         yield unknown(host, said)
         return
-    is_set = number(said["m_key"]) != 0
-    level = number(said["m_key_protection_level"]) or 0
+    is_set = key(said, "m_key") != 0
+    level = said.file.number(PROTECTION_LEVEL)
     # The key itself is never said.
     found = f"m_key {'set' if is_set else '0'}, m_key_protection_level {level}"
-    yield Seen(host.host, is_set and level > 0, found, place(host))
+    yield judged(host, holds=is_set and level > 0, found=found)
 
 
 # IBTA vol 1, 14.2.4; NVIDIA's InfiniBand security guidelines.  A table of another host was

@@ -5,18 +5,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.verify.check import Rule, Seen
+from ibstack.verify.check import Rule
 from ibstack.verify.evidence import Unread
-from ibstack.verify.fabric.opensm_conf import number, options, place, unknown
+from ibstack.verify.fabric.opensm_conf import judged, key, sm_keys, unknown
+from ibstack.verify.opensm_files import options
 from ibstack.verify.site import each_subnet_manager_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ibstack.verify.check import Seen
     from ibstack.verify.evidence import Evidence
 
-_DEFAULT: Final = 1
-_KEYS: Final = ("sm_key", "sa_key")
+_KNOWN: Final = (0, 1)
 
 
 def _look(host: Evidence) -> Iterator[Seen]:
@@ -24,9 +25,15 @@ def _look(host: Evidence) -> Iterator[Seen]:
     if isinstance(said, Unread):
         yield unknown(host, said)
         return
-    known = [name for name in _KEYS if number(said[name]) in (0, _DEFAULT)]
-    found = ", ".join(f"{name} {number(said[name])}" for name in known) or "both set"
-    yield Seen(host.host, not known, found, place(host))
+    first, *later = sm_keys(said)
+    sa_key = key(said, "sa_key")
+    known = [f"sm_key {first}"] if first in _KNOWN else []
+    known += [f"sa_key {sa_key}"] if sa_key in _KNOWN else []
+    if known or not any(each in _KNOWN for each in later):
+        yield judged(host, holds=not known, found=", ".join(known) or "both set")
+    else:
+        why = f"sm_key {later[0]} of the file holds if it was changed since the start"
+        yield judged(host, holds=None, found=why)
 
 
 # opensm(8): SM_Key and SA_Key are 1 unless set, on every OpenSM there is.

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.verify.check import Rule, Seen
+from ibstack.verify.check import Rule
 from ibstack.verify.evidence import Unread
-from ibstack.verify.fabric.opensm_conf import number, options, place, unknown
+from ibstack.verify.fabric.opensm_conf import judged, unknown
+from ibstack.verify.opensm_files import options
 from ibstack.verify.site import each_subnet_manager_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ibstack.verify.check import Seen
     from ibstack.verify.evidence import Evidence
 
 _LONGEST_S: Final = 5.0
@@ -23,15 +25,11 @@ def _look(host: Evidence) -> Iterator[Seen]:
     if isinstance(said, Unread):
         yield unknown(host, said)
         return
-    timeout_ms, tries = (
-        number(said[n]) for n in ("sminfo_polling_timeout", "polling_retry_number")
-    )
-    if timeout_ms is None or tries is None:
-        yield Seen(host.host, None, "its polling options are no numbers", place(host))
-        return
+    timeout_ms = said.file.number("sminfo_polling_timeout")
+    tries = said.file.number("polling_retry_number")
     after_s = timeout_ms * (tries + 1) / 1000
     found = f"{after_s:g} s ({timeout_ms} ms, {tries} more tries)"
-    yield Seen(host.host, after_s <= _LONGEST_S, found, place(host))
+    yield judged(host, holds=after_s <= _LONGEST_S, found=found)
 
 
 # Seen on OpenSM 3.3.23, kill -9 of the master, 50 hosts: 10000 ms and 4: 55 s; 1000 and 2: 3.2 s.
