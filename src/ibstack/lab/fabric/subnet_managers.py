@@ -51,6 +51,7 @@ partition_config_file {partitions}
 log_file {log}
 force_log_flush TRUE
 dump_files_dir {folder}
+sa_db_dump TRUE
 fsync_high_avail_files FALSE
 """
 
