@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ibstack.mad.datagrams import DATA_LENGTH, Attribute, NodeType, PortState
 from ibstack.mad.discovery import Walk
-from ibstack.mad.fabric_map import FabricMap
 from ibstack.mad.pipeline import NotKnown, Request, Route
+
+if TYPE_CHECKING:
+    from ibstack.mad.fabric_map import FabricMap
 
 _LINK_UP, _POLLING = 5 << 4, 2 << 4
 

@@ -140,7 +140,7 @@ class FabricView:
                 (twin.guid, _observed(twin, table, enforced))
                 for twin, table in zip(twins, further, strict=True)
             ),
-            tuple(map(_shared, fabric.duplicates)),
+            tuple(map(shared_guid, fabric.duplicates)),
         )
 
     def _pkey_tables(self, records: Collection[PortRecord]) -> dict[Guid, PkeyTable | NotKnown]:
@@ -199,7 +199,8 @@ def _known(table: PkeyTable | NotKnown) -> PkeyTable | None:
     return None if isinstance(table, NotKnown) else table
 
 
-def _shared(duplicate: Duplicate) -> SharedGuid:
+def shared_guid(duplicate: Duplicate) -> SharedGuid:
+    """Return what a person is told of a GUID that several nodes have."""
     places = tuple(port.place for port in duplicate.ports)
     return SharedGuid(duplicate.guid, duplicate.of.value, places)
 

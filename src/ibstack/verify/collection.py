@@ -16,6 +16,7 @@ from ibstack.fabric.errors import BadInput, IbstackError
 from ibstack.verify.cloud.agents import dump_agents, load_agents
 from ibstack.verify.evidence import COMMANDS, IOMMUS, PCI_DEVICES, Evidence, Unread
 from ibstack.verify.fabric import recorded
+from ibstack.verify.fabric.groups import sa_dump_name
 from ibstack.verify.fabric.opensm_conf import HIDDEN
 from ibstack.verify.opensm_files import config_name, partitions_name
 from ibstack.verify.site import Site
@@ -113,7 +114,7 @@ def _host(folder: Path) -> Evidence:
         texts.setdefault(COMMANDS + name.rpartition("/")[2], _text(path))
     folders |= _whole(folder / "etc", "etc")
     host = Evidence(folder.name, texts, frozenset(folders - {COMMANDS.rstrip("/")}))
-    for find in (config_name, partitions_name):
+    for find in (config_name, partitions_name, sa_dump_name):
         if find(host) not in texts:
             texts |= _one(folder, find(host))
     return host

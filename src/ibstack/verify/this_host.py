@@ -14,12 +14,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ibstack.subnet_manager.sa_dump import only_groups, too_old
 from ibstack.verify import evidence
 from ibstack.verify.evidence import Evidence, Unread
+from ibstack.verify.fabric.groups import sa_dump_name
 from ibstack.verify.host import services
 from ibstack.verify.host.interfaces import ethtool_name, mapped
 from ibstack.verify.host.pci_devices import numvfs_name
-from ibstack.verify.opensm_files import config_name, partitions_name
+from ibstack.verify.opensm_files import config_name, has_subnet_manager, partitions_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,6 +48,7 @@ COMMANDS: Final = {
     evidence.TIMEDATECTL: ("timedatectl", "show"),
     evidence.HOST_SHOW: ("ibstack", "host", "show", "-f", "json"),
     evidence.OPENSM_ARGS: ("ps", "-C", "opensm", "-o", "args="),
+    evidence.SAQUERY: ("saquery", "-g"),
     evidence.SYSTEMCTL: (
         *("systemctl", "show", "-p", "Id", "-p", "LoadState", "-p", "ActiveState"),
         *("-p", "UnitFileState", *services.NAMES),
@@ -83,7 +86,20 @@ def read_host(
     elsewhere |= {str(path).lstrip("/"): path for path in elsewhere.values()}
     for find in (config_name, partitions_name):
         texts.setdefault(find(host), _file(elsewhere.get(find(host), root / find(host))))
+    if has_subnet_manager(host):
+        name = sa_dump_name(host)
+        texts[name] = _groups(elsewhere.get(name, root / name))
     return host
+
+
+def _groups(path: Path) -> str | Unread:
+    """Return the groups of OpenSM's dump, without who has joined them."""
+    try:
+        why = too_old(path.stat().st_mtime)
+    except OSError:
+        why = None
+    text = Unread(f"/{path.name} {why}") if why else _file(path)
+    return only_groups(text) if isinstance(text, str) else text
 
 
 def _file(path: Path) -> str | Unread:

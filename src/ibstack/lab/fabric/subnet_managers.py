@@ -118,6 +118,9 @@ class SubnetManagers:
     def partitions_conf(self, host: str) -> Path:
         return self._folder(host) / "partitions.conf"
 
+    def sa_dump(self, host: str) -> Path:
+        return self._folder(host) / "opensm-sa.dump"
+
     def pid_file(self, host: str) -> Path:
         return self._run / f"opensm-{host}.pid"
 
