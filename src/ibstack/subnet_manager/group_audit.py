@@ -97,8 +97,11 @@ def keys_reached(survey: Survey) -> frozenset[PartitionKey]:
 class GroupWatch:
     """Remembers since when each group is wanted as it is.  Time is on the given clock."""
 
-    def __init__(self, dump: SaDump, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, dump: SaDump, clock: Callable[[], float], settled_s: float = SETTLED_S
+    ) -> None:
         self._dump = dump
+        self._settled_s = settled_s
         self._clock = clock
         self._read: Sequence[Statement] | None = None
         self._since: Mapping[MulticastGroup, float] = {}
@@ -120,7 +123,7 @@ class GroupWatch:
             self._read = statements
         there = self._dump.read()
         self._note(there.why if isinstance(there, NoGroups) else None)
-        old = self._clock() - SETTLED_S
+        old = self._clock() - self._settled_s
         look = audit_groups(
             self._since, there, keys_reached(survey), lambda group: self._since[group] <= old
         )

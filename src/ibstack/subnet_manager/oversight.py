@@ -48,7 +48,7 @@ class Oversight:
         self._publication = publication
         self._enforcer = enforcer
         self.auditor = Auditor(settings.audit_interval_s, clock)
-        self._groups = GroupWatch(SaDump(settings.sa_dump), clock)
+        self._groups = GroupWatch(SaDump(settings.sa_dump), clock, settings.groups_settled_s)
         self.ports: int | None = None
         """End ports that the last look saw; None: there was none."""
         self.unread: int | None = None

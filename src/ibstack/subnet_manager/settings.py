@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import BadInput
 from ibstack.subnet_manager.enforcement import Limits
+from ibstack.subnet_manager.group_audit import SETTLED_S
 from ibstack.subnet_manager.partitions_conf import RESERVED_KEYS, read_site
 from ibstack.subnet_manager.partitions_grammar import parse
 from ibstack.subnet_manager.sa_dump import SA_DUMP
@@ -33,6 +34,8 @@ class Settings:
     """False: a VF with a GUID of its own is never in force; None: not told."""
     sa_dump: Path = SA_DUMP
     """Where OpenSM writes its account of multicast groups."""
+    groups_settled_s: float = SETTLED_S
+    """How long OpenSM may take to make a group and to write it down."""
     limits: Limits = field(default_factory=Limits)
 
 
