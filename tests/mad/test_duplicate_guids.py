@@ -28,7 +28,7 @@ def shared(found: FabricMap) -> dict[tuple[GuidOf, int], list[str]]:
     return {(d.of, d.guid.value): [p.place for p in d.ports] for d in found.duplicates}
 
 
-def names(found: FabricMap) -> list[str | None]:
+def names(found: FabricMap) -> list[str]:
     return sorted(str(port.description) for port in found.ends)
 
 

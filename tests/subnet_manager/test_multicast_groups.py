@@ -9,6 +9,8 @@ from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PartitionKey, TableEntry
@@ -22,6 +24,7 @@ from ibstack.subnet_manager.multicast_groups import (
 )
 from ibstack.subnet_manager.partitions_grammar import parse
 from ibstack.subnet_manager.sa_dump import NoGroups, SaDump, only_groups, parse_dump, too_old
+from ibstack.verify.fabric.groups import parse_saquery
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -193,6 +196,32 @@ def test_thousands_of_groups_are_named_by_the_first_of_them(tmp_path: Path) -> N
 
     assert len(found) == 21
     assert str(found[-1]).startswith("group missing: more than 20; ")
+
+
+@given(st.text(), st.lists(st.integers(0, len(LINE)), max_size=4))
+def test_whatever_stands_in_a_dump_or_in_the_output_of_saquery_is_read(
+    noise: str, cuts: list[int]
+) -> None:
+    spoilt = LINE
+    for cut in cuts:
+        spoilt = spoilt[:cut] + noise + spoilt[cut + 1 :]
+
+    for text in (spoilt, f"MC Group {noise}", noise):
+        assert all(isinstance(group, MulticastGroup) for group in parse_dump(text).values())
+    record = "MCMemberRecord group dump:\n\t\tMGID....................ff12:401b:8101::ffff:ffff\n"
+    record += f"\t\tMtu.....................0x84\n\t\tpkey....{noise}\n\t\tRate...{noise}\n"
+    assert parse_saquery(record + noise) == {}
+
+
+def test_the_output_of_saquery_is_read() -> None:
+    text = (
+        "MCMemberRecord group dump:\n\t\tMGID....................ff12:401b:8101::ffff:ffff\n"
+        "\t\tMlid....................0xC000\n\t\tMtu.....................0x84\n"
+        "\t\tpkey....................0x8101\n\t\tRate....................0x83\n"
+        "\t\tSL......................0x0\n"
+    )
+
+    assert parse_saquery(text) == {MGID: replace(USUAL, q_key=None, tclass=None, flow_label=None)}
 
 
 def running(folder: Path) -> Path:

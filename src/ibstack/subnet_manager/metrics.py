@@ -143,9 +143,11 @@ class FabricMetrics:
             self._gauges["members"].labels(state).set(numbers.members.get(state, 0))
         kinds = Tally(drift.kind for drift in numbers.drift or ())
         # A new master may raise an alarm before its first audit: that says nothing of the rest.
-        compared = numbers.role != "master" or numbers.ports is not None
+        is_master = numbers.role == "master"
+        compared = not is_master or numbers.ports is not None
+        groups = not is_master or numbers.knows_groups
         for kind in DriftClass:
-            known = compared and (numbers.knows_groups or kind not in GROUP_KINDS)
+            known = compared and (groups or kind not in GROUP_KINDS)
             none = 0 if known and numbers.drift is not None else None
             self._gauges["drift"].labels(kind.value).set(_known(kinds[kind] or none))
         self._gauges["problems"].set(numbers.problems)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
@@ -55,6 +56,8 @@ COMMANDS: Final = {
     ),
 }
 _MELLANOX: Final = "0x15b3\n"
+_SWEEP_S: Final = 3.0
+"""How long OpenSM sweeps for a new partitions file, on a fabric of some thousand hosts."""
 _LIMIT_S: Final = 20.0
 _PACKAGES: Final = ("ibstack", "neutron")
 
@@ -87,18 +90,28 @@ def read_host(
     for find in (config_name, partitions_name):
         texts.setdefault(find(host), _file(elsewhere.get(find(host), root / find(host))))
     if has_subnet_manager(host):
-        name = sa_dump_name(host)
-        texts[name] = _groups(elsewhere.get(name, root / name))
+        dump, partitions = (
+            elsewhere.get(name, root / name) for name in (sa_dump_name(host), partitions_name(host))
+        )
+        texts[sa_dump_name(host)] = _groups(dump, partitions)
     return host
 
 
-def _groups(path: Path) -> str | Unread:
-    """Return the groups of OpenSM's dump, without who has joined them."""
+def _groups(dump: Path, partitions: Path) -> str | Unread:
+    """Return the groups of OpenSM's dump, without who has joined them.
+
+    OpenSM writes it at the end of a sweep: just after the partitions file was, it may be older.
+    """
     try:
-        why = too_old(path.stat().st_mtime)
+        written_at, asked_at = dump.stat().st_mtime, partitions.stat().st_mtime
     except OSError:
-        why = None
-    text = Unread(f"/{path.name} {why}") if why else _file(path)
+        text = _file(dump)
+    else:
+        if why := too_old(written_at):
+            return Unread(f"{dump} {why}")
+        if written_at < asked_at and time.time() - asked_at < _SWEEP_S:
+            return Unread(f"{partitions} was written a moment ago; look again")
+        text = _file(dump)
     return only_groups(text) if isinstance(text, str) else text
 
 
