@@ -175,6 +175,13 @@ def with_table(facts: Facts, guid: str, *table: int) -> Facts:
     return with_fabric(facts, ports=ports)
 
 
+def with_another(facts: Facts, guid: str, name: str) -> Facts:
+    """Return the facts where a further port, which is not served, has *guid*."""
+    assert facts.fabric is not None
+    other = SeenPort(guid, name, False, (0xFFFF, 0, 0))
+    return with_fabric(facts, ports=(*facts.fabric.ports, other))
+
+
 def without(facts: Facts, binary: str, host: str) -> Facts:
     """Return the facts of a cloud that has never heard of that agent."""
     agents = tuple(a for a in facts.cloud.agents if (a.binary, a.host) != (binary, host))

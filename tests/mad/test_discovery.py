@@ -45,12 +45,13 @@ def answer(request: Request) -> bytes | NotKnown:
 
 def walked(silent: Callable[[tuple[int, ...], Attribute], bool]) -> FabricMap:
     walk = Walk()
-    requests = [walk.start()]
+    requests = walk.start()
     while requests:
         request = requests.pop()
         assert isinstance(request.way, Route)
         outcome = SILENT if silent(request.way.ports, request.attribute) else answer(request)
         requests += request.then(outcome)
+    assert walk.more() == []
     return walk.finish()
 
 

@@ -74,11 +74,11 @@ def test_switches_hold_the_same_keys_for_their_neighbours(
 ) -> None:
     reader = reader_at("head")
     found = reader.discover()
-    enforced = reader.switch_port_tables(found.switch_ports)
+    enforced = reader.tables_of(found.switch_ports)
     ends = reader.pkey_tables(found.ports.values())
-    for port in found.switch_ports:
+    for port, table in zip(found.switch_ports, enforced, strict=True):
         assert port.peer is not None
-        assert enforced[port.guid, port.number][:32] == ends[port.peer][:32]  # type: ignore[index]
+        assert table[:32] == ends[port.peer][:32]  # type: ignore[index]
 
 
 def test_a_table_changed_behind_opensm_is_seen(fabric: Fabric, reader_at: ReaderAt) -> None:

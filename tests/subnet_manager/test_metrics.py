@@ -83,6 +83,18 @@ def test_what_a_new_master_has_not_compared_is_not_known() -> None:
     assert [math.isnan(found[name]) for name in unknown] == [True, True, True]
 
 
+def test_groups_that_a_master_could_not_compare_are_not_known_and_tables_are() -> None:
+    metrics = FabricMetrics("1", "ibhostnet")
+
+    metrics.take(Outcome(), Numbers("master", drift=(), ports=4))
+    without = samples(metrics)
+    metrics.take(Outcome(), Numbers("master", drift=(), ports=4, knows_groups=True))
+
+    assert math.isnan(without["drift", "group differs"])
+    assert without["drift", "duplicate guid"] == 0
+    assert samples(metrics)["drift", "group differs"] == 0
+
+
 def test_an_alarm_of_a_master_that_has_compared_nothing_says_nothing_of_the_rest() -> None:
     metrics = FabricMetrics("1", "ibhostnet")
 

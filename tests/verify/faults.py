@@ -184,6 +184,29 @@ FABRIC: Final = (
     Fault("one-master", "no standby", "fabric.json", '"standby"', '"not_active"'),
     Fault("one-master", "two masters", "fabric.json", '"standby"', '"master"'),
     Fault(
+        "unique-guids",
+        "two adapters with one port GUID",
+        "fabric.json",
+        '"shared_guids": []',
+        '"shared_guids": [{"guid": "0x0002c90300000031", "of": "port", "places":'
+        ' ["node002 at port 3 of switch 0x0002c902f0000100",'
+        ' "node003 at port 4 of switch 0x0002c902f0000100"]}]',
+    ),
+    Fault(
+        "multicast-groups",
+        "a group that was made before `mtu=5` was written",
+        "head/var/log/opensm-sa.dump",
+        "mtu=0x84 tclass=0x00 pkey=0x8001",
+        "mtu=0x85 tclass=0x00 pkey=0x8001",
+    ),
+    Fault(
+        "multicast-groups",
+        "a group that OpenSM could not make",
+        "head/var/log/opensm-sa.dump",
+        "mgid=0xff12401b80020000",
+        "mgid=0xff12401b90020000",
+    ),
+    Fault(
         "default-limited",
         "`ALL=full` on the Default line",
         "head/etc/opensm/partitions.conf",

@@ -152,11 +152,8 @@ class SilentFabric:
         )
         return FabricMap({record.guid: record}, (), ())
 
-    def pkey_tables(self, ports: Iterable[PortRecord]) -> dict[Guid, PkeyTable | NotKnown]:
-        return {each.guid: NotKnown(self.why) for each in ports}
-
-    def switch_port_tables(self, ports: Iterable[PortRecord]) -> dict[object, object]:
-        return {}
+    def tables_of(self, ports: Iterable[PortRecord]) -> list[PkeyTable | NotKnown]:
+        return [NotKnown(self.why) for _ in ports]
 
 
 @pytest.mark.parametrize("way", ["LID 7", "directed route 0,1,2"])

@@ -40,7 +40,9 @@ def by_the_clusters_way(folder: Path, hosts: str) -> Site:
     """Return what `verify fabric --hosts` looks at, with the recorded fabric."""
     names = expand(hosts)
     for name in names:
-        shutil.copytree(SITE / name / "etc", folder / name / "root/etc")
+        for part in ("etc", "var"):
+            if (SITE / name / part).is_dir():
+                shutil.copytree(SITE / name / part, folder / name / "root" / part)
         up: dict[str, Any] = {
             "state": "UP",
             "image": None,

@@ -203,7 +203,7 @@ def _smallest_on_the_fabric() -> int:
     for problem in fabric.problems:
         print(f"ibstack: {problem}", file=sys.stderr)
     # A switch's port 0 sends management datagrams only, and may be set to less than the cables.
-    ends = [port for port in fabric.ports.values() if port.number != 0]
+    ends = [port for port in fabric.ends if port.number != 0]
     mtus = [
         port.mtu_bytes
         for port in (*ends, *fabric.switch_ports)

@@ -21,7 +21,7 @@ from ibstack.subnet_manager.settings import NotTheirs, Site
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import Membership, Partitions
@@ -51,6 +51,13 @@ class Fabric:
     @property
     def ports(self) -> Mapping[Guid, ObservedPort]:
         return self.survey.ports
+
+    def warn_of_shared_guids(self, guids: Iterable[Guid]) -> None:
+        """Say where a GUID of *guids* is that of several nodes."""
+        wanted = set(guids)
+        for shared in self.survey.shared:
+            if shared.guid in wanted:
+                say(f"{shared.guid} is {shared}; OpenSM serves one of them")
 
 
 class Sources:
@@ -169,6 +176,8 @@ class PartitionList(PartitionCommand):
     def answer(self, sources: Sources, parsed: Namespace) -> Table:
         partitions, shared = _members(sources)
         fabric = _orsay(sources.observed)
+        if fabric is not None:
+            fabric.warn_of_shared_guids(g for part in partitions.values() for g in part.members)
         rows = [
             (
                 str(key),
@@ -188,7 +197,8 @@ class PartitionList(PartitionCommand):
 class PartitionShow(PartitionCommand):
     """Show the members of one partition: as Neutron wants them, and as the fabric shows them.
 
-    index: where the entry is in the port's table; null where it is not, or is not known.
+    index: where the entry is in the port's table; null where it is not, or is not known.  A further
+    port that has a member's GUID is a row of its own, with its node's name as host.
     """
 
     example = "ibstack partition show 0x0001"
@@ -209,16 +219,24 @@ class PartitionShow(PartitionCommand):
         rows = []
         for guid, membership in sorted(members.items()):
             entry = TableEntry.of(key, membership)
-            table = _table(fabric, guid)
-            rows.append(
+            host = ",".join(sorted(hosts[guid]))
+            in_force = _in_force(fabric, entry, guid, wanted.shared)
+            shown = [(host, _table(fabric, guid), in_force)]
+            for twin in fabric.survey.twins_of(guid) if fabric is not None else ():
+                holds = None if twin.table is None else entry in twin.table
+                shown.append((twin.name, twin.table, holds))
+            rows += [
                 (
                     str(guid),
-                    ",".join(sorted(hosts[guid])),
+                    where,
                     membership.value,
                     table.index(entry) if table and entry in table else None,
-                    _in_force(fabric, entry, guid, wanted.shared),
+                    holds,
                 )
-            )
+                for where, table, holds in shown
+            ]
+        if fabric is not None:
+            fabric.warn_of_shared_guids(members)
         if not rows:
             say(f"partition {key} has no members")
         return ("guid", "host", "membership", "index", "in_force"), rows

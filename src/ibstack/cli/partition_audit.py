@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.cli.partition import DIFFERS, NOT_KNOWN, PartitionCommand, Sources, say
-from ibstack.cli.partition_look import Became, outcome, overlooked
+from ibstack.cli.partition_look import Became, look_at_groups, outcome, overlooked
 from ibstack.fabric.errors import BadInput, IbstackError, Refused, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.subnet_manager.audit import Auditor
 from ibstack.subnet_manager.daemon import publication
 from ibstack.subnet_manager.drift import STALE_STANDBY, Audit, Drift, Expected, audit
 from ibstack.subnet_manager.fabric_view import Role
+from ibstack.subnet_manager.group_audit import both
 from ibstack.subnet_manager.plan import plan
 from ibstack.subnet_manager.publication import Order
 from ibstack.subnet_manager.settings import Site
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from ibstack.cli.partition import Fabric, Table
     from ibstack.subnet_manager.audit import DriftEvent
+    from ibstack.subnet_manager.sa_dump import NoGroups
 
 _SECOND_LOOK_S: Final = 0.5
 _WATCH_S: Final = 5.0
@@ -38,6 +40,9 @@ _MAY_COME: Final = (Became.FAILED, None)
 
 class PartitionAudit(PartitionCommand):
     """Compare the table of every port of the fabric with what Neutron wants.
+
+    And OpenSM's multicast groups with the partitions file, on the master's host, where OpenSM
+    writes them down (sa_db_dump).
 
     Only what two looks in a row find is listed.  Exit code 0: no difference; 3: there are some; 4:
     it could not be known, or not of every port.
@@ -77,24 +82,24 @@ class PartitionAudit(PartitionCommand):
         return _watch(self.sources(parsed), parsed.interval, as_json=parsed.formatter == "json")
 
     def answer(self, sources: Sources, parsed: Namespace) -> Table:
-        look, fabric = _look(sources)
+        look, fabric, groups = _look(sources)
         found = list(look.found)
         if found:
             time.sleep(_SECOND_LOOK_S)
-            again, fabric = _look(sources)
+            again, fabric, groups = _look(sources)
             found = [drift for drift in found if drift in again.found or again.unsure(drift)]
         outcomes: dict[Drift, Became | None] = dict.fromkeys(found, Became.LEFT)
         if parsed.repair:
             outcomes, fabric = _repair(sources, fabric, found)
         hidden = overlooked(fabric.survey)
-        for line in hidden:
+        for line in (*hidden, *map(str, groups)):
             say(line)
         if {Became.LEFT, Became.FAILED} & set(outcomes.values()):
             self.status = DIFFERS
         elif hidden:
             self.status = NOT_KNOWN
         else:
-            say(f"no difference: {len(fabric.ports)} ports are as Neutron wants them")
+            say(f"no difference: {len(fabric.survey.ends)} ports are as Neutron wants them")
         rows = [tuple(_facts(drift).values()) for drift in found]
         columns = ("class", "alarm", "guid", "port", "entry", "detail")
         if not parsed.repair:
@@ -105,8 +110,8 @@ class PartitionAudit(PartitionCommand):
         ]
 
 
-def _look(sources: Sources) -> tuple[Audit, Fabric]:
-    """Return every difference as one look shows it."""
+def _look(sources: Sources) -> tuple[Audit, Fabric, tuple[NoGroups, ...]]:
+    """Return every difference as one look shows it, and why groups are not known."""
     desired, wanted = sources.wanted()
     settings = sources.settings.fabric
     fabric = sources.observed()
@@ -127,7 +132,8 @@ def _look(sources: Sources) -> tuple[Audit, Fabric]:
         shared = publication(sources.settings).shared()
         if is_stale(fabric.manager, stands, steps, {Guid.parse(guid) for guid in shared}):
             look = replace(look, found=(*look.found, STALE_STANDBY))
-    return look, fabric
+    groups, unknown = look_at_groups(sources, fabric)
+    return both(look, groups), fabric, (unknown,) if unknown else ()
 
 
 def _repair(
@@ -145,7 +151,7 @@ def _repair(
     deadline = time.monotonic() + _REPAIR_S
     while True:
         time.sleep(_SECOND_LOOK_S)
-        again, fabric = _look(sources)
+        again, fabric, _ = _look(sources)
         outcomes = {drift: outcome(drift, again, fabric.survey) for drift in found}
         over = not any(outcomes[drift] in _MAY_COME for drift in found if drift.repairable)
         if over or time.monotonic() >= deadline:
@@ -184,11 +190,12 @@ def _watch(sources: Sources, interval_s: float, *, as_json: bool) -> int:
     """Print each event until interrupted; return the exit code."""
     auditor = Auditor(interval_s, time.monotonic)
     trouble: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     try:
         while True:
             time.sleep(auditor.due_in_s)
             try:
-                look, fabric = _look(sources)
+                look, fabric, groups = _look(sources)
             except IbstackError as error:
                 if not auditor.looks and error.exit_code != NOT_KNOWN:
                     raise  # It would not have started: a setting is wrong, and not something away.
@@ -196,6 +203,7 @@ def _watch(sources: Sources, interval_s: float, *, as_json: bool) -> int:
                 time.sleep(interval_s)
                 continue
             trouble = _tell(overlooked(fabric.survey), trouble)
+            without = _tell(tuple(map(str, groups)), without)
             for event in auditor.take(look):
                 print(_line(event, as_json=as_json), flush=True)
     except KeyboardInterrupt:

@@ -4,10 +4,20 @@
 from __future__ import annotations
 
 import enum
+import time
 from typing import TYPE_CHECKING
 
+from ibstack.subnet_manager.fabric_view import Role
+from ibstack.subnet_manager.group_audit import SETTLED_S, audit_groups, keys_reached
+from ibstack.subnet_manager.multicast_groups import wanted_groups
+from ibstack.subnet_manager.sa_dump import NoGroups, SaDump
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ibstack.cli.partition import Fabric, Sources
     from ibstack.subnet_manager.drift import Audit, Drift, Survey
+    from ibstack.subnet_manager.sa_dump import Groups
 
 
 class Became(enum.Enum):
@@ -24,10 +34,34 @@ class Became(enum.Enum):
 
 def overlooked(survey: Survey) -> tuple[str, ...]:
     """Return what a look could not see, a line each; empty: it saw all."""
-    unread = [str(guid) for guid, port in survey.ports.items() if port.table is None]
+    unread = [str(guid) for guid, port in survey.ends if port.table is None]
     if not unread:
         return survey.problems
     return (*survey.problems, f"the tables of these ports could not be read: {', '.join(unread)}")
+
+
+def look_at_groups(sources: Sources, fabric: Fabric) -> tuple[Audit, NoGroups | None]:
+    """Hold OpenSM's multicast groups against the file that it reads; say why where it cannot be."""
+    there: Groups | NoGroups
+    if fabric.manager.role is Role.MASTER:
+        there = SaDump(sources.settings.fabric.sa_dump).read()
+    else:
+        there = NoGroups("the subnet manager on this host is not the master")
+    wanted = wanted_groups(sources.published().statements)
+    settled = _age_s(sources.settings.partitions_conf) >= SETTLED_S
+    if not isinstance(there, NoGroups) and not settled:
+        there = NoGroups(f"the partitions file was written less than {SETTLED_S:g} s ago")
+    reached = keys_reached(fabric.survey)
+    look = audit_groups(wanted.values(), there, reached, settled=lambda group: True)
+    return look, there if isinstance(there, NoGroups) else None
+
+
+def _age_s(path: Path) -> float:
+    """Return how long ago a file was written; 0 where there is none."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def outcome(drift: Drift, again: Audit, survey: Survey) -> Became | None:

@@ -55,6 +55,7 @@ def _host(cloud: Cloud, name: str) -> Evidence:
         evidence.DHCP_AGENT: etc / "dhcp_agent.conf",
         evidence.OPENSM_CONF: cloud.fabric.partitions_conf(name).with_name("opensm.conf"),
         evidence.PARTITIONS_CONF: cloud.fabric.partitions_conf(name),
+        evidence.SA_DUMP: cloud.fabric.sa_dump(name),
     }
     host = read_host(cloud.lab.host(name), name, places=places, commands={})
     texts = {**host.texts, **{each: Unread(_NO_HARDWARE) for each in _SILICON}}

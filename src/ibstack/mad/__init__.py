@@ -10,7 +10,7 @@ process has no way to the fabric at all.  Nothing here can write.
 """
 
 from ibstack.mad.datagrams import NodeInfo, NodeType, PortInfo, PortState, SmInfo, SmState
-from ibstack.mad.discovery import FabricMap, PortRecord
+from ibstack.mad.fabric_map import Duplicate, FabricMap, GuidOf, PortRecord
 from ibstack.mad.local_ports import local_port_guids
 from ibstack.mad.pipeline import DatagramPort, Lid, NotKnown, Route
 from ibstack.mad.reader import FabricReader, open_port
@@ -19,8 +19,10 @@ from ibstack.mad.umad import CannotReadFabric
 __all__ = [
     "CannotReadFabric",
     "DatagramPort",
+    "Duplicate",
     "FabricMap",
     "FabricReader",
+    "GuidOf",
     "Lid",
     "NodeInfo",
     "NodeType",

@@ -84,7 +84,8 @@ class NodeInfo:
 
     node_type: NodeType
     ports: int
-    node_guid: Guid
+    node_guid: Guid | None
+    """None: zero, or another one that names no node."""
     port_guid: Guid
     """Of the port that answered; of a switch, of its port 0."""
     partition_cap: int
@@ -228,7 +229,7 @@ def decode_node_info(data: bytes) -> NodeInfo:
     return NodeInfo(
         node_type=_one_of(NodeType, data[2], "NodeInfo"),
         ports=data[3],
-        node_guid=_guid(data[12:20], "NodeInfo"),
+        node_guid=_guid_or_none(data[12:20]),
         port_guid=_guid(data[20:28], "NodeInfo"),
         partition_cap=int.from_bytes(data[28:30], "big"),
         local_port=data[36],
@@ -319,6 +320,13 @@ def _guid(data: bytes, attribute: str) -> Guid:
         return Guid(int.from_bytes(data, "big"))
     except BadValue as error:
         raise MalformedDatagram(attribute, str(error)) from error
+
+
+def _guid_or_none(data: bytes) -> Guid | None:
+    try:
+        return Guid(int.from_bytes(data, "big"))
+    except BadValue:
+        return None
 
 
 def _check(data: bytes, attribute: str) -> None:

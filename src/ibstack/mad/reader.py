@@ -17,7 +17,7 @@ from ibstack.mad.datagrams import (
     PortState,
     SmInfo,
 )
-from ibstack.mad.discovery import FabricMap, PortRecord, Walk, decoded
+from ibstack.mad.discovery import Walk, decoded
 from ibstack.mad.pipeline import Lid, NotKnown, Pipeline, Request, Route
 from ibstack.mad.umad import SUBNET_MANAGEMENT, UmadPort
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import PkeyTable, TableEntry
+    from ibstack.mad.fabric_map import FabricMap, PortRecord
     from ibstack.mad.pipeline import DatagramPort, Way
 
 _Value = TypeVar("_Value")
@@ -84,30 +85,30 @@ class FabricReader:
     def discover(self) -> FabricMap:
         """Walk the whole fabric by directed routes, as a subnet manager does."""
         walk = Walk()
-        self._pipeline.run([walk.start()])
+        requests = walk.start()
+        while requests:
+            self._pipeline.run(requests)
+            requests = walk.more()
         return walk.finish()
 
     def pkey_tables(self, ports: Iterable[PortRecord]) -> dict[Guid, PkeyTable | NotKnown]:
-        """Read the whole table of each of *ports* (end ports), all of them at a time.
+        """Read the table of each of *ports*, which have one GUID each; see tables_of()."""
+        wanted = list(ports)
+        return {p.guid: table for p, table in zip(wanted, self.tables_of(wanted), strict=True)}
+
+    def tables_of(self, ports: Iterable[PortRecord]) -> list[PkeyTable | NotKnown]:
+        """Read the whole table of each of *ports*, in their order, all of them at a time.
 
         Each port is asked for its GUID too: after LIDs have changed hands the wrong port's table
-        is not known, and never taken for the right one's.
+        is not known, and never taken for the right one's.  Several ports may have one GUID.  Of a
+        switch's external port it is the table that it enforces.
         """
-        wanted = list(ports)
         # A LID that was valid in an earlier look is no way out while our own port is not up.
         local = self.port
         routable = not isinstance(local, NotKnown) and local.state is PortState.ACTIVE
-        readings = {port.guid: _TableReading(port, routable=routable) for port in wanted}
-        self._pipeline.run(r for reading in readings.values() for r in reading.start())
-        return {guid: reading.result() for guid, reading in readings.items()}
-
-    def switch_port_tables(
-        self, ports: Iterable[PortRecord]
-    ) -> dict[tuple[Guid, int], PkeyTable | NotKnown]:
-        """Read the table that each switch port enforces, by the switch's GUID and port number."""
-        readings = {(port.guid, port.number): _TableReading(port) for port in ports}
-        self._pipeline.run(r for reading in readings.values() for r in reading.start())
-        return {key: reading.result() for key, reading in readings.items()}
+        readings = [_TableReading(port, routable=routable) for port in ports]
+        self._pipeline.run(r for reading in readings for r in reading.start())
+        return [reading.result() for reading in readings]
 
     def read_block(self, way: Way, block: int = 0) -> tuple[TableEntry | None, ...] | NotKnown:
         """Read 32 entries of the table of the port at *way*."""
@@ -140,7 +141,8 @@ class _TableReading:
     def __init__(self, port: PortRecord, *, routable: bool = True) -> None:
         self._port = port
         self._external = port.node_type is NodeType.SWITCH and port.number != 0
-        by_lid = routable and port.lid and port.state is PortState.ACTIVE and not self._external
+        served = port.lid and port.state is PortState.ACTIVE and not port.shares_guid
+        by_lid = routable and served and not self._external
         self._way: Way = Lid(port.lid) if by_lid else Route(port.route)
         self._failure: NotKnown | None = None
         blocks = -(-port.partition_cap // ENTRIES_OF_A_BLOCK)

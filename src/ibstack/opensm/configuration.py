@@ -19,6 +19,8 @@ ENFORCEMENT: Final = "part_enforce"
 NO_ENFORCEMENT: Final = "no_partition_enforcement"
 BOTH_PKEYS: Final = "allow_both_pkeys"
 PROTECTION_LEVEL: Final = "m_key_protection_level"
+SA_DB_DUMP: Final = "sa_db_dump"
+DUMP_FOLDER: Final = "dump_files_dir"
 NONE: Final = "(null)"
 """What OpenSM writes, and takes, for no text at all."""
 
@@ -41,7 +43,12 @@ _NUMBERS: Final = {
     "sm_key": (64, 1),
     "sminfo_polling_timeout": (32, 10000),
 }
-_FLAGS: Final = {BOTH_PKEYS: False, "keep_pkey_indexes": True, NO_ENFORCEMENT: False}
+_FLAGS: Final = {
+    BOTH_PKEYS: False,
+    "keep_pkey_indexes": True,
+    NO_ENFORCEMENT: False,
+    SA_DB_DUMP: False,
+}
 _HIGHEST_LEVEL: Final = 3
 _LEVEL_INSTEAD: Final = 2
 

@@ -51,6 +51,12 @@ class DriftClass(enum.Enum):
     """A standby subnet manager would take over with an old file."""
     LEFT_ATTACHED = "left attached"
     """A VF is still attached for a GUID that has no port; it is on no partition."""
+    DUPLICATE_GUID = "duplicate guid"
+    """Several nodes have one GUID: OpenSM serves one of them, and keys are given by GUID."""
+    GROUP_MISSING = "group missing"
+    """The partitions file asks for a multicast group that OpenSM has not made."""
+    GROUP_DIFFERS = "group differs"
+    """OpenSM keeps a multicast group as it was made; the file says something else by now."""
 
     @property
     def alarm(self) -> bool:
@@ -63,7 +69,10 @@ _ALARMS: Final = {
     DriftClass.TABLE_FULL,
     DriftClass.ENFORCEMENT_LOST,
     DriftClass.STALE_STANDBY,
+    DriftClass.DUPLICATE_GUID,
 }
+GROUP_KINDS: Final = {DriftClass.GROUP_MISSING, DriftClass.GROUP_DIFFERS}
+_PLACES_NAMED: Final = 4
 REPAIRABLE: Final = {
     DriftClass.MISSING,
     DriftClass.UNEXPECTED,
@@ -100,22 +109,54 @@ class ObservedPort:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedGuid:
+    """A GUID that several nodes have."""
+
+    guid: Guid
+    of: str
+    """What it names: `port` or `node`."""
+    places: tuple[str, ...]
+    """Each node, and where its cable ends."""
+
+    def __str__(self) -> str:
+        named = list(self.places[:_PLACES_NAMED])
+        if len(self.places) > _PLACES_NAMED:
+            named.append(f"and {len(self.places) - _PLACES_NAMED} more")
+        return f"the {self.of} GUID of {', '.join(named)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Survey:
     """What one look at the whole fabric shows."""
 
     ports: Mapping[Guid, ObservedPort]
-    """The end ports that are not a switch's, by port GUID."""
+    """The end ports that are not a switch's, by port GUID; of several with one GUID, the one that
+    serves."""
     problems: tuple[str, ...] = ()
     """What did not answer the walk; empty: no port was overlooked."""
     silent_nodes: int = 0
     """Of how many nodes that is."""
     enforcing: bool | None = None
     """Whether any of the switch ports that can check partition keys does; None: none can."""
+    twins: tuple[tuple[Guid, ObservedPort], ...] = ()
+    """Further ports, with the GUID of one of *ports*."""
+    shared: tuple[SharedGuid, ...] = ()
+    """Every GUID that several nodes have."""
+
+    @property
+    def ends(self) -> tuple[tuple[Guid, ObservedPort], ...]:
+        """Every port that was seen, with its GUID."""
+        return (*self.ports.items(), *self.twins)
+
+    def twins_of(self, guid: Guid) -> list[ObservedPort]:
+        return [port for other, port in self.twins if other == guid]
 
     def unsure(self, guid: Guid) -> bool:
         """Tell whether this look says nothing of the table of *guid*."""
         port = self.ports.get(guid)
-        return bool(self.problems) if port is None else port.table is None
+        if port is None:
+            return bool(self.problems)
+        return port.table is None or any(twin.table is None for twin in self.twins_of(guid))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +170,8 @@ class Drift:
     name: str = ""
     detail: str = ""
     gone: bool = False
-    """The port is not on the fabric, so nothing can be written there."""
+    """Nothing can be written there: it is not on the fabric, or OpenSM serves another port of its
+    GUID."""
 
     @property
     def repairable(self) -> bool:
@@ -218,15 +260,26 @@ def audit(expected: Expected, survey: Survey) -> Audit:
     ]
     for guid, port in sorted(survey.ports.items(), key=lambda item: item[0].value):
         found += _audit_port(expected, guid, port, wanted.get(guid, set()))
+    for guid, twin in survey.twins:
+        found += _audit_twin(expected, guid, twin, wanted.get(guid, set()))
+    found += (
+        Drift(DriftClass.DUPLICATE_GUID, shared.guid, None, detail=str(shared))
+        for shared in survey.shared
+    )
 
     def unsure(drift: Drift) -> bool:
-        if not expected.judges(drift.kind):
-            return True
-        if drift.kind is DriftClass.LEFT_ATTACHED:
-            return False  # Its host says so, and no table.
-        return drift.guid is not None and survey.unsure(drift.guid)
+        return not expected.judges(drift.kind) or _unseen(survey, drift)
 
     return Audit(tuple(drift for drift in found if expected.judges(drift.kind)), unsure)
+
+
+def _unseen(survey: Survey, drift: Drift) -> bool:
+    """Tell whether a survey could not have shown *drift*."""
+    if drift.kind is DriftClass.LEFT_ATTACHED:
+        return False  # Its host says so, and no table.
+    if drift.kind is DriftClass.DUPLICATE_GUID:
+        return bool(survey.problems)
+    return drift.guid is not None and survey.unsure(drift.guid)
 
 
 def _entries(desired: Partitions) -> dict[Guid, set[TableEntry]]:
@@ -257,6 +310,16 @@ def _audit_port(
     if port.table and port.active is not False:
         for kind, entry in _audit_table(expected, guid, port.table, wanted):
             yield Drift(kind, guid, entry, port.name)
+
+
+def _audit_twin(
+    expected: Expected, guid: Guid, port: ObservedPort, wanted: set[TableEntry]
+) -> Iterator[Drift]:
+    """Yield what a port holds that OpenSM does not serve, for another one has its GUID."""
+    if port.table and port.active is not False:
+        for kind, entry in _audit_table(expected, guid, port.table, wanted):
+            if kind is not DriftClass.MISSING:
+                yield Drift(kind, guid, entry, port.name, gone=True)
 
 
 def _audit_table(

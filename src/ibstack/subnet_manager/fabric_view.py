@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Final
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.partition import PROOF_KEYS, PartitionKey, PkeyTable
 from ibstack.mad import FabricMap, Lid, NodeType, NotKnown, PortRecord, PortState, SmState
-from ibstack.subnet_manager.drift import ObservedPort, Survey
+from ibstack.subnet_manager.drift import ObservedPort, SharedGuid, Survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from ibstack.fabric.guid import Guid
-    from ibstack.mad import FabricReader
+    from ibstack.mad import Duplicate, FabricReader
 
 _MAP_GOOD_FOR_S: Final = 1.0
 """How old a map may be when a port that should be on it is not."""
@@ -156,7 +156,7 @@ class FabricView:
     def managers(self) -> frozenset[Guid]:
         """Return the ports on which a subnet manager runs, by the latest walk."""
         fabric = self._map or self._walk()
-        return frozenset(record.guid for record in fabric.ports.values() if record.is_sm)
+        return frozenset(record.guid for record in fabric.ends if record.is_sm)
 
     def tables(
         self, guids: Collection[Guid], must_be_there: Collection[Guid] = ()
@@ -177,18 +177,22 @@ class FabricView:
         """Walk the fabric and read the table of every end port that is not a switch's."""
         fabric = self._walk()
         records = [p for p in fabric.ports.values() if p.node_type is not NodeType.SWITCH]
+        twins = [p for p in fabric.twins if p.node_type is not NodeType.SWITCH]
         tables = self._pkey_tables(records)
+        further = self.reader.tables_of(twins)
+        self.tables_read += len(twins)
         enforced, enforcing = _enforcement(fabric)
-        ports = {
-            record.guid: ObservedPort(
-                table=_known(tables[record.guid]),
-                active=record.state is PortState.ACTIVE,
-                enforced=enforced.get(record.guid),
-                name=record.description or "",
-            )
-            for record in records
-        }
-        return Survey(ports, fabric.problems, fabric.silent_nodes, enforcing)
+        return Survey(
+            {r.guid: _observed(r, tables[r.guid], enforced) for r in records},
+            fabric.problems,
+            fabric.silent_nodes,
+            enforcing,
+            tuple(
+                (twin.guid, _observed(twin, table, enforced))
+                for twin, table in zip(twins, further, strict=True)
+            ),
+            tuple(map(shared_guid, fabric.duplicates)),
+        )
 
     def _pkey_tables(self, records: Collection[PortRecord]) -> dict[Guid, PkeyTable | NotKnown]:
         self.tables_read += len(records)
@@ -246,6 +250,23 @@ def _known(table: PkeyTable | NotKnown) -> PkeyTable | None:
     return None if isinstance(table, NotKnown) else table
 
 
+def shared_guid(duplicate: Duplicate) -> SharedGuid:
+    """Return what a person is told of a GUID that several nodes have."""
+    places = tuple(port.place for port in duplicate.ports)
+    return SharedGuid(duplicate.guid, duplicate.of.value, places)
+
+
+def _observed(
+    record: PortRecord, table: PkeyTable | NotKnown, enforced: Mapping[Guid, bool]
+) -> ObservedPort:
+    return ObservedPort(
+        table=_known(table),
+        active=record.state is PortState.ACTIVE,
+        enforced=enforced.get(record.guid),
+        name=record.description or "",
+    )
+
+
 def _enforcement(fabric: FabricMap) -> tuple[Mapping[Guid, bool], bool | None]:
     """Return whether the switch checks partition keys at each port, and whether any does.
 
@@ -258,4 +279,9 @@ def _enforcement(fabric: FabricMap) -> tuple[Mapping[Guid, bool], bool | None]:
         return {}, None
     if not any(port.enforces for port in able):
         return {}, False
-    return {port.peer: bool(port.enforces) for port in able if port.peer is not None}, True
+    enforced: dict[Guid, bool] = {}
+    for port in able:
+        if port.peer is not None:
+            # Of two ports with one GUID both switch ports have to check.
+            enforced[port.peer] = bool(port.enforces) and enforced.get(port.peer, True)
+    return enforced, True

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ibstack.metrics import FAILURE_KINDS, failure_kind
-from ibstack.subnet_manager.drift import DriftClass
+from ibstack.subnet_manager.drift import GROUP_KINDS, DriftClass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,6 +45,8 @@ class Numbers:
     nodes did not answer, so that nothing is known of what is behind them; None: there was none."""
     unread: int | None = None
     unread_nodes: int | None = None
+    knows_groups: bool = False
+    """Whether the last audit knew OpenSM's multicast groups."""
 
 
 _GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
@@ -141,9 +143,12 @@ class FabricMetrics:
             self._gauges["members"].labels(state).set(numbers.members.get(state, 0))
         kinds = Tally(drift.kind for drift in numbers.drift or ())
         # A new master may raise an alarm before its first audit: that says nothing of the rest.
-        compared = numbers.role != "master" or numbers.ports is not None
+        is_master = numbers.role == "master"
+        compared = not is_master or numbers.ports is not None
+        groups = not is_master or numbers.knows_groups
         for kind in DriftClass:
-            none = 0 if compared and numbers.drift is not None else None
+            known = compared and (groups or kind not in GROUP_KINDS)
+            none = 0 if known and numbers.drift is not None else None
             self._gauges["drift"].labels(kind.value).set(_known(kinds[kind] or none))
         self._gauges["problems"].set(numbers.problems)
         self._gauges["ports"].set(_known(numbers.ports))

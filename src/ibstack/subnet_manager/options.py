@@ -15,6 +15,7 @@ from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PROOF_KEYS, KeyRange
 from ibstack.metrics import Endpoint
+from ibstack.subnet_manager.sa_dump import SA_DUMP
 from ibstack.subnet_manager.settings import Settings
 
 _DEFAULT: Final = [
@@ -68,6 +69,12 @@ _FABRIC: Final = [
         "reload_command",
         help="Run to make OpenSM read its partitions again, instead of sending it SIGHUP; without "
         "a shell.",
+    ),
+    cfg.StrOpt(
+        "sa_dump",
+        default=str(SA_DUMP),
+        help="OpenSM's account of its multicast groups: opensm-sa.dump in its dump_files_dir, "
+        "which it writes with sa_db_dump TRUE. Where there is none, drift of groups is not known.",
     ),
     cfg.StrOpt(
         "ca",
@@ -241,6 +248,7 @@ def read_settings(conf: cfg.ConfigOpts) -> FabricdSettings:
             removal_grace_s=fabric.removal_grace_s,
             audit_interval_s=fabric.audit_interval,
             serves_vports=_SERVES[fabric.serves_vports],
+            sa_dump=Path(fabric.sa_dump),
         ),
         opensm_pid_file=_path(fabric.opensm_pid_file),
         reload_command=_words(fabric.reload_command),

@@ -7,13 +7,16 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.partition import SCRATCH_KEY, Membership
 from ibstack.subnet_manager.audit import Auditor, say
 from ibstack.subnet_manager.drift import Expected, audit
+from ibstack.subnet_manager.group_audit import GroupWatch, both
 from ibstack.subnet_manager.plan import Admit
+from ibstack.subnet_manager.sa_dump import SaDump
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import PartitionKey, Partitions
@@ -21,7 +24,9 @@ if TYPE_CHECKING:
     from ibstack.subnet_manager.enforcement import Enforcer
     from ibstack.subnet_manager.fabric_view import FabricView, Manager
     from ibstack.subnet_manager.moment import Moment
+    from ibstack.subnet_manager.partitions_grammar import Statement
     from ibstack.subnet_manager.plan import Wanted
+    from ibstack.subnet_manager.publication import Publication
     from ibstack.subnet_manager.publishing import Publisher
     from ibstack.subnet_manager.settings import Settings, Site
 
@@ -34,14 +39,17 @@ class Oversight:
         settings: Settings,
         fabric: FabricView,
         publisher: Publisher,
+        publication: Publication,
         enforcer: Enforcer,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._fabric = fabric
         self._publisher = publisher
+        self._publication = publication
         self._enforcer = enforcer
         self.auditor = Auditor(settings.audit_interval_s, clock)
+        self._groups = GroupWatch(SaDump(settings.sa_dump), clock, settings.groups_settled_s)
         self.ports: int | None = None
         """End ports that the last look saw; None: there was none."""
         self.unread: int | None = None
@@ -53,6 +61,11 @@ class Oversight:
         """Somebody else is in charge of this fabric now."""
         self.auditor.forget()
         self.ports = self.unread = self.silent_nodes = None
+
+    @property
+    def knows_groups(self) -> bool:
+        """Tell whether the last look knew OpenSM's multicast groups."""
+        return self.auditor.looked and self._groups.known
 
     def repair(self, now: Moment) -> int:
         """Look, and have the tables that stay different written anew; return how many."""
@@ -99,10 +112,19 @@ class Oversight:
             left=left,
         )
         survey = self._fabric.survey()
-        self.ports = len(survey.ports)
-        self.unread = sum(port.table is None for port in survey.ports.values())
+        self.ports = len(survey.ends)
+        self.unread = sum(port.table is None for _, port in survey.ends)
         self.silent_nodes = survey.silent_nodes
-        say(self.auditor.take(audit(expected, survey)))
+        groups = self._groups.audit(self._statements(), survey)
+        say(self.auditor.take(both(audit(expected, survey), groups)))
+
+    def _statements(self) -> Sequence[Statement] | None:
+        """Return what the file says that OpenSM reads, whoever wrote it; None: not known."""
+        try:
+            found = self._publication.look()
+        except IbstackError:
+            return None
+        return found.statements or None
 
     def _as_it_is(self, now: Moment) -> Moment:
         """Return *now* with the proof keys that show at this moment."""

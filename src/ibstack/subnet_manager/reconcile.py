@@ -93,7 +93,9 @@ class FabricReconciler:
         self._serving = Serving(
             cloud, self._enforcer, Pace(clock, proved), serves_vports=settings.serves_vports
         )
-        self._oversight = Oversight(settings, fabric, self._publisher, self._enforcer, clock)
+        self._oversight = Oversight(
+            settings, fabric, self._publisher, publication, self._enforcer, clock
+        )
         self._staleness = Staleness()
         self._complaints = Complaints(settings.serves_vports)
         self._role: Role | None = None
@@ -134,6 +136,7 @@ class FabricReconciler:
             ports=seen.ports,
             unread=seen.unread,
             unread_nodes=seen.silent_nodes,
+            knows_groups=seen.knows_groups,
         )
 
     def _judge(self, outcome: Outcome) -> Status:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import BadInput
 from ibstack.subnet_manager.enforcement import Limits
+from ibstack.subnet_manager.group_audit import SETTLED_S
 from ibstack.subnet_manager.partitions_conf import RESERVED_KEYS, read_site
 from ibstack.subnet_manager.partitions_grammar import parse
+from ibstack.subnet_manager.sa_dump import SA_DUMP
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +32,10 @@ class Settings:
     audit_interval_s: float = 60.0
     serves_vports: bool | None = None
     """False: a VF with a GUID of its own is never in force; None: not told."""
+    sa_dump: Path = SA_DUMP
+    """Where OpenSM writes its account of multicast groups."""
+    groups_settled_s: float = SETTLED_S
+    """How long OpenSM may take to make a group and to write it down."""
     limits: Limits = field(default_factory=Limits)
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.hosts.look import Look
 from ibstack.verify.evidence import CMDLINE, Evidence, Unread
-from ibstack.verify.opensm_files import partitions_name
+from ibstack.verify.fabric.groups import sa_dump_name
+from ibstack.verify.opensm_files import has_subnet_manager, partitions_name
 from ibstack.verify.this_host import COMMANDS, FILES
 
 if TYPE_CHECKING:
@@ -37,15 +38,25 @@ def read_hosts(hosts: Hosts, names: Iterable[str]) -> dict[str, Evidence]:
     paths = tuple(PurePosixPath(f"/{name}") for name in _NAMES)
     asked = {name: Look(files=paths, running=True) for name in names}
     found = {name: Evidence(name, _texts(seen)) for name, seen in hosts.look(asked).items()}
-    # Where a partitions file lies, the first look tells.
-    others = {name: partitions_name(host) for name, host in found.items()}
-    others = {name: file for name, file in others.items() if file not in found[name].texts}
-    again = {name: Look(files=(PurePosixPath(f"/{file}"),)) for name, file in others.items()}
+    # Where these lie, the first look tells.
+    others = {name: _others(host) for name, host in found.items()}
+    again = {
+        name: Look(files=tuple(PurePosixPath(f"/{file}") for file in files))
+        for name, files in others.items()
+        if files
+    }
     for name, seen in hosts.look(again).items() if again else ():
-        text = _text(seen, others[name]) if seen.up else Unread(seen.why or "it has gone away")
-        texts = {**found[name].texts, others[name]: text}
-        found[name] = replace(found[name], texts=texts)
+        gone = Unread(seen.why or "it has gone away")
+        more = {file: _text(seen, file) if seen.up else gone for file in others[name]}
+        found[name] = replace(found[name], texts={**found[name].texts, **more})
     return found
+
+
+def _others(host: Evidence) -> list[str]:
+    """Return the names of a subnet manager's files that are still to be read."""
+    names = [partitions_name(host)]
+    names += [sa_dump_name(host)] if has_subnet_manager(host) else []
+    return [name for name in names if name not in host.texts]
 
 
 def _texts(seen: Seen) -> Mapping[str, str | Unread]:

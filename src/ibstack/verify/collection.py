@@ -25,6 +25,7 @@ from ibstack.verify.evidence import (
     Unread,
 )
 from ibstack.verify.fabric import recorded
+from ibstack.verify.fabric.groups import sa_dump_name
 from ibstack.verify.fabric.opensm_conf import HIDDEN, hidden_argument, hidden_key
 from ibstack.verify.opensm_files import config_names, partitions_names
 from ibstack.verify.site import Site
@@ -126,7 +127,7 @@ def _host(folder: Path) -> Evidence:
         texts.setdefault(COMMANDS + name.rpartition("/")[2], _text(path))
     whole |= _whole(folder / "etc", "etc")
     host = Evidence(folder.name, texts, frozenset(whole - {COMMANDS.rstrip("/")}))
-    for find in (config_names, partitions_names):
+    for find in (config_names, partitions_names, lambda known: [sa_dump_name(known)]):
         for name in (each for each in find(host) if each not in texts):
             texts |= _one(folder, name)
     return host

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
@@ -16,12 +17,19 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.formats import modprobe_options
 from ibstack.formats.host_paths import folders
+from ibstack.subnet_manager.sa_dump import only_groups, too_old
 from ibstack.verify import evidence
 from ibstack.verify.evidence import Evidence, Unread
+from ibstack.verify.fabric.groups import sa_dump_name
 from ibstack.verify.host import services, vf_files
 from ibstack.verify.host.interfaces import ethtool_name, mappings
 from ibstack.verify.host.pci_devices import numvfs_name
-from ibstack.verify.opensm_files import config_names, partitions_names
+from ibstack.verify.opensm_files import (
+    config_names,
+    has_subnet_manager,
+    partitions_name,
+    partitions_names,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,12 +64,15 @@ COMMANDS: Final = {
     evidence.OPENSM_HELP: ("opensm", "--help", "-F", "/dev/null"),
     evidence.OPENSM_ARGS: ("ps", "-C", "opensm", "-o", "args="),
     evidence.UNIT_FILES: ("systemctl", "list-unit-files", "--no-legend", "--no-pager"),
+    evidence.SAQUERY: ("saquery", "-g"),
     evidence.SYSTEMCTL: (
         *("systemctl", "show", "-p", "Id", "-p", "LoadState", "-p", "ActiveState"),
         *("-p", "UnitFileState", *services.NAMES),
     ),
 }
 _MELLANOX: Final = "0x15b3\n"
+_SWEEP_S: Final = 3.0
+"""How long OpenSM sweeps for a new partitions file, on a fabric of some thousand hosts."""
 _LIMIT_S: Final = 20.0
 _PACKAGES: Final = ("ibstack", "neutron")
 
@@ -95,7 +106,30 @@ def read_host(
     for find in (config_names, partitions_names):
         for file in find(host):
             texts.setdefault(file, _file(elsewhere.get(file, root / file)))
+    if has_subnet_manager(host):
+        dump, asked = (
+            elsewhere.get(name, root / name) for name in (sa_dump_name(host), partitions_name(host))
+        )
+        texts[sa_dump_name(host)] = _groups(dump, asked)
     return host
+
+
+def _groups(dump: Path, partitions: Path) -> str | Unread:
+    """Return the groups of OpenSM's dump, without who has joined them.
+
+    OpenSM writes it at the end of a sweep: just after the partitions file was, it may be older.
+    """
+    try:
+        written_at, asked_at = dump.stat().st_mtime, partitions.stat().st_mtime
+    except OSError:
+        text = _file(dump)
+    else:
+        if why := too_old(written_at):
+            return Unread(f"{dump} {why}")
+        if written_at < asked_at and time.time() - asked_at < _SWEEP_S:
+            return Unread(f"{partitions} was written a moment ago; look again")
+        text = _file(dump)
+    return only_groups(text) if isinstance(text, str) else text
 
 
 def _file(path: Path) -> str | Unread:

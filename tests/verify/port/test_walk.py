@@ -16,6 +16,7 @@ from explained_ports import (
     dhcp_port,
     healthy,
     with_agent,
+    with_another,
     with_dhcp,
     with_fabric,
     with_file,
@@ -367,6 +368,13 @@ FAULTS: Final[list[tuple[str, str, Change, str]]] = [
         "mlx4",
         lambda f: with_fabric(f, ports=()),
         "the adapter of node002, 0x0002c90300000031, is not on the fabric",
+    ),
+    (
+        "key in the table",
+        "mlx4",
+        lambda f: with_another(f, PHYSICAL, "thief at port 9 of switch 0x0002c902f0000100"),
+        "2 ports of the fabric have GUID 0x0002c90300000031, and OpenSM serves one of them: node002"
+        ", thief at port 9 of switch",
     ),
     (
         "key in the table",

@@ -220,6 +220,10 @@ class Fabric:
         """Return the partitions file of the OpenSM on *host*: hardened from the beginning."""
         return self._subnet_managers.partitions_conf(host)
 
+    def sa_dump(self, host: str) -> Path:
+        """Return the file in which the OpenSM on *host* writes its multicast groups down."""
+        return self._subnet_managers.sa_dump(host)
+
     def opensm_pid_file(self, host: str) -> Path:
         """Return the file whose first word is the process id of the OpenSM on *host*."""
         return self._subnet_managers.pid_file(host)

@@ -51,6 +51,7 @@ partition_config_file {partitions}
 log_file {log}
 force_log_flush TRUE
 dump_files_dir {folder}
+sa_db_dump TRUE
 fsync_high_avail_files FALSE
 """
 
@@ -116,6 +117,9 @@ class SubnetManagers:
 
     def partitions_conf(self, host: str) -> Path:
         return self._folder(host) / "partitions.conf"
+
+    def sa_dump(self, host: str) -> Path:
+        return self._folder(host) / "opensm-sa.dump"
 
     def pid_file(self, host: str) -> Path:
         return self._run / f"opensm-{host}.pid"

@@ -65,10 +65,10 @@ def _decode(port: dict[str, Any]) -> PortTable:
 def main() -> None:
     """Print what read() takes: run under the environment of `Fabric.client_env`."""
     with mad.open_port() as local:
-        ports = local.discover().ports.values()
+        ports = local.discover().ends
         adapters = [port for port in ports if port.node_type is mad.NodeType.CHANNEL_ADAPTER]
-        tables = local.pkey_tables(adapters)
-    told = [_encode(port, tables[port.guid]) for port in adapters]
+        tables = local.tables_of(adapters)
+    told = [_encode(port, table) for port, table in zip(adapters, tables, strict=True)]
     print(json.dumps(sorted(told, key=lambda each: (str(each["node"]), str(each["guid"])))))
 
 

@@ -51,6 +51,7 @@ transport_url = {transport_url}
 [fabric]
 physical_network = {physical_network}
 partitions_conf = {partitions}
+sa_dump = {sa_dump}
 full_default_members = {full_members}
 opensm_pid_file = {pid_file}
 state_path = {folder}/state/fabricd
@@ -148,6 +149,7 @@ class Daemons:
                 group=grp.getgrgid(os.getgid()).gr_name,
                 transport_url=self._transport_url,
                 partitions=self._fabric.partitions_conf(host.name),
+                sa_dump=self._fabric.sa_dump(host.name),
                 pid_file=self._fabric.opensm_pid_file(host.name),
                 full_members=",".join(
                     str(manager.port_guid) for manager in self._topology.subnet_manager_hosts

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ibstack.mad import Lid, NodeType, NotKnown, PortState, Route, SmInfo, SmState
+from ibstack.subnet_manager.fabric_view import shared_guid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import PkeyTable, TableEntry
-    from ibstack.mad import FabricReader, PortRecord
+    from ibstack.mad import FabricMap, FabricReader, PortRecord
+    from ibstack.subnet_manager.drift import SharedGuid
 
 
 _WAY: Final = re.compile(r"^(?:LID \d+|directed route [\d,]+): ")
@@ -40,6 +42,8 @@ class FabricPort:
     """Of a switch: how many multicast groups it can forward."""
     why_unread: str = ""
     """Why the table is not known."""
+    cabled_to: tuple[Guid, int] | None = None
+    """The switch, and the port of it, at the other end of its cable; None: not known."""
 
     def __str__(self) -> str:
         return f"port {self.guid}"
@@ -92,11 +96,26 @@ class FabricLook:
     switch_ports: tuple[EnforcingPort, ...]
     problems: tuple[str, ...]
     """What did not answer; empty: all is known."""
+    shared: tuple[SharedGuid, ...] | None = ()
+    """Every GUID that several nodes have; None: not in what older versions wrote."""
 
     @property
     def adapters(self) -> tuple[FabricPort, ...]:
         """The ports that are not switches'."""
         return tuple(port for port in self.ports if port.node_type is not NodeType.SWITCH)
+
+    def behind(self) -> dict[tuple[Guid, int], FabricPort]:
+        """Return the adapter's port at the other end of each switch port, by switch and number."""
+        by_place = {port.cabled_to: port for port in self.adapters if port.cabled_to}
+        by_guid = {port.guid: port for port in self.adapters if not port.cabled_to}
+        found = {}
+        for each in self.switch_ports:
+            port = by_place.get((each.switch, each.number))
+            if port is None and each.peer is not None:
+                port = by_guid.get(each.peer)
+            if port is not None:
+                found[each.switch, each.number] = port
+        return found
 
     @property
     def managers(self) -> tuple[FabricPort, ...]:
@@ -106,18 +125,24 @@ class FabricLook:
 def read_fabric(reader: FabricReader) -> FabricLook:
     """Walk the fabric and read every table; CannotReadFabric where there is no way to it."""
     fabric = reader.discover()
-    ends, switch_ends = fabric.ports.values(), fabric.switch_ports
-    tables = reader.pkey_tables(ends)
-    enforced = reader.switch_port_tables(switch_ends)
-    ports = tuple(_port(reader, record, tables[record.guid]) for record in _sorted(ends))
-    outer = tuple(
-        _enforcing(record, enforced[record.guid, record.number]) for record in _sorted(switch_ends)
-    )
-    return FabricLook(ports, outer, fabric.problems)
+    ends, switch_ends = _sorted(fabric.ends), _sorted(fabric.switch_ports)
+    tables = zip(ends, reader.tables_of(ends), strict=True)
+    enforced = zip(switch_ends, reader.tables_of(switch_ends), strict=True)
+    ports = tuple(_port(reader, record, table) for record, table in tables)
+    outer = tuple(_enforcing(record, table) for record, table in enforced)
+    return FabricLook(ports, outer, fabric.problems, _shared(reader, fabric))
+
+
+def _shared(reader: FabricReader, fabric: FabricMap) -> tuple[SharedGuid, ...]:
+    """Return the GUIDs that several nodes have; a cable that was moved meanwhile is no second."""
+    found = set(map(shared_guid, fabric.duplicates))
+    if found:
+        found &= set(map(shared_guid, reader.discover().duplicates))
+    return tuple(sorted(found, key=str))
 
 
 def _sorted(records: Iterable[PortRecord]) -> list[PortRecord]:
-    return sorted(records, key=lambda record: (record.guid, record.number))
+    return sorted(records, key=lambda record: (record.guid, record.number, record.place))
 
 
 def _port(reader: FabricReader, record: PortRecord, table: PkeyTable | NotKnown) -> FabricPort:
@@ -137,6 +162,7 @@ def _port(reader: FabricReader, record: PortRecord, table: PkeyTable | NotKnown)
         mtu_bytes=record.mtu_bytes,
         multicast_cap=record.multicast_cap,
         why_unread=_why(table),
+        cabled_to=record.cabled_to,
     )
 
 

@@ -10,6 +10,7 @@ from ibstack.fabric.errors import BadInput, BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
 from ibstack.mad import NodeType, SmState
+from ibstack.subnet_manager.drift import SharedGuid
 from ibstack.verify.fabric.look import EnforcingPort, FabricLook, FabricPort
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def dump(look: FabricLook) -> str:
         "ports": [_port(port) for port in look.ports],
         "switch_ports": [_switch_port(port) for port in look.switch_ports],
         "problems": list(look.problems),
+        "shared_guids": None if look.shared is None else [_shared(each) for each in look.shared],
     }
     return json.dumps(told, indent=1) + "\n"
 
@@ -34,6 +36,7 @@ def load(text: str, file: str) -> FabricLook:
             tuple(_read_port(each) for each in told["ports"]),
             tuple(_read_switch_port(each) for each in told["switch_ports"]),
             tuple(map(str, told["problems"])),
+            _read_shared(told.get("shared_guids")),
         )
     except (BadValue, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInput(
@@ -55,7 +58,22 @@ def _port(port: FabricPort) -> dict[str, Any]:
         "mtu_bytes": port.mtu_bytes,
         "multicast_cap": port.multicast_cap,
         "why_unread": port.why_unread or None,
+        "switch": None if port.cabled_to is None else str(port.cabled_to[0]),
+        "switch_port": None if port.cabled_to is None else port.cabled_to[1],
     }
+
+
+def _shared(shared: SharedGuid) -> dict[str, Any]:
+    return {"guid": str(shared.guid), "of": shared.of, "places": list(shared.places)}
+
+
+def _read_shared(told: list[dict[str, Any]] | None) -> tuple[SharedGuid, ...] | None:
+    if told is None:
+        return None
+    return tuple(
+        SharedGuid(Guid.parse(each["guid"]), str(each["of"]), tuple(map(str, each["places"])))
+        for each in told
+    )
 
 
 def _switch_port(port: EnforcingPort) -> dict[str, Any]:
@@ -94,7 +112,13 @@ def _read_port(told: dict[str, Any]) -> FabricPort:
         mtu_bytes=told["mtu_bytes"],
         multicast_cap=told["multicast_cap"],
         why_unread=str(told.get("why_unread") or ""),
+        # Not in what older versions wrote.
+        cabled_to=_read_cabled_to(told.get("switch"), told.get("switch_port")),
     )
+
+
+def _read_cabled_to(switch: str | None, number: int | None) -> tuple[Guid, int] | None:
+    return None if switch is None or number is None else (Guid.parse(switch), int(number))
 
 
 def _read_switch_port(told: dict[str, Any]) -> EnforcingPort:

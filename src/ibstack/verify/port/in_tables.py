@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ibstack.verify.port.place_facts import FabricFacts, SeenPort
 
 _OPEN: Final = TableEntry(DEFAULT_PARTITION, full_member=True)
+_PLACES_NAMED: Final = 4
 
 
 def in_table(facts: Facts) -> Finding:
@@ -39,6 +40,8 @@ def _table_of(facts: Facts, fabric: FabricFacts, member: str) -> Finding:
     seen, source = fabric.port(member), f"P_Key table of {member}"
     if seen is None:
         return _not_on_fabric(facts, member, source)
+    if sharing := fabric.sharing(member):
+        return _shared(member, [port.name for port in sharing], source)
     if seen.table is None:
         return not_looked(seen.why, source)
     if not seen.active:
@@ -49,6 +52,19 @@ def _table_of(facts: Facts, fabric: FabricFacts, member: str) -> Finding:
             "see the subnet manager's log for that port",
         )
     return _entry_in(facts, seen, entry_of(facts), source)
+
+
+def _shared(member: str, places: list[str], source: str) -> Finding:
+    """OpenSM gives keys by GUID, to whichever of these ports it finds first."""
+    listed = ", ".join(places[:_PLACES_NAMED])
+    listed += f", and {len(places) - _PLACES_NAMED} more" if len(places) > _PLACES_NAMED else ""
+    return wrong(
+        f"{member} is the GUID of {len(places)} ports",
+        source,
+        f"{len(places)} ports of the fabric have GUID {member}, and OpenSM serves one of them:"
+        f" {listed}",
+        "pull the cable of the one that is not to be there, or give it a GUID of its own",
+    )
 
 
 def _not_on_fabric(facts: Facts, member: str, source: str) -> Finding:

@@ -116,11 +116,12 @@ def _through(reader: FabricReader, question: Question) -> _Seen:
 
 
 def _ports(reader: FabricReader, fabric: FabricMap, guids: set[str]) -> tuple[SeenPort, ...]:
-    records = [record for guid, record in fabric.ports.items() if str(guid) in guids]
-    tables = reader.pkey_tables(records)
+    """Read the ports with *guids*; of several with one GUID, the one that serves is the first."""
+    wanted = [record for record in fabric.ends if str(record.guid) in guids]
+    records = sorted(wanted, key=lambda record: record.guid)
     found = []
-    for record in sorted(records, key=lambda record: record.guid):
-        table, name = tables[record.guid], record.description or "no name"
+    for record, table in zip(records, reader.tables_of(records), strict=True):
+        name = record.place if record.shares_guid else record.description or "no name"
         active = record.state is PortState.ACTIVE
         if isinstance(table, NotKnown):
             found.append(SeenPort(str(record.guid), name, active, None, table.why))

@@ -124,7 +124,13 @@ class FabricFacts:
     """Why Neutron could not be asked."""
 
     def port(self, guid: str) -> SeenPort | None:
+        """Return the port with *guid*; of several, the one that serves."""
         return next((port for port in self.ports if port.guid == guid), None)
+
+    def sharing(self, guid: str) -> list[SeenPort]:
+        """Return the ports with *guid* where there are several; none where it is one port's."""
+        found = [port for port in self.ports if port.guid == guid]
+        return found if len(found) > 1 else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,13 @@ OPENSM_PATH: Final = "/etc/opensm/opensm.conf"
 FABRICD_PATH: Final = "/etc/ibstack/fabricd.conf"
 INI_PATHS: Final[tuple[str, ...]] = (FABRICD_PATH,)
 
-# As docs/reference/fabricd.md advises: a standby takes over soon, and large fabrics are quick.
+# As docs/reference/fabricd.md advises: a standby takes over soon, large fabrics are quick, and
+# fabricd sees which multicast groups there are.
 _ADVICE: Final = (
     ("sminfo_polling_timeout", "1000"),
     ("polling_retry_number", "2"),
     ("max_wire_smps", "16"),
+    ("sa_db_dump", "TRUE"),
 )
 _MEMBERS_TO_A_LINE: Final = 64
 """OpenSM cuts lines of more than 4,094 bytes, in the middle of a GUID if need be."""

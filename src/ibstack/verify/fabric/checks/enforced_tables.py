@@ -18,9 +18,9 @@ _SOURCE: Final = "P_KeyTable of each port of a switch, and of the port behind it
 
 
 def _judge(fabric: FabricLook) -> Iterator[Seen]:
-    behind = {port.guid: port for port in fabric.adapters}
+    behind = fabric.behind()
     for switch_port in fabric.switch_ports:
-        port = behind.get(switch_port.peer) if switch_port.peer else None
+        port = behind.get((switch_port.switch, switch_port.number))
         if port is None or port.table is None or switch_port.table is None:
             continue
         # The switch is told one form of each key: the full one where the port has both.

@@ -18,9 +18,9 @@ _SOURCE: Final = "SwitchInfo, P_KeyTable of the port behind it"
 
 
 def _judge(fabric: FabricLook) -> Iterator[Seen]:
-    behind = {port.guid: port for port in fabric.adapters}
+    behind = fabric.behind()
     for switch_port in fabric.switch_ports:
-        port = behind.get(switch_port.peer) if switch_port.peer else None
+        port = behind.get((switch_port.switch, switch_port.number))
         if port is None or port.table is None:
             continue  # Another switch, or what another check tells of.
         # Of a key that is held full and limited OpenSM writes the full entry alone.
