@@ -106,6 +106,10 @@ def _lines(each: tuple[dict[str, object], ...]) -> tuple[bytes, ...]:
 SEEDS: Final[Mapping[str, tuple[bytes, ...]]] = {
     "published": (render(_PUBLISHED).encode(),),
     "site": (_SITE, (_ARTICLE / "head_partitions.conf").read_bytes()),
+    "persons_partitions": (
+        _SITE,
+        b"Default=0xffff, ipoib, rate=7:\n mgid=ff12:401b::16 # all\n ALL=full, SELF;\n",
+    ),
     "ini": tuple(
         (_ARTICLE / name).read_bytes()
         for name in ("image_mlnx_conf.ini", "image_eswitchd.conf", "head_ml2_conf.ini")

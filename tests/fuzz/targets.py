@@ -20,6 +20,7 @@ from ibstack.cluster.text_file.faults import BadFile
 from ibstack.cluster.text_file.reading import read as read_cluster
 from ibstack.fabric.errors import BadInput, BadValue
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
+from ibstack.formats.partitions_conf.reading import read as read_any
 from ibstack.host import eswitchd_config
 from ibstack.neutron import replies, reported
 from ibstack.neutron.dhcp_requests import parse_hosts, parse_packet, why_unanswered
@@ -70,6 +71,15 @@ def site(data: bytes) -> None:
 
 def _judged(data: bytes) -> list[Finding]:
     return list(partitions.judge(data, "site.conf", DEFAULT_OWNED_KEYS, None))
+
+
+def persons_partitions(data: bytes) -> None:
+    """A partitions.conf of anybody's: something is said of it, and the same by either way."""
+    found = read_any(data)
+    assert found == read_any(data, plainly=False)
+    _told(found.statements or found.refused or found.not_known)
+    last = data.count(b"\n") + 1
+    _told(all(1 <= remark.line <= last and remark.what for remark in found.remarks))
 
 
 def ini(data: bytes) -> None:
@@ -152,6 +162,7 @@ def dhcp_packet(data: bytes) -> None:
 TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
     "published": published,
     "site": site,
+    "persons_partitions": persons_partitions,
     "ini": ini,
     "eswitchd_conf": eswitchd_conf,
     "cluster_file": cluster_file,

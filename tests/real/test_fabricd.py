@@ -180,3 +180,41 @@ def test_the_command_line_tells_wishes_from_what_is_in_force(fabricd: Fabricd) -
     assert (status, answer[0]["in_force"]) == (0, None)
     assert "cannot read the fabric" in said
     assert fabricd.ibstack("audit", attached=False)[0] == 4
+
+
+def test_the_plan_shows_all_that_would_be_published(fabricd: Fabricd) -> None:
+    fabricd.want(("p1", NODE2, "0x0101"))
+    fabricd.until(lambda: fabricd.in_force() == {"p1"})
+    site = fabricd.folder / "site.conf"
+    line = "mgmt=0x7ffa, ipoib, rate=7, mtu=4, defmember=full : ALL_CAS, SELF ;"
+    site.write_text(f"{line}\n")
+    conf, before = fabricd.conf, fabricd.conf.read_text()
+    listed = f"full_default_members = {NODE3}, "
+    more = before.replace("full_default_members = ", listed)
+    conf.write_text(more.replace("poll_interval", f"site_partitions = {site}\npoll_interval", 1))
+
+    status, steps, _ = fabricd.ibstack("plan")
+    assert status == 3
+    assert [step["step"] for step in steps] == [
+        f"admit {NODE3} to 0x7fff as full",
+        f"add the site's line: {line}",
+    ]
+
+    fabricd.process.stop()
+    fabricd.process.start()
+    path = fabricd.fabric.partitions_conf("head")
+    fabricd.until(lambda: line in path.read_text() and f"{NODE3}=full" in path.read_text())
+    fabricd.until(lambda: fabricd.ibstack("plan")[:2] == (0, []))
+
+    conf.write_text(before)
+    status, steps, _ = fabricd.ibstack("plan")
+    assert (status, [step["step"] for step in steps]) == (
+        3,
+        [f"admit {NODE3} to 0x7fff as limited", f"remove the site's line: {line}"],
+    )
+
+    conf.write_text(more.replace("poll_interval", f"site_partitions = {site}\npoll_interval", 1))
+    site.write_text("mgmt=0x7ffa,ipoib: mgid=ff12:401b::16\n ALL_CAS=full;\n")
+    status, steps, said = fabricd.ibstack("plan")
+    assert (status, steps) == (2, None)
+    assert f"{site}:1: mgid=ff12:401b::16 has no flag behind it" in said

@@ -19,6 +19,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,7 +31,6 @@ from ibstack.lab.topology import ARTICLE
 from ibstack.subnet_manager.drift import DriftClass
 from ibstack.subnet_manager.multicast_groups import (
     MulticastGroup,
-    broadcast_mgid,
     differences,
     wanted_groups,
 )
@@ -77,6 +77,10 @@ def reload(fabric: Fabric, text: str, host: str = "head") -> None:
 def groups(fabric: Fabric, host: str = "head") -> Groups:
     found = SaDump(fabric.sa_dump(host)).read()
     return {} if isinstance(found, NoGroups) else found
+
+
+def broadcast_mgid(key: PartitionKey) -> IPv6Address:
+    return IPv6Address(f"ff12:401b:{key.base | 0x8000:x}::ffff:ffff")
 
 
 def red(fabric: Fabric, host: str = "head") -> MulticastGroup | None:

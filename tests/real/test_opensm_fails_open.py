@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ibstack.formats.partitions_conf.line_buffer import LINE_BYTES
 from ibstack.lab.fabric.attachment import Attachment
 from ibstack.lab.fabric.simulated import Fabric
 from ibstack.lab.topology import ARTICLE
 from ibstack.mad import FabricReader
-from ibstack.subnet_manager.partitions_grammar import LINE_BYTES, PartitionsFileFaults, parse
+from ibstack.subnet_manager.partitions_grammar import PartitionsFileFaults, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -177,7 +178,7 @@ def test_what_opensm_takes_for_something_else_is_refused_by_ours(
         DEFAULT + f"a=0x101: {A}=full\n{B}=full;\n",
         DEFAULT + f"a=0x101,defmember=full: {A}; a=0x101,ipoib: {B}=full;",
         DEFAULT + f"two words = 0x101 :\t{A} = full , {B} = full ;  # talk\n",
-        DEFAULT + f"a=0x101: mgid=ff12:401b::707,sl=1 # group\n {A}=full, {B}=full;\n",
+        DEFAULT + f"a=0x101,ipoib: mgid=ff12:401b::707,sl=1 # group\n {A}=full, {B}=full;\n",
         DEFAULT + f"a=0x101: {A}=full;\na=0x101: {B}=both;\n",
     ],
     ids=range(7),

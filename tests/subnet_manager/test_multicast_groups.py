@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PartitionKey, TableEntry
+from ibstack.formats.partitions_conf.reading import read
 from ibstack.subnet_manager.drift import Audit, DriftClass, ObservedPort, Survey
 from ibstack.subnet_manager.group_audit import SETTLED_S, GroupWatch, audit_groups, both
 from ibstack.subnet_manager.multicast_groups import (
     MulticastGroup,
-    broadcast_mgid,
     differences,
     wanted_groups,
 )
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RED = PartitionKey(0x0101)
-MGID = broadcast_mgid(RED)
+MGID = IPv6Address("ff12:401b:8101::ffff:ffff")
 USUAL = MulticastGroup(MGID, RED, mtu=4, rate=3, sl=0, q_key=0xB1B, tclass=0, flow_label=0)
 LINE = (
     "MC Group 0xc000  (well known): mgid=0xff12401b81010000:0x00000000ffffffff"
@@ -45,7 +45,8 @@ JOINED = (
 
 
 def wanted(text: str) -> dict[str, MulticastGroup]:
-    return {str(mgid): group for mgid, group in wanted_groups(parse(text.encode(), "f")).items()}
+    said = read(text.encode()).statements
+    return {str(mgid): group for mgid, group in wanted_groups(said).items()}
 
 
 def test_a_partition_with_ipoib_has_its_broadcast_group_and_one_without_has_none() -> None:
@@ -91,10 +92,12 @@ def test_what_differs_is_said_in_words(changes: dict[str, int], said: str | None
 
 def test_without_qos_the_service_level_is_0_whatever_the_file_says() -> None:
     asked = replace(USUAL, sl=3)
+    its_own = replace(asked, sl_without_qos=3)
 
     assert differences(asked, USUAL) is None
     assert differences(asked, USUAL, qos=False) is None
     assert differences(asked, USUAL, qos=True) == "sl is 0, and not 3"
+    assert differences(its_own, USUAL) == "sl is 0, and not 3"
 
 
 def test_a_dump_is_read_and_can_be_kept_without_who_has_joined() -> None:

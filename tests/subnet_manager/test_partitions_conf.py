@@ -17,6 +17,7 @@ from ibstack.fabric.partition import (
     Partition,
     PartitionKey,
 )
+from ibstack.formats.partitions_conf.line_buffer import LINE_BYTES
 from ibstack.subnet_manager.partitions_conf import (
     PartitionsFile,
     memberships,
@@ -25,7 +26,7 @@ from ibstack.subnet_manager.partitions_conf import (
     render,
     replaces_nothing,
 )
-from ibstack.subnet_manager.partitions_grammar import LINE_BYTES, PartitionsFileFaults, parse
+from ibstack.subnet_manager.partitions_grammar import PartitionsFileFaults, parse
 
 SITE_KEYS = KeyRange(PartitionKey(0x4000), PartitionKey(0x4FFF))
 OURS = KeyRange(PartitionKey(0x0001), PartitionKey(0x3FFF))

@@ -2,6 +2,7 @@
 """Every way in which OpenSM guesses, cuts or fails open is a fault with its line."""
 
 import itertools
+from ipaddress import IPv6Address
 
 import pytest
 from hypothesis import given
@@ -9,17 +10,11 @@ from hypothesis import strategies as st
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PartitionKey
+from ibstack.formats.partitions_conf.group_flags import AskedGroup, GroupFlags
+from ibstack.formats.partitions_conf.line_buffer import LINE_BYTES
+from ibstack.formats.partitions_conf.statement import Keyword, Listed, Standing, Statement
 from ibstack.subnet_manager.known_lines import by_line
-from ibstack.subnet_manager.partitions_grammar import (
-    LINE_BYTES,
-    Fault,
-    Keyword,
-    Listed,
-    PartitionsFileFaults,
-    Standing,
-    Statement,
-    parse,
-)
+from ibstack.subnet_manager.partitions_grammar import Fault, PartitionsFileFaults, parse
 
 DEFAULT = "Default=0x7fff,indx0: ALL=limited, SELF=full;\n"
 A, B = "0x0002c90300000031", "0x0002c90300000041"
@@ -76,14 +71,41 @@ def faults_of(content: bytes) -> list[tuple[int, str]]:
         (DEFAULT + f"{'x' * 32}=0x5: {A}=full;\n", 2, "1 to 31 letters"),
         (DEFAULT + f"a=0x1,ipiob: {A}=full;\n", 2, "flag 'ipiob'"),
         (DEFAULT + f"a=0x1,ip: {A}=full;\n", 2, "flag 'ip'"),
-        (DEFAULT + f"a=0x1,mtu=9: {A}=full;\n", 2, "at most 5"),
+        (DEFAULT + f"a=0x1,mtu=9: {A}=full;\n", 2, "number from 1 to 5"),
         (DEFAULT + f"a=0x1,mtu: {A}=full;\n", 2, "must be a number"),
+        (DEFAULT + f"a=0x1,mtu=0: {A}=full;\n", 2, "number from 1 to 5"),
+        (DEFAULT + f"a=0x1,rate=1: {A}=full;\n", 2, "number from 2 to 22"),
+        (DEFAULT + f"a=0x1,rate=23: {A}=full;\n", 2, "no group of that rate before version 3.3.24"),
+        (DEFAULT + f"a=0x1,rate=63: {A}=full;\n", 2, "number from 2 to 22"),
+        (DEFAULT + f"a=0x1,rate=134: {A}=full;\n", 2, "number from 2 to 22"),
+        (DEFAULT + f"a=0x1,scope=0: {A}=full;\n", 2, "number from 1 to 15"),
+        (DEFAULT + f"a=0x1,ipoib,scope=5: {A}=full;\n", 2, "which has scope 2"),
+        (
+            DEFAULT + f"a=0x1,ipoib,mtu=5: {A};\na=0x1,ipoib: {B};\n",
+            3,
+            "the group is there already",
+        ),
         (DEFAULT + f"a=0x1,defmember=ful: {A};\n", 2, "defmember= says 'ful'"),
         (DEFAULT + "a=0x1:;\n", 2, "no members"),
         (DEFAULT + f"a=0x1: {A}=full,,{B}=full;\n", 2, "an empty place"),
         (DEFAULT + f"a=0x1: {A}=full,;\n", 2, "an empty place"),
         (DEFAULT + f"a=0x1: {A}=full;\na=0x1: {A}=limited;\n", 3, "is full and limited member"),
         (DEFAULT + f"a=0x1: {A}=full, ALL=limited;\n", 2, "put ALL first"),
+        (DEFAULT + f"a=0x1: mgid=ff12::16\n{A}=full;\n", 2, "write mgid=ff12::16,sl=0"),
+        (DEFAULT + f"a=0x1,sl=3: mgid=ff12::16;\na=0x1:{A};\n", 2, "write mgid=ff12::16,sl=3"),
+        (DEFAULT + f"a=0x1: {A}=full,mgid=ff12::16 # talk;\n;\n", 2, "no flag behind it"),
+        (DEFAULT + "a=0x1: mgid=ff12::16,sl=0;\n", 2, "has no members"),
+        (DEFAULT + f"a=0x1: {A}, mgid\n;", 2, "mgid without an address"),
+        (DEFAULT + f"a=0x1: mgid=ff12:401b::16,sl=0\n{A};\n", 2, "write ipoib"),
+        (DEFAULT + f"a=0x1,ipoib: mgid=ff12:401b:8002::16,sl=0\n{A};\n", 2, "write 0x8001, or 0"),
+        (DEFAULT + f"a=0x1,ipoib: mgid=ff12:401b:1::16,sl=0\n{A};\n", 2, "write 0x8001, or 0"),
+        (DEFAULT + f"a=0x1,ipoib: mgid=ff12:401b::16,rate=7\n{A};\n", 2, "its partition has 3"),
+        (DEFAULT + f"a=0x1,ipoib,mtu=5: mgid=ff12:601b::1,mtu=4\n{A};\n", 2, "partition has 5"),
+        (DEFAULT + f"a=0x1,ipoib: mgid=ff12:401b::16,scope=5\n{A};\n", 2, "group of that scope"),
+        (DEFAULT + f"a=0x1: mgid=ff15::16,sl=0\n{A};\n", 2, "OpenSM makes ff12::16 of it"),
+        (DEFAULT + f"a=0x1: mgid=ff12:a01b::1,sl=0\n{A};\n", 2, "for itself"),
+        (DEFAULT + f"a=0x1: mgid=ff32::1,sl=0\n{A};\n", 2, "one of the reserved flags"),
+        (DEFAULT + f"a=0x1: mgid=ff12::1,mtu=9\n{A};\n", 2, "no group of mtu 9"),
         (DEFAULT + f"a=0x1: mgid=12::1\n{A}=full;\n", 2, "must be an IPv6 multicast"),
         (DEFAULT + f"a=0x1: mgid=ff12::1,{A}=full;\n", 2, "a group ends its line"),
         (DEFAULT + f"a=0x1: {', '.join([A] * 250)};\n", 2, "OpenSM cuts lines"),
@@ -116,8 +138,8 @@ def test_a_hand_written_file_is_understood() -> None:
         f"   {B}=limited,  SELF = both\n"
         "  0x51;\n"
         f"x=0x2: ALL_CAS; y=0x3:{A}=full ;\n"
-        "m=0x4: mgid=ff12:401b::0707,sl=1 # a group\n"
-        "  mgid=ff12:401b::16\n"
+        "m=0x4,ipoib: mgid=ff12:401b::0707,sl=1 # a group\n"
+        "  mgid=ff12:601b::16,sl=0\n"
         "  ALL=full;"
     )
 
@@ -133,6 +155,7 @@ def test_a_hand_written_file_is_understood() -> None:
                 Listed(Keyword.SELF, Standing.BOTH),
                 Listed(Guid(0x51), Standing.FULL),
             ),
+            of_groups=GroupFlags(mtu=5, rate=7),
         ),
         Statement(7, "x", PartitionKey(2), (), (Listed(Keyword.ALL_CAS, Standing.LIMITED),)),
         Statement(7, "y", PartitionKey(3), (), (Listed(Guid.parse(A), Standing.FULL),)),
@@ -140,9 +163,12 @@ def test_a_hand_written_file_is_understood() -> None:
             8,
             "m",
             PartitionKey(4),
-            (),
+            ("ipoib",),
             (Listed(Keyword.ALL, Standing.FULL),),
-            ("ff12:401b::0707,sl=1", "ff12:401b::16"),
+            (
+                AskedGroup(8, IPv6Address("ff12:401b::707"), GroupFlags(sl=1), own_sl=True),
+                AskedGroup(9, IPv6Address("ff12:601b::16"), GroupFlags(), own_sl=True),
+            ),
         ),
     )
 
@@ -185,7 +211,9 @@ LINES = (
     f"{B}=full;",
     f"{B}=ful1;",
     f"a=0x1: {B}=full",
-    "a=0x1: mgid=ff12:401b::16;",
+    "a=0x1: mgid=ff12::16,sl=0;",
+    f"a=0x1: mgid=ff12::16,sl=0; {B}=full;",
+    f"a=0x1: {A}=full, {B} = limited ;",
     "# a=0x1;",
     ";",
     "",
@@ -223,4 +251,4 @@ def test_lines_that_are_known_from_other_files_change_nothing(text: str) -> None
 def test_a_line_is_known_by_every_byte_and_in_no_other_place() -> None:
     content = f"a=0x1: {A}=full;\nb=0x2: {B}=full,\n{A}=full;".encode()
 
-    assert list(by_line(content, parse(content, "f"))) == [f"a=0x1: {A}=full;".encode()]
+    assert list(by_line(content, parse(content, "f"))) == [f"a=0x1: {A}=full;\n".encode()]

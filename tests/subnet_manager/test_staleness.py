@@ -6,8 +6,8 @@ import pytest
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PROOF_KEYS, Membership, PartitionKey
+from ibstack.formats.partitions_conf.statement import Statement
 from ibstack.subnet_manager.fabric_view import Manager, Role
-from ibstack.subnet_manager.partitions_grammar import Statement
 from ibstack.subnet_manager.plan import Admit, Expel, Step
 from ibstack.subnet_manager.publication import Found, Whose
 from ibstack.subnet_manager.staleness import Staleness, is_stale

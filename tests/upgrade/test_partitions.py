@@ -46,6 +46,48 @@ def test_where_the_ports_are_not_known_nothing_is_said_of_them() -> None:
     assert "--database" in found.to_do
 
 
+def test_one_odd_line_hides_no_other_statement() -> None:
+    text = (
+        "Default=0x7fff,ipoib: ALL=full, SELF=full;\n"
+        "vlan1=0x1, ipoib, sl=0, defmember=full : ALL;\n"
+        "private0=0x8002,ipoib: ALL=full, SELF=full;\n"
+    )
+    found = list(judge(text.encode(), "f", OWNED, USED))
+
+    assert [(each.line, each.key, each.verdict) for each in found] == [
+        (1, "partition 0x7fff", DECIDE),
+        (2, "partition 0x0001", DECIDE),
+        (3, "partition 0x0002", DECIDE),
+    ]
+    assert "ALL would lose that" in found[0].ibstack
+
+
+def test_a_line_that_opensm_refuses_is_told_of_beside_all_statements() -> None:
+    text = "D=0x7fff: ALL=full;\nred=0x10: node001;\nsan=0x1000:\n 0x11=full;\n"
+    found = list(judge(text.encode(), "f", OWNED, USED))
+
+    assert [(each.line, each.key) for each in found] == [
+        (1, "partition 0x7fff"),
+        (2, "line 2"),
+        (2, "partition 0x0010"),
+        (3, "partition 0x1000"),
+    ]
+    assert "every port a full member of the default partition" in found[1].to_do
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("san=0x9000: 0x11=full;", ["line 1", "partition 0x1000"]),
+        ("red=0x8010: 0x11=full;", ["partition 0x0010"]),
+        ("Default=0xffff: ALL;", ["partition 0x7fff"]),
+        ("red=020: 0x11=full;", ["line 1", "partition 0x0010"]),
+    ],
+)
+def test_an_odd_spelling_matters_where_it_would_be_carried_over(text: str, keys: list[str]) -> None:
+    assert [each.key for each in judge(text.encode(), "f", OWNED, USED)] == keys
+
+
 @given(st.binary(max_size=200))
 def test_no_file_crashes_it(content: bytes) -> None:
     assert all(found.source == "f" for found in judge(content, "f", OWNED, None))

@@ -57,6 +57,13 @@ def test_a_file_is_absent_only_where_its_folder_was_collected(tmp_path: Path) ->
     assert host.text("etc/ibstack/fabricd.conf") == Unread("it was not collected")
 
 
+def test_the_carriage_returns_that_opensm_refuses_are_kept(tmp_path: Path) -> None:
+    text = "Default=0x7fff: ALL=limited;\r\n"
+    save(Site({"node001": Evidence("node001", {PARTITIONS_CONF: text})}), tmp_path)
+
+    assert load(tmp_path).hosts["node001"].text(PARTITIONS_CONF) == text
+
+
 def test_output_of_commands_is_found_in_a_sosreport(tmp_path: Path) -> None:
     folder = tmp_path / "node001/sos_commands/kernel"
     folder.mkdir(parents=True)

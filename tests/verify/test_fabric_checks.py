@@ -10,6 +10,7 @@ import pytest
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
+from ibstack.formats.partitions_conf.reading import read
 from ibstack.mad import (
     FabricMap,
     FabricReader,
@@ -21,7 +22,8 @@ from ibstack.mad import (
 )
 from ibstack.verify.answer import gather
 from ibstack.verify.check import State
-from ibstack.verify.evidence import FABRICD_CONF, OPENSM_CONF, Evidence, Unread
+from ibstack.verify.evidence import FABRICD_CONF, OPENSM_CONF, PARTITIONS_CONF, Evidence, Unread
+from ibstack.verify.fabric.files import full_in_default
 from ibstack.verify.fabric.look import EnforcingPort, FabricLook, FabricPort, read_fabric
 from ibstack.verify.fabric.recorded import dump, load
 from ibstack.verify.site import Site
@@ -176,3 +178,49 @@ def test_hosts_of_which_nothing_is_compared_fold() -> None:
     unknown = [each for each in answers if each.state is UNKNOWN]
     assert [each.host for each in unknown] == ["head", "node0001"]
     assert gather(unknown)[0].hosts == ("head", "node0001")
+
+
+CLOSED = "Default=0x7fff: ALL=limited, SELF=full;\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "readable", "limited"),
+    [
+        (CLOSED, OK, OK),
+        ("Default=0xffff,ipoib: ALL=full, SELF=full;\nDMZ=0x8001: ALL=full;\n", OK, FAILED),
+        ("Default=0xffff,ipoib: ALL=limi;\n", OK, OK),
+        ("Default=0x7fff,ipoib: ALL=f;\n", OK, FAILED),
+        ("Default=0x7fff: ALL=;\n", FAILED, FAILED),
+        ("Default=0x7fff,ipoib:\n mgid=ff12:401b::16 # all\n ALL=full;\n", OK, FAILED),
+        (f"{CLOSED}a=0x1: node001;\n", FAILED, FAILED),
+        (f"{CLOSED}a=0x1: 0x11\nb=0x2: 0x12;\n", FAILED, FAILED),
+        ("# talk\n", FAILED, FAILED),
+        (f"{CLOSED}a=0x1,ipoib,mtu=9: 0x11;\n", FAILED, OK),
+        ("Default=0x7fff: ALL, mgid=ff12::16\n SELF=full;\n", UNKNOWN, UNKNOWN),
+        ("Default=0x7fff: ALL=full, mgid=ff12::16\n SELF=full;\n", UNKNOWN, FAILED),
+        (f"{CLOSED}Default=0x7fff: ALL_CAS=both;\n", FAILED, FAILED),
+    ],
+)
+def test_a_partitions_file_is_judged_by_what_opensm_makes_of_it(
+    text: str, readable: State, limited: State
+) -> None:
+    host = host_with({OPENSM_CONF: "part_enforce both\n", PARTITIONS_CONF: text})
+
+    assert states("partitions-readable", site([], (), host)) == [readable]
+    assert states("default-limited", site([], (), host)) == [limited]
+
+
+def test_a_refused_line_is_named_with_its_file_and_what_it_does() -> None:
+    text = f"{CLOSED}a=0x1: node001;\n"
+    host = host_with({OPENSM_CONF: "part_enforce both\n", PARTITIONS_CONF: text})
+    (answer,) = said_by("default-limited", site([], (), host))
+
+    assert answer.found is not None
+    assert "every port full" in answer.found
+    assert f"/{PARTITIONS_CONF}:2: member 'node001'" in answer.found
+
+
+def test_the_last_word_on_full_members_of_the_default_partition_counts() -> None:
+    said = read(b"D=0x7fff: 0x11=full, 0x12=full; D=0x7fff: ALL=limited, 0x12=full;\n").statements
+
+    assert full_in_default(said) == {Guid(0x12)}

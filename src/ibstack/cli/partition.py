@@ -13,8 +13,11 @@ from cliff.lister import Lister
 
 from ibstack.cli.shell import ExampleInHelp
 from ibstack.fabric.errors import BadInput, IbstackError, TryLater
-from ibstack.fabric.partition import PartitionKey, TableEntry
+from ibstack.fabric.partition import PROOF_KEYS, PartitionKey, TableEntry
+from ibstack.formats.partitions_conf.reading import read
 from ibstack.mad import PortInfo
+from ibstack.subnet_manager.file_changes import file_of, other_changes
+from ibstack.subnet_manager.partitions_conf import understand
 from ibstack.subnet_manager.plan import Wanted, gather, plan
 from ibstack.subnet_manager.publication import Found, NotOurFile, Whose
 from ibstack.subnet_manager.settings import NotTheirs, Site
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from ibstack.subnet_manager.fabric_view import Manager
     from ibstack.subnet_manager.moment import Desired
     from ibstack.subnet_manager.options import FabricdSettings
+    from ibstack.subnet_manager.partitions_conf import PartitionsFile
 
 _CONFIG: Final = "/etc/ibstack/fabricd.conf"
 DIFFERS: Final = 3
@@ -243,7 +247,9 @@ class PartitionShow(PartitionCommand):
 
 
 class PartitionPlan(PartitionCommand):
-    """Show what ibstack-fabricd would publish now: the steps from its file to what Neutron wants.
+    """Show what ibstack-fabricd would publish now: the steps from its file to what is wanted.
+
+    Wanted are Neutron's members, full_default_members, and the lines of site_partitions.
 
     Exit code 0: nothing to do; 3: there are steps; 4: Neutron could not be asked.
     """
@@ -251,19 +257,42 @@ class PartitionPlan(PartitionCommand):
     example = "ibstack partition plan"
 
     def answer(self, sources: Sources, parsed: Namespace) -> Table:
+        settings = sources.settings
+        site = Site.read(settings.fabric)  # What fabricd refuses is never published.
         desired, wanted = sources.wanted()
         found = sources.published()
         if found.whose in {Whose.FOREIGN, Whose.EDITED}:
-            raise NotOurFile(sources.settings.partitions_conf, found)
-        published = sources.tenants(found.published)
+            raise NotOurFile(settings.partitions_conf, found)
+        before = _before(found, str(settings.partitions_conf))
+        theirs = {each.key for each in read(before.site.encode()).statements} if before else set()
+        published = {
+            key: part for key, part in sources.tenants(found.published).items() if key not in theirs
+        }
         steps = plan(wanted.partitions, published, {*wanted.partitions, *published})
-        hosts = {member.guid: member.host for member in desired.members}
-        if steps:
+        after = file_of(
+            before.proof if before else PROOF_KEYS[0],
+            wanted.partitions,
+            wanted.shared,
+            settings.fabric.full_default,
+            site.text,
+        )
+        changes = [*steps, *other_changes(before, after)]
+        if changes:
             self.status = DIFFERS
         else:
             count = sum(len(part.members) for part in wanted.partitions.values())
             say(f"nothing to do: {count} members are published as Neutron wants them")
-        return ("step", "host"), [(str(step), hosts.get(step.guid)) for step in steps]
+        hosts = {member.guid: member.host for member in desired.members}
+        return ("step", "host"), [
+            (str(each), None if isinstance(each, str) else hosts.get(each.guid)) for each in changes
+        ]
+
+
+def _before(found: Found, file: str) -> PartitionsFile | None:
+    """Return what ibstack has published; None where nothing of its own stands there."""
+    if found.whose is not Whose.OURS or found.text is None:
+        return None
+    return understand(found.statements, found.text, file)
 
 
 def _members(sources: Sources) -> tuple[Partitions, frozenset[Guid]]:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from ibstack.fabric.partition import PartitionKey
+    from ibstack.formats.partitions_conf.statement import Statement
     from ibstack.subnet_manager.drift import Survey
     from ibstack.subnet_manager.multicast_groups import MulticastGroup
-    from ibstack.subnet_manager.partitions_grammar import Statement
     from ibstack.subnet_manager.sa_dump import Groups, SaDump
 
 LOG = logging.getLogger(__name__)

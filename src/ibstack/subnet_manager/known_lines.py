@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ibstack.subnet_manager.partitions_grammar import Statement
+    from ibstack.formats.partitions_conf.statement import Statement
 
 
 def by_line(content: bytes, statements: Iterable[Statement]) -> dict[bytes, Statement]:
@@ -21,7 +21,8 @@ def by_line(content: bytes, statements: Iterable[Statement]) -> dict[bytes, Stat
     return {
         line: statement
         for statement in statements
-        if (line := lines[statement.line - 1]).endswith(b";")
+        if (line := lines[statement.line - 1] + b"\n").endswith(b";\n")
         and line.count(b";") == 1
         and b"#" not in line
+        and not statement.groups
     }

@@ -8,35 +8,21 @@ opensm/opensm/osm_prtn_config.c; seen on OpenSM 3.3.23 (tests/real/test_multicas
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
-from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Final
 
-from ibstack.fabric.partition import FULL_MEMBER_BIT, PartitionKey
+from ibstack.formats.partitions_conf.groups import groups
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable
+    from ipaddress import IPv6Address
 
-    from ibstack.subnet_manager.partitions_grammar import Statement
+    from ibstack.fabric.partition import PartitionKey
+    from ibstack.formats.partitions_conf.groups import Group
+    from ibstack.formats.partitions_conf.statement import Statement
 
 VALUE: Final = 0x3F
 """Of an MTU or a rate in a record of a group; the two bits above say how it is compared."""
-_IP_SIGNATURES: Final = (0x401B, 0x601B)
-"""IPv4 and IPv6 in an MGID (RFC 4391, section 4)."""
-_LINK_LOCAL: Final = 2
-_IPOIB_Q_KEY: Final = 0x0B1B
-# What OpenSM takes where the file says nothing (osm_base.h); 3 is 10 Gb/s, 4 is 2048 bytes.
-_DEFAULTS: Final[dict[str, int]] = {
-    "rate": 3,
-    "mtu": 4,
-    "sl": 0,
-    "Q_Key": 0,
-    "TClass": 0,
-    "FlowLabel": 0,
-}
-_INHERITED: Final = ("rate", "mtu", "sl", "Q_Key", "FlowLabel")
-"""By the groups that a statement lists, from its own flags: not TClass."""
 _GBPS: Final = {
     **{2: 2.5, 3: 10, 4: 30, 5: 5, 6: 20, 7: 40, 8: 60, 9: 80, 10: 120, 11: 14, 12: 56},
     **{13: 112, 14: 168, 15: 25, 16: 100, 17: 200, 18: 300, 19: 28, 20: 50, 21: 400, 22: 600},
@@ -49,35 +35,42 @@ class MulticastGroup:
 
     mgid: IPv6Address
     key: PartitionKey
-    mtu: int
+    mtu: int | None
     """1 to 5: 256 to 4096 bytes."""
-    rate: int
+    rate: int | None
     """2 to 22."""
     sl: int
     q_key: int | None = None
     tclass: int | None = None
     flow_label: int | None = None
+    sl_without_qos: int = 0
+    """What a file asks for where OpenSM runs without QoS."""
 
     def __str__(self) -> str:
         return f"{self.mgid} of {self.key}"
 
 
-def broadcast_mgid(key: PartitionKey) -> IPv6Address:
-    """Return the MGID of a partition's IPoIB broadcast group: ff12:401b:<P_Key>::ffff:ffff."""
-    return IPv6Address(0xFF12401B << 96 | (key.base | FULL_MEMBER_BIT) << 80 | 0xFFFFFFFF)
-
-
 def wanted_groups(statements: Iterable[Statement]) -> dict[IPv6Address, MulticastGroup]:
     """Return the groups that OpenSM makes of *statements*, were it started now.
 
-    The first word on a group counts.  OpenSM makes those only of partitions that have a member on
-    the fabric.
+    It makes those only of partitions that have a member on the fabric.
     """
-    wanted: dict[IPv6Address, MulticastGroup] = {}
-    for statement in statements:
-        for group in _groups_of(statement):
-            wanted.setdefault(group.mgid, group)
-    return wanted
+    made, _ = groups(statements)
+    return {group.mgid: _wanted(group) for group in made.values()}
+
+
+def _wanted(group: Group) -> MulticastGroup:
+    return MulticastGroup(
+        group.mgid,
+        group.key,
+        group.mtu,
+        group.rate,
+        group.sl,
+        group.q_key,
+        group.tclass,
+        group.flow_label,
+        group.sl_without_qos,
+    )
 
 
 def differences(
@@ -87,7 +80,8 @@ def differences(
 
     *qos*: without it OpenSM takes service level 0 whatever the file says; None: not known.
     """
-    levels = {wanted.sl} if qos else {0} if qos is False else {0, wanted.sl}
+    without = wanted.sl_without_qos
+    levels = {wanted.sl} if qos else {without} if qos is False else {without, wanted.sl}
     parts = [
         _differs("mtu", _bytes(there.mtu), _bytes(wanted.mtu)),
         _differs("rate", _speed(there.rate), _speed(wanted.rate)),
@@ -105,67 +99,17 @@ def _differs(name: str, there: object, wanted: object) -> str | None:
     return f"{name} is {there}, and not {wanted}"
 
 
-def _bytes(code: int) -> str:
+def _bytes(code: int | None) -> str | None:
+    if code is None:
+        return None
     return f"{128 << code} bytes" if 1 <= code <= 5 else f"code {code}"
 
 
-def _speed(code: int) -> str:
+def _speed(code: int | None) -> str | None:
+    if code is None:
+        return None
     return f"{_GBPS[code]:g} Gb/s" if code in _GBPS else f"code {code}"
 
 
 def _hex(value: int | None) -> str | None:
     return None if value is None else f"0x{value:x}"
-
-
-def _groups_of(statement: Statement) -> Iterator[MulticastGroup]:
-    flags, scopes = _flags(statement.flags)
-    if "ipoib" in statement.flags:
-        # Its scope is link-local whatever the flags say.
-        said = _DEFAULTS | flags
-        yield _group(broadcast_mgid(statement.key), statement.key, said)
-    for listed in statement.groups:
-        mgid, *words = listed.split(",")
-        own, own_scopes = _flags(words)
-        inherited = {name: flags[name] for name in _INHERITED if name in flags}
-        said = _DEFAULTS | inherited | own
-        for scope in sorted({*scopes, *own_scopes} or {_LINK_LOCAL}):
-            yield _group(_placed(mgid, statement.key, scope), statement.key, said)
-
-
-def _flags(words: Iterable[str]) -> tuple[dict[str, int], set[int]]:
-    """Return the flags of a group, the last of each name, and the scopes."""
-    flags: dict[str, int] = {}
-    scopes: set[int] = set()
-    for word in words:
-        name, equals, value = (part.strip() for part in word.partition("="))
-        if name == "scope":
-            scopes.update({int(value, 0)} - {0})
-        elif name in _DEFAULTS and equals:
-            flags[name] = int(value, 0)
-    return flags, scopes
-
-
-def _placed(mgid: str, key: PartitionKey, scope: int) -> IPv6Address:
-    """Return an MGID as OpenSM registers it: its scope, and of an IP group its partition, set."""
-    raw = bytearray(ipaddress.IPv6Address(mgid.strip()).packed)
-    raw[1] = raw[1] & 0xF0 | scope
-    if _is_ip(raw):
-        raw[4:6] = (key.base | FULL_MEMBER_BIT).to_bytes(2, "big")
-    return IPv6Address(bytes(raw))
-
-
-def _is_ip(mgid: bytes | bytearray) -> bool:
-    return int.from_bytes(mgid[2:4], "big") in _IP_SIGNATURES
-
-
-def _group(mgid: IPv6Address, key: PartitionKey, said: Mapping[str, int]) -> MulticastGroup:
-    return MulticastGroup(
-        mgid=mgid,
-        key=key,
-        mtu=said["mtu"],
-        rate=said["rate"],
-        sl=said["sl"],
-        q_key=said["Q_Key"] or (_IPOIB_Q_KEY if _is_ip(mgid.packed) else 0),
-        tclass=said["TClass"],
-        flow_label=said["FlowLabel"],
-    )

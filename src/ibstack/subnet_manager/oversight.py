@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import PartitionKey, Partitions
+    from ibstack.formats.partitions_conf.statement import Statement
     from ibstack.subnet_manager.drift import LeftVf
     from ibstack.subnet_manager.enforcement import Enforcer
     from ibstack.subnet_manager.fabric_view import FabricView, Manager
     from ibstack.subnet_manager.moment import Moment
-    from ibstack.subnet_manager.partitions_grammar import Statement
     from ibstack.subnet_manager.plan import Wanted
     from ibstack.subnet_manager.publication import Publication
     from ibstack.subnet_manager.publishing import Publisher

@@ -24,15 +24,8 @@ from ibstack.fabric.partition import (
     PartitionKey,
     Partitions,
 )
-from ibstack.subnet_manager.partitions_grammar import (
-    Fault,
-    Keyword,
-    Listed,
-    PartitionsFileFaults,
-    Standing,
-    Statement,
-    parse,
-)
+from ibstack.formats.partitions_conf.statement import Keyword, Listed, Standing, Statement
+from ibstack.subnet_manager.partitions_grammar import Fault, PartitionsFileFaults, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -111,7 +104,7 @@ def _name(key: PartitionKey) -> str:
 
 
 def _default(full: frozenset[Guid]) -> Iterator[str]:
-    listed = [f"{_spell(member.who)}={member.standing.value}" for member in _DEFAULT_MEMBERS]
+    listed = [f"{member}" for member in _DEFAULT_MEMBERS]
     for part in _parts([*listed, *(f"{guid}=full" for guid in sorted(full))]):
         yield f"Default={DEFAULT_PARTITION},indx0: {part};\n"
 
@@ -252,7 +245,3 @@ def replaces_nothing(statements: Iterable[Statement], full_default: frozenset[Gu
         and allowed.issuperset(statement.members)
         for statement in statements
     )
-
-
-def _spell(who: Guid | Keyword) -> str:
-    return who.value if isinstance(who, Keyword) else str(who)

@@ -27,18 +27,14 @@ from ibstack.subnet_manager.partitions_conf import (
     replaces_nothing,
     understand,
 )
-from ibstack.subnet_manager.partitions_grammar import (
-    Fault,
-    PartitionsFileFaults,
-    Statement,
-    parse,
-)
+from ibstack.subnet_manager.partitions_grammar import Fault, PartitionsFileFaults, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from ibstack.fabric.guid import Guid
+    from ibstack.formats.partitions_conf.statement import Statement
 
 LOG = logging.getLogger(__name__)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.partition import PROOF_KEYS
-from ibstack.subnet_manager.partitions_conf import PartitionsFile, render
+from ibstack.subnet_manager.file_changes import file_of
+from ibstack.subnet_manager.partitions_conf import render
 from ibstack.subnet_manager.plan import Expel, Step, apply, first_batch, plan
 from ibstack.subnet_manager.publication import Found, NotOurFile, Order, Whose
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ibstack.subnet_manager.enforcement import Enforcer
     from ibstack.subnet_manager.fabric_view import FabricView
     from ibstack.subnet_manager.moment import Moment
+    from ibstack.subnet_manager.partitions_conf import PartitionsFile
     from ibstack.subnet_manager.publication import Publication
 
 LOG = logging.getLogger(__name__)
@@ -120,6 +122,5 @@ class Publisher:
         now: Moment,
         scratch: frozenset[Guid],
     ) -> PartitionsFile:
-        members = frozenset(guid for each in partitions.values() for guid in each.members)
-        first = members - now.shared
-        return PartitionsFile(proof, partitions, self._full_default, scratch, now.site.text, first)
+        site = now.site.text
+        return file_of(proof, partitions, now.shared, self._full_default, site, scratch)

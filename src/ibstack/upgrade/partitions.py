@@ -8,23 +8,29 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_PARTITION
+from ibstack.formats.partitions_conf.reading import read
+from ibstack.formats.partitions_conf.remark import Effect
+from ibstack.formats.partitions_conf.statement import Keyword, Standing
 from ibstack.subnet_manager.partitions_conf import RESERVED_KEYS
-from ibstack.subnet_manager.partitions_grammar import (
-    Keyword,
-    PartitionsFileFaults,
-    Standing,
-    parse,
-)
 from ibstack.upgrade.finding import Finding, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibstack.fabric.partition import KeyRange, PartitionKey
-    from ibstack.subnet_manager.partitions_grammar import Statement
+    from ibstack.formats.partitions_conf.reading import Reading
+    from ibstack.formats.partitions_conf.remark import Remark
+    from ibstack.formats.partitions_conf.statement import Statement
 
 _ALL: Final = (Keyword.ALL, Keyword.ALL_CAS)
 _SHOWN: Final = 200
+_TO_DO: Final = {
+    Effect.REFUSED: "mend it at once: OpenSM refuses the whole file for such a line, and makes"
+    " every port a full member of the default partition",
+    Effect.NOT_KNOWN: "mend it: what OpenSM makes of it cannot be told from the file",
+    Effect.OTHERWISE: "mend it in site_partitions; OpenSM takes it for something else already",
+    Effect.AS_MEANT: "write it so in site_partitions; OpenSM takes it as it is meant",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +46,43 @@ class KeysInUse:
 def judge(
     content: bytes, source: str, owned: KeyRange, in_use: KeysInUse | None
 ) -> Iterator[Finding]:
-    """Judge each statement; *in_use*: None where the bound ports are not known."""
-    try:
-        statements = parse(content, source)
-    except PartitionsFileFaults as error:
-        for fault in error.faults:
-            yield Finding(
-                source,
-                fault.line,
-                f"line {fault.line}",
-                _line(content, fault.line),
-                Verdict.DECIDE,
-                f"does not carry it over: {fault.what}",
-                "mend it in site_partitions; OpenSM may take it for something else already",
-            )
-        return
-    for statement in statements:
+    """Judge each statement, and what is odd; *in_use*: None where the bound ports are not known.
+
+    A statement is judged as OpenSM takes it, also where it refuses the file for another line.
+    """
+    reading = read(content)
+    found = [_odd(remark, source, content) for remark in _that_matter(reading, owned)]
+    for statement in reading.statements:
         verdict, ibstack, to_do = _said(statement, owned, in_use)
         key = f"partition {statement.key}"
         value = _line(content, statement.line)
-        yield Finding(source, statement.line, key, value, verdict, ibstack, to_do)
+        found.append(Finding(source, statement.line, key, value, verdict, ibstack, to_do))
+    yield from sorted(found, key=lambda finding: finding.line or 0)
+
+
+def _that_matter(reading: Reading, owned: KeyRange) -> Iterator[Remark]:
+    """Yield what must be mended: an odd spelling only where the statement is carried over."""
+    for remark in reading.remarks:
+        within = [each for each in reading.statements if each.line <= remark.line]
+        carried = not within or _is_carried_over(within[-1], owned)
+        if remark.effect is not Effect.AS_MEANT or carried:
+            yield remark
+
+
+def _odd(remark: Remark, source: str, content: bytes) -> Finding:
+    return Finding(
+        source,
+        remark.line,
+        f"line {remark.line}",
+        _line(content, remark.line),
+        Verdict.DECIDE,
+        f"does not carry it over: {remark.what}",
+        _TO_DO[remark.effect],
+    )
+
+
+def _is_carried_over(statement: Statement, owned: KeyRange) -> bool:
+    return statement.key not in RESERVED_KEYS and statement.key not in owned
 
 
 def _said(
@@ -73,7 +96,7 @@ def _said(
             "keeps 0x7ff0 to 0x7ff8 for itself",
             "give that partition another key",
         )
-    if statement.key not in owned:
+    if _is_carried_over(statement, owned):
         return (
             Verdict.KEEPS,
             "carries it over from site_partitions, as it is written",

@@ -170,7 +170,8 @@ def _files(root: Path, name: str) -> Iterator[tuple[str, Path]]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        # Not as text, which would lose the carriage returns that OpenSM refuses.
+        return path.read_bytes().decode("utf-8", "replace")
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror}") from error
 

@@ -134,7 +134,8 @@ def _groups(dump: Path, partitions: Path) -> str | Unread:
 
 def _file(path: Path) -> str | Unread:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        # Not as text, which would lose the carriage returns that OpenSM refuses.
+        return path.read_bytes().decode("utf-8", "replace")
     except FileNotFoundError:
         return Unread("there is no such file", absent=True)
     except OSError as error:

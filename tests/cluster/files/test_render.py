@@ -27,6 +27,7 @@ from ibstack.cluster.files.refused import refused_modifications
 from ibstack.cluster.files.render import files_of, files_of_all, ini_paths
 from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.fabric.errors import BadInput, BadValue
+from ibstack.formats.partitions_conf.reading import read
 
 if TYPE_CHECKING:
     from ibstack.cluster.model.state import Draft
@@ -136,6 +137,18 @@ def test_a_large_mtu_and_mlx5_are_told_to_opensm_and_nova() -> None:
     (spec,) = keys(draft, "node002", "/etc/nova/nova.conf")["pci", "device_spec"]
     assert json.loads(spec) == {"devname": "ib0", "physical_network": "ibhostnet"}
     assert "/etc/modprobe.d/mlx4_core.conf" not in paths(draft, "node002")
+
+
+@pytest.mark.parametrize("values", [{}, {"mtu": "4092"}, {"defaultmembership": "full"}])
+def test_opensm_takes_static_partitions_as_they_are_written(values: dict[str, str]) -> None:
+    draft = todays_cluster()
+    set_values(draft, FABRIC, partitions="static", keyrange="1:300", **values)
+    found = read(text_of(draft, "headnode", PARTITIONS).encode())
+
+    assert found.remarks == ()
+    # One for each partition, and one for the default one.
+    assert len(found.groups) == 301
+    assert {group.mtu for group in found.groups.values()} == {5 if "mtu" in values else 4}
 
 
 def test_every_physical_network_has_its_own_mtu() -> None:

@@ -38,6 +38,11 @@ MADE = 'NAME=="ib0", ATTR{device/sriov_numvfs}="4"\n'
 OF_INTEL = 'SUBSYSTEM=="pci", ATTR{vendor}=="0x8086", ATTR{sriov_numvfs}="4"\n'
 LINK_OF_ANOTHER = "[Match]\nOriginalName=eno1\n[Link]\nSR-IOVVirtualFunctions=4\n"
 PROBED = 'NAME=="ib0", ATTR{device/sriov_drivers_autoprobe}="0"\n'
+CLOSED = "Default=0x7fff: ALL=limited;\n"
+FROM_RHEL = "Default=0x7fff, rate=3, mtu=4, scope=2, defmember=full:\n       "
+BELOW_MGIDS = (
+    "Default=0x7fff, ipoib, rate=7:\n mgid=ff12:401b::16 # all\n mgid=ff12:601b::16,sl=0\n"
+)
 WRONG = [
     # A file, its text, the finding's id, line and value.
     (ML2, "[ml2]\nno sign\n", "not-an-ini-file", 2, "expected key = value, found 'no sign'"),
@@ -48,6 +53,17 @@ WRONG = [
     (PARTITIONS, "x=0x7fff, defmember=full:\n ALL;", "default-partition-open", 1, None),
     (PARTITIONS, "Default: ALL=full;", "default-partition-open", 1, "Default: ALL=full"),
     (PARTITIONS, "a=1: ALL_CAS;\nb=2: ALL;", "partition-open", 1, "a=1: ALL_CAS"),
+    (PARTITIONS, f"{FROM_RHEL} ALL, ALL_SWITCHES=full;\n", "default-partition-open", 1, None),
+    (PARTITIONS, f"{BELOW_MGIDS}  ALL=full, SELF=full;\n", "default-partition-open", 1, None),
+    (PARTITIONS, "D=0xffff,ipoib: ALL=full, SELF=full;\n", "default-partition-open", 1, None),
+    (PARTITIONS, f"{CLOSED}D=0x7fff: ALL_CAS=both;\n", "default-partition-open", 2, None),
+    (PARTITIONS, f"{CLOSED}a=0x1: node[001-100];\n", "partitions-refused", 2, None),
+    (PARTITIONS, f"{CLOSED}a=0x1: 0x11=full\nb=0x2: 0x12=full;\n", "partitions-refused", 3, None),
+    (PARTITIONS, f"{CLOSED}a=0x1: 0x11=full;\r\n", "partitions-refused", 2, None),
+    (PARTITIONS, "# nothing but talk\n", "partitions-refused", 1, None),
+    (PARTITIONS, f"{CLOSED}a=0x1,ipiob: 0x11=full;\n", "partitions-otherwise", 2, None),
+    (PARTITIONS, f"{CLOSED}a=0x1,ipoib,mtu=9: 0x11;\n", "partitions-otherwise", 2, None),
+    (PARTITIONS, "a=0x1: 0x11, mgid=ff12::16\n 0x12;", "partitions-not-known", 1, None),
     (OPENSM, "allow_both_pkeys TRUE\n", "both-forms-of-keys", 1, "TRUE"),
     (CORE, "options mlx4_core num_vfs=4\n", "guids-by-the-subnet-manager", 1, None),
 ]
@@ -87,6 +103,24 @@ def test_keys_without_a_partition_are_found(tmp_path: Path) -> None:
     assert str(finding.other) == f"sm:/{PARTITIONS}"
     put(tmp_path, "sm", FABRICD, "[fabric]\nowned_keys = 0x0001-0x0003\n")
     assert of("key-outside-partitions", folder=tmp_path) == []
+
+
+def test_one_faulty_file_hides_no_other(tmp_path: Path) -> None:
+    put(tmp_path, "head", PARTITIONS, f"{CLOSED}part10=0010,ipoib: ALL=full;\n")
+    unended = "Default=0x7fff: ALL\nCompute=0x1: node[1-2]\nStore=0x2: ALL;\n"
+    put(tmp_path, "sm", PARTITIONS, unended)
+    put(tmp_path, "h1", ML2, "[ml2]\ntype_driver = x\n")
+
+    assert [(each.id, each.place.host, each.place.line) for each in found(folder=tmp_path)] == [
+        ("unknown-name", "h1", 2),
+        ("partition-open", "head", 2),
+        ("partitions-otherwise", "head", 2),
+        ("partitions-refused", "sm", 2),
+        ("partition-open", "sm", 3),
+        ("partitions-refused", "sm", 3),
+    ]
+    (octal,) = of("partition-open", folder=tmp_path)[:1]
+    assert octal.key == "keys 8"
 
 
 def test_owned_keys_that_differ_are_found(tmp_path: Path) -> None:

@@ -11,9 +11,7 @@ import pytest
 from cluster.article import agent_script
 from cluster.replay.article_commands import RECORDED, steps
 from ibstack.cluster.files.ini_text import IniText
-from ibstack.cluster.lint.configuration import LintFile
-from ibstack.cluster.lint.finding import Place
-from ibstack.cluster.lint.partitions_file import definitions
+from ibstack.formats.partitions_conf.reading import read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,7 +92,7 @@ def test_each_segment_of_the_article_is_a_partition(replayed: Replay) -> None:
     there = place(replayed, "headnode", PARTITIONS).read_bytes()
     assert there == (RECORDED / "head_partitions.conf").read_bytes()
 
-    keys = [each.key for each in definitions(LintFile(Place(PARTITIONS, "headnode"), there))]
+    keys = [each.key.base for each in read(there).statements]
     assert keys == [0x7FFF, *range(1, 11)]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The partitions files of a fabric's subnet managers, as statements."""
+"""The partitions files of a fabric's subnet managers, as OpenSM takes them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_PARTITION, Membership
-from ibstack.subnet_manager.partitions_grammar import Keyword, PartitionsFileFaults, parse
+from ibstack.formats.partitions_conf.reading import read
+from ibstack.formats.partitions_conf.statement import Keyword
 from ibstack.verify.evidence import Unread, shown
 from ibstack.verify.opensm_files import partitions, partitions_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ibstack.subnet_manager.partitions_grammar import Standing, Statement
+    from ibstack.formats.partitions_conf.reading import Reading
+    from ibstack.formats.partitions_conf.remark import Remark
+    from ibstack.formats.partitions_conf.statement import Standing, Statement
     from ibstack.verify.check import Seen
     from ibstack.verify.evidence import Evidence
 
@@ -29,19 +32,28 @@ def unknown(host: Evidence, unread: Unread) -> Seen:
     return host.unknown(partitions_name(host), unread)
 
 
-def statements(host: Evidence) -> tuple[Statement, ...] | Unread:
-    """Return what the host's file says; Unread where it has none, or not one that can be read."""
+def reading(host: Evidence) -> Reading | Unread:
+    """Return what OpenSM makes of the host's file; Unread where there is none to read."""
     text = partitions(host)
-    if isinstance(text, Unread):
-        return text
-    try:
-        return parse(text.encode(), place(host))
-    except PartitionsFileFaults as error:
-        return Unread(str(error.faults[0]))
+    return text if isinstance(text, Unread) else read(text.encode())
+
+
+def statements(host: Evidence) -> tuple[Statement, ...] | Unread:
+    """Return what is in force by the host's file; Unread where that is not known, or nothing is."""
+    found = reading(host)
+    if isinstance(found, Unread):
+        return found
+    stops = found.refused or found.not_known
+    return Unread(located(host, stops)) if stops else found.statements
+
+
+def located(host: Evidence, remark: Remark) -> str:
+    """Return a remark with the file and the line."""
+    return f"{place(host)}:{remark.line}: {remark.what}"
 
 
 def default_of_all(said: Iterable[Statement]) -> Standing | None:
-    """Return how every port is a member of the default partition; None: not at all."""
+    """Return how every adapter is a member of the default partition; None: nothing is said."""
     found = None
     for statement in said:
         for member in statement.members:
@@ -51,10 +63,15 @@ def default_of_all(said: Iterable[Statement]) -> Standing | None:
 
 
 def full_in_default(said: Iterable[Statement]) -> frozenset[Guid]:
-    """Return the port GUIDs that are listed as full members of the default partition."""
+    """Return the port GUIDs that are listed as full members of the default partition.
+
+    A later word counts, and so does one on all ports.
+    """
     found: dict[Guid, Membership] = {}
     for statement in said:
-        for member in statement.members:
-            if statement.key == DEFAULT_PARTITION and isinstance(member.who, Guid):
+        for member in statement.members if statement.key == DEFAULT_PARTITION else ():
+            if isinstance(member.who, Guid):
                 found[member.who] = member.standing.membership
+            elif member.who in (Keyword.ALL, Keyword.ALL_CAS):
+                found = dict.fromkeys(found, member.standing.membership)
     return frozenset(guid for guid, how in found.items() if how is Membership.FULL)

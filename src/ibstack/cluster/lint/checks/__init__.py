@@ -41,6 +41,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     physical_networks.unknown_to_all,
     interfaces.absent,
     interfaces.two_of_one_fabric,
+    partitions.read_otherwise,
     partitions.keys_outside,
     partitions.open_default,
     partitions.open_to_all,

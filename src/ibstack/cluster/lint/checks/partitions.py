@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from ClusterShell.RangeSet import RangeSet
@@ -11,28 +11,82 @@ from ClusterShell.RangeSet import RangeSet
 from ibstack.cluster.lint.checks.neutron_names import SERVER_RANGES, fabrics, ranges_of
 from ibstack.cluster.lint.finding import Finding, Severity
 from ibstack.cluster.lint.opensm_files import named_partitions, told, usual_partitions
-from ibstack.cluster.lint.partitions_file import DEFAULT_KEY, definitions
+from ibstack.fabric.partition import DEFAULT_PARTITION
+from ibstack.formats.partitions_conf.reading import read
+from ibstack.formats.partitions_conf.remark import Effect
+from ibstack.formats.partitions_conf.statement import Keyword, Standing
 from ibstack.opensm.built_in import ETC_OPENSM
 from ibstack.opensm.configuration import BOTH_PKEYS, PARTITIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from ibstack.cluster.lint.configuration import Cloud, HostConfiguration, LintFile, Setting
     from ibstack.cluster.lint.finding import Place
-    from ibstack.cluster.lint.partitions_file import Definition
+    from ibstack.formats.partitions_conf.remark import Remark
+    from ibstack.formats.partitions_conf.statement import Statement
 
 _FABRICD: Final = "/etc/ibstack/fabricd.conf"
 _WRITTEN: Final = ("fabric", "partitions_conf")
 _MLX4: Final = "/etc/modprobe.d/mlx4_core.conf"
 _SHOWN: Final = 90
+_EVERYBODY: Final = (Keyword.ALL, Keyword.ALL_CAS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Odd:
+    """What is said of lines that have one effect."""
+
+    id: str
+    breaks: str
+    severity: Severity
+
+
+_EFFECTS: Final = {
+    Effect.REFUSED: _Odd(
+        "partitions-refused",
+        "OpenSM refuses the whole file and makes every port a full member of the default"
+        " partition: every tenant with a VF reaches every other, and every host",
+        Severity.ERROR,
+    ),
+    Effect.NOT_KNOWN: _Odd(
+        "partitions-not-known",
+        "what OpenSM makes of this line depends on what it read before, and it may refuse the file",
+        Severity.ERROR,
+    ),
+    Effect.OTHERWISE: _Odd(
+        "partitions-otherwise",
+        "OpenSM takes this line for something else than stands there",
+        Severity.WARNING,
+    ),
+}
+
+
+def read_otherwise(cloud: Cloud) -> Iterator[Finding]:
+    """Yield lines for which OpenSM refuses a file, or which it takes for something else."""
+    for _, file in _static(cloud):
+        remarks = read(file.content).remarks
+        told: dict[tuple[int, Effect], list[str]] = {}
+        for remark in remarks:
+            if remark.effect in _told(remarks):
+                told.setdefault((remark.line, remark.effect), []).append(remark.what)
+        for (line, effect), whats in told.items():
+            odd, place, text = _EFFECTS[effect], file.at_line(line), _text(file, line)
+            remedy = f"mend line {line}: {'; '.join(whats)}"
+            yield Finding(odd.id, place, "", text, odd.breaks, remedy, severity=odd.severity)
+
+
+def _told(remarks: Iterable[Remark]) -> set[Effect]:
+    """Return what is told of: where OpenSM refuses a file, nothing else counts."""
+    found = {remark.effect for remark in remarks} & _EFFECTS.keys()
+    return {Effect.REFUSED} if Effect.REFUSED in found else found
 
 
 def keys_outside(cloud: Cloud) -> Iterator[Finding]:
     """Yield ranges of InfiniBand networks with keys that a static partitions.conf does not have."""
     names = fabrics(cloud)
     for _, file in _static(cloud):
-        known = {each.key for each in definitions(file)}
+        known = {each.key.base for each in read(file.content).statements}
         for setting in cloud.of_key(SERVER_RANGES):
             for network, said in ranges_of(setting).items():
                 lost = sorted(_keys(said) - known) if network in names else []
@@ -57,39 +111,62 @@ def _outside(setting: Setting, network: str, lost: list[int], file: LintFile) ->
 def open_default(cloud: Cloud) -> Iterator[Finding]:
     """Yield definitions that make every host a full member of the default partition."""
     for _, file in _static(cloud):
-        for each in definitions(file):
-            if each.key == DEFAULT_KEY and each.everybody_full:
-                yield _open(
-                    "default-partition-open",
-                    each,
-                    "every tenant with a VF reaches every other, and every host, in the default"
-                    " partition: two full members talk to each other",
-                    "make ALL limited, and full only the hosts that must reach all others",
-                )
+        everybody = [
+            (each, member.standing)
+            for each in read(file.content).statements
+            for member in each.members
+            if each.key == DEFAULT_PARTITION and member.who in _EVERYBODY
+        ]
+        # The last word on all of them counts.
+        if everybody and everybody[-1][1] is not Standing.LIMITED:
+            yield _open(
+                "default-partition-open",
+                file,
+                everybody[-1][0],
+                "every tenant with a VF reaches every other, and every host, in the default"
+                " partition: two full members talk to each other",
+                "make ALL limited, and full only the hosts that must reach all others",
+            )
 
 
 def open_to_all(cloud: Cloud) -> Iterator[Finding]:
     """Yield files with tenants' partitions of which every host is a member."""
     for _, file in _static(cloud):
-        tenants = [each for each in definitions(file) if each.key != DEFAULT_KEY and each.everybody]
+        tenants = [
+            each
+            for each in read(file.content).statements
+            if each.key != DEFAULT_PARTITION
+            and any(member.who in _EVERYBODY for member in each.members)
+        ]
         if tenants:
             finding = _open(
                 "partition-open",
+                file,
                 tenants[0],
                 "every host and every guest with a VF may join these tenants' networks: partitions"
                 " keep nobody apart",
                 "let ibstack-fabricd admit the tenants' ports alone, or name their GUIDs",
                 Severity.WARNING,
             )
-            keys = sorted({each.key for each in tenants})
+            keys = sorted({each.key.base for each in tenants})
             yield replace(finding, key=f"keys {RangeSet.fromlist(map(str, keys))}")
 
 
 def _open(
-    id_: str, each: Definition, breaks: str, remedy: str, severity: Severity = Severity.ERROR
+    id_: str,
+    file: LintFile,
+    each: Statement,
+    breaks: str,
+    remedy: str,
+    severity: Severity = Severity.ERROR,
 ) -> Finding:
-    text = each.text if len(each.text) <= _SHOWN else f"{each.text[:_SHOWN]}…"
-    return Finding(id_, each.place, f"0x{each.key:04x}", text, breaks, remedy, severity=severity)
+    place, text = file.at_line(each.line), _text(file, each.line)
+    return Finding(id_, place, str(each.key), text, breaks, remedy, severity=severity)
+
+
+def _text(file: LintFile, line: int) -> str:
+    text = file.content.split(b"\n")[line - 1].decode("utf-8", "replace").strip().removesuffix(";")
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def both_forms(cloud: Cloud) -> Iterator[Finding]:
@@ -156,5 +233,5 @@ def _keys(said: frozenset[str]) -> set[int]:
     for each in said:
         first, _, last = each.partition(":")
         if first.isdecimal() and last.isdecimal():
-            found.update(range(int(first), min(int(last), DEFAULT_KEY) + 1))
+            found.update(range(int(first), min(int(last), DEFAULT_PARTITION.base) + 1))
     return found

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.subnet_manager.partitions_grammar import Standing
+from ibstack.formats.partitions_conf.statement import Standing
 from ibstack.verify.check import Rule, Seen
 from ibstack.verify.evidence import Unread
-from ibstack.verify.fabric.files import default_of_all, place, statements, unknown
+from ibstack.verify.fabric.files import default_of_all, located, place, reading, unknown
 from ibstack.verify.site import each_subnet_manager_host
 
 if TYPE_CHECKING:
@@ -18,15 +18,21 @@ if TYPE_CHECKING:
 
 
 def _look(host: Evidence) -> Iterator[Seen]:
-    said = statements(host)
+    said = reading(host)
     if isinstance(said, Unread):
         if not said.absent:  # Another check says that there is none.
             yield unknown(host, said)
         return
-    standing = default_of_all(said)
-    # Nothing said of it: OpenSM makes every port a limited member (doc/partition-config.txt).
-    found = f"ALL={standing.value}" if standing else "nothing of 0x7fff, which means limited"
-    yield Seen(host.host, standing in (None, Standing.LIMITED), found, place(host))
+    standing = default_of_all(said.statements)
+    if said.refused is not None:
+        why = f"OpenSM refuses the file: {located(host, said.refused)}"
+        yield Seen(host.host, False, f"every port full, since {why}", place(host))
+    elif standing in (None, Standing.LIMITED) and said.not_known is not None:
+        yield Seen(host.host, None, located(host, said.not_known), place(host))
+    else:
+        # Nothing said of it: OpenSM makes every port a limited member (doc/partition-config.txt).
+        found = f"ALL={standing.value}" if standing else "nothing of 0x7fff, which means limited"
+        yield Seen(host.host, standing in (None, Standing.LIMITED), found, place(host))
 
 
 RULE: Final = Rule(

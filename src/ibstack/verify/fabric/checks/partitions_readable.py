@@ -5,11 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.subnet_manager.partitions_grammar import PartitionsFileFaults, parse
+from ibstack.formats.partitions_conf.remark import Effect
 from ibstack.verify.check import Rule, Seen
 from ibstack.verify.evidence import Unread
-from ibstack.verify.fabric.files import place, unknown
-from ibstack.verify.opensm_files import partitions
+from ibstack.verify.fabric.files import located, place, reading, unknown
 from ibstack.verify.site import each_subnet_manager_host
 
 if TYPE_CHECKING:
@@ -17,23 +16,34 @@ if TYPE_CHECKING:
 
     from ibstack.verify.evidence import Evidence
 
+# Of two that are as bad the first counts.
+_WORSE: Final = (Effect.AS_MEANT, Effect.OTHERWISE, Effect.NOT_KNOWN, Effect.REFUSED)
+_HOLDS: Final = {
+    Effect.AS_MEANT: True,
+    Effect.OTHERWISE: False,
+    Effect.NOT_KNOWN: None,
+    Effect.REFUSED: False,
+}
+
 
 def _look(host: Evidence) -> Iterator[Seen]:
-    text = partitions(host)
-    if isinstance(text, Unread):
-        if not text.absent:
-            yield unknown(host, text)
+    said = reading(host)
+    if isinstance(said, Unread):
+        if not said.absent:
+            yield unknown(host, said)
         return
-    try:
-        said = parse(text.encode(), place(host))
-    except PartitionsFileFaults as error:
-        others = f", and {len(error.faults) - 1} more" if len(error.faults) > 1 else ""
-        yield Seen(host.host, False, f"{error.faults[0]}{others}", place(host))
-    else:
-        yield Seen(host.host, True, f"{len(said)} statements", place(host))
+    worst = max(said.remarks, key=lambda remark: _WORSE.index(remark.effect), default=None)
+    if worst is None:
+        yield Seen(host.host, True, f"{len(said.statements)} statements", place(host))
+        return
+    others = f", and {len(said.remarks) - 1} more" if len(said.remarks) > 1 else ""
+    found = f"{located(host, worst)}{others}"
+    if worst.effect is Effect.AS_MEANT:
+        found = f"{len(said.statements)} statements; OpenSM takes as meant: {found}"
+    yield Seen(host.host, _HOLDS[worst.effect], found, place(host))
 
 
-# opensm/doc/partition-config.txt; each slip seen on 3.3.23 (partitions_grammar.py).
+# opensm/doc/partition-config.txt; each slip seen on 3.3.23 (formats/partitions_conf/reading.py).
 RULE: Final = Rule(
     "partitions-readable",
     "OpenSM reads the partitions file as it was meant",
