@@ -20,9 +20,14 @@ from ibstack.mad import FabricReader, GuidOf, NodeType, NotKnown, PortState
 from ibstack.subnet_manager.drift import DriftClass
 from ibstack.subnet_manager.enforcement import Limits
 from ibstack.subnet_manager.settings import Settings
+from ibstack.verify.check import State
+from ibstack.verify.fabric import recorded
+from ibstack.verify.fabric.look import read_fabric
+from ibstack.verify.site import Site
 from one_daemon import until
 from one_fabricd import Fabricd
 from one_reconciler import MANAGERS, Keeper, Tenants, said_of_drift
+from verify.judged import said_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,6 +106,22 @@ def test_both_are_shown_and_the_one_that_opensm_serves_is_the_one_with_a_table(
     assert not isinstance(served, NotKnown)
     assert not isinstance(left, NotKnown)
     assert (str(served[0]), str(left[0])) == ("0x7fff", "0xffff")
+
+
+def test_verify_names_both_with_their_places_and_keeps_them_in_a_collection(
+    wires: Fabric, reader_at: ReaderAt
+) -> None:
+    plug_twin(wires)
+
+    look = read_fabric(reader_at("head"))
+
+    assert recorded.load(recorded.dump(look), "fabric.json") == look
+    (answer,) = said_by("unique-guids", Site(fabric=look))
+    cable = wires._wiring.cables[TWIN]
+    assert answer.state is State.FAILED
+    assert f"{TWIN} at port {cable.switch_port} of switch" in str(answer.found)
+    behind = {name for port in look.behind().values() for name in [port.node]}
+    assert behind == {TWIN, *(host.name for host in ARTICLE.hosts)}
 
 
 def test_two_adapters_with_one_node_guid_are_named(wires: Fabric, reader_at: ReaderAt) -> None:
