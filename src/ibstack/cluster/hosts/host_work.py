@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Final
 from ibstack.cluster.file_difference import differences, shown
 from ibstack.cluster.files.write import Deed, FileEvent, plan_files
 from ibstack.cluster.hosts.hosts import UP
-from ibstack.cluster.hosts.look import Look
-from ibstack.cluster.hosts.order import FileOrder, Order, ServiceOrder, file_event, file_order
+from ibstack.cluster.hosts.look import Look, looked_at
+from ibstack.cluster.hosts.order import (
+    FileDone,
+    FileOrder,
+    Order,
+    ServiceOrder,
+    file_event,
+    file_order,
+)
 from ibstack.fabric.errors import IbstackError
 
 if TYPE_CHECKING:
@@ -59,7 +66,7 @@ class HostWork:
 
 def question(change: HostChange) -> Look:
     """Return what has to be known of a host to decide."""
-    files = (*change.files, *change.gone)
+    files = (*looked_at(change.files), *change.gone)
     readers = (
         name for path in (change.files, change.gone) for f in path.values() for name in f.services
     )
@@ -101,7 +108,9 @@ def planned(work: HostWork) -> Iterator[str]:
         yield _away(work.seen)
         return
     for step in work.steps:
-        yield str(step)
+        if step.deed is not Deed.SHORT:
+            yield str(step)
+        yield from step.warnings
         if step.deed in (Deed.CREATE, Deed.REPLACE) and step.before is not None:
             found = differences(step.before, step.after, ini=step.file.ini)
             yield from (f"{step.file.path}: {line}" for line in shown(found))
@@ -134,13 +143,8 @@ def tell(work: HostWork, order: Order, done: Done, events: Events) -> None:
     if done.failed:
         events.add(host, f"cannot bring this commit: {done.failed}", "error")
         return
-    for step in work.steps:
-        if step.deed is Deed.BLOCKED:
-            events.add(host, str(FileEvent(step, failed=step.why)), "error")
-        elif step.deed in _WRITTEN:
-            event = file_event(step, done.files[step.file.path])
-            severity = "warning" if event.kept else "info"
-            events.add(host, str(event), "error" if event.failed else severity)
+    for text, severity in _of_files(work.steps, done):
+        events.add(host, text, severity)
     flag = done.files.get(RESTART_REQUIRED)
     if flag is not None and flag.failed:
         events.add(host, f"{RESTART_REQUIRED}: {flag.failed}", "error")
@@ -150,6 +154,15 @@ def tell(work: HostWork, order: Order, done: Done, events: Events) -> None:
             events.add(host, f"cannot {each.action} {each.name}: {why}", "error")
         else:
             events.add(host, f"Service {each.name} was {PAST[each.action]}")
+
+
+def _of_files(steps: Iterable[FileStep], done: Done) -> Iterator[tuple[str, str]]:
+    """Yield what became of files, with its severity."""
+    for step in steps:
+        if step.deed is Deed.BLOCKED:
+            yield from FileEvent(step, failed=step.why).told()
+        elif step.deed is not Deed.FROZEN:
+            yield from file_event(step, done.files.get(step.file.path, FileDone())).told()
 
 
 def tell_away(work: HostWork, events: Events) -> None:

@@ -227,7 +227,8 @@ class ReachedHosts:
         events = Events(self._now)
         self._bring(self._work(before, after), after, events)
         for event in write_groups(after, self._settings, self._now):
-            events.add(_head(after), str(event), "error" if event.failed else "info")
+            for text, severity in event.told():
+                events.add(_head(after), text, severity)
         return events.told()
 
     def bring(self, devices: Sequence[str]) -> Sequence[Event]:

@@ -24,7 +24,6 @@ from ibstack.cluster.model.node_checks import (
     bmcsettings_problems,
     fsexport_problems,
     fsmount_problems,
-    nodegroup_problems,
     staticroute_problems,
 )
 from ibstack.cluster.model.node_settings import PATTERN_LISTS
@@ -220,7 +219,6 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "partition": _partition,
     "roles": _role,
     "interfaces": interface_problems,
-    "nodegroup": nodegroup_problems,
     "fsmounts": fsmount_problems,
     "fsexports": fsexport_problems,
     "staticroutes": staticroute_problems,
