@@ -194,6 +194,7 @@ def test_without_the_look_no_group_resolves_and_nodeset_says_so(head: Head) -> N
 
 def nodeset(head: Head) -> str:
     env = {**os.environ, "CLUSTERSHELL_CFGDIR": str(head.shell), "HOME": str(head.shell)}
-    argv = [NODESET, "-f", "@nodegroup:gpu"]
+    argv = [str(NODESET), "-f", "@nodegroup:gpu"]
     done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60)
-    return (done.stdout + done.stderr).strip()
+    said: str = done.stdout + done.stderr
+    return said.strip()

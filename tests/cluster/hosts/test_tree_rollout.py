@@ -154,7 +154,8 @@ def test_groups_of_a_site_stay_and_what_they_take_is_told_by_plan_commit_and_dri
     text = genders.read_text()
     assert text.startswith(site)
     assert "\nnode002 computenode\n" in text
-    assert "category=" not in text.removeprefix(site)
+    assert "\nnode003 computenode\n" in text
+    assert "\nvnode001 all,category=virtual-nodes,computenode,virtualnode\n" in text
     assert "type:" not in cluster.read("headnode", "/etc/clustershell/groups.d/ibstack.yaml")
     assert "line 2 gives category=old" in drift
     assert "/etc/clustershell/groups.d/site.yaml has one too" in drift

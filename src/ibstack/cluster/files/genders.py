@@ -90,9 +90,12 @@ class GendersText:
         nodes = _nodes(names)
         if nodes is None:
             return f"{names!r} names no nodes as genders lists them"
-        for sign, why in _OF_SOME_BUILDS:
-            if sign.search(names):
-                self.faults.append(GendersFault(number, _shown(line), why, of_some_builds=True))
+        whys = [why for sign, why in _OF_SOME_BUILDS if sign.search(names)]
+        if attributes and len(set(nodes)) < len(nodes):
+            # Debian's 1.22-1 does; the line's nodes are one list in newer ones.
+            whys.append("older genders gives a node twice what a line that names it twice has")
+        for why in whys:
+            self.faults.append(GendersFault(number, _shown(line), why, of_some_builds=True))
         return self._give(number, nodes, attributes)
 
     def _give(self, number: int, nodes: list[str], attributes: dict[str, Given]) -> str:
