@@ -6,7 +6,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
+from ibstack.cluster.files.remark import Remark
+from ibstack.cluster.model.category import CATEGORY
 from ibstack.cluster.model.device import HEAD, VIRTUAL
+from ibstack.cluster.model.naming import group_fault, noun
 from ibstack.cluster.model.nodegroup import NODEGROUP
 
 if TYPE_CHECKING:
@@ -24,11 +27,10 @@ def genders(view: View) -> str:
     """Return a line of /etc/genders for each device, as `node002 all,category=X,computenode,gpu`.
 
     A node group is an attribute, because a node can be in many and genders takes one value of one
-    attribute.  Names of devices, categories and groups have no sign that genders gives a
-    meaning of its own (ibstack.cluster.model.naming).
+    attribute.  Groups whose names genders would read otherwise are left out: see remarks().
     """
     groups: dict[str, list[str]] = {}
-    for group in view.children(None, (NODEGROUP.name,)):
+    for group in _sayable(view, NODEGROUP.name):
         for name in members(group):
             groups.setdefault(name, []).append(group.name)
     return "".join(
@@ -48,7 +50,7 @@ def clustershell_source(view: View) -> str:
     for device in view.children(None, ("device",)):
         key = _category(device), (_EVERYTHING, *_TYPES.get(device.type, _NODE))
         alike.setdefault(key, []).append(device.name)
-    categories = {name: NodeSet() for name in view.names("category")}
+    categories = {each.name: NodeSet() for each in _sayable(view, CATEGORY.name)}
     types: dict[str, NodeSet] = {}
     for (category, names), nodes in alike.items():
         folded = NodeSet.fromlist(nodes)
@@ -58,10 +60,27 @@ def clustershell_source(view: View) -> str:
             types.setdefault(name, NodeSet()).update(folded)
     groups = {
         group.name: NodeSet.fromlist(list(members(group)))
-        for group in view.children(None, (NODEGROUP.name,))
+        for group in _sayable(view, NODEGROUP.name)
     }
     sources = {"category": categories, "type": types, NODEGROUP.name: groups}
     return "".join(line for name, found in sources.items() for line in _yaml(name, found))
+
+
+def remarks(view: View) -> tuple[Remark, ...]:
+    """Return the groups that are left out: pdsh or ClusterShell would read their names otherwise.
+
+    No such name is given any more; a store may have older ones.
+    """
+    return tuple(
+        Remark(f"{noun(kind)} {each.name}", "a group", group_fault(kind, each.name))
+        for kind in (CATEGORY.name, NODEGROUP.name)
+        for each in view.children(None, (kind,))
+        if group_fault(kind, each.name)
+    )
+
+
+def _sayable(view: View, kind: str) -> Iterator[Entity]:
+    return (each for each in view.children(None, (kind,)) if not group_fault(kind, each.name))
 
 
 def members(group: Entity) -> tuple[str, ...]:
@@ -87,4 +106,6 @@ def _attributes(device: Entity) -> Iterator[str]:
 
 def _category(device: Entity) -> str:
     value = device.values.get("category", "")
-    return value if isinstance(value, str) and device.type != HEAD else ""
+    if not isinstance(value, str) or device.type == HEAD or group_fault(CATEGORY.name, value):
+        return ""
+    return value

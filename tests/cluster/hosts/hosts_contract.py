@@ -48,6 +48,20 @@ class HostsContract:
         expected = {"opensm": DOWN, "eswitchd": UP, "nobody": DOWN}
         assert dict(seen[HERE].services) == expected
 
+    def test_files_are_looked_at_by_a_pattern_too(self, rig: Rig) -> None:
+        folder = PurePosixPath("/etc/clustershell/groups.d")
+        for name in ("b.yaml", "a.yaml", ".hidden.yaml", "c.yml"):
+            self.place(rig, folder / name).write_text(name)
+        (self.place(rig, folder / "d.yaml")).symlink_to("a.yaml")
+        pattern, missing = folder / "*.yaml", PurePosixPath("/etc/nowhere/*.conf")
+
+        files = rig.hosts.look({HERE: Look((pattern, missing))})[HERE].files
+
+        assert files.contents == {folder / name: name.encode() for name in ("a.yaml", "b.yaml")}
+        assert files.matching(pattern) == tuple(folder / f"{each}.yaml" for each in "abd")
+        assert "symbolic link" in files.failures[folder / "d.yaml"]
+        assert files.matching(missing) == ()
+
     def test_who_is_away_keeps_nobody_from_an_answer(self, rig: Rig) -> None:
         order = Order((FileOrder(FILE, None, b"new\n"),))
 

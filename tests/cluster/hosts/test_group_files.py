@@ -40,6 +40,22 @@ def test_a_move_is_seen_at_once_and_the_rest_of_the_file_stays(tmp_path: Path) -
     assert not write_groups(after, settings, lambda: datetime.now(UTC))
 
 
+def test_what_stands_on_this_machine_is_read_as_on_the_head_node(tmp_path: Path) -> None:
+    genders, groups = tmp_path / "genders", tmp_path / "groups.d" / "ibstack.yaml"
+    settings = replace(Settings(), genders=genders, clustershell=groups)
+    genders.write_text("node002 all,category=old\n")
+    (tmp_path / "groups.conf").write_text("[Main]\n[nodegroup]\nmap: echo\n")
+
+    written = write_groups(starting_state(), settings, lambda: datetime.now(UTC))
+
+    told = [text for event in written for text, severity in event.told() if severity == "warning"]
+    assert len(told) == 2
+    assert "line 1 gives category=old" in told[0]
+    assert f"{tmp_path}/groups.conf has one too" in told[1]
+    assert "\nnode002 computenode\n" in genders.read_text()
+    assert "nodegroup:" not in groups.read_text()
+
+
 def test_nothing_is_written_where_the_settings_name_nothing() -> None:
     assert not write_groups(starting_state(), Settings(), lambda: datetime.now(UTC))
 

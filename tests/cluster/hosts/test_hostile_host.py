@@ -223,6 +223,24 @@ def test_no_text_is_more_than_garbled(text: bytes) -> None:
     assert isinstance(heard, (str, NoAnswer))
 
 
+@pytest.mark.parametrize("name", ["a.yaml", "b.yaml"])
+def test_of_a_pattern_what_fits_is_read(name: str) -> None:
+    asked = Look((PurePosixPath("/etc/groups.d/*.yaml"),))
+    path = f"/etc/groups.d/{name}"
+
+    seen = host_answer.seen({"files": {path: {"content": "eA=="}}, "services": {}}, asked)
+
+    assert seen.files.contents == {PurePosixPath(path): b"x"}
+
+
+@pytest.mark.parametrize("path", ["/etc/shadow", "/etc/groups.d/x", "/etc/groups.d/x/y.yaml"])
+def test_of_a_pattern_nothing_else_is_read(path: str) -> None:
+    asked = Look((PurePosixPath("/etc/groups.d/*.yaml"),))
+
+    with pytest.raises(host_answer.BadAnswer, match="other files"):
+        host_answer.seen({"files": {path: {"content": None}}, "services": {}}, asked)
+
+
 def test_the_right_answers_are_read() -> None:
     seen = host_answer.seen(json.loads(json.dumps(SHOWN)), LOOK)
 

@@ -131,6 +131,57 @@ def test_groups_follow_a_move_at_once(cluster: TreeCluster) -> None:
     assert '"another": "node002"' in source
 
 
+def test_groups_of_a_site_stay_and_what_they_take_is_told_by_plan_commit_and_drift(
+    cluster: TreeCluster,
+) -> None:
+    genders = cluster.root("headnode") / "etc/genders"
+    site = "headnode all,login\nnode[001-003] all,category=old,rack=1\n"
+    genders.write_text(site)
+    sources = cluster.root("headnode") / "etc/clustershell/groups.d/site.yaml"
+    sources.write_text("type:\n  login: headnode\n")
+    told = "/etc/genders: category of node[001-002]: wanted category=openstack-network-nodes"
+    taken = "/etc/clustershell/groups.d/ibstack.yaml: group source type: wanted as generated, but"
+
+    move = "device use node002; set category openstack-network-nodes"
+    plan = cluster.type(move, "commit --dry-run")
+    said = cluster.type("commit")
+    drift = cluster.type("device drift -n headnode")
+
+    for answer in (plan, said):
+        assert told in answer
+        assert taken in answer
+    assert cluster.session.failures == 0
+    text = genders.read_text()
+    assert text.startswith(site)
+    assert "\nnode002 computenode\n" in text
+    assert "\nnode003 computenode\n" in text
+    assert "\nvnode001 all,category=virtual-nodes,computenode,virtualnode\n" in text
+    assert "type:" not in cluster.read("headnode", "/etc/clustershell/groups.d/ibstack.yaml")
+    assert "line 2 gives category=old" in drift
+    assert "/etc/clustershell/groups.d/site.yaml has one too" in drift
+
+    genders.write_text(text.replace(",category=old", ""))
+    sources.unlink()
+    cluster.type("device use node003; set category openstack-network-nodes; commit")
+
+    assert cluster.type("device drift -n headnode") == "No drift\n"
+
+
+def test_a_genders_file_that_genders_does_not_read_is_left_alone_and_the_commit_says_so(
+    cluster: TreeCluster,
+) -> None:
+    genders = cluster.root("headnode") / "etc/genders"
+    genders.write_text("node001 all rack=1\n")
+
+    said = cluster.type("device use node002; set category openstack-network-nodes; commit")
+
+    assert "[error] headnode: /etc/genders: cannot write beside what stands there" in said
+    assert "line 1, 'node001 all rack=1': there is a blank among the attributes" in said
+    assert cluster.session.failures == 1
+    assert genders.read_text() == "node001 all rack=1\n"
+    assert "genders does not read" in cluster.type("device drift -n headnode")
+
+
 def test_an_image_that_is_cloned_gets_its_tree(cluster: TreeCluster) -> None:
     place = cluster.image("openstack-image") / "etc"
     (place / "other").hardlink_to(place / "image")

@@ -11,6 +11,7 @@ from cluster.infiniband_cluster import FABRIC, infiniband_roles, set_values, tod
 from cluster.lint.cloud_folders import BRIDGE, ML2, OPENSM, PARTITIONS, article, found, of, put
 from ibstack.cluster.lint.finding import Severity
 from ibstack.cluster.lint.sources import cloud_of
+from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.fabric.errors import BadInput
 
 if TYPE_CHECKING:
@@ -249,3 +250,55 @@ def test_no_interfaces_at_all_is_not_the_same_as_not_known(tmp_path: Path) -> No
     put(tmp_path, "h1", "interfaces", "")
 
     assert [each.place.host for each in found(folder=tmp_path)] == ["h1"]
+
+
+GENDERS = "etc/genders"
+GROUPS = "etc/clustershell/groups.d/site.yaml"
+OF_GROUPS = [
+    (GENDERS, "node001 all\nnode[001-002] all\n", "genders-unreadable", 2),
+    (GENDERS, "# all\n\nnode001 all rack=1\n", "genders-unreadable", 3),
+    (GROUPS, "racks:\n  1: node001\n", "group-source-unreadable", None),
+    ("etc/clustershell/groups.conf.d/site.conf", "[r]\nlist: x\n", "group-source-unreadable", None),
+]
+
+
+@pytest.mark.parametrize(("path", "text", "id_", "line"), OF_GROUPS)
+def test_groups_that_their_programs_do_not_read_are_found(
+    tmp_path: Path, path: str, text: str, id_: str, line: int | None
+) -> None:
+    put(tmp_path, "h1", path, text)
+
+    (finding,) = found(folder=tmp_path)
+
+    assert (finding.id, finding.place.line) == (id_, line)
+    assert finding.severity is Severity.ERROR
+
+
+def test_a_name_with_a_dot_is_a_warning(tmp_path: Path) -> None:
+    put(tmp_path, "h1", GENDERS, "node001.example.org all\n")
+
+    (finding,) = found(folder=tmp_path)
+
+    assert (finding.id, finding.severity) == ("genders-unreadable", Severity.WARNING)
+
+
+def test_groups_of_a_site_beside_those_of_the_cluster_are_found(tmp_path: Path) -> None:
+    view = todays_cluster()
+    put(tmp_path, "headnode", GENDERS, "headnode all,login\nnode001 category=old,rack=1\n")
+    put(tmp_path, "headnode", GROUPS, "type:\n  a: node001\nracks:\n  r1: node001\n")
+
+    assert [each.key for each in of("genders-otherwise", view, tmp_path)] == ["category of node001"]
+    (twice,) = of("group-source-twice", view, tmp_path)
+    assert twice.key == "type"
+    assert twice.other is not None
+    assert twice.other.file == "/etc/clustershell/groups.d/ibstack.yaml"
+
+
+def test_names_and_lists_of_an_older_store_are_found() -> None:
+    view = todays_cluster()
+    category = EntityPath.of("category", "a--b")
+    view.put(Entity(category, "", {"excludelistsyncinstall": "/a\n/data # of users"}))
+
+    assert [each.place.file for each in of("group-name", view)] == ["category/a--b"]
+    (line,) = of("exclude-list-line", view)
+    assert (line.key, line.value) == ("excludelistsyncinstall", "line 2: /data # of users")

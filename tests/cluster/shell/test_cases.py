@@ -2,7 +2,8 @@
 """The table of `(commands) → (what is printed, whether all of it succeeded)`.
 
 In cases/*.txt: a line `### what it shows`, what is typed, `---` or `--- fails`, what is printed.
-Errors begin with `! `.  A typed line `@prompt` prints the prompt there.
+Errors begin with `! `.  A typed line `@prompt` prints the prompt there; after `@typed` somebody
+sees it before each line, as in a terminal.
 """
 
 import re
@@ -43,6 +44,8 @@ def play(shell: Shell, case: Case) -> tuple[str, bool]:
     for line in case.typed:
         if line == "@prompt":
             shell.session.say(shell.session.prompt)
+        elif line == "@typed":
+            shell.session.attended = True
         elif line == "@quick":
             shell.session.quit_on_error = True
         elif not shell.session.run(line.replace("⏎", "\n")):

@@ -58,6 +58,26 @@ def test_tab_completes_what_there_is_one_of(shell: Shell, keyboard: PipeInput) -
     assert said == "10.141.0.1\n"
 
 
+def test_after_a_use_that_failed_one_is_where_the_prompt_says(
+    shell: Shell, keyboard: PipeInput
+) -> None:
+    keys = ("device use node001", "use node00X", "get hostname")
+
+    said = typed(shell, keyboard, ENTER.join(keys) + ENTER + CTRL_D)
+
+    assert said.endswith("\nnode001\n")
+
+
+def test_a_file_that_is_run_from_a_terminal_is_a_script(
+    shell: Shell, keyboard: PipeInput, tmp_path: Path
+) -> None:
+    (tmp_path / "nodes.cmsh").write_text("device\nuse node001\nuse node00X\nget hostname\n")
+
+    said = typed(shell, keyboard, f"run {tmp_path}/nodes.cmsh{ENTER}{CTRL_D}")
+
+    assert "cannot run get hostname: use node00X led nowhere" in said
+
+
 def test_ctrl_c_drops_the_line(shell: Shell, keyboard: PipeInput) -> None:
     assert typed(shell, keyboard, f"bogus{CTRL_C}path{ENTER}{CTRL_D}") == "home;\n"
 

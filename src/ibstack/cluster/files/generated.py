@@ -11,6 +11,8 @@ from ibstack.cluster.files import sections
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
+    from ibstack.cluster.files.remark import Fit, Remark
+
 
 @dataclass(frozen=True, slots=True)
 class GeneratedFile:
@@ -36,12 +38,24 @@ class GeneratedFile:
     """It is left where it is when it is not generated any more: a program is unsafe without it."""
     ini: bool = False
     """Config file modifications can edit it."""
+    fit: Fit | None = None
+    """How the text is fitted to what others have written on the host; None: as it is."""
+    remarks: tuple[Remark, ...] = ()
+    """What of the cluster the text leaves out."""
 
-    def content(self, before: bytes | None) -> bytes:
-        """Return the bytes of the file, given those that stand there; Refused for broken marks."""
+    def content(self, before: bytes | None, fitted: str | None = None) -> bytes:
+        """Return the bytes of the file, given those that stand there; Refused for broken marks.
+
+        *fitted*: the text as it can be written on the host; None: as it is.
+        """
+        text = self.text if fitted is None else fitted
         if self.whole:
-            return sections.whole(self.text, self.objects)
-        return sections.with_section(before or b"", self.text, self.objects)
+            return sections.whole(text, self.objects)
+        return sections.with_section(before or b"", text, self.objects)
+
+    def around(self, before: bytes | None) -> bytes:
+        """Return what of the file is not ours; Refused for broken marks."""
+        return b"" if self.whole else sections.without_section(before or b"")
 
     def standing(self, before: bytes | None) -> sections.Standing:
         """Tell whose *before* is, as far as it would be replaced."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import UTC
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from ibstack.cluster.hosts import far_side
@@ -14,7 +15,7 @@ from ibstack.fabric.errors import IbstackError, Refused
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
-    from pathlib import Path, PurePosixPath
+    from pathlib import Path
 
 
 class HostFolder:
@@ -29,6 +30,9 @@ class HostFolder:
     def read(self, path: PurePosixPath) -> bytes | None:
         with _told("read", path):
             return far_side.read(self._root, str(path))
+
+    def matching(self, pattern: PurePosixPath) -> tuple[PurePosixPath, ...]:
+        return tuple(map(PurePosixPath, far_side.matching(self._root, str(pattern))))
 
     def write(self, path: PurePosixPath, content: bytes, mode: int) -> None:
         with _told("write", path):

@@ -91,6 +91,12 @@ def without_section(content: bytes) -> bytes:
     return content if found is None else content[: found.begins] + content[found.ends :]
 
 
+def body_of_section(content: bytes) -> bytes:
+    """Return the text of the section; nothing where there is none, Refused for broken marks."""
+    found = _find(content)
+    return b"" if found is None else found.body
+
+
 def standing_of_section(content: bytes | None) -> Standing:
     """Tell whose the section of a file is."""
     found = _find(content or b"")

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from ibstack.cluster.files import sections
 from ibstack.cluster.files.frozen import freezer
+from ibstack.cluster.files.remark import Fitted, Remark
 from ibstack.cluster.files.sections import Standing
 from ibstack.fabric.errors import IbstackError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import PurePosixPath
 
     from ibstack.cluster.files.generated import GeneratedFile
@@ -24,6 +25,10 @@ class FilesRead(Protocol):
 
     def read(self, path: PurePosixPath) -> bytes | None:
         """Return what stands there; None where there is no file."""
+        ...
+
+    def matching(self, pattern: PurePosixPath) -> Sequence[PurePosixPath]:
+        """Return the files there whose names are *pattern*'s, in which `*` stands for any."""
         ...
 
 
@@ -53,6 +58,8 @@ class Deed(enum.Enum):
     """It differs, and is left alone as somebody asked."""
     BLOCKED = "blocked"
     """It cannot be read, or its marks are broken: a person has to look."""
+    SHORT = "short"
+    """It is as it can be, which is not all of what the cluster says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,13 @@ class FileStep:
     """False: it is not generated any more."""
     why: str = ""
     """Of FROZEN the entry that freezes it, of BLOCKED what is wrong."""
+    remarks: tuple[Remark, ...] = ()
+    """What is left out, because of what else stands there."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person is told besides."""
+        return tuple(f"{self.file.path}: {each}" for each in self.remarks)
 
     @property
     def keeps_aside(self) -> bool:
@@ -99,6 +113,13 @@ class FileEvent:
         if self.failed:
             return f"{self.step.file.path}: {self.failed}"
         return f"{self.step}" + (f"; it is kept as {self.kept}" if self.kept else "")
+
+    def told(self) -> Iterator[tuple[str, str]]:
+        """Yield what there is to tell, with its severity: info, warning or error."""
+        severity = "warning" if self.kept else "info"
+        if self.step.deed is not Deed.SHORT or self.failed:
+            yield str(self), "error" if self.failed else severity
+        yield from ((each, "warning") for each in self.step.warnings)
 
 
 def plan_files(
@@ -132,22 +153,47 @@ def apply_files(host_files: HostFiles, steps: Iterable[FileStep]) -> tuple[FileE
 def _plan(
     host_files: FilesRead, file: GeneratedFile, frozen: Iterable[str], *, wanted: bool = True
 ) -> FileStep | None:
-    before = None
+    before, fitted = None, Fitted(file.text)
     try:
         before = host_files.read(file.path)
         standing = file.standing(before)
-        after = file.content(before) if wanted else _without(file, before, standing)
+        if wanted:
+            fitted = _fitted(host_files, file, before)
+            after: bytes | None = file.content(before, fitted.text)
+        else:
+            after = _without(file, before, standing)
     except IbstackError as error:
         return FileStep(file, Deed.BLOCKED, before, before, wanted=wanted, why=str(error))
+    remarks = fitted.remarks
     if after == before:
-        return None
+        short = FileStep(file, Deed.SHORT, before, after, standing, remarks=remarks)
+        return short if remarks else None
     entry = freezer(frozen, file.path)
     if entry is not None:
         return FileStep(file, Deed.FROZEN, before, before, standing, wanted, entry)
     if after is None:
         return FileStep(file, Deed.REMOVE, before, after, standing, wanted)
     deed = Deed.CREATE if before is None else Deed.REPLACE
-    return FileStep(file, deed, before, after, standing, wanted)
+    return FileStep(file, deed, before, after, standing, wanted, remarks=remarks)
+
+
+def _fitted(host_files: FilesRead, file: GeneratedFile, before: bytes | None) -> Fitted:
+    """Return the text as it can be written beside what others have on the host."""
+    if file.fit is None:
+        return Fitted(file.text, file.remarks)
+    others: dict[PurePosixPath, bytes] = {}
+    unread: list[Remark] = []
+    for pattern in file.fit.beside(file.path):
+        for path in host_files.matching(pattern):
+            try:
+                content = host_files.read(path) if path != file.path else None
+            except IbstackError as error:
+                unread.append(Remark(str(path), "looked at", str(error)))
+                continue
+            if content is not None:
+                others[path] = content
+    fitted = file.fit.fitted(file.text, file.around(before), others)
+    return Fitted(fitted.text, (*file.remarks, *fitted.remarks, *unread))
 
 
 def _without(file: GeneratedFile, before: bytes | None, standing: Standing) -> bytes | None:
@@ -162,8 +208,8 @@ def _apply(host_files: HostFiles, step: FileStep) -> FileEvent | None:
     if step.deed is Deed.FROZEN:
         return None
     now = _plan(host_files, step.file, (), wanted=step.wanted)
-    if now is None:
-        return None
+    if now is None or now.deed is Deed.SHORT:
+        return None if now is None else FileEvent(now)
     if now.deed is Deed.BLOCKED:
         return FileEvent(now, failed=now.why)
     kept = ""

@@ -7,6 +7,7 @@ standard library alone and keeps to Python 3.6, the oldest that a supported dist
 
 import base64
 import fcntl
+import fnmatch
 import hashlib
 import json
 import os
@@ -72,6 +73,19 @@ def read(root: str, path: str) -> Optional[bytes]:
         if found.st_size > LARGEST_BYTES:
             raise Refusal("it is larger than %d bytes; look why, or freeze it" % LARGEST_BYTES)
         return file.read()
+
+
+def matching(root: str, pattern: str) -> List[str]:
+    """Return the paths that are there of *pattern*, whose last part may have a `*`; not .files."""
+    folder, name = os.path.split(pattern)
+    if "*" not in name:
+        return [pattern] if os.path.lexists(os.path.join(root, pattern.lstrip("/"))) else []
+    try:
+        names = sorted(os.listdir(os.path.join(root, folder.lstrip("/"))))
+    except OSError:
+        return []
+    found = [each for each in names if not each.startswith(".") and fnmatch.fnmatch(each, name)]
+    return [os.path.join(folder, each) for each in found]
 
 
 def write(root: str, path: str, content: bytes, mode: int) -> None:
@@ -291,10 +305,18 @@ def _systemctl(argv: List[str]) -> str:
     return done.stdout
 
 
+def asked_paths(root: str, paths: List[str]) -> List[str]:
+    """Return the paths, and in place of each with a `*` those that are there."""
+    found = []  # type: List[str]
+    for path in paths:
+        found += matching(root, path) if "*" in path else [path]
+    return found
+
+
 def look(root: str, request: Dict[str, Any]) -> Dict[str, Any]:
     """Return what was asked for of the host."""
     files = {}  # type: Dict[str, Any]
-    for path in request["files"]:
+    for path in asked_paths(root, request["files"]):
         try:
             content = read(root, path)
             files[path] = {"content": None if content is None else _to_text(content)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import fnmatch
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,7 +38,7 @@ def seen(found: object, asked: Look) -> Seen:
     whole = _object(found, "the answer")
     contents: dict[PurePosixPath, bytes | None] = {}
     failures: dict[PurePosixPath, str] = {}
-    for path, each in _named(whole, "files", map(str, asked.files)).items():
+    for path, each in _files(whole, [str(path) for path in asked.files]).items():
         file = _object(each, path)
         if "failed" in file:
             failures[PurePosixPath(path)] = _line(file, "failed")
@@ -103,6 +104,24 @@ def _named(whole: dict[str, Any], key: str, names: Iterable[str]) -> dict[str, A
     if found.keys() != set(names):
         raise BadAnswer(f"it tells of other {key} than it was asked for")
     return found
+
+
+def _files(whole: dict[str, Any], asked: list[str]) -> dict[str, Any]:
+    """Return the object `files`: each path that was asked for, and of each with a `*` any."""
+    found = _object(whole.get("files"), "files")
+    patterns = [path for path in asked if "*" in path]
+    extra = found.keys() - set(asked)
+    if not found.keys() >= set(asked) - set(patterns) or not all(
+        any(_fits(path, pattern) for pattern in patterns) for path in extra
+    ):
+        raise BadAnswer("it tells of other files than it was asked for")
+    return found
+
+
+def _fits(path: str, pattern: str) -> bool:
+    folder, _, name = path.rpartition("/")
+    of, _, names = pattern.rpartition("/")
+    return folder == of and name not in ("", ".", "..") and fnmatch.fnmatchcase(name, names)
 
 
 def _content(file: dict[str, Any], path: str) -> bytes | None:

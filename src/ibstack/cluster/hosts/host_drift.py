@@ -9,7 +9,7 @@ from ibstack.cluster.file_difference import differences
 from ibstack.cluster.files.sections import Standing
 from ibstack.cluster.files.write import Deed, plan_files
 from ibstack.cluster.hosts.hosts import UP
-from ibstack.cluster.hosts.look import Look
+from ibstack.cluster.hosts.look import Look, looked_at
 from ibstack.cluster.shell.reach import Drift
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _STANDING: Final = {
 
 def drift_question(wanted: Installation) -> Look:
     """Return what has to be known of a host to tell."""
-    return Look(tuple(wanted.files), wanted.autostart, running=True)
+    return Look(looked_at(wanted.files), wanted.autostart, running=True)
 
 
 def host_drift(wanted: Installation, seen: Seen) -> Iterator[Drift]:
@@ -67,6 +67,10 @@ def _of_start(wanted: Installation, running: Running) -> Iterator[Drift]:
 
 def _of_file(host: str, step: FileStep) -> Iterator[Drift]:
     path = str(step.file.path)
+    for remark in step.remarks:
+        yield Drift(host, f"{path}: {remark.what}", remark.wanted, remark.found)
+    if step.deed is Deed.SHORT:
+        return
     if step.deed is Deed.BLOCKED:
         yield Drift(host, path, "as generated", step.why)
         return

@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Final
 from ibstack.cluster.file_difference import differences, shown
 from ibstack.cluster.files.write import Deed, FileEvent, plan_files
 from ibstack.cluster.hosts.hosts import UP
-from ibstack.cluster.hosts.look import Look
-from ibstack.cluster.hosts.order import FileOrder, Order, ServiceOrder, file_event, file_order
+from ibstack.cluster.hosts.look import Look, looked_at
+from ibstack.cluster.hosts.order import (
+    FileDone,
+    FileOrder,
+    Order,
+    ServiceOrder,
+    file_event,
+    file_order,
+)
 from ibstack.fabric.errors import IbstackError
 
 if TYPE_CHECKING:
@@ -65,7 +72,7 @@ class HostWork:
 
 def question(change: HostChange) -> Look:
     """Return what has to be known of a host to decide."""
-    files = (*change.files, *change.gone)
+    files = (*looked_at(change.files), *change.gone)
     readers = (
         name for path in (change.files, change.gone) for f in path.values() for name in f.services
     )
@@ -109,7 +116,9 @@ def planned(work: HostWork) -> Iterator[str]:
         yield _away(work.seen)
         return
     for step in work.steps:
-        yield str(step)
+        if step.deed is not Deed.SHORT:
+            yield str(step)
+        yield from step.warnings
         if step.deed in (Deed.CREATE, Deed.REPLACE) and step.before is not None:
             found = differences(step.before, step.after, ini=step.file.ini)
             yield from (f"{step.file.path}: {line}" for line in shown(found))
@@ -144,7 +153,8 @@ def tell(work: HostWork, order: Order, done: Done, events: Events) -> None:
     if done.failed:
         events.add(host, f"cannot bring this commit: {done.failed}", "error")
         return
-    _tell_of_files(work, done, events)
+    for text, severity in _of_files(work.steps, done):
+        events.add(host, text, severity)
     for name in work.unread:
         events.add(host, _not_restarted(work, name), "error")
     for each, why in zip(order.services, done.services, strict=True):
@@ -155,22 +165,21 @@ def tell(work: HostWork, order: Order, done: Done, events: Events) -> None:
             events.add(host, f"Service {each.name} was {PAST[each.action]}")
 
 
-def _tell_of_files(work: HostWork, done: Done, events: Events) -> None:
-    for step in work.steps:
-        if step.deed is Deed.BLOCKED:
-            events.add(work.host, str(FileEvent(step, failed=step.why)), "error")
-        elif step.deed in _WRITTEN:
-            event = file_event(step, done.files[step.file.path])
-            severity = "warning" if event.kept else "info"
-            events.add(work.host, str(event), "error" if event.failed else severity)
-    flag = done.files.get(RESTART_REQUIRED)
-    if flag is not None and flag.failed:
-        events.add(work.host, f"{RESTART_REQUIRED}: {flag.failed}", "error")
-
-
 def _not_restarted(work: HostWork, name: str) -> str:
     why = work.seen.services_unknown or "the host does not tell whether it runs"
     return f"cannot restart {name}, which has not read the new file: {why}; restart it by hand"
+
+
+def _of_files(steps: Iterable[FileStep], done: Done) -> Iterator[tuple[str, str]]:
+    """Yield what became of files, with its severity."""
+    for step in steps:
+        if step.deed is Deed.BLOCKED:
+            yield from FileEvent(step, failed=step.why).told()
+        elif step.deed is not Deed.FROZEN:
+            yield from file_event(step, done.files.get(step.file.path, FileDone())).told()
+    flag = done.files.get(RESTART_REQUIRED)
+    if flag is not None and flag.failed:
+        yield f"{RESTART_REQUIRED}: {flag.failed}", "error"
 
 
 def tell_away(work: HostWork, events: Events) -> None:

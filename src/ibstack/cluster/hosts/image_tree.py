@@ -7,13 +7,15 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING, Final
 
+from ibstack.cluster.model.exclude_list import ExcludeLine, exactly, read_exclude_list
 from ibstack.fabric.errors import BadInput, CommandFailed, IbstackError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-_ONLY_OLD: Final = "no-new-files:"
+_KEEPS: Final = ("--archive", "--hard-links", "--acls", "--xattrs", "--sparse", "--numeric-ids")
+"""What a file is besides its content, as `cp --archive` keeps it: capabilities are attributes."""
 
 
 def copy(source: Path, target: Path, doing: str, *, apart: bool, lock: int) -> None:
@@ -27,9 +29,13 @@ def copy(source: Path, target: Path, doing: str, *, apart: bool, lock: int) -> N
 
 
 def install(source: Path, root: Path, excluded: Iterable[str]) -> None:
-    """Put the image on a disk that was made anew, but for what *excluded* says."""
+    """Put the image on a disk that was made anew, but for what *excluded* says.
+
+    BadInput for a line of it that is no pattern; the disk is as it was then.
+    """
+    options = _options(_patterns(source, root, excluded))
     shutil.rmtree(root, ignore_errors=True)
-    _rsync(source, root, (*_excludes(excluded),))
+    _rsync(source, root, options)
 
 
 def update(source: Path, root: Path, excluded: Iterable[str], kept: Iterable[str]) -> None:
@@ -37,11 +43,13 @@ def update(source: Path, root: Path, excluded: Iterable[str], kept: Iterable[str
 
     *excluded* are lines of an exclude list: what is on the host stays as it is, and what is missing
     is copied, unless the line begins with `no-new-files:`.  *kept* are paths that are left alone.
+    BadInput for a line that is no pattern; nothing was done then.
     """
-    lines, alone = tuple(excluded), tuple(f"--exclude={path}" for path in kept)
-    _rsync(source, root, ("--delete", *alone, *_excludes(lines)))
-    never = (line for line in lines if line.strip().startswith(_ONLY_OLD))
-    _rsync(source, root, ("--ignore-existing", *alone, *_excludes(never)))
+    patterns = _patterns(source, root, excluded)
+    alone = tuple(f"--exclude={exactly(path)}" for path in kept)
+    _rsync(source, root, ("--delete", *alone, *_options(patterns)))
+    never = (each for each in patterns if each.only_old)
+    _rsync(source, root, ("--ignore-existing", *alone, *_options(never)))
 
 
 def clear(folder: Path) -> None:
@@ -51,11 +59,16 @@ def clear(folder: Path) -> None:
         folder.mkdir()
 
 
-def _excludes(lines: Iterable[str]) -> Iterable[str]:
-    for line in lines:
-        pattern = line.strip().removeprefix(_ONLY_OLD).strip().removeprefix("- ").strip()
-        if pattern and not pattern.startswith("#"):
-            yield f"--exclude={pattern}"
+def _patterns(source: Path, root: Path, lines: Iterable[str]) -> tuple[ExcludeLine, ...]:
+    patterns, faults = read_exclude_list(lines)
+    if faults:
+        said = "; ".join(map(str, faults))
+        raise BadInput(f"cannot install {root} from {source}: its exclude list has {said}")
+    return patterns
+
+
+def _options(patterns: Iterable[ExcludeLine]) -> tuple[str, ...]:
+    return tuple(f"--exclude={each.pattern}" for each in patterns)
 
 
 def _rsync(source: Path, root: Path, options: Sequence[str]) -> None:
@@ -63,8 +76,7 @@ def _rsync(source: Path, root: Path, options: Sequence[str]) -> None:
     if not source.is_dir():
         raise BadInput(f"cannot {doing}: there is no such folder; copy the image there")
     root.mkdir(parents=True, exist_ok=True)
-    argv = ("rsync", "--archive", "--hard-links", "--numeric-ids", *options)
-    _run((*argv, "--", f"{source}/", f"{root}/"), doing)
+    _run(("rsync", *_KEEPS, *options, "--", f"{source}/", f"{root}/"), doing)
 
 
 def _run(

@@ -13,15 +13,29 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import PurePosixPath
 
+    from ibstack.cluster.files.generated import GeneratedFile
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """What is to be looked at on one host."""
 
     files: tuple[PurePosixPath, ...] = ()
+    """Paths; the last part may have a `*`."""
     services: tuple[str, ...] = ()
     running: bool = False
     """Whether to tell what it was started with."""
+
+
+def looked_at(files: Mapping[PurePosixPath, GeneratedFile]) -> tuple[PurePosixPath, ...]:
+    """Return the paths that have to be known to write *files*: also what they are fitted to."""
+    beside = (
+        each
+        for path, file in files.items()
+        if file.fit is not None
+        for each in file.fit.beside(path)
+    )
+    return (*files, *beside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +51,10 @@ class SeenFiles:
         if path in self.failures:
             raise IbstackError(self.failures[path])
         return self.contents[path]
+
+    def matching(self, pattern: PurePosixPath) -> tuple[PurePosixPath, ...]:
+        there = (path for path, content in self.contents.items() if content is not None)
+        return tuple(path for path in (*there, *self.failures) if path.match(str(pattern)))
 
 
 @dataclass(frozen=True, slots=True)

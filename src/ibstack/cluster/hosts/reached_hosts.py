@@ -227,7 +227,8 @@ class ReachedHosts:
         Bringing(self._hosts, decide, self._load, events, tell).run()
         after = self._load()
         for event in write_groups(after, self._settings, self._now):
-            events.add(_head(after), str(event), "error" if event.failed else "info")
+            for text, severity in event.told():
+                events.add(_head(after), text, severity)
         for each in events.told():
             tell(each)
 

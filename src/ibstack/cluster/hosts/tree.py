@@ -101,11 +101,11 @@ class TreeHosts:
         root = self._root(host)
         contents: dict[PurePosixPath, bytes | None] = {}
         failures: dict[PurePosixPath, str] = {}
-        for path in paths:
+        for path in far_side.asked_paths(root, [str(each) for each in paths]):
             try:
-                contents[path] = far_side.read(root, str(path))
+                contents[PurePosixPath(path)] = far_side.read(root, path)
             except (OSError, far_side.Refusal) as error:
-                failures[path] = far_side.failure("read", str(path), error)
+                failures[PurePosixPath(path)] = far_side.failure("read", path, error)
         return SeenFiles(contents, failures)
 
     def _bring(self, host: str, order: Order) -> Done:
@@ -203,7 +203,8 @@ class TreeHosts:
         files = HostFolder(root, self._now, self._kept)
         steps = plan_files(files, installation.files, installation.frozen)
         for event in apply_files(files, steps):
-            yield Progress(str(event), "error" if event.failed else "info", event)
+            for text, severity in event.told():
+                yield Progress(text, severity, event)
         if installation.mode:
             self._run_scripts(installation, "finalize", installation.finalize)
         kernel = installation.kernel_command_line

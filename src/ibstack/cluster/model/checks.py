@@ -13,6 +13,7 @@ from ibstack.cluster.model.adapter_checks import adapter_problems, manager_probl
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.device import HEAD, NODES
 from ibstack.cluster.model.entity import EntityPath
+from ibstack.cluster.model.exclude_list import read_exclude_list
 from ibstack.cluster.model.naming import name_fault, noun
 from ibstack.cluster.model.network_checks import (
     device_problems,
@@ -23,9 +24,9 @@ from ibstack.cluster.model.node_checks import (
     bmcsettings_problems,
     fsexport_problems,
     fsmount_problems,
-    nodegroup_problems,
     staticroute_problems,
 )
+from ibstack.cluster.model.node_settings import PATTERN_LISTS
 from ibstack.cluster.model.partition import BASE
 from ibstack.cluster.model.problem import Problem, error, label_of, warning
 from ibstack.cluster.model.ranges import range_fault
@@ -134,6 +135,9 @@ def _node_settings(view: State | Draft, entity: Entity) -> Iterator[Problem]:
         fault = _xml_fault(layout)
         if fault:
             yield error(entity.path, "disksetup", fault)
+    for name in PATTERN_LISTS:
+        _, faults = read_exclude_list(str(entity.values.get(name, "")).splitlines())
+        yield from (error(entity.path, name, str(fault)) for fault in faults)
     for item in _words(entity, "frozenfiles"):
         if not item.startswith(("/", "|")):
             yield error(entity.path, "frozenfiles", f"{item!r} begins neither with / nor with |")
@@ -215,7 +219,6 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "partition": _partition,
     "roles": _role,
     "interfaces": interface_problems,
-    "nodegroup": nodegroup_problems,
     "fsmounts": fsmount_problems,
     "fsexports": fsexport_problems,
     "staticroutes": staticroute_problems,

@@ -23,6 +23,18 @@ MASTER: Final = "master"
 # No sign that node lists, paths, modifications of files, or genders give a meaning of their own.
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+@-]{0,127}")
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_.:+@/-]{0,127}")
+# What genders' queries take for one word (genders 1.22, genders_query_parse.l): a sign that is
+# not in it ends the word, or is dropped without a word, and the query is another one then.
+_IN_A_QUERY: Final = re.compile(r"[A-Za-z0-9_.:+]+(?:-[A-Za-z0-9_.:+]+)*")
+_TAKEN: Final[dict[str, frozenset[str]]] = {
+    # Of `@category:*` ClusterShell takes group all.  The rest are attributes that genders gets
+    # besides, and those that pdsh gives a meaning of its own.
+    "category": frozenset({"all"}),
+    "nodegroup": frozenset(
+        {"all", "category", "computenode", "headnode", "virtualnode"}
+        | {"altname", "pdsh_all_skip", "pdsh_rcmd_type"}
+    ),
+}
 _HOSTNAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 
@@ -40,6 +52,25 @@ def name_fault(kind: str, name: str) -> str:
         return f"{name!r} has signs other than letters, digits and _ . : + @ / -, or a . or .."
     if not _NAME.fullmatch(name):
         return f"{name!r} has signs other than letters, digits and _ . : + @ -"
+    return group_fault(kind, name)
+
+
+def group_fault(kind: str, name: str) -> str:
+    """Return why pdsh and ClusterShell cannot have a group of that name; empty: they can.
+
+    Categories and node groups are groups to them: `pdsh -g category=NAME`, `pdsh -g NAME`.
+    """
+    if kind not in _TAKEN:
+        return ""
+    if name in _TAKEN[kind]:
+        return f"pdsh and ClusterShell have a group {name} already; give it another name"
+    if not _IN_A_QUERY.fullmatch(name):
+        return (
+            f"pdsh -g and ClusterShell read {name!r} as something else;"
+            " a name has no @ and no --, and ends without -"
+        )
+    if kind == "nodegroup" and not name[0].isalnum():
+        return f"pdsh -g reads {name!r} without its first sign; begin with a letter or a digit"
     return ""
 
 

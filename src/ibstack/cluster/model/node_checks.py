@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is wrong with node groups, and with what nodes mount, export, route and are managed by."""
+"""What is wrong with what nodes mount, export, route and are managed by."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ibstack.cluster.model.nodegroup import RESERVED
 from ibstack.cluster.model.problem import Problem, error, warning
 from ibstack.cluster.model.value import NO_ADDRESS
 
@@ -14,14 +13,6 @@ if TYPE_CHECKING:
 
     from ibstack.cluster.model.entity import Entity
     from ibstack.cluster.model.state import Draft, State
-
-
-def nodegroup_problems(_view: State | Draft, entity: Entity) -> Iterator[Problem]:
-    name = entity.name
-    if name in RESERVED:
-        yield error(entity.path, "name", f"genders has an attribute {name} already; rename it")
-    elif "--" in name:
-        yield error(entity.path, "name", "genders reads -- as without; rename it")
 
 
 def fsmount_problems(_view: State | Draft, entity: Entity) -> Iterator[Problem]:

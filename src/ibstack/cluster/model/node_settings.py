@@ -88,6 +88,11 @@ EXCLUDE_LISTS: Final = tuple(
     )
 )
 
+PATTERN_LISTS: Final = tuple(
+    each.name for each in EXCLUDE_LISTS if not each.label.endswith("script")
+)
+"""The properties that are lists of rsync's patterns."""
+
 NETWORKING: Final = (
     Property("Default gateway", Text(), "", "An address, or empty.", inherits=True),
     Property("Name servers", Words(), (), "Their addresses.", inherits=True),

@@ -9,9 +9,6 @@ from ibstack.cluster.model.kind import Kind, Property
 from ibstack.cluster.model.node_settings import LABELS
 from ibstack.cluster.model.value import References, Text
 
-RESERVED: Final = frozenset({"all", "category", "computenode", "headnode", "virtualnode"})
-"""Attributes that genders gets besides: a group of that name would be two things."""
-
 NODEGROUP: Final = Kind(
     name="nodegroup",
     singular="NodeGroup",

@@ -152,6 +152,7 @@ def _of_slot(
         "ALIAS": lambda: asked.aliases,
         "COMMAND": lambda: [each.name for each in asked.commands],
         "MODE": lambda: KINDS,
+        "NETWORK": lambda: asked.view.names("network") if asked.place.kind == "interfaces" else (),
     }
     found: list[str] = []
     for meaning in slot.meanings:

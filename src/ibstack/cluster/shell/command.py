@@ -73,7 +73,9 @@ class Command:
     stays: bool = False
     """After `MODE COMMAND …` one is where the command led, and not back where one was."""
     moves: bool = False
-    """What follows it on the line means another object where it fails."""
+    """What follows it means another object where it fails."""
+    of_no_object: bool = False
+    """It means the same wherever one is, so a script that has lost its way may run it."""
     changes: bool = False
     """It edits the object that one is at."""
     takes_statement: bool = False

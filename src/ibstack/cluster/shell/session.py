@@ -18,6 +18,7 @@ from ibstack.cluster.model.catalogue import kind
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.state import Draft
 from ibstack.cluster.shell import walk
+from ibstack.cluster.shell.astray import Astray, said
 from ibstack.cluster.shell.grammar import parse
 from ibstack.cluster.shell.jobs import Jobs
 from ibstack.cluster.shell.place import TOP, Place, Range
@@ -111,6 +112,10 @@ class Session:
         """How many files of commands are being run inside each other."""
         self.failures = 0
         """How many statements have failed."""
+        self.attended = False
+        """Whether a person sees the prompt before each line, and so where one is."""
+        self.astray: Astray | None = None
+        """What a script could not reach, while nothing has led elsewhere."""
         self.differs = False
         """Whether hosts were found to be unlike what is committed."""
         self.jobs = Jobs(self.post, clock)
@@ -130,25 +135,30 @@ class Session:
             statements = parse(text)
         except IbstackError as error:
             self.complain(error)
+            self._lose("a line that cannot be read", None)
             return False
         self.chain(statements)
         return self.failures == before
 
-    def chain(self, statements: Sequence[Statement]) -> bool:
+    def chain(self, statements: Sequence[Statement], *, comes_back: bool = False) -> bool:
         """Run statements one after another; False where the rest was not run.
 
         Where a statement fails that was to move elsewhere, what follows means another object
-        than the one that one is at, so it is not run.
+        than the one that one is at, so it is not run; in a script nor are the lines that follow.
+        *comes_back*: after these statements one is where one was, whatever they do.
         """
         for done, statement in enumerate(statements, start=1):
             if self.finished:
                 return False
             before = self.failures
             try:
-                walk.run(self, statement)
+                if self._may_run(statement):
+                    walk.run(self, statement)
             except walk.Lost as lost:
                 rest = " (the rest of the line was not run)" if done < len(statements) else ""
                 self.complain(lost.error, rest)
+                if not (comes_back or isinstance(lost, walk.CameBack)):
+                    self._lose(said(statement), lost.meant)
                 return False
             except IbstackError as error:
                 self.complain(error)
@@ -157,6 +167,31 @@ class Session:
             if self.quit_on_error and self.failures > before:
                 self.finished = True
         return True
+
+    def _may_run(self, statement: Statement) -> bool:
+        """Tell whether the statement means something that was reached; say so where it does not."""
+        if self.astray is None:
+            return True
+        after = self.astray.past(statement, self.vocabulary)
+        if after is None:
+            return True
+        self.complain(
+            BadInput(
+                f"cannot run {said(statement)}: {after.because} led nowhere,"
+                " and nothing has led elsewhere since"
+            )
+        )
+        self.astray = None if after.arrived else after
+        self.place = after.real
+        return False
+
+    def _lose(self, because: str, meant: Place | None) -> None:
+        """Note that a script did not get where what follows is about."""
+        if self.attended and not self.depth:
+            return
+        astray = Astray(because, meant)
+        self.go(astray.real)
+        self.range, self.astray = None, astray
 
     def complain(self, error: IbstackError, more: str = "") -> None:
         """Tell of a failure."""
@@ -265,6 +300,7 @@ class Session:
 
     def go(self, place: Place) -> None:
         """Move to *place*."""
+        self.astray = None
         if place != self.place:
             self.previous, self.place = self.place, place
         if self.place.mode != "device":

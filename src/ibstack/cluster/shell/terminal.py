@@ -96,6 +96,7 @@ class Terminal:
         session.edit = self._edit
         session.rest = time.sleep
         session.waits = False
+        session.attended = True
         session.progress = _show_progress
         session.on_event = self._wake
         if colour:

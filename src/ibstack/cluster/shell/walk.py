@@ -14,6 +14,7 @@ from ibstack.cluster.model.catalogue import KINDS, kinds_inside
 from ibstack.cluster.model.kind import SINGLE
 from ibstack.cluster.model.naming import find_name, the_object
 from ibstack.cluster.shell import options
+from ibstack.cluster.shell.astray import UNREACHED
 from ibstack.cluster.shell.command import Call, Command
 from ibstack.cluster.shell.grammar import parse
 from ibstack.cluster.shell.place import TOP
@@ -36,9 +37,15 @@ if TYPE_CHECKING:
 class Lost(IbstackError):
     """A statement that was to lead somewhere did not."""
 
-    def __init__(self, error: IbstackError) -> None:
+    def __init__(self, error: IbstackError, meant: Place | None = None) -> None:
+        """*meant*: where it was to lead, with UNREACHED in it; None: that is not known."""
         super().__init__(str(error))
         self.error = error
+        self.meant = meant
+
+
+class CameBack(Lost):
+    """The same of `MODE COMMAND …`, after which one is where one was, had it failed or not."""
 
 
 def run(session: Session, statement: Statement) -> None:
@@ -50,10 +57,17 @@ def run(session: Session, statement: Statement) -> None:
         alias = statement.words[0].text
         text = session.vocabulary.aliases.get(alias)
         if text is None:
-            words = [_expanded(session, word) for word in statement.words]
-            _Walk(session, statement.block).run(words)
+            _Walk(session, statement.block).run(_words(session, statement))
         else:
             _alias(session, alias, text, statement)
+
+
+def _words(session: Session, statement: Statement) -> list[str]:
+    try:
+        return [_expanded(session, word) for word in statement.words]
+    except IbstackError as error:
+        # What it would have said is not known: it may have named an object to go to.
+        raise Lost(error) from error
 
 
 def _alias(session: Session, name: str, text: str, statement: Statement) -> None:
@@ -89,7 +103,7 @@ class _Walk:
         if isinstance(meaning, Command):
             self._command(meaning, words[1:])
         elif self._block is not None and len(words) == 1:
-            raise BadInput(f"cannot run {words[0]} (…): only foreach takes parentheses")
+            raise Lost(BadInput(f"cannot run {words[0]} (…): only foreach takes parentheses"))
         elif meaning.inside:
             self._submode(meaning, words[1:])
         else:
@@ -102,6 +116,18 @@ class _Walk:
             raise Lost(error) from error
 
     def _command(self, command: Command, words: Sequence[str]) -> None:
+        place = self._session.place
+        try:
+            self._carry_out(command, words)
+        except Lost:
+            raise
+        except IbstackError as error:
+            if not command.moves:
+                raise
+            in_a_mode = place.levels and not command.where.at_top
+            raise Lost(error, place.use(UNREACHED) if in_a_mode else None) from error
+
+    def _carry_out(self, command: Command, words: Sequence[str]) -> None:
         if self._block is not None and not command.takes_block:
             raise BadInput(f"cannot run {command.name} (…): only foreach takes parentheses")
         session = self._session
@@ -110,11 +136,8 @@ class _Walk:
         session.saving.before(command)
         if session.in_range and command.of_object and not self._names_one(command, given):
             self._at_each(command, given)
-            return
-        try:
+        else:
             command.run(session, Call(given, self._block))
-        except IbstackError as error:
-            raise (Lost(error) if command.moves else error) from error
 
     def _names_one(self, command: Command, given: Given) -> bool:
         """Tell whether the command is about a device that it names."""
@@ -147,8 +170,8 @@ class _Walk:
             session.go(TOP.enter(kind.name))
             return
         if here.mode == kind.name and len(here.levels) > 1 and words[0] == "use" and words[1:]:
-            place = TOP.enter(kind.name)
-            session.go(here.retargeted(self._object(place, words[1:]).name))
+            place, meant = TOP.enter(kind.name), here.retargeted(UNREACHED)
+            session.go(here.retargeted(self._object(place, words[1:], meant).name))
             return
         self._there(TOP.enter(kind.name), words)
 
@@ -160,7 +183,10 @@ class _Walk:
             owner, words = self._chosen(kind, words)
         entity = the_object(session.draft, owner, f"enter {kind.name} of")
         if kind not in kinds_inside(owner.kind, entity.type):
-            raise Lost(BadInput(f"cannot enter {kind.name}: {owner.name} is a {entity.type}"))
+            meant = session.place.enter_submode(owner.renamed(UNREACHED), kind.name)
+            raise Lost(
+                BadInput(f"cannot enter {kind.name}: {owner.name} is a {entity.type}"), meant
+            )
         place = session.place.enter_submode(owner, kind.name, SINGLE if kind.single else "")
         if words:
             return self._there(place, words)
@@ -170,36 +196,42 @@ class _Walk:
     def _chosen(self, kind: Kind, words: Sequence[str]) -> tuple[EntityPath, Sequence[str]]:
         """Return the object that is named after the submode word, and what follows."""
         session = self._session
+        owner = session.place.object(UNREACHED)
+        meant = session.place.enter_submode(owner, kind.name)
         if not words:
             raise Lost(
                 BadInput(
                     f"cannot enter {kind.name}: no {session.place.kind} is chosen; "
                     f"use NAME first, or {kind.name} NAME"
-                )
+                ),
+                meant,
             )
-        return self._object(session.place, words[:1]).path, words[1:]
+        return self._object(session.place, words[:1], meant).path, words[1:]
 
-    def _object(self, place: Place, names: Sequence[str]) -> Entity:
-        """Return the object that the words after `use` name in the mode *place*."""
+    def _object(self, place: Place, names: Sequence[str], meant: Place) -> Entity:
+        """Return the object that the words after `use` name in the mode *place*.
+
+        *meant* is where one is to be then, for where there is none.
+        """
         session = self._session
         here, session.place = session.place, place
         try:
             return the_one(session, names, "use")
         except BadInput as error:
-            raise Lost(error) from error
+            raise Lost(error, meant) from error
         finally:
             session.place = here
 
     def _there(self, place: Place, words: Sequence[str]) -> bool:
         """Run *words* at *place*, and come back unless they lead somewhere; True: they do."""
         session = self._session
-        here, previous = session.place, session.previous
+        here, previous, astray = session.place, session.previous, session.astray
         session.place = place
         arrived = None
         try:
             meaning = self._meaning(words[0])
             if isinstance(meaning, Command):
-                self._command(meaning, words[1:])
+                self._run_there(meaning, words[1:])
                 stays = meaning.stays
             elif meaning.inside:
                 stays = self._submode(meaning, words[1:])
@@ -207,7 +239,14 @@ class _Walk:
                 raise Lost(BadInput(f"cannot enter {words[0]}: it is not inside {place.kind}"))
             arrived = session.place if stays else None
         finally:
-            session.place, session.previous = here, previous
+            session.place, session.previous, session.astray = here, previous, astray
         if arrived is not None:
             session.go(arrived)
         return arrived is not None
+
+    def _run_there(self, command: Command, words: Sequence[str]) -> None:
+        """Run the command of `MODE COMMAND …`; one comes back also where it fails."""
+        try:
+            self._command(command, words)
+        except Lost as lost:
+            raise lost if command.stays else CameBack(lost.error) from lost

@@ -7,11 +7,14 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster import groups
+from ibstack.cluster.files.genders import BesideLines
 from ibstack.cluster.files.generated import GeneratedFile
+from ibstack.cluster.files.group_sources import BesideSources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ibstack.cluster.files.remark import Fit
     from ibstack.cluster.files.render.host import Host
 
 GENDERS_PATH: Final = "/etc/genders"
@@ -23,9 +26,18 @@ def files(host: Host) -> Iterator[GeneratedFile]:
     """Yield both files, on a head node."""
     if not host.is_head:
         return
-    for path, text, whole in (
-        (GENDERS_PATH, groups.genders(host.view), False),
-        (CLUSTERSHELL_PATH, groups.clustershell_source(host.view), True),
-    ):
-        origin = (("nodes", "device: type and device: category"),)
-        yield GeneratedFile(PurePosixPath(path), text, "all devices", origin, whole=whole)
+    fits: tuple[tuple[str, str, bool, Fit], ...] = (
+        (GENDERS_PATH, groups.genders(host.view), False, BesideLines()),
+        (CLUSTERSHELL_PATH, groups.clustershell_source(host.view), True, BesideSources()),
+    )
+    remarks = groups.remarks(host.view)
+    for path, text, whole, fit in fits:
+        yield GeneratedFile(
+            PurePosixPath(path),
+            text,
+            "all devices",
+            (("nodes", "device: type and device: category"),),
+            whole=whole,
+            fit=fit,
+            remarks=remarks,
+        )

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Final
 from ibstack.cluster.lint.checks import (
     adapters,
     agreement,
+    exclude_lists,
     interfaces,
     names,
+    node_groups,
     partitions,
     physical_networks,
     services,
@@ -52,4 +54,9 @@ CHECKS: Final[tuple[Check, ...]] = (
     virtual_functions.not_made,
     virtual_functions.probed,
     services.missing,
+    node_groups.names,
+    node_groups.genders_lines,
+    node_groups.genders_lines_beside,
+    node_groups.group_sources,
+    exclude_lists.lines,
 )

@@ -226,6 +226,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "jobs",
         _jobs,
         options=(FORMAT, Option("w", "wait", "", "first wait until all have ended")),
+        of_no_object=True,
     ),
     Command(
         "commit",
@@ -263,6 +264,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "history 12",
         _history,
         options=(FORMAT, Option("l", "limit", "COUNT", "how many; 20 where it is not given")),
+        of_no_object=True,
         looks_outside=True,
     ),
     Command(

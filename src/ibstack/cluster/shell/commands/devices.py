@@ -129,6 +129,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "ds",
         _status,
         options=(*GROUPING, FORMAT),
+        of_no_object=True,
         looks_outside=True,
     ),
     Command(

@@ -37,13 +37,15 @@ def _foreach(session: Session, call: Call) -> None:
     if makes:
         _make_all(session, given, names)
     quits, here = given.has("quitonunknown"), session.place
+    # What the loop names was reached, whatever was not before it.
+    astray, session.astray = session.astray, None
     with session.saving.gathering():
         try:
             for name in names:
                 if not _turn(session, here.object(name), call.block, given.has("verbose"), quits):
                     break
         finally:
-            session.place = here
+            session.place, session.astray = here, astray
 
 
 def _turn(
@@ -54,7 +56,7 @@ def _turn(
         session.say(f"==== {session.clock():%a %b %d %H:%M:%S %Y} {path.name} ====")
     session.place = Place.at(path)
     before = session.failures
-    session.chain(block)
+    session.chain(block, comes_back=True)
     return not (session.finished or (quits and session.failures > before))
 
 

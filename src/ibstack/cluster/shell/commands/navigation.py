@@ -61,8 +61,18 @@ COMMANDS: Final[tuple[Command, ...]] = (
         moves=True,
     ),
     Command("exit", "Go up one level; at the top, leave.", "", "exit", _exit, aliases=("..",)),
-    Command("quit", "Leave the shell.", "", "quit", _quit),
-    Command("home", "Go to the top.", "", "home", _home, aliases=("/",), stays=True),
-    Command("goto", "Go back to where one was before.", "-", "goto -", _goto, aliases=("-",)),
+    Command("quit", "Leave the shell.", "", "quit", _quit, of_no_object=True),
+    Command(
+        "home", "Go to the top.", "", "home", _home, aliases=("/",), stays=True, of_no_object=True
+    ),
+    Command(
+        "goto",
+        "Go back to where one was before.",
+        "-",
+        "goto -",
+        _goto,
+        aliases=("-",),
+        moves=True,
+    ),
     Command("path", "Print the commands that lead here.", "", "path", _path),
 )

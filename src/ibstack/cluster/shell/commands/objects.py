@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.model import edits
 from ibstack.cluster.model.catalogue import KINDS
+from ibstack.cluster.model.device import NODES
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.naming import noun
 from ibstack.cluster.shell.command import IN_A_MODE, Call, Command, in_kinds
@@ -16,9 +17,10 @@ from ibstack.cluster.shell.subject import object_named, the_one
 from ibstack.fabric.errors import BadInput, IbstackError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ibstack.cluster.model.entity import Entity
+    from ibstack.cluster.model.kind import Kind
     from ibstack.cluster.model.state import Draft
     from ibstack.cluster.shell.session import Session
 
@@ -27,32 +29,64 @@ def _add(session: Session, call: Call) -> None:
     place = session.place
     kind = KINDS[place.kind]
     typed = bool(kind.types) and not kind.names
-    most = 3 if kind.name == "device" else 2 if typed else 1
-    if not 1 <= len(call.arguments) <= most:
-        usage = "TYPE NAME" if typed else "NAME"
-        raise BadInput(f"cannot add {noun(kind.name)}: expected add {usage}")
     words = list(call.arguments)
+    if not 1 <= len(words) <= 1 + typed + len(_FURTHER.get(kind.name, ())):
+        raise BadInput(f"cannot add {noun(kind.name)}: {_expected(kind, words, typed=typed)}")
     type_ = words.pop(0) if typed and len(words) > 1 else ""
-    name = words[0]
-    path = edits.add(session.draft, kind.name, name, place.parent, type_)
-    if len(words) > 1:
-        try:
-            _give_address(session, path, words[1])
-        except BadInput:
-            session.draft.remove(path)
-            raise
+    path = edits.add(session.draft, kind.name, words[0], place.parent, type_)
+    try:
+        if words[1:]:
+            _GIVES[kind.name](session.draft, path, *words[1:])
+    except BadInput:
+        session.draft.remove(path)
+        raise
     session.go(Place.at(path))
 
 
-def _give_address(session: Session, path: EntityPath, address: str) -> None:
-    """Give a new device its address on the network over which nodes are managed."""
-    draft = session.draft
+def _expected(kind: Kind, words: Sequence[str], *, typed: bool) -> str:
+    """Return what `add` takes of the kind, and where the rest of *words* is said."""
+    further = _FURTHER.get(kind.name, ())
+    taken = "".join(f" [{word}" for word in further) + "]" * len(further)
+    usage = f"add {'TYPE ' * typed}NAME{taken}"
+    rest = words[1 + typed + len(further) :]
+    if not rest:
+        return f"expected {usage}"
+    return (
+        f"expected {usage}; {' '.join(map(repr, rest))} is said afterwards, by set PROPERTY VALUE"
+        f" (help {kind.name} lists the properties)"
+    )
+
+
+def _give_device(draft: Draft, path: EntityPath, address: str, interface: str = "BOOTIF") -> None:
+    """Give a new device its address on the network over which nodes are managed.
+
+    *interface* is what it is booted and installed over.
+    """
     base = draft.get(EntityPath.of("partition", "base"))
     network = str(base.values.get("managementnetwork", "")) if base else ""
-    inner = edits.add(draft, "interfaces", "BOOTIF", path, "physical")
+    inner = edits.add(draft, "interfaces", interface, path, "physical")
     for each in (path, inner):
         edits.set_value(draft, each, "ip", [address])
         edits.set_value(draft, each, "network", [network])
+    device = draft.get(path)
+    if inner.name != "BOOTIF" and device is not None and device.type in NODES:
+        edits.set_value(draft, path, "provisioninginterface", [inner.name])
+
+
+def _give_interface(draft: Draft, path: EntityPath, address: str, network: str = "") -> None:
+    edits.set_value(draft, path, "ip", [address])
+    edits.set_value(draft, path, "network", [network])
+
+
+_FURTHER: Final[dict[str, tuple[str, ...]]] = {
+    "device": ("ADDRESS", "INTERFACE"),
+    "interfaces": ("ADDRESS", "NETWORK"),
+}
+"""What `add` takes after the name, as the manual and runbooks have it."""
+_GIVES: Final[dict[str, Callable[..., None]]] = {
+    "device": _give_device,
+    "interfaces": _give_interface,
+}
 
 
 def _clone(session: Session, call: Call) -> None:
@@ -118,8 +152,8 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command(
         "add",
         "Make an object, and go to it; it is saved by commit.",
-        "[TYPE] NAME",
-        "device; add physicalnode node004 10.141.0.4",
+        "[TYPE] NAME [ADDRESS] [INTERFACE|NETWORK]",
+        "device use node004; interfaces; add physical ib0 10.149.0.4 ibnet",
         _add,
         where=IN_A_MODE,
         moves=True,

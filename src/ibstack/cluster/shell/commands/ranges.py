@@ -46,5 +46,6 @@ COMMANDS: Final[tuple[Command, ...]] = (
         where=in_kinds("device"),
         options=GROUPING,
         stays=True,
+        moves=True,
     ),
 )

@@ -80,6 +80,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
         'alias computes "device list -f hostname,status"',
         _alias,
         options=(FORMAT,),
+        of_no_object=True,
         takes_statement=True,
     ),
     Command(
@@ -88,6 +89,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "ALIAS…",
         "unalias computes",
         _unalias,
+        of_no_object=True,
     ),
     Command(
         "export",
@@ -95,5 +97,6 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "",
         "export > aliases.cmsh",
         _export,
+        of_no_object=True,
     ),
 )

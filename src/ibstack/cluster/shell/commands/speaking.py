@@ -123,6 +123,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "help foreach",
         _help,
         aliases=("?",),
+        of_no_object=True,
     ),
     Command(
         "run",
@@ -134,5 +135,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
             Option("x", "echo", "", "print each line before it is run"),
             Option("q", "quit", "", "stop where a line fails"),
         ),
+        moves=True,
+        of_no_object=True,
     ),
 )
