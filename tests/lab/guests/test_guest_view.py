@@ -189,6 +189,32 @@ def test_a_lease_is_renewed_by_the_clients_own_command(wired: WiredGuests) -> No
     wait_until("it is renewed", lambda: guest.exchange().count("DHCPv4 client: ACK") > acknowledged)
 
 
+def test_nmcli_speaks_to_the_guests_networkmanager(wired: WiredGuests) -> None:
+    wired.serve_dhcp(1)
+    guest = wired.guest(1, FULL)
+    guest.start(client=DhcpClient.NETWORK_MANAGER)
+    guest.wait_for_address()
+
+    kind, hardware = output(
+        guest, "nmcli", "-g", "GENERAL.TYPE,GENERAL.HWADDR", "-e", "no", "device", "show", "ib0"
+    ).splitlines()
+
+    assert kind == "infiniband"
+    assert IpoibAddress.parse(hardware).guid == wired.guid(1)
+
+
+def test_another_client_takes_over_and_has_the_same_address(wired: WiredGuests) -> None:
+    wired.serve_dhcp(1)
+    guest = wired.guest(1, FULL)
+    guest.start(client=DhcpClient.NETWORKD)
+    guest.wait_for_address()
+
+    guest.change_client(DhcpClient.NETWORK_MANAGER)
+
+    assert guest.client() is DhcpClient.NETWORK_MANAGER
+    assert guest.wait_for_address() == address(1)
+
+
 def test_networkd_is_not_told_what_to_ask_with(wired: WiredGuests) -> None:
     with pytest.raises(BadInput, match="cannot have networkd ask with client-id 20:00"):
         wired.guest(1, FULL).start(client=DhcpClient.NETWORKD, identifier="20:00")
