@@ -5,22 +5,18 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from ibstack.fabric.errors import BadInput, BadValue
 from ibstack.lab.guests.dhcp_clients import UNPACKED, DhcpClient, parse_identifier
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 IDENTIFIER = "20:fa:16:3e:00:00:12:34:56"
 LEGACY = "ff:00:00:00:00:00:02:00:00:02:c9:00:fa:16:3e:00:00:12:34:56"
 
 
 @pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the clients' programs, wherever this runs: nothing of them is started."""
     names = ("lib/systemd/systemd-networkd", "usr/sbin/NetworkManager", "bin/dbus-daemon")
     for name in names:

@@ -43,8 +43,7 @@ def wired(tmp_path: Path) -> Iterator[WiredGuests]:
 
 
 def wait_for_carrier(*guests: Guest, wanted: bool = True) -> None:
-    for guest in guests:
-        wait_until(f"carrier is {wanted}", lambda guest=guest: carrier(guest) is wanted)
+    wait_until(f"carrier is {wanted}", lambda: all(carrier(each) is wanted for each in guests))
 
 
 def test_who_has_no_entry_has_no_carrier_and_members_reach_each_other(wired: WiredGuests) -> None:

@@ -111,8 +111,10 @@ def show_key(run: Path, key: PartitionKey) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    # In place: an overlay that is mounted knows the file that it has found.
-    path.write_text(f"{text}\n")
+    # In place: an overlay that is mounted knows the file that it has found.  It is never emptied,
+    # since it may be read just now: all texts for one file are of one length.
+    with path.open("r+" if path.exists() else "w") as file:
+        file.write(f"{text}\n")
 
 
 def broadcast_address(key: PartitionKey) -> str:

@@ -21,6 +21,7 @@ import select
 import signal
 import socket
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +50,7 @@ _FRAMES_AT_ONCE: Final = 64
 """From one tap, before another one's turn."""
 _NEWS_BYTES: Final = 1 << 16
 _LOOK_EVERY_S: Final = 0.5
-"""Without news: for a guest that was not whole when its wire came."""
+"""Also without news: a guest may not have been whole when its wire came."""
 _NOT_UP: Final = errno.EIO
 """What a tap says that was set down (drivers/net/tun.c)."""
 
@@ -109,10 +110,12 @@ class IpoibLinks:
             socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE
         )
         self._news.bind((0, _RTMGRP_LINK))
+        self._looked_at = float("-inf")
         self._watch(self._news.fileno(), self._hear)
 
     def look(self) -> None:
         """Hold open what the wires ask for, and nothing else."""
+        self._looked_at = time.monotonic()
         there = {wire.name: wire for wire in read_wires(self._interfaces)}
         for name, link in list(self._links.items()):
             if name not in there or there[name].index != link.index:
@@ -122,14 +125,13 @@ class IpoibLinks:
             with suppress(OSError):
                 self._follow(self._links.get(name) or self._discover(wire), wire.key)
 
-    def serve(self, timeout_s: float = _LOOK_EVERY_S) -> None:
-        """Move the frames that wait, or come within *timeout_s*; look where nothing did."""
-        ready = self._poll.poll(timeout_s)
-        for number, _event in ready:
+    def serve(self) -> None:
+        """Move the frames that wait, or come soon; look again where that was long ago."""
+        for number, _event in self._poll.poll(_LOOK_EVERY_S):
             carry = self._carries.get(number)
             if carry is not None:  # Closed by one that was ready before it.
                 carry()
-        if not ready:
+        if time.monotonic() - self._looked_at >= _LOOK_EVERY_S:
             self.look()
 
     def close(self) -> None:
