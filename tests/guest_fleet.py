@@ -325,13 +325,13 @@ def audit(cloud: Cloud) -> tuple[int, list[dict[str, Any]]]:
     return done.returncode, json.loads(done.stdout)
 
 
-def renew(cloud: Cloud, members: Iterable[Member]) -> None:
+def renew(members: Iterable[Member]) -> None:
     """Have each guest's client ask for its lease again; return when all have got it."""
     before = {member.name: _renewals(member) for member in members}
     members = list(members)
     for member in members:
-        # udhcpc: SIGUSR1 renews the lease.
-        cloud.lab.known(member.guest.client_name).signal(signal.SIGUSR1)
+        done = member.guest.run(("networkctl", "renew", "ib0"), capture_output=True)
+        assert not done.returncode, done.stderr
     for member in members:
         _wait_for_a_renewal(member, before[member.name])
 
@@ -341,7 +341,7 @@ def _wait_for_a_renewal(member: Member, before: int) -> None:
 
 
 def _renewals(member: Member) -> int:
-    return member.guest.exchange().count("renew:")
+    return member.guest.exchange().count("DHCPv4 client: ACK")
 
 
 def kill_with_its_helpers(agent: Process) -> None:

@@ -116,9 +116,21 @@ def test_each_guest_has_an_address_of_its_network_and_the_networks_mtu(demo: str
     guests = section(demo, "The guests")
     for name, begins in (("vnode001", "192.168.80."), ("vnode003", "192.168.81.")):
         (row,) = rows(guests, name)
-        assert row[2].startswith(begins)
-        assert row[3] == "2044"
-        assert row[4].startswith("20:")
+        assert row[3].startswith(begins)
+        assert row[4] == "2044"
+        assert row[5].startswith("20:")
+
+
+def test_networkd_and_networkmanager_get_their_leases_on_every_network(demo: str) -> None:
+    first = [row for row in rows(section(demo, "The guests"), "20:") if row]
+    second = rows(section(demo, "Its other client"), "20:")
+
+    clients = {(row[1], row[2]) for row in (*first, *second)}
+    networks = ("ibnetwork", "othernetwork")
+    assert clients == {(network, client) for network in networks for client in ("networkd", "nm")}
+    for asked in second:
+        # Hardware type and address, as the DHCP server's interface heard them.
+        assert asked[3:5] == ["32", "none"]
 
 
 def test_guests_reach_their_own_network_only(demo: str) -> None:

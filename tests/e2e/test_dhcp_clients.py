@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from guest_fleet import Fleet
+from guest_fleet import Dhcp, Fleet
 from ibstack.fabric.errors import BadInput, TryLater
 from ibstack.lab.compute import Compute
 from ibstack.lab.guests.dhcp_clients import DhcpClient
+from ibstack.lab.guests.heard_requests import HeardRequest, HeardRequests
+from ibstack.lab.guests.namespaces import NAMED
 from ibstack.lab.services import accounts
 from tenant_ports import wait_for
 
@@ -91,12 +93,12 @@ def net(cloud: Cloud) -> Iterator[OneNetwork]:
 
 @pytest.fixture(scope="module")
 def vm(net: OneNetwork) -> Guest:
-    guest = net.boot("vm", DhcpClient.UDHCPC)
+    guest = net.boot("vm", DhcpClient.NETWORKD)
     guest.wait_for_address()
     return guest
 
 
-@pytest.mark.parametrize("client", [DhcpClient.UDHCPC, DhcpClient.DHCLIENT])
+@pytest.mark.parametrize("client", [DhcpClient.NETWORKD, DhcpClient.NETWORK_MANAGER])
 def test_a_client_that_is_killed_and_started_again_has_the_same_address(
     net: OneNetwork, client: DhcpClient
 ) -> None:
@@ -124,7 +126,8 @@ def test_a_client_that_is_killed_and_started_again_has_the_same_address(
 class TestAGuestThatAsksWithAnotherIdentifier:
     @pytest.fixture(scope="class")
     def said(self, net: OneNetwork) -> str:
-        arguments = ("--network", net.name, "--host", "node002", "--client-id", LEGACY)
+        asks = ("--dhcp-client", "nm", "--client-id", LEGACY)
+        arguments = ("--network", net.name, "--host", "node002", *asks)
         net.booted.append("wrong")
 
         done = net.cli("boot", "wrong", *arguments)
@@ -158,7 +161,7 @@ class TestAGuestThatAsksWithAnotherIdentifier:
 
 
 def test_networkd_left_alone_asks_with_its_own_identifier_and_is_named(net: OneNetwork) -> None:
-    guest = net.boot("networkd", DhcpClient.NETWORKD)
+    guest = net.boot("alone", DhcpClient.NETWORKD_ALONE)
 
     wait_for("it is named", lambda: any("ab:11:00" in line for line in net.named()), LIMIT_S)
 
@@ -168,7 +171,7 @@ def test_networkd_left_alone_asks_with_its_own_identifier_and_is_named(net: OneN
     assert pid is not None
     assert "systemd-network" in Path(f"/proc/{pid}/cmdline").read_text()
     assert str(net.cloud.lab.root) not in Path("/proc/self/mounts").read_text()
-    net.compute.delete("networkd")
+    net.compute.delete("alone")
     assert not process.running()
 
 
@@ -177,6 +180,29 @@ def test_networkd_is_not_told_what_to_ask_with(net: OneNetwork) -> None:
         net.boot("none", DhcpClient.NETWORKD, "20:00")
 
     assert "none" not in [machine.name for machine in net.compute.machines()]
+
+
+@pytest.mark.parametrize("client", [DhcpClient.NETWORKD, DhcpClient.NETWORK_MANAGER])
+def test_the_dhcp_server_hears_what_it_hears_on_infiniband(
+    net: OneNetwork, client: DhcpClient
+) -> None:
+    name = f"heard-{client.value}"
+    network = net.cloud.api(accounts.OPERATOR).find("networks", net.name)
+    dhcp = Dhcp(net.cloud, network)
+    wait_for("DHCP is served", dhcp.serves, LIMIT_S)
+    (interface,) = dhcp.interfaces()
+    heard = HeardRequests(NAMED / dhcp.namespace, interface)
+
+    guest = net.boot(name, client)
+    address = guest.wait_for_address()
+
+    expected = bytes.fromhex((net.compute.machine(name).client_id or "").replace(":", ""))
+    request = heard.first(expected)
+    heard.close()
+    assert request == HeardRequest(32, 0, bytes(16), broadcast=True, client_id=expected)
+    # dnsmasq notes the type of an address that it was not shown, and knows the guest by the rest.
+    assert dhcp.leases()[expected.hex(":")] == address
+    net.compute.delete(name)
 
 
 class TestCommandsInAGuest:
@@ -214,7 +240,8 @@ class TestCommandsInAGuest:
     def test_the_console_shows_the_exchange(self, net: OneNetwork, vm: Guest) -> None:
         done = net.cli("console", "vm")
 
-        assert f"lease of {vm.address()} obtained" in done.stdout
+        assert "ib0: DHCPv4 client: DISCOVER\n" in done.stdout
+        assert f"ib0: DHCPv4 address {vm.address()}/22" in done.stdout
 
     @pytest.mark.usefixtures("vm")
     def test_a_shell_outlives_ctrl_c_and_its_exit_code_is_passed_on(self, net: OneNetwork) -> None:
@@ -233,7 +260,7 @@ class TestCommandsInAGuest:
             assert terminal.exit_code() == 5
 
     def test_a_machine_without_its_guest_is_said_to_be_one(self, net: OneNetwork) -> None:
-        guest = net.boot("gone", DhcpClient.UDHCPC)
+        guest = net.boot("gone", DhcpClient.NETWORKD)
         guest.stop()
 
         for verb in (("exec", "gone", "--", "true"), ("ssh", "gone")):

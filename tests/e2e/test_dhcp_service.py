@@ -81,7 +81,7 @@ def test_a_full_pool_is_refused_and_those_who_are_there_go_on(cloud: Cloud, flee
 
     with pytest.raises(IbstackError, match=r"No more IP addresses available.*HTTP 409"):
         fleet.boot((network, MLX4))
-    renew(cloud, fleet.members)
+    renew(fleet.members)
     fleet.wait_until_heard(fleet.pairs())
 
 
@@ -119,7 +119,7 @@ def test_an_interface_that_a_crash_left_is_used_again(
     wait_for("the agent is done", lambda: has_said("Synchronizing state complete"))
     wait_for("DHCP is served", dhcp.serves)
     assert dhcp.interfaces() == [interface]
-    renew(cloud, [member])
+    renew([member])
     (late,) = fleet.boot((network, MLX4))
     assert late.guest.address() == late.fixed
     assert dhcp.serves()

@@ -125,7 +125,7 @@ class TestManyGuests:
         FAULTS[fault](cloud, many)
 
         many.wait_until_heard(many.pairs())
-        renew(cloud, many.members)
+        renew(many.members)
         for member in (many.members[0], many.members[1]):
             member.guest.stop()
             member.guest.start()
@@ -136,7 +136,7 @@ def kill_dhcp_agent(cloud: Cloud, many: Fleet) -> None:
     (host,) = cloud.topology.dhcp_hosts
     agent = cloud.process(f"dhcp-{host.name}")
     kill_with_its_helpers(agent)
-    renew(cloud, many.members)  # By each dnsmasq that it has left.
+    renew(many.members)  # By each dnsmasq that it has left.
     has_said = said(cloud, agent.name)
     agent.start()
     wait_for("the agent is done", lambda: has_said("Synchronizing state complete"))
@@ -172,7 +172,7 @@ def test_limited_members_hear_full_ones_and_not_each_other(cloud: Cloud, fleet: 
             replace_entry(cloud, guid, granted, 0x0211)
 
         fleet.wait_until_heard(frozenset(pair for pair in fleet.pairs() if full.name in pair))
-        renew(cloud, limited)  # The host that serves DHCP is a full member.
+        renew(limited)  # The host that serves DHCP is a full member.
 
 
 def test_guests_of_a_flat_network_are_limited_members_of_the_default_partition(

@@ -52,13 +52,19 @@ def test_what_networkd_asks_with_by_itself_is_read() -> None:
     assert request.client_id[5:11] == bytes.fromhex("00020000ab11")
 
 
-def test_an_empty_hardware_address_is_none() -> None:
-    packet = bytearray(recorded("udhcpc"))
-    packet[29:31] = b"\x20\x00"  # htype 32, hlen 0: RFC 4390.
+@pytest.mark.parametrize("client", ["networkd-ipoib", "nm-ipoib"])
+def test_an_empty_hardware_address_is_none(client: str) -> None:
+    asks_with = bytes.fromhex("20fa163e0000000001")
 
-    request = parse_packet(bytes(packet))
+    assert parse_packet(recorded(client)) == on_infiniband(asks_with)
 
-    assert request == on_infiniband(BY_TYPE)
+
+def test_what_networkd_asks_with_by_itself_on_infiniband_is_read() -> None:
+    request = parse_packet(recorded("networkd-ipoib-alone"))
+
+    assert request is not None
+    assert request.hardware_address == b""
+    assert request.client_id[5:11] == bytes.fromhex("00020000ab11")
 
 
 @pytest.mark.parametrize(

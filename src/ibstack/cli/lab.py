@@ -137,7 +137,7 @@ class LabBoot(_LabCommand, ShowOne):
         parser.add_argument(
             "--dhcp-client",
             choices=[each.value for each in DhcpClient],
-            default=DhcpClient.UDHCPC.value,
+            default=DhcpClient.NETWORKD.value,
             help="what asks for its address (%(default)s)",
         )
         parser.add_argument(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from ibstack.fabric.errors import BadInput, IbstackError, TryLater
 from ibstack.lab.fabric.simulated import Fabric
 from ibstack.lab.folder import LabFolder
+from ibstack.lab.guests import guest_view
 from ibstack.lab.guests.namespaces import Namespaces, inside
 from ibstack.lab.hosts import hardware
 from ibstack.lab.hosts.daemons import Daemons, eswitchd_socket
@@ -73,7 +74,7 @@ class Cloud:
     def names(self) -> tuple[str, ...]:
         """The names of all components."""
         subnet_managers = [f"opensm-{host.name}" for host in self.topology.subnet_manager_hosts]
-        simulated = ("ibsim", *subnet_managers, "silicon", "wires")
+        simulated = ("ibsim", *subnet_managers, "silicon", "wires", "ipoib")
         dhcp_agents = (agent.name for agent in self._dhcp_agents())
         watches = (watch.name for watch in self._dhcp_watches())
         return (*NAMES, *simulated, *Daemons.names(self.topology), *dhcp_agents, *watches)
@@ -104,7 +105,7 @@ class Cloud:
         self.namespaces.remove_all()
         for agent in self._dhcp_agents():
             agent.remove_namespaces()
-        for part in ("hosts", "services", "fabric", "run", "preparing", "cluster"):
+        for part in ("hosts", "machines", "services", "fabric", "run", "preparing", "cluster"):
             shutil.rmtree(self.lab.root / part, ignore_errors=True)
         self.lab.forget_ports()
         for file in ("password", "lock"):
@@ -141,7 +142,8 @@ class Cloud:
         self._start_fabric(startup)
         self._build_hardware()
         self.namespaces.make(self.namespaces.wires)
-        startup.launch(self._silicon(), self._wires(), *daemons.eswitchds())
+        guest_view.build_library(self.lab)
+        startup.launch(self._silicon(), *self._wires(), *daemons.eswitchds())
         # Before anybody serves it a call is lost, and missed only when its time is over (30 s).
         startup.wait("neutron-rpc")
         alive = _LiveAgents(startup, self.api(OPERATOR))
@@ -226,7 +228,7 @@ class Cloud:
         for host in self.topology.subnet_manager_hosts:
             yield self.fabric.subnet_manager(host.name)
         yield self._silicon().process
-        yield self._wires().process
+        yield from (each.process for each in self._wires())
         daemons = self._daemons(services)
         for found in (daemons.eswitchds(), daemons.agents(_never), daemons.fabricds(_never)):
             yield from (each.process for each in found)
@@ -246,11 +248,14 @@ class Cloud:
         argv = (sys.executable, "-m", "ibstack.lab.hosts.kernel", "--lab", str(self.lab.root))
         return Component(self.lab.process("silicon", argv, cwd=self.lab.root), lambda: True)
 
-    def _wires(self) -> Component:
-        program = "ibstack.lab.guests.partition_bridges"
-        argv = (sys.executable, "-m", program, "--lab", str(self.lab.root))
-        entered = inside(self.namespaces.wires, argv)
-        return Component(self.lab.process("wires", entered, cwd=self.lab.root), lambda: True)
+    def _wires(self) -> Iterator[Component]:
+        """What is between the guests' interfaces and the partitions."""
+        for name, program in {"wires": "partition_bridges", "ipoib": "ipoib_links"}.items():
+            module = f"ibstack.lab.guests.{program}"
+            argv = (sys.executable, "-m", module, "--lab", str(self.lab.root))
+            entered = inside(self.namespaces.wires, argv)
+            process = self.lab.process(name, entered, cwd=self.lab.root)
+            yield Component(process, lambda: True)
 
 
 class _LiveAgents:

@@ -94,7 +94,7 @@ class Compute:
         host: str,
         tenant: Account,
         *,
-        dhcp_client: DhcpClient = DhcpClient.UDHCPC,
+        dhcp_client: DhcpClient = DhcpClient.NETWORKD,
         client_id: str | None = None,
     ) -> tuple[Machine, float]:
         """Create a port on *network* as *tenant*, and boot machine *name* with it on *host*.
@@ -121,7 +121,7 @@ class Compute:
         port_id: str,
         host: str,
         *,
-        dhcp_client: DhcpClient = DhcpClient.UDHCPC,
+        dhcp_client: DhcpClient = DhcpClient.NETWORKD,
         client_id: str | None = None,
     ) -> tuple[Machine, float]:
         """Boot machine *name* on *host* with a port that its tenant made.

@@ -62,6 +62,15 @@ class LabFolder:
         return self.root / "hosts" / name
 
     @property
+    def machines(self) -> Path:
+        """What the guests of the machines have beside their namespaces."""
+        return self.root / "machines"
+
+    def machine(self, short: str) -> Path:
+        """*short*: how the id of its port begins."""
+        return self.machines / short
+
+    @property
     def pid_files(self) -> Path:
         return self.root / "run"
 

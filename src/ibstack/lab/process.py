@@ -45,7 +45,11 @@ class ProcessFailed(IbstackError):
 
 def tail(log: Path, lines: int) -> str:
     """Return the last *lines* of *log*, indented; a sentence where it is empty or missing."""
-    text = log.read_text(errors="replace") if log.exists() else ""
+    return last_lines(log.read_text(errors="replace") if log.exists() else "", lines)
+
+
+def last_lines(text: str, lines: int) -> str:
+    """Return the last *lines* of *text*, indented; a sentence where it is empty."""
     return "\n".join(f"    {line}" for line in text.splitlines()[-lines:]) or "    (nothing)"
 
 

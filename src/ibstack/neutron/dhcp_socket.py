@@ -4,20 +4,18 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import socket
 import struct
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import IbstackError
+from ibstack.neutron.network_namespace import inside_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _PACKET_BYTES: Final = 2048
 _ETH_P_IP: Final = 0x0800
-_CLONE_NEWNET: Final = 0x40000000
 _SO_ATTACH_FILTER: Final = 26
 _INSTRUCTION: Final = "=HBBI"
 # linux/filter.h: the first piece of UDP to port 67.  Without it all that the namespace's other
@@ -35,9 +33,7 @@ class DhcpSocket:
     def __init__(self, namespace: Path, interface: str) -> None:
         """OSError where one of the two is not there; IbstackError where it must not be read."""
         try:
-            # A thread of its own: its namespace ends with it, the socket's does not.
-            with ThreadPoolExecutor(max_workers=1) as pool:
-                self._socket = pool.submit(_open, namespace, interface).result()
+            self._socket = inside_of(namespace, lambda: _open(interface))
         except PermissionError as error:
             raise IbstackError(
                 f"cannot listen on {interface} in {namespace}: {error.strerror}; this needs root"
@@ -54,16 +50,7 @@ class DhcpSocket:
         self._socket.close()
 
 
-def _open(namespace: Path, interface: str) -> socket.socket:
-    handle = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        # os.setns() comes with Python 3.12.
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.setns(handle, _CLONE_NEWNET):
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
-    finally:
-        os.close(handle)
+def _open(interface: str) -> socket.socket:
     # Protocol 0: nothing is read before the filter is in place.
     opened = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
     try:

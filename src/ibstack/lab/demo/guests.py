@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import IbstackError
 from ibstack.lab.guests import mpi
-from ibstack.lab.guests.namespaces import ip
+from ibstack.lab.guests.dhcp_clients import DhcpClient
+from ibstack.lab.guests.heard_requests import HeardRequests
+from ibstack.lab.guests.namespaces import NAMED, ip
 from ibstack.lab.services import accounts
 from ibstack.lab.services.dhcp_agent import namespace_of
 from ibstack.lab.topology import INTERFACE
@@ -22,6 +24,7 @@ from ibstack.lab.topology import INTERFACE
 if TYPE_CHECKING:
     from ibstack.lab.compute import Compute, Machine
     from ibstack.lab.demo.stage import Stage
+    from ibstack.lab.guests.heard_requests import HeardRequest
 
 _MANAGEMENT: Final = ("ibhosts", "ibnetdiscover", "ibping 1")
 _WITHIN_S: Final = 30
@@ -33,6 +36,7 @@ class GuestFacts:
 
     machine: Machine
     network: str
+    client: str
     address: str
     mtu_bytes: int
     client_id: str
@@ -42,10 +46,40 @@ class GuestFacts:
 
     def row(self) -> tuple[str, ...]:
         mtu = str(self.mtu_bytes)
-        return (self.machine.name, self.network, self.address, mtu, self.client_id)
+        name, network = self.machine.name, self.network
+        return (name, network, self.client, self.address, mtu, self.client_id)
 
 
-_COLUMNS: Final = ("name", "network", "address of ib0", "mtu", "dhcp client-id")
+_COLUMNS: Final = ("name", "network", "asked by", "address of ib0", "mtu", "dhcp client-id")
+_ASKED: Final = ("name", "network", "asked by", "hardware type", "hardware address", "client-id")
+_OTHER: Final = {
+    DhcpClient.NETWORKD: DhcpClient.NETWORK_MANAGER,
+    DhcpClient.NETWORK_MANAGER: DhcpClient.NETWORKD,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the DHCP server heard of one guest, and whether the guest got its address."""
+
+    machine: Machine
+    network: str
+    client: str
+    request: HeardRequest | None
+    """None: the server heard nothing that has the port's identifier."""
+    same_address: bool
+
+    @property
+    def is_right(self) -> bool:
+        return self.same_address and self.request is not None and self.request.is_of_ipoib
+
+    def row(self) -> tuple[str, ...]:
+        who = (self.machine.name, self.network, self.client)
+        heard = self.request
+        if heard is None:
+            return (*who, "nothing was heard", "", "")
+        shown = heard.chaddr[: heard.hardware_bytes].hex(":") or "none"
+        return (*who, str(heard.hardware_type), shown, heard.client_id.hex(":"))
 
 
 class Guests:
@@ -74,6 +108,35 @@ class Guests:
                 f"the DHCP server's interface on {name} has MTU {mtu}",
                 _mtus(namespace_of(network), "tap") == [mtu],
             )
+
+    def other_clients(self) -> None:
+        """Show that the other client gets the same address, and what it asks with."""
+        self._stage.title("Its other client gets the same, and asks as on InfiniBand")
+        with ThreadPoolExecutor() as pool:
+            asked = list(pool.map(self._asked_by_other_client, self._machines))
+        self._stage.table(_ASKED, [each.row() for each in asked])
+        for each in asked:
+            self._stage.findings.state(
+                f"{each.client} in {each.machine.name} gets its port's address, and asks with its"
+                " GUID and no hardware address",
+                each.is_right,
+            )
+
+    def _asked_by_other_client(self, machine: Machine) -> Asked:
+        guest = self._compute.guest(machine)
+        before = guest.wait_for_address()
+        client = _OTHER[guest.client() or DhcpClient.NETWORKD]
+        namespace = namespace_of(machine.network_id)
+        (interface,) = (name for name, _mtu in _links(namespace) if name.startswith("tap"))
+        heard = HeardRequests(NAMED / namespace, interface)
+        try:
+            guest.change_client(client)
+            same = guest.wait_for_address() == before
+            request = heard.first(bytes.fromhex((machine.client_id or "").replace(":", "")))
+        finally:
+            heard.close()
+        network = self._operator.show("networks", machine.network_id)["name"]
+        return Asked(machine, network, client.value, request, same)
 
     def pings(self) -> None:
         """Show that each reaches those of its own network, and no other."""
@@ -158,6 +221,7 @@ class Guests:
         return GuestFacts(
             machine,
             network["name"],
+            client=client.value if (client := guest.client()) else "nobody",
             address=guest.wait_for_address(),
             mtu_bytes=_mtus(guest.namespace, INTERFACE)[0],
             client_id=given.get("client-id", "none"),
@@ -168,8 +232,13 @@ class Guests:
 
 def _mtus(namespace: str, beginning: str) -> list[int]:
     """Return the MTU of each interface in *namespace* whose name has that *beginning*."""
+    return [mtu for name, mtu in _links(namespace) if name.startswith(beginning)]
+
+
+def _links(namespace: str) -> list[tuple[str, int]]:
+    """Return the interfaces in *namespace*: name and MTU."""
     shown = json.loads(ip("-n", namespace, "-j", "link", doing=f"look into {namespace}"))
-    return [link["mtu"] for link in shown if link["ifname"].startswith(beginning)]
+    return [(link["ifname"], link["mtu"]) for link in shown]
 
 
 def _last(said: str) -> str:

@@ -12,6 +12,7 @@ from ibstack.lab.demo.guests import Guests
 from ibstack.lab.demo.stage import Stage
 from ibstack.lab.demo.tables import Tables
 from ibstack.lab.demo.verified import verify_all
+from ibstack.lab.guests.dhcp_clients import DhcpClient
 from ibstack.lab.services import accounts, dhcp_agent
 from ibstack.lab.services.openstack_client import OpenstackClient, OpenstackClients
 from ibstack.lab.topology import PHYSICAL_NETWORK
@@ -45,6 +46,8 @@ _MACHINES: Final = (
     ("vnode002", "ibnetwork", "node003", accounts.DEMO),
     ("vnode003", "othernetwork", "node002", accounts.OTHER),
 )
+_CLIENTS: Final = {"vnode002": DhcpClient.NETWORK_MANAGER}
+"""What asks for an address; elsewhere systemd-networkd does."""
 _USERS: Final = (accounts.OPERATOR, *accounts.TENANTS)
 _DELETED: Final = "vnode003"
 
@@ -88,6 +91,7 @@ class Demo:
         tables.look()
         guests = Guests(stage, compute)
         guests.addresses()
+        guests.other_clients()
         guests.pings()
         guests.mpi_job(*(name for name, network, *_rest in _MACHINES if network == "ibnetwork"))
         guests.management()
@@ -109,7 +113,9 @@ class Demo:
 
     def _boot(self, compute: Compute, name: str) -> tuple[Machine, float]:
         _name, _network, host, tenant = next(each for each in _MACHINES if each[0] == name)
-        return compute.boot_with_port(name, self._cloud.api(tenant).find("ports", name)["id"], host)
+        client = _CLIENTS.get(name, DhcpClient.NETWORKD)
+        port = self._cloud.api(tenant).find("ports", name)
+        return compute.boot_with_port(name, port["id"], host, dhcp_client=client)
 
     def _check_agents(self) -> None:
         agents = self._cloud.api(accounts.OPERATOR).list("agents")

@@ -1,59 +1,144 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The DHCP clients that a guest may have: real ones, each told what it is told on InfiniBand.
+"""The DHCP clients that a guest may have: Debian's, each told what `ibstack guest config` says.
 
-What each sends on real hardware is in docs/reference/lab.md.
+No dhclient, dhcpcd or udhcpc of Debian 12 asks on IPoIB at all (docs/reference/lab.md).
 """
 
 from __future__ import annotations
 
 import enum
+import os
 import re
 import shutil
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
 
 from ibstack.fabric.errors import BadInput, BadValue
+from ibstack.guest.formats import Format, render
+from ibstack.guest.interface import Addressing, GuestInterface, Method
 from ibstack.lab.topology import INTERFACE
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 _IDENTIFIER = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){1,254}")
-_OPTION: Final = "0x3d"
-"""Option 61 (RFC 2132 section 9.14)."""
+UNPACKED: Final = Path(".cache/network-manager")
+"""NetworkManager where it is not installed: it would take over this machine's interfaces."""
+_OF_NETWORKD: Final = ("links", "leases")
+_CONFIGURATIONS: Final = {
+    Format.NETWORKD: "systemd/network",
+    Format.NETWORK_MANAGER: "NetworkManager/system-connections",
+}
+"""Where in /run each tool reads files, beside those in /etc."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """A client's program."""
+
+    path: PurePosixPath
+    package: str
+    said: str
+    """A regular expression of the lines in its log that are of DHCPv4."""
+
+
+_NETWORKD: Final = _Program(
+    PurePosixPath("/lib/systemd/systemd-networkd"), "systemd", rf"^{INTERFACE}: DHCPv4"
+)
+_NETWORK_MANAGER: Final = _Program(
+    PurePosixPath("/usr/sbin/NetworkManager"), "network-manager", r"\bdhcp4 \("
+)
 
 
 class DhcpClient(enum.Enum):
-    """A program that asks for an address."""
+    """What asks for an address, and what it was told."""
 
-    UDHCPC = "udhcpc"
-    DHCLIENT = "dhclient"
     NETWORKD = "networkd"
+    NETWORK_MANAGER = "nm"
+    NETWORKD_ALONE = "networkd-alone"
+    """networkd that was told no more than DHCP=ipv4: it makes an identifier of its own."""
 
     @property
-    def is_told(self) -> bool:
-        """Whether it sends the identifier that it is told; networkd makes one of its own."""
-        return self is not DhcpClient.NETWORKD
+    def asks_with_its_guid(self) -> bool:
+        """Whether it asks with 20: and the GUID, where it is told nothing else."""
+        return self is not DhcpClient.NETWORKD_ALONE
+
+    @property
+    def takes_an_identifier(self) -> bool:
+        """Whether it can be told any identifier."""
+        return self is DhcpClient.NETWORK_MANAGER
 
     def require(self, identifier: str | None) -> None:
-        """BadInput where it is not installed, or cannot be told to send *identifier*."""
-        program, package = _PROGRAMS[self]
-        if shutil.which(program) is None:
+        """BadInput where it is not there, or cannot be told to send *identifier*."""
+        self._program_path()
+        if shutil.which("dbus-daemon") is None:
             raise BadInput(
-                f"cannot use {self.value}: there is no {program}; say: apt-get install {package}"
+                f"cannot use {self.value}: there is no dbus-daemon; say: apt-get install"
+                " dbus-daemon"
             )
-        if identifier is not None and not self.is_told:
+        if identifier is not None and not self.takes_an_identifier:
             raise BadInput(
                 f"cannot have {self.value} ask with client-id {identifier}: it makes its own;"
-                " choose udhcpc or dhclient"
+                " choose nm"
             )
 
+    def exchange(self, log: str) -> str:
+        """Return the lines of its *log* that are of its exchange with DHCP servers."""
+        of_dhcp = re.compile(self._program.said)
+        return "".join(line for line in log.splitlines(keepends=True) if of_dhcp.search(line))
 
-_PROGRAMS: Final = {
-    DhcpClient.UDHCPC: ("udhcpc", "udhcpc"),
-    DhcpClient.DHCLIENT: ("dhclient", "isc-dhcp-client"),
-    DhcpClient.NETWORKD: ("/lib/systemd/systemd-networkd", "systemd"),
-}
-"""Each with Debian's package of it."""
+    @property
+    def _program(self) -> _Program:
+        return _NETWORK_MANAGER if self is DhcpClient.NETWORK_MANAGER else _NETWORKD
+
+    def _program_path(self) -> Path:
+        installed = Path(self._program.path)
+        unpacked = UNPACKED.resolve() / self._program.path.relative_to("/")
+        for path in (installed, unpacked):
+            if os.access(path, os.X_OK):
+                return path
+        raise BadInput(
+            f"cannot use {self.value}: there is no {installed}; say: tools/setup lab, which unpacks"
+            f" the package {self._program.package} in the checkout, and start the lab there"
+        )
+
+    def argv(self) -> tuple[str, ...]:
+        """Return the arguments that start it in a guest for which prepare() was called."""
+        script = _START_NM if self is DhcpClient.NETWORK_MANAGER else _START_NETWORKD
+        return ("sh", "-c", script, "sh", str(self._program_path()))
+
+    def prepare(self, run: Path, identifier: str | None) -> None:
+        """Write its files into *run*, which is /run in the guest.
+
+        *identifier*: what it asks with; None: what it makes itself.
+        """
+        self.require(identifier)
+        (run / "dbus").mkdir(parents=True, exist_ok=True)
+        (run / "dbus" / "guest.conf").write_text(_BUS)
+        if self is DhcpClient.NETWORK_MANAGER:
+            _write_files(run, Format.NETWORK_MANAGER, identifier)
+            (run / "NetworkManager" / "guest.conf").write_text(_NM)
+            (run / "var-lib").mkdir(exist_ok=True)
+            return
+        for name in _OF_NETWORKD:
+            (run / "systemd" / "netif" / name).mkdir(parents=True, exist_ok=True)
+        if self is DhcpClient.NETWORKD:
+            _write_files(run, Format.NETWORKD, identifier)
+        else:
+            alone = run / _CONFIGURATIONS[Format.NETWORKD] / f"{INTERFACE}.network"
+            alone.parent.mkdir(parents=True, exist_ok=True)
+            alone.write_text(f"[Match]\nName={INTERFACE}\n[Network]\nDHCP=ipv4\n")
+
+
+def _write_files(run: Path, wanted: Format, identifier: str | None) -> None:
+    """Write what `ibstack guest config --dhcp` writes for an image."""
+    interface = GuestInterface(
+        name=INTERFACE, ipv4=Addressing(Method.AUTOMATIC), client_id=identifier
+    )
+    folder = run / _CONFIGURATIONS[wanted]
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in render(interface, wanted):
+        path = folder / PurePosixPath(file.path).name
+        path.write_text(file.text)
+        path.chmod(file.mode)
 
 
 def parse_identifier(text: str) -> str:
@@ -64,108 +149,53 @@ def parse_identifier(text: str) -> str:
     return digits
 
 
-def prepare(client: DhcpClient, folder: Path, identifier: str | None) -> tuple[str, ...]:
-    """Write the files of *client* into *folder*; return the arguments that start it in a guest.
-
-    *identifier*: what it asks with; networkd is told none.
-    """
-    client.require(identifier)
-    folder.mkdir(parents=True, exist_ok=True)
-    if identifier is None:
-        return ("sh", _written(folder / "networkd", _NETWORKD))
-    return {DhcpClient.UDHCPC: _udhcpc, DhcpClient.DHCLIENT: _dhclient}[client](folder, identifier)
-
-
-def _udhcpc(folder: Path, identifier: str) -> tuple[str, ...]:
-    return (
-        *("udhcpc", "-f", "-i", INTERFACE, "-s", _written(folder / "on-lease", _UDHCPC_SCRIPT)),
-        *("-O", "mtu", "-x", f"{_OPTION}:{identifier.replace(':', '')}"),
-        # A second between tries, for ever: a guest may be there before its network is.
-        *("-T", "1", "-t", "3", "-A", "1"),
-    )
-
-
-def _dhclient(folder: Path, identifier: str) -> tuple[str, ...]:
-    configuration = _DHCLIENT_CONFIGURATION.format(identifier=identifier)
-    return (
-        *("dhclient", "-4", "-d", "-cf", _written(folder / "dhclient.conf", configuration)),
-        *("-lf", str(folder / "leases"), "-pf", str(folder / "pid")),
-        *("-sf", _written(folder / "dhclient-script", _DHCLIENT_SCRIPT), INTERFACE),
-    )
-
-
-def _written(path: Path, text: str) -> str:
-    path.write_text(text)
-    path.chmod(0o755)
-    return str(path)
-
-
-_UDHCPC_SCRIPT: Final = """\
-#!/bin/sh
-# What udhcpc does with a lease: its event is the first argument, the rest is in its environment.
-case "$1" in
-deconfig)
-  ip -4 address flush dev "$interface"
-  ip link set "$interface" up
-  ;;
-bound | renew)
-  [ -z "$mtu" ] || ip link set "$interface" mtu "$mtu"
-  ip -4 address replace "$ip/$mask" dev "$interface"
-  [ -z "$router" ] || ip route replace default via "${router%% *}" dev "$interface"
-  echo "$1: $interface has $ip/$mask${mtu:+, MTU $mtu}"
-  ;;
-esac
+# A bus of the guest's own, for root and whoever else is in it: by it networkctl and nmcli speak to
+# their daemons.
+_BUS: Final = """\
+<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>system</type>
+  <listen>unix:path=/run/dbus/system_bus_socket</listen>
+  <policy context="default">
+    <allow user="*"/>
+    <allow own="*"/>
+    <allow send_destination="*"/>
+    <allow receive_sender="*"/>
+  </policy>
+</busconfig>
 """
-_DHCLIENT_SCRIPT: Final = """\
-#!/bin/sh
-# What dhclient does with a lease (dhclient-script(8)), without a word to this machine's resolver.
-case "$reason" in
-PREINIT)
-  ip link set "$interface" up
-  ;;
-BOUND | RENEW | REBIND | REBOOT)
-  [ -z "$new_interface_mtu" ] || ip link set "$interface" mtu "$new_interface_mtu"
-  ip -4 address replace "$new_ip_address/$new_subnet_mask" dev "$interface"
-  [ -z "$new_routers" ] || ip route replace default via "${new_routers%% *}" dev "$interface"
-  echo "$reason: $interface has $new_ip_address/$new_subnet_mask\
-${new_interface_mtu:+, MTU $new_interface_mtu}"
-  ;;
-EXPIRE | FAIL | RELEASE | STOP)
-  ip -4 address flush dev "$interface"
-  ;;
-TIMEOUT)
-  exit 1  # An old lease is no address: nobody has given it again.
-  ;;
-esac
-"""
-_DHCLIENT_CONFIGURATION: Final = """\
-send dhcp-client-identifier {identifier};
-request subnet-mask, routers, interface-mtu;
-# A second between tries, for ever: a guest may be there before its network is.
-initial-interval 1;
-backoff-cutoff 1;
-timeout 60;
-retry 1;
-"""
-# As in a machine of its own, of which it shall see the network and nothing else: `ip netns exec`
-# has given it mounts of its own.  A /sys that can be written means udev to it, and it would wait
-# for udev for ever (systemd 252, src/shared/udev-util.c, udev_available()); a bus is where another
-# networkd is known.
-_NETWORKD: Final = f"""\
+_START_BUS: Final = "env -u LD_PRELOAD dbus-daemon --config-file=/run/dbus/guest.conf --fork"
+# What this machine's networkd is told is not for a guest.
+_START_NETWORKD: Final = f"""\
 set -e
-for folder in /run /etc/systemd/network; do
-  [ ! -d $folder ] || mount -t tmpfs guest $folder
-done
-mount -o remount,ro,bind /sys
-mkdir -p /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/network
+[ ! -d /etc/systemd/network ] || mount -t tmpfs guest /etc/systemd/network
 chown -R systemd-network: /run/systemd/netif
-cat >/run/systemd/network/{INTERFACE}.network <<END
-[Match]
-Name={INTERFACE}
-[Network]
-DHCP=ipv4
-LinkLocalAddressing=no
-IPv6AcceptRA=no
-END
-exec env SYSTEMD_LOG_LEVEL=debug SYSTEMD_LOG_TARGET=console /lib/systemd/systemd-networkd
+{_START_BUS}
+exec env SYSTEMD_LOG_LEVEL=debug SYSTEMD_LOG_TARGET=console "$1"
+"""
+# It keeps what it remembers in /var/lib/NetworkManager.  Its libraries are Debian's packages.
+_START_NM: Final = f"""\
+set -e
+mount --bind /run/var-lib /var/lib
+{_START_BUS}
+there=/run/NetworkManager
+exec "$1" --debug --config=$there/guest.conf --config-dir=$there/none \
+ --system-config-dir=$there/none --intern-config=$there/intern.conf --state-file=$there/state
+"""
+_NM: Final = """\
+[main]
+plugins=keyfile
+dhcp=internal
+# This machine's name and resolver are not a guest's to change.
+hostname-mode=none
+dns=none
+rc-manager=unmanaged
+no-auto-default=*
+auth-polkit=false
+[connectivity]
+enabled=false
+[logging]
+level=INFO
+domains=DEFAULT,DHCP4:DEBUG
 """

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A guest: a network namespace with an `ib0`, and in it a DHCP client that nobody configured.
+"""A guest: a network namespace with an `ib0`, and in it a DHCP client as an image has it.
 
-The client sends what the client of an image for InfiniBand sends on real hardware: 20: and the
-port's GUID as its identifier (RFC 4390 section 2.1, and the table of clients in
-docs/reference/lab.md).  The GUID is the one that the guest's driver finds in its port, not the one
-that somebody wanted it to have.
+Programs in the guest take its ib0 for IPoIB (guest_view.py), so the client makes its identifier of
+its own hardware address, as on real hardware: 20: and the port's GUID (RFC 4390 section 2.1).  The
+GUID is the one that the guest's driver finds in its port, not the one that somebody wanted it to
+have.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ import time
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ibstack.fabric.errors import BadInput, TryLater
-from ibstack.fabric.ipoib import ClientIdForm, client_id
+from ibstack.fabric.ipoib import ClientIdForm, IpoibAddress, client_id
 from ibstack.fabric.pci import PciAddress
-from ibstack.lab.guests.dhcp_clients import DhcpClient, prepare
-from ibstack.lab.guests.namespaces import Namespaces, inside, ip
-from ibstack.lab.guests.partition_wires import StandsFor, add_wire, wire_name
+from ibstack.lab.guests import guest_view
+from ibstack.lab.guests.dhcp_clients import UNPACKED, DhcpClient
+from ibstack.lab.guests.ipoib_tap import add_ipoib
+from ibstack.lab.guests.namespaces import Namespaces, ip
+from ibstack.lab.guests.partition_wires import SHORT_ID, StandsFor, remove_wire, wire_name
 from ibstack.lab.hosts import vports
-from ibstack.lab.process import tail
+from ibstack.lab.process import last_lines
 from ibstack.lab.topology import INTERFACE
 
 if TYPE_CHECKING:
@@ -39,8 +41,7 @@ ADDRESS_WITHIN_S: Final = 30.0
 _LOOK_EVERY_S: Final = 0.05
 _EXCHANGE_LINES: Final = 10
 _ASKING: Final = "asking.json"
-_NAMED_BY: Final = 8
-"""Digits of the port's id in the names of a guest: enough for one lab."""
+_QUEUE_PAIR_BYTES: Final = 3
 _OF_A_HOST: Final = frozenset(
     {"LD_PRELOAD", "SIM_HOST", "IBSIM_SOCKNAME", "IBSTACK_ESWITCHD_SOCKET"}
 )
@@ -54,13 +55,15 @@ class Guest:
         self._lab = lab
         self._machine = machine
         self._namespaces = Namespaces(lab.root)
-        self._short = machine.port_id[:_NAMED_BY]
-        self._folder = lab.host(machine.host) / "clients" / self._short
+        self._short = machine.port_id[:SHORT_ID]
+        self._folder = lab.machine(self._short)
+        self._run = guest_view.run_folder(lab, self._short)
+        self._wire = wire_name(machine.port_id)
         self._port_file = vports.port_file(lab.host(machine.host), PciAddress.parse(machine.pci))
 
     @property
     def namespace(self) -> str:
-        return self._namespaces.name(self._short)
+        return self._namespaces.of_port(self._short)
 
     @property
     def client_name(self) -> str:
@@ -71,7 +74,7 @@ class Guest:
         self,
         static: str | None = None,
         *,
-        client: DhcpClient = DhcpClient.UDHCPC,
+        client: DhcpClient = DhcpClient.NETWORKD,
         identifier: str | None = None,
     ) -> None:
         """Start the guest's network: its driver is started (hardware.guest_marker).
@@ -79,17 +82,16 @@ class Guest:
         *static*: an address with its prefix length, for a network without DHCP.  *identifier*: what
         its DHCP client asks with instead of its own.
         """
-        own = client_id(self._guid(), ClientIdForm.HARDWARE_TYPE) if client.is_told else None
+        guid = self._guid()
+        # It is another one whenever a driver loads: nobody may know a guest by it.
+        queue_pair = int.from_bytes(os.urandom(_QUEUE_PAIR_BYTES), "big")
+        address = IpoibAddress(queue_pair, guid)
+        guest_view.prepare(self._run, address, guest_view.library(self._lab))
         self._namespaces.make(self.namespace)
         leads_to = StandsFor(self._machine.host, PciAddress.parse(self._machine.pci))
-        wire = wire_name(self._machine.port_id)
-        add_wire(self._namespaces.wires, wire, leads_to, (self.namespace, INTERFACE))
+        add_ipoib(self._namespaces, self._wire, leads_to, (self.namespace, INTERFACE))
         if static is None:
-            asks_with = identifier or own
-            argv = prepare(client, self._folder, asks_with)
-            asking = {"argv": argv, "identifier": asks_with}
-            (self._folder / _ASKING).write_text(json.dumps(asking))
-            self.start_client()
+            self._ask(client, identifier)
             return
         ip(
             *("-n", self.namespace, "-batch", "-"),
@@ -97,18 +99,39 @@ class Guest:
             doing=f"give {self._machine.name} its address",
         )
 
+    def change_client(self, client: DhcpClient) -> None:
+        """End its DHCP client, give up its address, and have *client* ask for one."""
+        self._lab.known(self.client_name).stop()
+        flush = ("address", "flush", "dev", INTERFACE)
+        ip("-n", self.namespace, "-4", *flush, doing=f"take {self._machine.name} its address")
+        self._ask(client, None)
+
+    def _ask(self, client: DhcpClient, identifier: str | None) -> None:
+        client.prepare(self._run, identifier)
+        if identifier is None and client.asks_with_its_guid:
+            identifier = client_id(self._guid(), ClientIdForm.HARDWARE_TYPE)
+        asking = {"client": client.value, "identifier": identifier}
+        (self._folder / _ASKING).write_text(json.dumps(asking))
+        self.start_client()
+
     def start_client(self) -> None:
         """Start its DHCP client as it was started first; do nothing where it runs."""
-        asking = self._asking()
-        if asking is None:
+        client = self.client()
+        if client is None:
             raise BadInput(f"cannot start a DHCP client in {self._machine.name}: it has none")
         unset = (word for name in sorted(_OF_A_HOST) for word in ("-u", name))
-        argv = inside(self.namespace, ("env", *unset, *asking["argv"]))
+        # Nothing of a host is in its environment, and the guest's own library after that.
+        argv = ("env", *unset, *self.inside(client.argv()))
         self._lab.process(self.client_name, argv).start()
+
+    def inside(self, argv: Sequence[str]) -> tuple[str, ...]:
+        """Return the arguments that run *argv* in the guest."""
+        return (*guest_view.entered(self.namespace, self._run), *argv)
 
     def stop(self) -> None:
         """End all that runs in the guest, and remove it; harmless where it is gone."""
         self._lab.known(self.client_name).stop()
+        remove_wire(self._namespaces.wires, self._wire)
         self._namespaces.remove(self.namespace)
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -120,7 +143,7 @@ class Guest:
                 raise TryLater(
                     f"cannot give {self._machine.name} an address: no DHCP server has answered"
                     f" within {ADDRESS_WITHIN_S:g} s; {self._identifiers()}; the client has said:\n"
-                    + tail(self._lab.known(self.client_name).log, _EXCHANGE_LINES)
+                    + last_lines(self.exchange(), _EXCHANGE_LINES)
                 )
             time.sleep(_LOOK_EVERY_S)
         return address
@@ -133,6 +156,11 @@ class Guest:
             return f"it asks with client-id {asks_with}, as it should"
         asks = f"client-id {asks_with}" if asks_with else "a client-id that it makes itself"
         return f"it asks with {asks}, and its port is known by client-id {expected or '(none)'}"
+
+    def client(self) -> DhcpClient | None:
+        """Return what asks for its address; None on a network without DHCP."""
+        asking = self._asking()
+        return None if asking is None else DhcpClient(asking["client"])
 
     def _asking(self) -> dict[str, Any] | None:
         try:
@@ -153,9 +181,11 @@ class Guest:
         return str(found[0]["local"]) if found else None
 
     def exchange(self) -> str:
-        """Return what its DHCP client has said."""
-        log = self._lab.known(self.client_name).log
-        return log.read_text(errors="replace") if log.exists() else "this network has no DHCP\n"
+        """Return what its DHCP client has said of DHCP; its log has the rest."""
+        client, log = self.client(), self._lab.known(self.client_name).log
+        if client is None:
+            return "this network has no DHCP\n"
+        return client.exchange(log.read_text(errors="replace") if log.exists() else "")
 
     def run(self, argv: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
         """Run *argv* in the guest; *options* as of subprocess.run()."""
@@ -175,12 +205,12 @@ class Guest:
         if not argv:
             raise BadInput(f"cannot run nothing in {self._machine.name}: give a command")
         self._require_running()
-        # The guest's files are this machine's.
-        if shutil.which(argv[0]) is None:
+        # The guest's files are this machine's, but for /run.
+        if shutil.which(argv[0], path=self._environment()["PATH"]) is None:
             raise BadInput(
                 f"cannot run {argv[0]!r} in {self._machine.name}: there is no such command"
             )
-        return inside(self.namespace, argv)
+        return self.inside(argv)
 
     def _require_running(self) -> None:
         if self.namespace not in self._namespaces.all():
@@ -191,7 +221,9 @@ class Guest:
 
     def _environment(self) -> dict[str, str]:
         passed_on = {name: os.environ[name] for name in os.environ.keys() - _OF_A_HOST}
-        return {**passed_on, **self._lab.known(self.client_name).mark}
+        # With nmcli, where NetworkManager is unpacked.
+        programs = f"{os.environ.get('PATH', os.defpath)}:{(UNPACKED / 'usr' / 'bin').resolve()}"
+        return {**passed_on, "PATH": programs, **self._lab.known(self.client_name).mark}
 
     def reaches(self, other: Guest) -> bool:
         """Return whether a ping to the address of *other* is answered within 2 s.

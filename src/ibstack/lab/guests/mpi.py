@@ -2,13 +2,14 @@
 """An MPI job over two guests: Debian's Open MPI, on nothing but their `ib0`.
 
 On a real cluster mpirun starts a daemon on every other machine by ssh, and that one calls back.
-Here a script stands for ssh: it enters the network namespace of the guest with that address.  All
-else is as it is: the daemons, and then the ranks, find each other by TCP on ib0 or not at all.
+Here a script stands for ssh: it enters the guest with that address.  All else is as it is: the
+daemons, and then the ranks, find each other by TCP on ib0 or not at all.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -33,21 +34,23 @@ WITHIN_S: Final = 60.0
 _KILLED_AFTER_S: Final = 5
 _FIRST_LINES: Final = 6
 _AS_MACHINE: Final = 'hostname "$0" && exec "$@"'
+_AS_REMOTE: Final = 'hostname "$0" && eval "$1"'
 """Open MPI takes two nodes of one name for one."""
 _AGENT: Final = """\
 #!/bin/sh
 # Called by mpirun where it would call ssh: ADDRESS COMMAND…
 wanted=$1
 shift
-while read -r address namespace name <&3; do
-  if [ "$address" = "$wanted" ]; then
-    exec 3<&-
-    exec ip netns exec "$namespace" unshare --uts sh -c 'hostname "$0" && eval "$1"' "$name" "$*"
-  fi
-done 3<{table}
+case $wanted in
+{machines}
+esac
 echo "no machine of this job has the address $wanted" >&2
 exit 255
 """
+_MACHINE: Final = """\
+{address}) exec env -u LD_PRELOAD nsenter --mount=/proc/{outside}/ns/mnt {entered} "$*" ;;
+"""
+"""*outside*: a process that is in no guest, whose files the way to another one begins at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +106,16 @@ def _prepare(scratch: Path, lab: LabFolder, machines: Sequence[Machine]) -> list
     """Write what stands for ssh; return the machines' addresses."""
     guests = {machine.name: Guest(lab, machine) for machine in machines}
     addresses = {name: guest.wait_for_address() for name, guest in guests.items()}
-    table = [f"{addresses[name]} {guest.namespace} {name}\n" for name, guest in guests.items()]
-    (scratch / "table").write_text("".join(table))
+    entered = {
+        name: shlex.join(guest.inside(("unshare", "--uts", "sh", "-c", _AS_REMOTE, name)))
+        for name, guest in guests.items()
+    }
+    each = (
+        _MACHINE.format(address=addresses[name], outside=os.getpid(), entered=entered[name])
+        for name in guests
+    )
     agent = scratch / "agent"
-    agent.write_text(_AGENT.format(table=shlex.quote(str(scratch / "table"))))
+    agent.write_text(_AGENT.format(machines="".join(each)))
     agent.chmod(0o755)
     return list(addresses.values())
 

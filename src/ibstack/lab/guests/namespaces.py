@@ -15,7 +15,7 @@ from ibstack.fabric.errors import CommandFailed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_NAMED: Final = Path("/run/netns")
+NAMED: Final = Path("/run/netns")
 """Where iproute2 keeps the names of namespaces (ip-netns(8))."""
 _WITHIN_S: Final = 30
 
@@ -33,6 +33,10 @@ class Namespaces:
 
     def name(self, of: str) -> str:
         return self.prefix + of
+
+    def of_port(self, short: str) -> str:
+        """That of the guest whose port's id begins with *short*."""
+        return self.name(short)
 
     @property
     def wires(self) -> str:
@@ -76,6 +80,6 @@ def ip(*arguments: str, doing: str, batch: str | None = None) -> str:
 
 def _names() -> list[str]:
     try:
-        return sorted(os.listdir(_NAMED))
+        return sorted(os.listdir(NAMED))
     except FileNotFoundError:
         return []

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Wires for IPoIB: a bridge for each partition key, and who may be on it.
 
-The kernel of the machine that the lab runs on knows no IPoIB, so an `ib0` is one end of a veth
-pair.  Its other end, here called a wire, lies in a namespace of the lab.  What the wire stands for
-is in its alias: a VF, or a child interface of a host's adapter.  It becomes a port of a bridge as
-long as the *observed* P_Key table of the port that it stands for has the entry, and for no other
-reason.  A limited member is an isolated port: it reaches full members only, as the wires of a
-fabric have it (IBTA vol 1, 10.9.3; isolated ports: bridge(8)).
+The kernel of the machine that the lab runs on knows no IPoIB.  What leads from an interface to the
+fabric, here called a wire, lies in a namespace of the lab: a tap for a guest's `ib0`
+(ipoib_links.py), one end of a veth pair for a child interface of a host's adapter.  What the wire
+stands for is in its alias.  It becomes a port of a bridge as long as the *observed* P_Key table of
+the port that it stands for has the entry, and for no other reason.  A limited member is an isolated
+port: it reaches full members only, as the wires of a fabric have it (IBTA vol 1, 10.9.3; isolated
+ports: bridge(8)).
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -29,11 +31,13 @@ _WIRE: Final = "ib"
 _BRIDGE: Final = "pk"
 _LONGEST_NAME: Final = 15
 """Of an interface: IFNAMSIZ of linux/if.h, without the final zero byte."""
+SHORT_ID: Final = 8
+"""Digits of a port's id in the names of its guest: enough for one lab."""
 
-_IPOIB_MTU: Final = 2044
+IPOIB_MTU: Final = 2044
 """Bytes: IPoIB's in datagram mode on links of 2048 (RFC 4391 section 7)."""
-_WIRE_MTU: Final = 65535
-"""Bytes, the most that veth takes: what limits a packet is the interfaces, not the wires."""
+WIRE_MTU: Final = 65520
+"""Bytes, IPoIB's most, in connected mode: what limits a packet is the interfaces, not the wires."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +86,27 @@ def is_wire(name: str) -> bool:
     return name.startswith(_WIRE)
 
 
+def beginning_of_port_id(wire: str) -> str:
+    """Return the first SHORT_ID digits of the id of the port that *wire* was named after."""
+    return wire.removeprefix(_WIRE)[:SHORT_ID]
+
+
 def bridge_name(key: PartitionKey) -> str:
     return f"{_BRIDGE}{key.base:04x}"
+
+
+def key_of_bridge(name: str) -> PartitionKey:
+    """Read what bridge_name() wrote; ValueError for anything else."""
+    if not name.startswith(_BRIDGE):
+        raise ValueError(f"no bridge of a partition: {name}")
+    return PartitionKey(int(name.removeprefix(_BRIDGE), 16))
+
+
+def remove_wire(wires: str, wire: str) -> None:
+    """Remove *wire*; harmless where it is gone."""
+    shown = ip("-n", wires, "-j", "link", "show", doing="look for a wire")
+    if wire in [link["ifname"] for link in json.loads(shown or "[]")]:
+        ip("-n", wires, "link", "del", wire, doing=f"remove the wire {wire}")
 
 
 def add_wire(wires: str, wire: str, leads_to: StandsFor, end: tuple[str, str]) -> None:
@@ -93,8 +116,8 @@ def add_wire(wires: str, wire: str, leads_to: StandsFor, end: tuple[str, str]) -
     """
     namespace, name = end
     commands = (
-        f"link add name {wire} mtu {_WIRE_MTU} type veth"
-        f" peer name {name} mtu {_IPOIB_MTU} netns {namespace}",
+        f"link add name {wire} mtu {WIRE_MTU} type veth"
+        f" peer name {name} mtu {IPOIB_MTU} netns {namespace}",
         f'link set {wire} alias "{leads_to}"',
     )
     ip(
