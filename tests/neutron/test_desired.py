@@ -17,7 +17,7 @@ from ibstack.neutron.desired import BelongingPort, BoundPort, FabricRows, HostRo
 from ibstack.neutron.fabric_answer import fabric_answer
 from ibstack.neutron.host_answer import host_answer
 from ibstack.neutron.replies import read_fabric_members, read_host_ports
-from ibstack.neutron.reported import ReportedAdapter, adapters, adapters_in, physical_networks
+from ibstack.neutron.reported import ReportedAdapter, adapters, adapters_in, guids, served_networks
 
 PF = Guid(0x0002C90300000031)
 MLX4 = ReportedAdapter("ib", True, PF, unfold("0000:05:00.1-0000:05:00.4"))
@@ -269,10 +269,19 @@ def test_what_an_agent_reports_in_a_shape_of_its_own_is_left_out() -> None:
     assert adapters_in("") == adapters_in("[]") == adapters_in("{") == ()
 
 
-def test_both_agent_types_name_their_physical_networks() -> None:
-    assert physical_networks('{"physical_networks": ["ib", 7]}') == {"ib"}
-    assert physical_networks('{"adapters": [{"physical_network": "ib", "kind": "mlx5"}]}') == {"ib"}
-    assert physical_networks('{"physical_networks": null}') == frozenset()
+def test_fabricd_names_the_physical_networks_that_it_serves() -> None:
+    assert served_networks('{"physical_networks": ["ib", 7]}') == {"ib"}
+    assert served_networks('{"adapters": [{"physical_network": "ib", "kind": "mlx5"}]}') == set()
+    assert served_networks('{"physical_networks": null}') == frozenset()
+
+
+def test_both_agent_types_name_guids_that_are_not_for_tenants() -> None:
+    adapter = '{"physical_network": "ib", "kind": "mlx5", "port_guid": "0x2c90300000041"}'
+    known = Guid(0x0002C90300000041)
+
+    assert guids(f'{{"adapters": [{adapter}]}}') == {known}
+    assert guids('{"reserved_guids": ["0002:c903:0000:0041", "x", 7]}') == {known}
+    assert guids("nonsense") == frozenset()
 
 
 OWN = OwnPort("d1", "node001", 5)
