@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,7 @@ with warnings.catch_warnings():
     from one_database import OneDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 FABRIC = "ibhostnet"
 OTHER_FABRIC = "ibstorage"
@@ -117,9 +117,15 @@ class Cloud:
         self._case = case
         self.plugin = directory.get_plugin()
         self.driver = self.plugin.mechanism_manager.mech_drivers["infiniband"].obj
+        self.infiniband(FABRIC, OTHER_FABRIC)
         self.hints = self.driver.hints = RecordedHints()
         self.context = neutron_context.get_admin_context()
         self.rpc = PluginEndpoint(self.driver.settings)
+
+    def infiniband(self, *physical_networks: str) -> None:
+        """List those in [infiniband] physical_networks."""
+        listed = frozenset(physical_networks)
+        self.driver.settings = replace(self.driver.settings, physical_networks=listed)
 
     def network(
         self, key: int | None = 1, *, kind: str = "vlan", physical_network: str = FABRIC
@@ -201,9 +207,18 @@ class Cloud:
             adapters.append({**adapter, "interface": "ib1", "port_guid": second_port_guid})
         self._report(MELLANOX_AGENT, "ibstack-agent", host, {"adapters": adapters})
 
-    def fabricd(self, host: str = "head", physical_network: str = FABRIC) -> None:
+    def fabricd(
+        self,
+        host: str = "head",
+        physical_network: str = FABRIC,
+        reserved_guids: Sequence[str] = (),
+    ) -> None:
         """The report of an ibstack-fabricd arrives."""
-        configurations = {"physical_networks": [physical_network], "role": "master"}
+        configurations = {
+            "physical_networks": [physical_network],
+            "role": "master",
+            "reserved_guids": list(reserved_guids),
+        }
         self._report(PARTITION_AGENT, "ibstack-fabricd", host, configurations)
 
     def ethernet_agent(self, host: str, physical_network: str) -> None:

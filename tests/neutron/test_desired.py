@@ -22,8 +22,9 @@ from ibstack.neutron.reported import (
     ReportedAdapter,
     adapters,
     adapters_in,
+    guids,
     left_in,
-    physical_networks,
+    served_networks,
 )
 
 PF = Guid(0x0002C90300000031)
@@ -276,10 +277,19 @@ def test_what_an_agent_reports_in_a_shape_of_its_own_is_left_out() -> None:
     assert adapters_in("") == adapters_in("[]") == adapters_in("{") == ()
 
 
-def test_both_agent_types_name_their_physical_networks() -> None:
-    assert physical_networks('{"physical_networks": ["ib", 7]}') == {"ib"}
-    assert physical_networks('{"adapters": [{"physical_network": "ib", "kind": "mlx5"}]}') == {"ib"}
-    assert physical_networks('{"physical_networks": null}') == frozenset()
+def test_fabricd_names_the_physical_networks_that_it_serves() -> None:
+    assert served_networks('{"physical_networks": ["ib", 7]}') == {"ib"}
+    assert served_networks('{"adapters": [{"physical_network": "ib", "kind": "mlx5"}]}') == set()
+    assert served_networks('{"physical_networks": null}') == frozenset()
+
+
+def test_both_agent_types_name_guids_that_are_not_for_tenants() -> None:
+    adapter = '{"physical_network": "ib", "kind": "mlx5", "port_guid": "0x2c90300000041"}'
+    known = Guid(0x0002C90300000041)
+
+    assert guids(f'{{"adapters": [{adapter}]}}') == {known}
+    assert guids('{"reserved_guids": ["0002:c903:0000:0041", "x", 7]}') == {known}
+    assert guids("nonsense") == frozenset()
 
 
 OWN = OwnPort("d1", "node001", 5)

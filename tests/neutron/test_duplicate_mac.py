@@ -65,7 +65,8 @@ def test_a_port_that_is_no_vf_has_no_guid_to_share(cloud: Any) -> None:
 
 
 def test_of_two_that_slipped_through_the_younger_is_held(cloud: Any) -> None:
-    # Before any agent has reported, nobody knows that the physical network is InfiniBand.
+    # Until it is listed, or served by fabricd, nobody knows that the network is InfiniBand.
+    cloud.infiniband()
     first = cloud.port(cloud.network(1), mac_address=MAC)
     second = cloud.port(cloud.network(2), mac_address=MAC)
     cloud.agent()
@@ -82,6 +83,7 @@ def test_of_two_that_slipped_through_the_younger_is_held(cloud: Any) -> None:
 
 
 def test_the_host_of_the_younger_is_not_told_of_it_wherever_the_older_is(cloud: Any) -> None:
+    cloud.infiniband()
     first = cloud.port(cloud.network(1), mac_address=MAC)
     second = cloud.port(cloud.network(2), mac_address=MAC)
     hosts = dict(zip((first["id"], second["id"]), (NODE, "node004"), strict=True))
@@ -109,6 +111,7 @@ def test_a_mac_that_another_fabric_or_ethernet_has_too_is_told(cloud: Any) -> No
 
 
 def test_of_two_that_belong_to_a_fabric_only_one_that_is_on_counts(cloud: Any) -> None:
+    cloud.infiniband()
     first = cloud.port(cloud.network(1), mac_address=MAC)
     second = cloud.port(cloud.network(2), mac_address=MAC)
     cloud.agent()

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _NAME: Final = "client-id"
-# neutron/agent/linux/dhcp.py, _get_client_id(): the names that become dnsmasq's "id:".
-_NAMES: Final = frozenset({_NAME, "61"})
+# neutron/agent/linux/dhcp.py, _get_client_id(): the names that become dnsmasq's "id:", whatever the
+# option's ip_version says.
+CLIENT_ID_NAMES: Final = frozenset({_NAME, "61"})
 _IP_VERSION: Final = 4
 _OPT_NAME: Final = "opt_name"
 _OPT_VALUE: Final = "opt_value"
@@ -28,10 +29,17 @@ def require_known_client_ids(options: Iterable[Mapping[str, Any]]) -> None:
     """Raise BadValue for a client-id that no InfiniBand guest sends: it would get no address.
 
     Whatever the port's MAC, the GUID may be any: that of a guest which keeps its adapter's own.
+    Spelled in one way alone, so that two that are equal can be told to be.
     """
-    for option in options:
-        if _is_client_id(option) and option.get(_OPT_VALUE):
-            parse_client_id(str(option[_OPT_VALUE]))
+    for text in client_ids(options):
+        form, guid = parse_client_id(text)
+        if text.lower() != client_id(guid, form):
+            raise BadValue("DHCP client identifier", text, f"expected {client_id(guid, form)}")
+
+
+def client_ids(options: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the client-ids among *options*."""
+    return [str(o[_OPT_VALUE]) for o in options if _is_client_id(o) and o.get(_OPT_VALUE)]
 
 
 def missing_client_id(
@@ -88,7 +96,7 @@ def keep_client_id(
 
 
 def _is_client_id(option: Mapping[str, Any]) -> bool:
-    return option.get(_OPT_NAME) in _NAMES and option.get("ip_version", _IP_VERSION) == _IP_VERSION
+    return option.get(_OPT_NAME) in CLIENT_ID_NAMES
 
 
 def _load_again(plugin_context: Any, port_id: str) -> None:

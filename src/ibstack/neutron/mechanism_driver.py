@@ -20,7 +20,7 @@ from neutron_lib.plugins.ml2 import api
 from oslo_config import cfg
 
 from ibstack.fabric.errors import BadValue
-from ibstack.neutron import dhcp_options, hints, reported, tables
+from ibstack.neutron import conflicts, dhcp_options, hints, reported, tables
 from ibstack.neutron.binding import (
     OWN_DEVICE_OWNERS,
     OWN_VIF_TYPE,
@@ -42,15 +42,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-
-class DuplicateMacOnFabric(exceptions.Conflict):
-    """HTTP 409: the GUID of the port would not be its alone."""
-
-    message = (
-        "cannot give port %(port_id)s the MAC address %(mac)s: a port of another network of the "
-        "same InfiniBand fabric (%(fabric)s) has it, and the GUID is made from it; "
-        "choose another MAC address"
-    )
+_NAMES_OF_A_GUEST = ("mac_address", portbindings.VNIC_TYPE, "extra_dhcp_opts")
+"""What of a port decides by which names its guest asks for an address."""
 
 
 class UnknownClientId(exceptions.BadRequest):
@@ -67,12 +60,9 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
         self.settings = Settings()
         self.hints: Hints = hints.BrokerHints()
         self._declined = SaidOnce()
-        # A physical network that was InfiniBand once stays so; reading is lock-free.
-        self._infiniband: frozenset[str] = frozenset()
 
     def initialize(self) -> None:
         self.settings = read_settings(cfg.CONF)
-        self._infiniband = self.settings.physical_networks
 
     @property
     def connectivity(self) -> str:
@@ -145,31 +135,30 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
             )
 
     def create_port_precommit(self, context: Any) -> None:
-        self._refuse_duplicate(context)
         self._keep_client_id(context)
+        self._refuse_what_is_anothers(context, mac=True)
 
     def update_port_precommit(self, context: Any) -> None:
-        if _renamed(context):
-            self._refuse_duplicate(context)
         self._keep_client_id(context)
+        if _changed(context, *_NAMES_OF_A_GUEST):
+            self._refuse_what_is_anothers(context, mac=_renamed(context))
         before, after = _former(context), _current(context)
         if after.ours and after != before:
             self._hold_down(context)
         elif before.ours and not after.ours:
             self._let_go(context)
 
-    def _refuse_duplicate(self, context: Any) -> None:
-        port = context.current
-        if not _is_direct(port):
+    def _refuse_what_is_anothers(self, context: Any, *, mac: bool) -> None:
+        """Refuse (HTTP 409) what the port may not have on InfiniBand; *mac*: its MAC is new."""
+        fabrics, port = _physical_networks(context), context.current
+        if not self._on_infiniband(context, fabrics):
             return
-        fabrics = _physical_networks(context)
-        owner = tables.mac_owner(context.plugin_context, port, fabrics)
-        if owner is not None and self._on_infiniband(context, fabrics):
-            # Not in the message: the other port may be another project's.
-            LOG.info("port %s is refused: it has the MAC of port %s", port["id"], owner)
-            raise DuplicateMacOnFabric(
-                port_id=port["id"], mac=port["mac_address"], fabric=", ".join(sorted(fabrics))
-            )
+        if mac and _is_direct(port):
+            conflicts.refuse_mac(context.plugin_context, port, fabrics)
+        # Of ports of any kind: one that nobody boots could hold the name of one that somebody does.
+        if context.original is None or _changed(context, "extra_dhcp_opts"):
+            _require_known_client_ids(port)
+        conflicts.refuse_client_ids(context.plugin_context, port)
 
     def _keep_client_id(self, context: Any) -> None:
         port = context.current
@@ -179,21 +168,17 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
             _wants_client_id_anew(context)
             and self._on_infiniband(context, _physical_networks(context))
         ):
-            if context.original is None or _changed(context, "extra_dhcp_opts"):
-                _require_known_client_ids(port)
             former = context.original["mac_address"] if context.original else None
             dhcp_options.keep_client_id(
                 context.plugin_context, port, former, self.settings.client_id_form
             )
 
     def _on_infiniband(self, context: Any, physical_networks: frozenset[str]) -> bool:
-        if physical_networks & self._infiniband:
-            return True
-        for name in sorted(physical_networks):
-            if tables.is_infiniband(context.plugin_context, name):
-                self._infiniband |= {name}
-                return True
-        return False
+        """Tell whether a network is InfiniBand: by what the operator lists, or fabricd serves."""
+        listed = self.settings.physical_networks
+        if listed or not physical_networks:
+            return bool(physical_networks & listed)
+        return bool(physical_networks & tables.served_by_fabricd(context.plugin_context))
 
     def _hold_down(self, context: Any) -> None:
         """Keep the port from ACTIVE until the host, and the fabric, say that it is so."""
@@ -311,9 +296,7 @@ def _renamed(context: Any) -> bool:
 
 def _wants_client_id_anew(context: Any) -> bool:
     """Tell whether it is worth asking what network the port is on: statuses change often."""
-    return context.original is None or _changed(
-        context, "mac_address", portbindings.VNIC_TYPE, "extra_dhcp_opts"
-    )
+    return context.original is None or _changed(context, *_NAMES_OF_A_GUEST)
 
 
 def _changed(context: Any, *names: str) -> bool:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import logging
@@ -70,13 +71,27 @@ def _left(row: object) -> LeftVf | None:
         return None
 
 
-def physical_networks(text: str) -> frozenset[str]:
-    """Return the physical networks that an agent of either type reports to serve."""
+def served_networks(text: str) -> frozenset[str]:
+    """Return the physical networks that an ibstack-fabricd reports to serve."""
+    return frozenset(_texts(_object(text), "physical_networks"))
+
+
+def guids(text: str) -> frozenset[Guid]:
+    """Return the port GUIDs that an agent of either type reports: physical ports' and the site's.
+
+    A GUID that cannot be read is left out.
+    """
     configurations = _object(text)
-    listed = configurations.get("physical_networks")
-    names = listed if isinstance(listed, list) else ()
-    served = frozenset(name for name in names if isinstance(name, str))
-    return served | {adapter.physical_network for adapter in adapters(configurations)}
+    found = {one.port_guid for one in adapters(configurations) if one.port_guid is not None}
+    for spelled in _texts(configurations, "reserved_guids"):
+        with contextlib.suppress(BadValue):
+            found.add(Guid.parse(spelled))
+    return frozenset(found)
+
+
+def _texts(configurations: Mapping[str, Any], key: str) -> list[str]:
+    listed = configurations.get(key)
+    return [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else []
 
 
 # One set for all hosts that spell it alike: 10,000 hosts have a few kinds of adapters.

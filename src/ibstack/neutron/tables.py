@@ -6,10 +6,10 @@ What is desired is read by `desired_tables.py`.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from neutron.db.extra_dhcp_opt.models import ExtraDhcpOpt
 from neutron.db.models import agent as agent_model
 from neutron.db.models import segment
 from neutron.db.models_v2 import Port
@@ -21,28 +21,62 @@ from ibstack.fabric.errors import BadValue
 from ibstack.neutron import reported
 from ibstack.neutron.binding import VIF_TYPE
 from ibstack.neutron.desired import pci_address
+from ibstack.neutron.dhcp_options import CLIENT_ID_NAMES
 from ibstack.neutron.heartbeat import MELLANOX_AGENT, PARTITION_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from ibstack.fabric.guid import Guid
     from ibstack.fabric.pci import PciAddress
 
 _Agent = agent_model.Agent
 _Segment = segment.NetworkSegment
 
 
-def is_infiniband(context: Any, physical_network: str) -> bool:
-    """Return whether any agent of ours has ever reported to serve *physical_network*."""
-    quoted = json.dumps(physical_network)
+def served_by_fabricd(context: Any) -> frozenset[str]:
+    """Return the physical networks that an ibstack-fabricd reports to serve.
+
+    What agents of hosts report does not count: any of the hosts could make a network InfiniBand.
+    """
+    found = _execute(
+        context, sa.select(_Agent.configurations).where(_Agent.agent_type == PARTITION_AGENT)
+    )
+    served = (reported.served_networks(row.configurations) for row in found)
+    return frozenset[str]().union(*served)
+
+
+def who_reports(context: Any, guid: Guid) -> str | None:
+    """Return the host whose agent reports *guid* as a physical port's, or as one of the site's."""
     found = _execute(
         context,
-        sa.select(_Agent.configurations).where(
+        sa.select(_Agent.host, _Agent.configurations).where(
             _Agent.agent_type.in_([MELLANOX_AGENT, PARTITION_AGENT]),
-            _Agent.configurations.contains(quoted, autoescape=True),
+            _Agent.configurations.contains(str(guid), autoescape=True),
         ),
     )
-    return any(physical_network in reported.physical_networks(row.configurations) for row in found)
+    hosts = [row.host for row in found if guid in reported.guids(row.configurations)]
+    return str(hosts[0]) if hosts else None
+
+
+def client_id_owner(
+    context: Any, port: dict[str, Any], client_ids: Collection[str], macs: Collection[str]
+) -> str | None:
+    """Return another port of the network of *port* with one of *client_ids* or of *macs*."""
+    elsewhere = (Port.network_id == port["network_id"], Port.id != port["id"])
+    found = _execute(
+        context,
+        sa.select(Port.id)
+        .join(ExtraDhcpOpt, ExtraDhcpOpt.port_id == Port.id)
+        .where(
+            *elsewhere,
+            ExtraDhcpOpt.opt_name.in_(CLIENT_ID_NAMES),
+            sa.func.lower(ExtraDhcpOpt.opt_value).in_(sorted(client_ids)),
+        )
+        .union(sa.select(Port.id).where(*elsewhere, Port.mac_address.in_(sorted(macs))))
+        .limit(1),
+    )
+    return str(found[0].id) if found else None
 
 
 def mac_owner(context: Any, port: dict[str, Any], physical_networks: Collection[str]) -> str | None:
