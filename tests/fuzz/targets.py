@@ -137,8 +137,10 @@ def rpc_reply(data: bytes) -> None:
 def agent_report(data: bytes) -> None:
     """What an agent says of itself, as the database keeps it."""
     text = data.decode("utf-8", "surrogateescape")
+    known = reported.guids(text)
     for adapter in reported.adapters_in(text):
-        assert adapter.physical_network in reported.physical_networks(text)
+        assert adapter.port_guid is None or adapter.port_guid in known
+    assert all(isinstance(name, str) for name in reported.served_networks(text))
 
 
 _GUESTS: Final = parse_hosts(

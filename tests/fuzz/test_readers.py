@@ -80,7 +80,8 @@ def test_a_report_of_another_shape_serves_nothing(configurations: object) -> Non
     text = json.dumps(configurations)
 
     assert reported.adapters_in(text) == ()
-    assert reported.physical_networks(text) == frozenset()
+    assert reported.served_networks(text) == frozenset()
+    assert reported.guids(text) == frozenset()
 
 
 @pytest.mark.parametrize("name", ["guid", "pci", "entry", "status"])

@@ -53,9 +53,9 @@ _DRIVER_OPTIONS: Final = [
         "physical_networks",
         default=[],
         help=(
-            "Physical networks that are InfiniBand. Those that an ibstack-agent or an "
-            "ibstack-fabricd reports need not be listed: list one to have the client-id written "
-            "and duplicate MAC addresses refused before its first agent has reported."
+            "Physical networks that are InfiniBand: on their networks the client-id is written, "
+            "and what is another port's is refused. Empty: those that an ibstack-fabricd reports "
+            "to serve. What agents of hosts report does not count."
         ),
     ),
 ]
