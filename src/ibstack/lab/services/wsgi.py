@@ -13,6 +13,8 @@ import sys
 
 import waitress
 
+import ibstack.neutron.native_threads  # noqa: F401  Keystone imports oslo.messaging, and names none.
+
 
 def main() -> None:
     module, port = sys.argv[1:]
