@@ -19,7 +19,7 @@ from ibstack.lab.hosts.daemons import eswitchd_socket
 from ibstack.lab.services.accounts import OPERATOR
 from ibstack.mad import FabricReader
 from ibstack.verify import evidence
-from ibstack.verify.cloud.agents import agent_of
+from ibstack.verify.cloud.agents import agents_of
 from ibstack.verify.evidence import Evidence, Unread
 from ibstack.verify.fabric.look import read_fabric
 from ibstack.verify.site import Site
@@ -101,7 +101,7 @@ def _fabric(cloud: Cloud) -> FabricLook | Unread:
 
 def _agents(cloud: Cloud) -> tuple[Agent, ...] | Unread:
     try:
-        return tuple(agent_of(row) for row in cloud.api(OPERATOR).list("agents"))
+        return agents_of(cloud.api(OPERATOR).list("agents"), "what Neutron says of its agents")
     except IbstackError as error:
         return Unread(str(error))
 
