@@ -9,6 +9,7 @@ from ibstack.cluster.lint.checks import (
     adapters,
     agreement,
     interfaces,
+    known,
     names,
     partitions,
     physical_networks,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     Check = Callable[[Cloud], Iterator[Finding]]
 
 CHECKS: Final[tuple[Check, ...]] = (
+    known.nothing,
     values.unreadable,
     values.comments,
     values.quotes,
