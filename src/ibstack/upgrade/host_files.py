@@ -28,10 +28,14 @@ def _mappings(value: str) -> Said:
     faults: list[str] = []
     found = parse_mappings(value, faults, "it")
     if faults:
-        return Said(Verdict.DECIDE, f"cannot read it: {'; '.join(faults)}", _WRITE_ANEW)
+        return Said(Verdict.DECIDE, f"cannot read it: {_all(faults)}", _WRITE_ANEW)
     if not found:
         return Said(Verdict.DECIDE, "has no adapter to serve", _WRITE_ANEW)
     return keeps("ibstack-eswitchd reads it; an interface that is missing does not stop it")
+
+
+def _all(faults: list[str]) -> str:
+    return "; ".join(fault.removeprefix("it: ") for fault in faults)
 
 
 def _report_interval(value: str) -> Said:

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ibstack.verify import evidence
+from ibstack.verify import evidence, neutron_files
 from ibstack.verify.evidence import Evidence, Unread
 from ibstack.verify.host import services
 from ibstack.verify.host.interfaces import ethtool_name, mapped
@@ -36,6 +36,7 @@ FILES: Final = (
     evidence.NEUTRON_CONF,
     evidence.ML2_CONF,
     evidence.DHCP_AGENT,
+    *neutron_files.ELSEWHERE,
 )
 FOLDERS: Final = {"etc/modprobe.d": "*.conf", "etc/udev/rules.d": "*.rules"}
 COMMANDS: Final = {
