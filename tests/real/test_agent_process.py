@@ -14,6 +14,7 @@ import time
 import urllib.request
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -222,10 +223,10 @@ def test_no_daemon_that_speaks_with_the_broker_imports_eventlet(
             pid_file=tmp_path / f"{program}.pid",
             env={"PYTHONPROFILEIMPORTTIME": "1", "PYTHONWARNINGS": "always"},
         )
-        known = reporters(cloud).count(program)
+        known = reports(cloud, program)
         daemon.start()
         try:
-            eventually(lambda p=program, n=known: reporters(cloud).count(p) > n, within_s=60)
+            eventually(partial(has_reported, cloud, program, known), within_s=60)
         finally:
             daemon.stop()
 
@@ -236,9 +237,13 @@ def test_no_daemon_that_speaks_with_the_broker_imports_eventlet(
         assert "EventletDeprecationWarning" not in said
 
 
-def reporters(cloud: Cloud) -> list[str]:
-    """Return the program of each heartbeat that Neutron has had."""
-    return [state["binary"] for state in cloud.neutron.ask("states")]
+def reports(cloud: Cloud, program: str) -> int:
+    """Return how many heartbeats of *program* Neutron has had."""
+    return [state["binary"] for state in cloud.neutron.ask("states")].count(program)
+
+
+def has_reported(cloud: Cloud, program: str, known: int) -> bool:
+    return reports(cloud, program) > known
 
 
 def test_it_goes_on_when_the_broker_is_back(cloud: Cloud, agent: Process) -> None:

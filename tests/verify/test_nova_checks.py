@@ -132,7 +132,7 @@ def test_what_keystoneauth_itself_refuses_is_a_fault(keys: dict[str, str]) -> No
 
 
 def is_refused(keys: dict[str, str]) -> bool:
-    plugin = loading.get_plugin_loader(keys["auth_type"])
+    plugin: Any = loading.get_plugin_loader(keys["auth_type"])
     try:
         # As from a file: what is not set is None.
         plugin.load_from_options(
