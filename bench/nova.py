@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Final
 
 from bench.statuses import Statuses
 from ibstack.fabric.errors import IbstackError
+from ibstack.lab.binding_profile import nova_profile
 from ibstack.lab.services import accounts
-from ibstack.lab.topology import PHYSICAL_NETWORK, AdapterKind
+from ibstack.lab.topology import PHYSICAL_NETWORK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,6 @@ PARTITION: Final = 0x321
 LOST_AFTER_S: Final = 30.0
 """A port that is not ACTIVE by then, after plug and binding, is counted as lost."""
 _EBRCTL_WITHIN_S: Final = 120
-_VF_IDS: Final = {AdapterKind.MLX4: "15b3:1004", AdapterKind.MLX5: "15b3:101c"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +109,7 @@ class Nova:
 
     def bind(self, port_id: str, place: Place) -> None:
         """Bind a port to a VF; IbstackError where Neutron does not."""
-        profile = {
-            "pci_slot": place.pci,
-            "physical_network": PHYSICAL_NETWORK,
-            "pci_vendor_info": _VF_IDS[place.host.kind or AdapterKind.MLX5],
-        }
+        profile = nova_profile(place.host, place.number)
         bound = self._api.update(
             "ports", port_id, **{"binding:host_id": place.host.name, "binding:profile": profile}
         )

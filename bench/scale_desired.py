@@ -36,6 +36,9 @@ with warnings.catch_warnings():
     from oslo_config import cfg
 
     from bench.growth import power_of
+    from ibstack.fabric.guid import Guid
+    from ibstack.lab.binding_profile import nova_profile
+    from ibstack.lab.topology import Host
     from ibstack.neutron.binding import VIF_TYPE
     from ibstack.neutron.heartbeat import MELLANOX_AGENT
     from ibstack.neutron.options import Settings
@@ -51,6 +54,7 @@ _ROUNDS: Final = 5
 _OF_A_HOST: Final = 10
 _OF_A_NETWORK: Final = 100
 _AT_ONCE: Final = 5000
+_FIRST_NODE_GUID: Final = 0x0002C90300000000
 # What design asks of 10,000 ports, in ms.
 _LIMITS: Final = {"ten of a host": 10, "the whole fabric": 150, "nothing new of it": 5}
 
@@ -178,7 +182,7 @@ class _Rows:
         )
         binding = {
             "vnic_type": "direct" if on_fabric else "normal",
-            "profile": json.dumps({"pci_slot": _vf(number)}) if on_fabric else "",
+            "profile": json.dumps(_profile(number)) if on_fabric else "",
             "vif_type": VIF_TYPE if on_fabric else "ovs",
             "vif_details": "",
             "status": "ACTIVE",
@@ -193,7 +197,7 @@ class _Rows:
             "physical_network": _FABRIC,
             "interface": "ib0",
             "kind": "mlx5",
-            "port_guid": f"0x0002c903{number:08x}",
+            "port_guid": str(Host(_host(number), Guid(_FIRST_NODE_GUID + 16 * number)).port_guid),
             "vfs": "0000:05:00.1-0000:05:02.0",
         }
         now = datetime.now(UTC).replace(tzinfo=None)
@@ -226,10 +230,10 @@ def _host(number: int) -> str:
     return f"node{number:05}"
 
 
-def _vf(number: int) -> str:
-    """Return the address of a VF: device and function from 0.1 on."""
-    place = 1 + number % _OF_A_HOST
-    return f"0000:05:{place // 8:02x}.{place % 8}"
+def _profile(number: int) -> dict[str, str | int]:
+    """Return what nova says of the VF of port *number*: of no two the same."""
+    place, vf = divmod(number, _OF_A_HOST)
+    return nova_profile(Host(_host(place), Guid(_FIRST_NODE_GUID + 16 * place)), vf)
 
 
 if __name__ == "__main__":

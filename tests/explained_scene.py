@@ -6,11 +6,11 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import warnings
 from contextlib import closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import ibstack.neutron.native_threads  # noqa: F401  Eventlet would warn.
 from guest_fleet import Dhcp, Fleet
 from ibstack.cli.host_facts import fabric_place
 from ibstack.fabric.errors import TryLater
@@ -39,11 +39,6 @@ if TYPE_CHECKING:
     from ibstack.fabric.guid import Guid
     from ibstack.lab.cloud import Cloud
     from ibstack.verify.port.place_facts import PlaceFacts, Question
-
-with warnings.catch_warnings():
-    # It loads eventlet where that is installed, as it is beside nova, and that warns.
-    warnings.simplefilter("ignore")
-    import oslo_messaging  # noqa: F401
 
 MLX4, MLX5, DHCP_HOST, SM_HOST = "node002", "node003", "node001", "head"
 KEY = 0x261

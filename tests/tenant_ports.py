@@ -17,6 +17,7 @@ from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PartitionKey, TableEntry
 from ibstack.host.eswitch_client import EswitchClient
+from ibstack.lab.binding_profile import nova_profile
 from ibstack.lab.fabric.attachment import Attachment
 from ibstack.lab.hosts.daemons import eswitchd_socket
 from ibstack.lab.services import accounts
@@ -100,11 +101,7 @@ class TenantPort:
 
     @property
     def _place(self) -> dict[str, object]:
-        profile = {
-            "pci_slot": str(self.pci),
-            "physical_network": PHYSICAL_NETWORK,
-            "pci_vendor_info": "15b3:101c",
-        }
+        profile = nova_profile(self.host, self.vf_number)
         return {"binding:host_id": self.host.name, "binding:profile": profile}
 
     def create(self) -> None:

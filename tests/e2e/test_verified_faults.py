@@ -181,6 +181,25 @@ def agent_off(cloud: Cloud) -> Iterator[None]:
         operator.update("agents", agent["id"], admin_state_up=True)
 
 
+@contextmanager
+def nova_without_admin(cloud: Cloud) -> Iterator[None]:
+    services = cloud.services()
+    keystone = services.keystone.auth_url
+    signed_in = accounts.session(accounts.OPERATOR, keystone, services.password)
+
+    def found(kind: str, name: str) -> str:
+        answer = signed_in.get(f"{keystone}/{kind}", params={"name": name}).json()
+        return str(answer[kind][0]["id"])
+
+    user, project = found("users", "nova"), found("projects", "service")
+    role = f"{keystone}/projects/{project}/users/{user}/roles/{found('roles', 'admin')}"
+    signed_in.delete(role)
+    try:
+        yield
+    finally:
+        signed_in.put(role)
+
+
 FULL = {index: 0x8100 + index for index in range(3, 64)}
 FAULTS: dict[str, tuple[Scope, Injection, str]] = {
     "no partitions file": (
@@ -279,6 +298,16 @@ FAULTS: dict[str, tuple[Scope, Injection, str]] = {
         Scope.CLOUD,
         servers_file("mechanism_drivers = infiniband", "mechanism_drivers = logger"),
         "controller: not true that the server has ibstack's mechanism driver: found logger",
+    ),
+    "a server that does not tell nova": (
+        Scope.CLOUD,
+        servers_file("[nova]\nauth_type = password", "[nova]\n# auth_type = password"),
+        "controller: not true that Neutron tells nova when a port is ready: found no [nova] auth_t",
+    ),
+    "nova's user without admin": (
+        Scope.CLOUD,
+        nova_without_admin,
+        "user nova: not true that nova's user and the one of Neutron's [nova] section have the ro",
     ),
     "a DHCP agent with Neutron's own driver": (
         Scope.CLOUD,

@@ -13,6 +13,7 @@ from faults.invariants import Broken, Invariant, judge
 from faults.model import Model, Place, Port
 from faults.seen import Eyes
 from ibstack.fabric.errors import IbstackError
+from ibstack.lab.binding_profile import nova_profile
 from ibstack.lab.hosts import hardware
 from ibstack.lab.services import accounts
 from ibstack.lab.services.network_api import NetworkApi
@@ -222,9 +223,5 @@ class World:
         return found
 
     def _binding(self, place: Place) -> dict[str, object]:
-        profile = {
-            "pci_slot": str(self.cloud.topology.host(place.host).vf_pci(place.vf)),
-            "physical_network": PHYSICAL_NETWORK,
-            "pci_vendor_info": "15b3:101c",
-        }
+        profile = nova_profile(self.cloud.topology.host(place.host), place.vf)
         return {"binding:host_id": place.host, "binding:profile": profile}

@@ -14,6 +14,7 @@ import time
 import urllib.request
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +90,8 @@ class Cloud:
         self._mapper.start()
         self._mapper.wait_until(rabbit.port_mapper_ready, timeout_s=30)
         self.start_broker()
-        self.neutron = Neutron(rabbit.transport_url)
+        self.transport_url = rabbit.transport_url
+        self.neutron = Neutron(self.transport_url)
         opened.callback(self.neutron.stop)
         self.host = OneHost(AdapterKind.MLX4, vfs=16)
         opened.enter_context(self.host)
@@ -200,6 +202,48 @@ def test_it_stops_within_two_seconds(cloud: Cloud, agent: Process, number: int) 
     agent.signal(number)
 
     eventually(lambda: not agent.running(), within_s=2, log=cloud.log)
+
+
+def test_no_daemon_that_speaks_with_the_broker_imports_eventlet(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    conf = tmp_path / "fabricd.conf"
+    conf.write_text(
+        f"[DEFAULT]\nhost = head\ntransport_url = {cloud.transport_url}\n"
+        "[fabric]\nphysical_network = ibhostnet\n"
+        f"partitions_conf = {tmp_path}/partitions.conf\nstate_path = {tmp_path}/state\n"
+        "[metrics]\nport = 0\n[oslo_messaging_rabbit]\nrabbit_interval_max = 1\n"
+    )
+    settings = {"ibstack-agent": cloud.agent.argv[2], "ibstack-fabricd": str(conf)}
+    for program, file in settings.items():
+        daemon = Process(
+            name=program,
+            argv=[str(SCRIPTS / program), "--config-file", file],
+            log=tmp_path / f"{program}.log",
+            pid_file=tmp_path / f"{program}.pid",
+            env={"PYTHONPROFILEIMPORTTIME": "1", "PYTHONWARNINGS": "always"},
+        )
+        known = reports(cloud, program)
+        daemon.start()
+        try:
+            eventually(partial(has_reported, cloud, program, known), within_s=60)
+        finally:
+            daemon.stop()
+
+        said = daemon.log.read_text()
+        assert "oslo_messaging._drivers.impl_rabbit" in said  # It tells what is imported.
+        # An import that fails is told of too, so this is one that comes with eventlet's own.
+        assert "eventlet.hubs" not in said
+        assert "EventletDeprecationWarning" not in said
+
+
+def reports(cloud: Cloud, program: str) -> int:
+    """Return how many heartbeats of *program* Neutron has had."""
+    return [state["binary"] for state in cloud.neutron.ask("states")].count(program)
+
+
+def has_reported(cloud: Cloud, program: str, known: int) -> bool:
+    return reports(cloud, program) > known
 
 
 def test_it_goes_on_when_the_broker_is_back(cloud: Cloud, agent: Process) -> None:

@@ -1,13 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loads oslo.messaging once, before a test does."""
+"""Loads oslo.messaging once, before a test does, and as the daemons do."""
 
-import warnings
-
-from oslo_service import backend
-
-with warnings.catch_warnings():
-    # oslo.messaging loads eventlet where that is installed, as it is beside nova, and that warns.
-    # The backend is Neutron's own choice, so that tests which load Neutron can follow in any order.
-    warnings.simplefilter("ignore")
-    backend.init_backend(backend.BackendType.THREADING)
-    import oslo_messaging  # noqa: F401
+import ibstack.neutron.native_threads  # noqa: F401

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ibstack.cli.upgrade import usual
 from ibstack.cluster.files.ini_text import NotIni
 from ibstack.fabric.errors import BadInput
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, KeyRange
@@ -24,6 +25,8 @@ CASES = [
     ("agent", "[eswitch]\nphysical_interface_mappings = ib0", DECIDE, "cannot read it"),
     ("agent", "[ESWITCH]\nphysical_interface_mappings = ib:ib0,x:ib0", DECIDE, "mapped twice"),
     ("agent", "[ESWITCH]\nphysical_interface_mappings =", DECIDE, "no adapter"),
+    ("agent", "[ESWITCH]\nphysical_interface_mappings = x:autoib", DECIDE, "name the interface"),
+    ("agent", "[ESWITCH]\nphysical_interface_mappings = x:ib0,y:autoib", DECIDE, "InfiniBand"),
     ("agent", "[ESWITCH]\ndaemon_endpoint = tcp://127.0.0.1:60001", CHANGES, "no TCP port"),
     ("agent", "[ESWITCH]\nretries = 9", CHANGES, "tried again"),
     ("agent", "[AGENT]\npolling_interval = 2", CHANGES, "not polled"),
@@ -32,6 +35,8 @@ CASES = [
     ("agent", "[DEFAULT]\nhost = node001", KEEPS, "oslo's"),
     ("agent", "[elsewhere]\nkey = 1", CHANGES, "no daemon of ibstack has that section"),
     ("eswitchd", "[DAEMON]\nfabrics = 'ib:ib0'", KEEPS, "reads it"),
+    ("eswitchd", "[DAEMON]\nfabrics='default:autoeth'", DECIDE, "Ethernet adapter"),
+    ("eswitchd", "[DAEMON]\nfabrics = default:autoib", DECIDE, "name the interface"),
     ("eswitchd", "[DAEMON]\nfabrics = ib:", DECIDE, "cannot read it"),
     ("eswitchd", "[DAEMON]\nsocket_os_addr = 0.0.0.0", CHANGES, "no TCP port"),
     ("eswitchd", "[AGENT]\nroot_helper = sudo", CHANGES, "is root's"),
@@ -130,3 +135,37 @@ def test_a_file_that_is_named_and_missing_is_bad_input(tmp_path: Path) -> None:
 
 def _of(findings: tuple[Finding, ...], key: str) -> Finding:
     return next(found for found in findings if found.key == key)
+
+
+@pytest.mark.parametrize(
+    ("option", "place"),
+    [
+        ("agent", "etc/neutron/plugins/mlnx/mlnx_conf.ini"),
+        ("agent", "etc/kolla/neutron-mlnx-agent/mlnx_agent.ini"),
+        ("eswitchd", "etc/neutron/plugins/ml2/eswitchd.conf"),
+        ("eswitchd", "etc/eswitchd/eswitchd.conf"),
+        ("eswitchd", "etc/kolla/neutron-eswitchd/eswitchd.conf"),
+        ("ml2", "etc/kolla/neutron-server/ml2_conf.ini"),
+        ("neutron", "etc/kolla/neutron-server/neutron.conf"),
+        ("partitions", "etc/rdma/partitions.conf"),
+    ],
+)
+def test_files_are_found_where_deployments_keep_them(
+    tmp_path: Path, option: str, place: str
+) -> None:
+    assert usual(option, tmp_path) is None
+    file = tmp_path / place
+    file.parent.mkdir(parents=True)
+    file.write_text("")
+
+    assert usual(option, tmp_path) == file
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "[ESWITCH]\n", '[{"ID": "x"}]\n'])
+def test_a_file_that_sets_nothing_is_not_known_to_be_the_file(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "mlnx_conf.ini"
+    file.write_text(text)
+    answer = check(Sources(agent=file))
+
+    assert f"{file} sets no option: is it the file that its program reads?" in answer.not_known
+    assert answer.exit_code == 4

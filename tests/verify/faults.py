@@ -49,6 +49,7 @@ _VF_4: Final = (
 _NO_DMAR: Final = ("node002/sys/class/iommu", "dmar0\ndmar1\n", "")
 _NO_IVHD: Final = ("node003/sys/class/iommu", "ivhd0\nivhd1\n", "")
 _DEFAULT: Final = "ALL=limited"
+_NEUTRON: Final = "controller/etc/neutron/neutron.conf"
 _STANDBY: Final = '"is_sm": true,\n   "sm_state": "standby"'
 
 HOST: Final = (
@@ -413,6 +414,48 @@ CLOUD: Final = (
         "node001/etc/neutron/dhcp_agent.ini",
         "dhcp_driver = ibstack.neutron.dhcp_driver.Dnsmasq\n",
         "",
+    ),
+    Fault(
+        "nova-told",
+        "Neutron without its `[nova]` section",
+        _NEUTRON,
+        "[nova]\nauth_type = password\nauth_url",
+        "[else]\nauth_type = password\nauth_url",
+    ),
+    Fault(
+        "nova-told",
+        "a `[nova]` section without a password",
+        _NEUTRON,
+        "password = (hidden)\n",
+        "",
+    ),
+    Fault(
+        "nova-told",
+        "Neutron told to tell nova nothing",
+        _NEUTRON,
+        "[DEFAULT]\n",
+        "[DEFAULT]\nnotify_nova_on_port_status_changes = False\n",
+    ),
+    Fault(
+        "service-roles",
+        "nova's user without `admin`",
+        "roles.json",
+        '"Role": "admin",\n  "User": "nova@Default"',
+        '"Role": "member",\n  "User": "nova@Default"',
+    ),
+    Fault(
+        "service-roles",
+        "nova's user without `service`",
+        "roles.json",
+        '"Role": "service",\n  "User": "nova@Default"',
+        '"Role": "reader",\n  "User": "nova@Default"',
+    ),
+    Fault(
+        "service-roles",
+        "Neutron's user without `admin`",
+        "roles.json",
+        '"Role": "admin",\n  "User": "neutron@Default"',
+        '"Role": "reader",\n  "User": "neutron@Default"',
     ),
 )
 FAULTS: Final = {"host": HOST, "fabric": FABRIC, "cloud": CLOUD}

@@ -109,5 +109,8 @@ def test_a_server_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_rows_that_are_no_agents_are_named_with_their_source() -> None:
-    with pytest.raises(BadInput, match="cannot read what Neutron says: it is not the answer"):
+    with pytest.raises(
+        BadInput,
+        match="cannot read what Neutron says: agent 1 of `agents` has no agent_type; wanted",
+    ):
         agents_of([{"host": "node001"}], "what Neutron says")

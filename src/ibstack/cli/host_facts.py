@@ -126,6 +126,7 @@ def fabric_place(host: str, config_files: Sequence[str]) -> FabricPlace:
     """Return the ways to the fabric by ibstack-fabricd's own settings; TryLater: it has none."""
     from oslo_config import cfg
 
+    import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
     from ibstack.neutron.client import PluginClient, open_transport
     from ibstack.subnet_manager import options
     from ibstack.verify.port.look_fabric import FabricPlace

@@ -99,6 +99,7 @@ class Sources:
 
     @cached_property
     def _cloud(self) -> NeutronCloud:
+        import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
         from ibstack.neutron.client import PluginClient, open_transport
         from ibstack.subnet_manager.daemon import NeutronCloud
 

@@ -21,12 +21,27 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = ("verdict", "source", "line", "key", "value", "ibstack", "to_do")
 _FILES: Final = {
-    "agent": ("/etc/neutron/plugins/mlnx/mlnx_conf.ini", "of neutron-mlnx-agent"),
-    "eswitchd": ("/etc/neutron/plugins/ml2/eswitchd.conf", "of eswitchd"),
-    "ml2": ("/etc/neutron/plugins/ml2/ml2_conf.ini", "of neutron-server"),
-    "neutron": ("/etc/neutron/neutron.conf", "names the database"),
-    "partitions": ("/etc/opensm/partitions.conf", "of OpenSM"),
+    "agent": "of neutron-mlnx-agent",
+    "eswitchd": "of eswitchd",
+    "ml2": "of neutron-server",
+    "neutron": "names the database",
+    "partitions": "of OpenSM",
 }
+_PLACES: Final = {
+    "agent": (
+        "/etc/neutron/plugins/mlnx/mlnx_conf.ini",
+        "/etc/kolla/neutron-mlnx-agent/mlnx_agent.ini",
+    ),
+    "eswitchd": (
+        "/etc/neutron/plugins/ml2/eswitchd.conf",
+        "/etc/eswitchd/eswitchd.conf",
+        "/etc/kolla/neutron-eswitchd/eswitchd.conf",
+    ),
+    "ml2": ("/etc/neutron/plugins/ml2/ml2_conf.ini", "/etc/kolla/neutron-server/ml2_conf.ini"),
+    "neutron": ("/etc/neutron/neutron.conf", "/etc/kolla/neutron-server/neutron.conf"),
+    "partitions": ("/etc/opensm/partitions.conf", "/etc/rdma/partitions.conf"),
+}
+"""Where packages, older ones, kolla-ansible and RHEL keep them; the first that there is counts."""
 
 
 class UpgradeCheck(ExampleInHelp, Lister):
@@ -44,9 +59,12 @@ class UpgradeCheck(ExampleInHelp, Lister):
 
     def get_parser(self, prog_name: str) -> ArgumentParser:
         parser: ArgumentParser = super().get_parser(prog_name)
-        for name, (place, what) in _FILES.items():
+        for name, what in _FILES.items():
             parser.add_argument(
-                f"--{name}", metavar="FILE", type=Path, help=f"the file {what} ({place})"
+                f"--{name}",
+                metavar="FILE",
+                type=Path,
+                help=f"the file {what} ({' or '.join(_PLACES[name])})",
             )
         parser.add_argument(
             "--database",
@@ -56,11 +74,12 @@ class UpgradeCheck(ExampleInHelp, Lister):
         return parser
 
     def take_action(self, parsed: Namespace) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        places = {name: getattr(parsed, name) or _usual(name) for name in _FILES}
+        places = {name: getattr(parsed, name) or usual(name) for name in _FILES}
         if parsed.database is None and not any(places.values()):
+            looked = ", ".join(place for name in _FILES for place in _PLACES[name])
             raise BadInput(
-                "cannot check anything: no file is at its usual place; name those of this site"
-                f" ({', '.join(f'--{name}' for name in _FILES)}), or --database"
+                f"cannot check anything: no file is at its usual place ({looked}); name those of"
+                f" this site ({', '.join(f'--{name}' for name in _FILES)}), or --database"
             )
         self._answer = check(Sources(**places, database=parsed.database))
         return COLUMNS, [row(finding) for finding in self._answer.findings]
@@ -104,6 +123,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _usual(name: str) -> Path | None:
-    place = Path(_FILES[name][0])
-    return place if place.exists() else None
+def usual(name: str, root: Path = Path("/")) -> Path | None:
+    """Return where the file of an option is on this machine; None: at none of its places."""
+    places = (root / place.lstrip("/") for place in _PLACES[name])
+    return next((place for place in places if place.exists()), None)

@@ -15,6 +15,7 @@ from ibstack.fabric.errors import BadInput, IbstackError, Refused
 from ibstack.verify.answer import exit_status, fold, gather, summary
 from ibstack.verify.check import State
 from ibstack.verify.cloud.agents import agents_of
+from ibstack.verify.cloud.roles import roles_of
 from ibstack.verify.collection import load, save
 from ibstack.verify.evidence import Unread
 from ibstack.verify.registry import Scope, verify
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ibstack.verify.check import Check
     from ibstack.verify.evidence import Evidence
     from ibstack.verify.fabric.look import FabricLook
-    from ibstack.verify.site import Agent
+    from ibstack.verify.site import Agent, RoleAssignment
 
 COLUMNS: Final = (
     *("state", "id", "hosts", "things", "fact", "found", "why", "wanted", "source", "remedy"),
@@ -129,7 +130,7 @@ class _Verify(ExampleInHelp, Lister):
         if self.scopes != (Scope.HOST,):  # A cloud's MTU is held against the fabric's.
             site = replace(site, fabric=_live_fabric(parsed.config_file))
         if Scope.CLOUD in self.scopes:
-            site = replace(site, agents=_live_agents())
+            site = replace(site, agents=_live_agents(), roles=_live_roles())
         return site
 
 
@@ -233,6 +234,17 @@ def _live_agents() -> tuple[Agent, ...] | Unread:
         return Unread(f"Python module {error.name!r} is not installed; install ibstack[guest]")
     try:
         return agents_of(OpenstackNetworks().list("agents"), "what Neutron says of its agents")
+    except IbstackError as error:
+        return Unread(str(error))
+
+
+def _live_roles() -> tuple[RoleAssignment, ...] | Unread:
+    try:
+        from ibstack.verify.openstack_api import role_assignments
+    except ModuleNotFoundError as error:
+        return Unread(f"Python module {error.name!r} is not installed; install ibstack[guest]")
+    try:
+        return roles_of(role_assignments(), "what Keystone says of roles")
     except IbstackError as error:
         return Unread(str(error))
 

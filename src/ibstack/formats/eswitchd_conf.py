@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping as ReadOnly
 
 _INTERFACE: Final = re.compile(r"[^\s/:]{1,15}")  # IFNAMSIZ of linux/if.h is 16 with its zero.
+_AUTOMATIC: Final = {
+    "autoib": "whichever InfiniBand adapter there was",
+    "autoeth": "whichever Ethernet adapter there was, and ibstack serves InfiniBand",
+}
+"""Words of the eswitchd before networking-mlnx took it in (mellanox-eswitchd, eswitch_handler.py,
+add_fabrics()) in place of an interface.  It ended where there was another number than one."""
 _OWN_KEYS: Final = ("socket", "group", "state_path", "sysfs")
 _PATHS: Final = ("socket", "state_path", "sysfs")
 # Where the mappings may stand: networking-mlnx's agent and its eswitchd each had their own.
@@ -72,6 +78,11 @@ def parse_mappings(text: str, faults: list[str], where: str) -> tuple[Mapping, .
         physical_network, _, interface = (part.strip() for part in item.partition(":"))
         if not physical_network or not _INTERFACE.fullmatch(interface):
             faults.append(f"{where}: {item!r}: expected PHYSICAL_NETWORK:INTERFACE")
+        elif interface.lower() in _AUTOMATIC:
+            faults.append(
+                f"{where}: {item!r}: {interface} was older eswitchd's word for"
+                f" {_AUTOMATIC[interface.lower()]}; name the interface, as `ip link` shows it"
+            )
         elif any(mapping.interface == interface for mapping in found):
             faults.append(f"{where}: {item!r}: interface {interface} is mapped twice")
         else:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 from oslo_config import cfg
 from oslo_log import log as oslo_logging
 
+import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
 from ibstack import systemd
 from ibstack.daemon import catch_signals, doubling, start_thread
 from ibstack.fabric.errors import IbstackError

@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Final
 from ibstack.fabric.errors import BadInput, CommandFailed, IbstackError, TryLater
 from ibstack.fabric.pci import PciAddress
 from ibstack.host.eswitch_client import EswitchClient, EswitchUnreachable
+from ibstack.lab.binding_profile import nova_profile
 from ibstack.lab.guests.dhcp_clients import DhcpClient
 from ibstack.lab.guests.guest import Guest
 from ibstack.lab.hosts import hardware
 from ibstack.lab.hosts.daemons import eswitchd_socket
 from ibstack.lab.services import accounts
-from ibstack.lab.topology import PHYSICAL_NETWORK, AdapterKind
+from ibstack.lab.topology import PHYSICAL_NETWORK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 ACTIVE_WITHIN_S: Final = 30.0
 _DEVICE_OWNER: Final = "compute:nova"
-_VF_IDS: Final = {AdapterKind.MLX4: "15b3:1004", AdapterKind.MLX5: "15b3:101c"}
 _EBRCTL_TIMEOUT_S: Final = 120
 """By itself ebrctl waits 60 s, and then says what for."""
 _LOOK_EVERY_S: Final = 0.1
@@ -164,7 +164,7 @@ class Compute:
     def _bind(self, name: str, port_id: str, place: Host, instance: str) -> Machine:
         """Give the port a free VF of *place*, as nova's PCI tracker would."""
         with self._alone():
-            pci = self._free_vf(place)
+            vf = self._free_vf(place)
             port = self._nova.update(
                 "ports",
                 port_id,
@@ -173,11 +173,7 @@ class Compute:
                     "device_id": instance,
                     "device_owner": _DEVICE_OWNER,
                     "binding:host_id": place.name,
-                    "binding:profile": {
-                        "pci_slot": str(pci),
-                        "physical_network": PHYSICAL_NETWORK,
-                        "pci_vendor_info": _VF_IDS[place.kind or AdapterKind.MLX5],
-                    },
+                    "binding:profile": nova_profile(place, vf),
                 },
             )
         if port["binding:vif_type"] != "ib_hostdev":
@@ -193,12 +189,12 @@ class Compute:
         released = {"binding:host_id": "", "binding:profile": {}}
         self._nova.update("ports", port_id, device_id="", device_owner="", **released)
 
-    def _free_vf(self, place: Host) -> PciAddress:
+    def _free_vf(self, place: Host) -> int:
         ports = self._nova.list("ports", **{"binding:host_id": place.name})
         taken = {port["binding:profile"].get("pci_slot") for port in ports}
         for number in range(place.vfs):
             if str(place.vf_pci(number)) not in taken:
-                return place.vf_pci(number)
+                return number
         raise TryLater(f"cannot boot on {place.name}: all of its {place.vfs} VFs are in use")
 
     def _wait_active(self, machine: Machine) -> Machine:

@@ -23,7 +23,7 @@ _LONGEST_ROOT: Final = 70
 # outgoing connection takes one of ours between choosing and listening.
 _PORTS: Final = range(20000, 32000)
 
-SERVICES: Final = ("epmd", "rabbitmq", "rabbitmq-nodes", "keystone", "neutron")
+SERVICES: Final = ("epmd", "rabbitmq", "rabbitmq-nodes", "keystone", "neutron", "nova")
 """What listens on the loopback interface; MariaDB has a unix socket only."""
 
 

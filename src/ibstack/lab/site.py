@@ -12,14 +12,17 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from keystoneauth1.exceptions import ClientException
+
 from ibstack.fabric.errors import IbstackError
 from ibstack.host.eswitch_client import EswitchClient
 from ibstack.lab.fabric.attachment import Attachment
 from ibstack.lab.hosts.daemons import eswitchd_socket
-from ibstack.lab.services.accounts import OPERATOR
+from ibstack.lab.services.accounts import OPERATOR, session
 from ibstack.mad import FabricReader
 from ibstack.verify import evidence
-from ibstack.verify.cloud.agents import agent_of
+from ibstack.verify.cloud.agents import agents_of
+from ibstack.verify.cloud.roles import roles_of
 from ibstack.verify.evidence import Evidence, Unread
 from ibstack.verify.fabric.look import read_fabric
 from ibstack.verify.site import Site
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
     from ibstack.lab.cloud import Cloud
     from ibstack.verify.fabric.look import FabricLook
-    from ibstack.verify.site import Agent
+    from ibstack.verify.site import Agent, RoleAssignment
 
 CONTROLLER: Final = "controller"
 _NO_HARDWARE: Final = "the lab's hosts have none of their own"
@@ -44,7 +47,7 @@ def read_lab(cloud: Cloud) -> Site:
     """Return what the lab shows now; what is not there is not known, and says why."""
     hosts = {host.name: _host(cloud, host.name) for host in cloud.topology.hosts}
     hosts[CONTROLLER] = _controller(cloud)
-    return Site(hosts, _fabric(cloud), _agents(cloud))
+    return Site(hosts, _fabric(cloud), _agents(cloud), _roles(cloud))
 
 
 def _host(cloud: Cloud, name: str) -> Evidence:
@@ -102,8 +105,19 @@ def _fabric(cloud: Cloud) -> FabricLook | Unread:
 
 def _agents(cloud: Cloud) -> tuple[Agent, ...] | Unread:
     try:
-        return tuple(agent_of(row) for row in cloud.api(OPERATOR).list("agents"))
+        return agents_of(cloud.api(OPERATOR).list("agents"), "what Neutron says of its agents")
     except IbstackError as error:
+        return Unread(str(error))
+
+
+def _roles(cloud: Cloud) -> tuple[RoleAssignment, ...] | Unread:
+    services = cloud.services()
+    keystone = services.keystone.auth_url
+    signed_in = session(OPERATOR, keystone, services.password)
+    try:
+        answer = signed_in.get(f"{keystone}/role_assignments?include_names&effective").json()
+        return roles_of(answer["role_assignments"], "what Keystone says of roles")
+    except (IbstackError, ClientException, OSError) as error:
         return Unread(str(error))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 FLAT: Final = "flat"
 VLAN: Final = "vlan"
 ACTIVE: Final = "ACTIVE"
+_SHOWN: Final = 80
 
 Answer: TypeAlias = dict[str, Any]
 
@@ -148,14 +150,35 @@ def pci_slot(profile: Mapping[str, Any] | None) -> str | None:
     return str(slot) if slot else None
 
 
-# The hosts of a cloud have much the same VFs, so their ports have much the same profiles.
-@functools.lru_cache(maxsize=8192)
+# Hardly two profiles of a cloud are alike: nova 34 writes the address of the physical function and
+# the VF's number into each.  Half a KiB for each port that is remembered.
+@functools.lru_cache(maxsize=262144)
+def stored_pci_slot(profile: str) -> str | None:
+    """Return `pci_slot` of a binding profile as the database keeps it; ValueError for no profile.
+
+    Equal slots are one object: a cloud has few of them, and what is asked of them is remembered.
+    """
+    if not profile:
+        return None
+    try:
+        read = json.loads(profile) or {}
+    except RecursionError:
+        raise BadValue("binding profile", profile[:_SHOWN], "too many levels") from None
+    if not isinstance(read, dict):
+        raise BadValue("binding profile", profile[:_SHOWN], "expected an object")
+    slot = pci_slot(read)
+    return None if slot is None else sys.intern(slot)
+
+
 def pci_address(profile: str) -> PciAddress | None:
     """Return the VF that a stored binding profile names; None for none, BadValue for nonsense."""
-    if "pci_slot" not in profile:
-        return None
-    slot = pci_slot(json.loads(profile))
-    return None if slot is None else PciAddress.parse(slot)
+    slot = stored_pci_slot(profile)
+    return None if slot is None else _address(slot)
+
+
+@functools.lru_cache(maxsize=8192)
+def _address(slot: str) -> PciAddress:
+    return PciAddress.parse(slot)
 
 
 def is_rebinding(updated_at: datetime | None, now: datetime) -> bool:

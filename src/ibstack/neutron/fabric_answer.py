@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadValue, Refused
 from ibstack.fabric.partition import Membership
-from ibstack.neutron.desired import VLAN, etag_of, pci_address, table_entry, vf_guid
+from ibstack.fabric.pci import PciAddress
+from ibstack.neutron.desired import VLAN, etag_of, stored_pci_slot, table_entry, vf_guid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import KeyRange
-    from ibstack.fabric.pci import PciAddress
     from ibstack.neutron.changes import Changes
     from ibstack.neutron.desired import Answer, BelongingPort, Fabric, FabricRows, OwnPort
     from ibstack.neutron.reported import ReportedAdapter
@@ -202,10 +202,10 @@ def _physical_port(port: BelongingPort, here: Adapters | None, fabric: Fabric) -
     """Return the GUID of the physical port that is the member; None where the VF itself is."""
     if here is None:
         raise UnknownAdapter(f"ibstack-agent on host {port.host} has never reported its adapters")
-    found = [one for one in here if _may_have(one.vfs, port.profile)]
+    slot = stored_pci_slot(port.profile)
+    found = [one for one in here if _may_have(one.vfs, slot)]
     if not found:
-        pci = pci_address(port.profile)
-        of_what = f"with VF {pci}" if pci else "at all"
+        of_what = f"with VF {PciAddress.parse(slot)}" if slot else "at all"
         raise UnknownAdapter(
             f"host {port.host} reports no adapter of physical network"
             f" {fabric.physical_network} {of_what}"
@@ -226,7 +226,6 @@ def _physical_port(port: BelongingPort, here: Adapters | None, fabric: Fabric) -
 
 # The set of VFs is one object for all hosts that report the same ones, and knows its own hash.
 @functools.lru_cache(maxsize=65536)
-def _may_have(vfs: frozenset[PciAddress], profile: str) -> bool:
-    """Return whether a port of that stored binding profile may be on an adapter with *vfs*."""
-    pci = pci_address(profile)
-    return pci is None or pci in vfs
+def _may_have(vfs: frozenset[PciAddress], slot: str | None) -> bool:
+    """Return whether a port with that pci_slot may be on an adapter with *vfs*."""
+    return slot is None or PciAddress.parse(slot) in vfs

@@ -68,6 +68,7 @@ def check(sources: Sources) -> Answer:
         owned = owned_keys(content, name)
         findings += [*no_driver(content, name), *ML2_CONF.judge(content, name)]
     cloud, not_known = _cloud(sources)
+    not_known += _empty(sources)
     if sources.agent is not None and sources.eswitchd is None:
         not_known.append("eswitchd.conf of that host: give --eswitchd")
     if cloud is not None:
@@ -76,6 +77,16 @@ def check(sources: Sources) -> Answer:
     if sources.partitions is not None:
         findings += _partitions(sources.partitions, owned, cloud)
     return Answer(tuple(findings), tuple(not_known))
+
+
+def _empty(sources: Sources) -> list[str]:
+    """Say so of a file that has nothing to judge: it may be another one, or half of one."""
+    files = (sources.agent, sources.eswitchd, sources.ml2)
+    return [
+        f"{path} sets no option: is it the file that its program reads?"
+        for path in files
+        if path is not None and not IniText(_content(path), str(path)).keys()
+    ]
 
 
 def _cloud(sources: Sources) -> tuple[KnownCloud | None, list[str]]:

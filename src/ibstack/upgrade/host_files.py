@@ -21,16 +21,21 @@ _NO_TCP: Final = not_read(
 )
 _NO_POLLING: Final = not_read("VFs are watched and not polled")
 _NO_SUDO: Final = not_read("ibstack-eswitchd is root's, and the agent runs nothing as root")
+_WRITE_ANEW: Final = "write PHYSICAL_NETWORK:INTERFACE, with the interface's name on this host"
 
 
 def _mappings(value: str) -> Said:
     faults: list[str] = []
     found = parse_mappings(value, faults, "it")
     if faults:
-        return Said(Verdict.DECIDE, f"cannot read it: {'; '.join(faults)}", "write it anew")
+        return Said(Verdict.DECIDE, f"cannot read it: {_all(faults)}", _WRITE_ANEW)
     if not found:
-        return Said(Verdict.DECIDE, "has no adapter to serve", "name PHYSICAL_NETWORK:INTERFACE")
+        return Said(Verdict.DECIDE, "has no adapter to serve", _WRITE_ANEW)
     return keeps("ibstack-eswitchd reads it; an interface that is missing does not stop it")
+
+
+def _all(faults: list[str]) -> str:
+    return "; ".join(fault.removeprefix("it: ") for fault in faults)
 
 
 def _report_interval(value: str) -> Said:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A collection: a folder with what was read of a site, to be looked at elsewhere or later.
 
-`fabric.json`, `agents.json`, and of each host HOST/etc/…, HOST/proc/cmdline, HOST/commands/….
-Output of commands is found in a sosreport's sos_commands/PLUGIN/ too.  Symbolic links are not
-followed.  Keys and passwords are hidden when a collection is written.
+`fabric.json`, `agents.json`, `roles.json`, and of each host HOST/etc/…, HOST/proc/cmdline,
+HOST/commands/….  Output of commands is found in a sosreport's sos_commands/PLUGIN/ too.  Symbolic
+links are not followed.  Keys and passwords are hidden when a collection is written.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ibstack.fabric.errors import BadInput, IbstackError
 from ibstack.formats.vf_requests import ELSEWHERE
 from ibstack.opensm.command_line import with_keys_replaced
 from ibstack.verify.cloud.agents import dump_agents, load_agents
+from ibstack.verify.cloud.roles import dump_roles, load_roles
 from ibstack.verify.evidence import (
     COMMANDS,
     IOMMUS,
@@ -27,6 +28,7 @@ from ibstack.verify.evidence import (
 from ibstack.verify.fabric import recorded
 from ibstack.verify.fabric.groups import sa_dump_name
 from ibstack.verify.fabric.opensm_conf import HIDDEN, hidden_argument, hidden_key
+from ibstack.verify.neutron_files import PUPPET
 from ibstack.verify.opensm_files import config_names, partitions_names
 from ibstack.verify.site import Site
 
@@ -36,11 +38,12 @@ if TYPE_CHECKING:
 
 FABRIC: Final = "fabric.json"
 AGENTS: Final = "agents.json"
+ROLES: Final = "roles.json"
 UNREAD: Final = "not-collected"
 """In a host's folder: what could not be read, as NAME: WHY; `absent` where there is none."""
 
 _ABSENT: Final = "absent"
-_PARTS: Final = ("etc", "proc", "commands")
+_PARTS: Final = ("etc", "proc", "commands", PUPPET)
 _SYSFS: Final = (IOMMUS, f"{PCI_DEVICES}/*/sriov_numvfs")
 """What is looked for below sys/: a sosreport has thousands of other files there."""
 _SOS: Final = "sos_commands"
@@ -61,16 +64,17 @@ def load(folder: Path) -> Site:
     except OSError as error:
         raise BadInput(f"cannot read a collection in {folder}: {error.strerror}") from error
     found = {host.name: _host(host) for host in hosts if _is_host(host)}
-    fabric, agents = folder / FABRIC, folder / AGENTS
-    if not found and not fabric.exists() and not agents.exists():
+    fabric, agents, roles = folder / FABRIC, folder / AGENTS, folder / ROLES
+    if not found and not any(each.exists() for each in (fabric, agents, roles)):
         raise BadInput(
-            f"cannot read a collection in {folder}: expected {folder}/HOST/etc/…, {FABRIC} or"
-            f" {AGENTS}; `ibstack verify host --write {folder}` makes one"
+            f"cannot read a collection in {folder}: expected {folder}/HOST/etc/…, {FABRIC},"
+            f" {AGENTS} or {ROLES}; `ibstack verify host --write {folder}` makes one"
         )
     return Site(
         found,
         recorded.load(_text(fabric), str(fabric)) if fabric.exists() else _none(fabric),
         load_agents(_text(agents), str(agents)) if agents.exists() else _none(agents),
+        load_roles(_text(roles), str(roles)) if roles.exists() else _none(roles),
     )
 
 
@@ -84,6 +88,8 @@ def save(site: Site, folder: Path) -> None:
             (folder / FABRIC).write_text(recorded.dump(site.fabric))
         if not isinstance(site.agents, Unread):
             (folder / AGENTS).write_text(dump_agents(site.agents))
+        if not isinstance(site.roles, Unread):
+            (folder / ROLES).write_text(dump_roles(site.roles))
     except OSError as error:
         raise IbstackError(f"cannot write a collection to {folder}: {error}") from error
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Neutron's lists from its API, through openstacksdk: OS_* in the environment, or OS_CLOUD."""
+"""Lists of Neutron's and Keystone's APIs, through openstacksdk: by OS_*, or OS_CLOUD."""
 
 from __future__ import annotations
 
@@ -40,6 +40,23 @@ class OpenstackNetworks:
             return _lists(answer, kind)
 
         return every_row(ask, kind, filters)
+
+
+def role_assignments() -> Sequence[dict[str, Any]]:
+    """Return who has which role where, with names and through groups; TryLater: cannot be asked."""
+    doing = "list role assignments"
+    try:
+        words = {"include_names": "true", "effective": "true"}
+        answer = openstack.connect().identity.get("/role_assignments", params=words)
+    except _FAILURES as error:
+        raise _away(doing, error) from error
+    if answer.status_code != 200:
+        raise _away(doing, answer.text[:200])
+    found = _lists(answer, "role_assignments")
+    if found.get("truncated"):  # By list_limit of Keystone.
+        raise TryLater(f"cannot {doing}: Keystone cut the list; raise its [DEFAULT] list_limit")
+    rows: Sequence[dict[str, Any]] = found["role_assignments"]
+    return rows
 
 
 def _lists(answer: Any, kind: str) -> dict[str, Any]:

@@ -35,12 +35,23 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True)
+class RoleAssignment:
+    """One role that a user has in a project, by their names."""
+
+    user: str
+    role: str
+    project: str
+    """With its domain where that is known: `service@Default`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """One cloud with one fabric, or a part of it."""
 
     hosts: Mapping[str, Evidence] = field(default_factory=dict)
     fabric: FabricLook | Unread = _NOTHING
     agents: tuple[Agent, ...] | Unread = _NOTHING
+    roles: tuple[RoleAssignment, ...] | Unread = _NOTHING
 
     def subnet_manager_hosts(self) -> list[Evidence]:
         """Return the hosts that have the files of a subnet manager, once for each OpenSM."""

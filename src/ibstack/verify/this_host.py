@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from ibstack.formats import modprobe_options
 from ibstack.formats.host_paths import folders
 from ibstack.subnet_manager.sa_dump import only_groups, too_old
-from ibstack.verify import evidence
+from ibstack.verify import evidence, neutron_files
 from ibstack.verify.evidence import Evidence, Unread
 from ibstack.verify.fabric.groups import sa_dump_name
 from ibstack.verify.host import services, vf_files
@@ -47,6 +47,7 @@ FILES: Final = (
     evidence.NEUTRON_CONF,
     evidence.ML2_CONF,
     evidence.DHCP_AGENT,
+    *neutron_files.ELSEWHERE,
 )
 FOLDERS: Final = {
     **{folder.lstrip("/"): "*.conf" for folder in folders(modprobe_options.BELOW)},

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FABRICD = "etc/ibstack/fabricd.conf"
 ESWITCHD = "etc/ibstack/eswitchd.conf"
+KOLLA = "etc/kolla"
+PUPPET = "var/lib/config-data/puppet-generated"
 SERVER = "[ml2_type_vlan]\nnetwork_vlan_ranges = ib:1:3\n[infiniband]\nphysical_networks = ib\n"
 RULES = "etc/udev/rules.d/90-vfs.rules"
 NOVA = "etc/nova/nova.conf"
@@ -34,6 +36,12 @@ WELL = [
     ("h1", PARTITIONS, "Default=0x7fff,ipoib: ALL=limited, SELF=full;\nt=1: 0x2c90300000011=full;"),
     ("h1", "etc/neutron/dnsmasq.bright.conf", "no ini file\n"),
     ("h1", CORE, "options mlx4_core num_vfs=0\n"),
+    ("h1", ESWITCHD, "[DAEMON]\nfabrics='ib:ib0'\n"),
+    ("h1", ESWITCHD, '[eswitch]\nphysical_interface_mappings = "ib:ib0,st:ib1"\n'),
+    ("h1", ESWITCHD, '[DEFAULT]\ndefault_log_levels="eswitchd=DEBUG"\n'),  # It reads no such.
+    ("h1", FABRICD, '[fabric]\nphysical_network = "ib"\npoll_interval = 10\n'),
+    ("h1", "etc/ibstack/agent.conf", "[agent]\nresync_interval = '10'\n"),
+    ("h1", "etc/neutron/api-paste.ini", "[filter:authtoken]\npaste.filter_factory = x\n"),
 ]
 MADE = 'NAME=="ib0", ATTR{device/sriov_numvfs}="4"\n'
 OF_INTEL = 'SUBSYSTEM=="pci", ATTR{vendor}=="0x8086", ATTR{sriov_numvfs}="4"\n'
@@ -49,6 +57,23 @@ WRONG = [
     (ML2, "[ml2]\nno sign\n", "not-an-ini-file", 2, "expected key = value, found 'no sign'"),
     (ML2, "[ml2]\ntype_driver = x\n", "unknown-name", 2, "x"),
     (ESWITCHD, "[eswitchd]\nsocket = '/run/x'\n", "quotes-in-value", 2, "'/run/x'"),
+    (ESWITCHD, "[DAEMON]\nfabrics = ib:'ib0'\n", "quotes-in-value", 2, "ib:'ib0'"),
+    (ESWITCHD, "[DAEMON]\nfabrics = 'a:i0','b:i1'\n", "quotes-in-value", 2, "'a:i0','b:i1'"),
+    (ESWITCHD, "[DAEMON]\nfabrics = ib:autoib\n", "interface-absent", 2, "ib:autoib"),
+    (ESWITCHD, "[eswitchd]\nsockets = /run/x\n", "unknown-name", 2, "/run/x"),
+    (FABRICD, "[fabric]\npolling_interval = 3\n", "unknown-name", 2, "3"),
+    (FABRICD, "[fabric]\nnetwork_types = x\n", "unknown-name", 2, "x"),
+    (
+        FABRICD,
+        "[fabric]\nfull_default_members = '0x1','0x2'\n",
+        "quotes-in-value",
+        2,
+        "'0x1','0x2'",
+    ),
+    (ML2, "[infiniband]\nowned_key = 1-2\n", "unknown-name", 2, "1-2"),
+    (f"{KOLLA}/neutron-server/ml2_conf.ini", "[ml2]\ntype_driver = x\n", "unknown-name", 2, "x"),
+    (f"{KOLLA}/neutron-server/ml2_conf.ini", "[ml2]\nno\n", "not-an-ini-file", 2, None),
+    (f"{PUPPET}/neutron/{ML2}", "[ml2]\ntype_driver = x\n", "unknown-name", 2, "x"),
     (ML2, '[ml2]\ntype_drivers = "flat","vlan"\n', "quotes-in-value", 2, '"flat","vlan"'),
     (BRIDGE, "[vlans]\nnetwork_vlan_ranges = a:1:2\n", "physical-network-not-mapped", 2, "a:1:2"),
     (PARTITIONS, "x=0x7fff, defmember=full:\n ALL;", "default-partition-open", 1, None),
@@ -227,12 +252,13 @@ def test_interfaces_are_read_from_sysfs_too(tmp_path: Path) -> None:
 
 
 def test_links_out_of_a_hosts_folder_are_not_followed(tmp_path: Path) -> None:
-    put(tmp_path, "h1", ESWITCHD, "[eswitch]\n")
+    hosts = tmp_path / "hosts"
+    put(hosts, "h1", ESWITCHD, "[eswitch]\n")
     put(tmp_path, "outside", "x", "no ini file\n")
-    (tmp_path / "h1" / ML2).parent.mkdir(parents=True)
-    (tmp_path / "h1" / ML2).symlink_to(tmp_path / "outside/x")
+    (hosts / "h1" / ML2).parent.mkdir(parents=True)
+    (hosts / "h1" / ML2).symlink_to(tmp_path / "outside/x")
 
-    assert found(folder=tmp_path) == ()
+    assert found(folder=hosts) == ()
 
 
 @pytest.mark.parametrize("make", [False, True])
@@ -302,3 +328,33 @@ def test_names_and_lists_of_an_older_store_are_found() -> None:
     assert [each.place.file for each in of("group-name", view)] == ["category/a--b"]
     (line,) = of("exclude-list-line", view)
     assert (line.key, line.value) == ("excludelistsyncinstall", "line 2: /data # of users")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("etc/hosts", "/etc/hosts"),
+        ("etc/kolla/config/neutron/ml2_conf.ini", "/etc/kolla/config/neutron/ml2_conf.ini"),
+        ("etc/kolla/keystone/keystone.conf", "/etc/kolla/keystone/keystone.conf"),
+        ("interfaces", "no file"),
+    ],
+)
+def test_a_host_without_a_file_that_is_known_is_told_of(
+    tmp_path: Path, path: str, value: str
+) -> None:
+    put(tmp_path, "h1", path, "ib0\n")
+    put(tmp_path, "h2", ESWITCHD, "[eswitch]\n")
+    (finding,) = found(folder=tmp_path)
+
+    assert (finding.id, finding.place.host, finding.value) == ("nothing-known", "h1", value)
+    assert finding.severity is Severity.WARNING
+    assert "/etc/kolla" in finding.remedy
+
+
+def test_kollas_files_are_held_against_each_other_and_the_host(tmp_path: Path) -> None:
+    put(tmp_path, "h1", f"{KOLLA}/neutron-eswitchd/eswitchd.conf", "[DAEMON]\nfabrics = ib:ib9\n")
+    agent = f"{KOLLA}/neutron-mlnx-agent/mlnx_agent.ini"
+    put(tmp_path, "h1", agent, "[eswitch]\nphysical_interface_mappings = ib:ib0\n")
+    put(tmp_path, "h1", "interfaces", "ib0\n")
+
+    assert [each.id for each in found(folder=tmp_path)] == ["interface-absent", "interfaces-differ"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.files.ini_text import IniText, NotIni
 from ibstack.cluster.files.render import ini_paths
+from ibstack.cluster.lint import known_files
 from ibstack.cluster.lint.finding import Place
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from ibstack.cluster.model.state import View
 
 INI_PATHS: Final = frozenset(str(path) for path in ini_paths())
-_INI_FOLDERS: Final = ("/etc/neutron/", "/etc/nova/", "/etc/eswitchd/", "/etc/ibstack/")
-_INI_ENDINGS: Final = (".ini", ".conf")
-_NOT_INI: Final = re.compile(r"/dnsmasq[^/]*\.conf$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +56,7 @@ class LintFile:
 
     @property
     def is_ini(self) -> bool:
-        if self.path in INI_PATHS:
-            return True
-        within = self.path.startswith(_INI_FOLDERS) and self.path.endswith(_INI_ENDINGS)
-        return within and not _NOT_INI.search(self.path)
+        return self.path in INI_PATHS or known_files.is_ini(self.path)
 
     def lines(self) -> Iterator[tuple[Place, str]]:
         """Yield each line that is no comment, without outer blanks, and where it is."""
@@ -93,6 +88,8 @@ class HostConfiguration:
     """Names of its network interfaces; None: not known."""
     generated: Mapping[str, LintFile] = field(default_factory=dict)
     """What the cluster would write, also where `files` has the host's own."""
+    collected: bool = False
+    """Somebody read it on the host, whatever was found there."""
 
     @cached_property
     def settings(self) -> tuple[Setting, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from ibstack.cluster.files.render import files_of_all
 from ibstack.cluster.lint.configuration import Cloud, HostConfiguration, LintFile
 from ibstack.cluster.lint.finding import Place
+from ibstack.cluster.lint.known_files import FOLDERS
 from ibstack.cluster.lint.opensm_files import named_partitions
 from ibstack.fabric.errors import BadInput
 from ibstack.formats.vf_requests import ELSEWHERE
@@ -23,7 +24,6 @@ FACTS: Final = "interfaces"
 """A file in a host's folder: names of its interfaces, one to a line or with blanks between."""
 
 _NETWORK_CLASS: Final = "sys/class/net"
-_FOLDERS: Final = ("etc", "cm")
 _CMDLINE: Final = "proc/cmdline"
 _LARGEST: Final = 1 << 20
 """Bytes; what is larger is no configuration that a check reads."""
@@ -51,7 +51,7 @@ def _merged(
     if collected is None:
         return HostConfiguration(name, written, None, written)
     files = {**written, **collected.files}
-    return HostConfiguration(name, files, collected.interfaces, written)
+    return HostConfiguration(name, files, collected.interfaces, written, collected=True)
 
 
 def _of_cluster(view: View) -> Iterator[tuple[str, dict[str, LintFile]]]:
@@ -70,7 +70,7 @@ def _of_folder(root: Path) -> Iterator[tuple[str, HostConfiguration]]:
         hosts = sorted(each for each in root.iterdir() if each.is_dir())
     except OSError as error:
         raise BadInput(f"cannot read the hosts' files in {root}: {error.strerror}") from error
-    if not any((host / part).is_dir() for host in hosts for part in _FOLDERS):
+    if not any((host / part).is_dir() for host in hosts for part in FOLDERS):
         raise BadInput(
             f"cannot read the hosts' files in {root}: no folder in it has an etc;"
             f" expected {root}/HOST/etc/…"
@@ -81,7 +81,7 @@ def _of_folder(root: Path) -> Iterator[tuple[str, HostConfiguration]]:
 
 def _files(host: Path) -> dict[str, LintFile]:
     found: dict[str, LintFile] = {}
-    for part in (*_FOLDERS, *ELSEWHERE):
+    for part in (*FOLDERS, *ELSEWHERE):
         for folder, below, names in os.walk(host / part):
             below.sort()
             for name in sorted(names):

@@ -28,8 +28,10 @@ OPERATOR: Final = Account("operator", "admin", ("admin",))
 
 DEMO: Final = Account("demo", "demo", ("member",))
 OTHER: Final = Account("other", "other", ("member",))
-NOVA: Final = Account("nova", "service", ("service",))
-NEUTRON: Final = Account("neutron", "service", ("service",))
+# By `service` they may write binding:host_id and binding:profile and send events; by `admin` nova
+# sees provider:physical_network, and nova's servers are found for Neutron's events.
+NOVA: Final = Account("nova", "service", ("admin", "service"))
+NEUTRON: Final = Account("neutron", "service", ("admin", "service"))
 
 ACCOUNTS: Final = (OPERATOR, DEMO, OTHER, NOVA, NEUTRON)
 TENANTS: Final = (DEMO, OTHER)

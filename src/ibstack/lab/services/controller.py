@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final
 
+from ibstack.lab.folder import listening
 from ibstack.lab.services import prepared
 from ibstack.lab.services.keystone import Keystone
 from ibstack.lab.services.mariadb import MariaDb
@@ -16,9 +18,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ibstack.lab.folder import LabFolder
+    from ibstack.lab.process import Process
     from ibstack.lab.startup import Startup
 
-NAMES: Final = ("epmd", "rabbitmq", "mariadb", "keystone", "neutron-api", "neutron-rpc")
+NAMES: Final = (
+    *("epmd", "rabbitmq", "mariadb", "keystone", "nova-events", "neutron-api", "neutron-rpc"),
+)
 MECHANISM_DRIVER: Final = "infiniband"
 _RPC_QUEUE: Final = "ibstack-plugin"
 """Of the mechanism driver: docs/reference/protocols.md."""
@@ -55,9 +60,11 @@ class Services:
         startup.wait("epmd")
         startup.launch(components["rabbitmq"])
         startup.wait("mariadb")
-        self.keystone.point_catalogue(self.neutron.url)
+        urls = {"network": self.neutron.url, "compute": f"{self._nova_url}/v2.1"}
+        self.keystone.point_catalogue(urls)
         # The RPC server first: our daemons wait for it.
-        startup.launch(*(components[name] for name in ("neutron-rpc", "keystone", "neutron-api")))
+        names = ("neutron-rpc", "keystone", "neutron-api", "nova-events")
+        startup.launch(*(components[name] for name in names))
 
     def components(self) -> dict[str, Component]:
         broker, neutron, keystone = self.broker, self.neutron, self.keystone
@@ -66,9 +73,22 @@ class Services:
             "mariadb": Component(self.database.process(), self.database.ready),
             "rabbitmq": Component(broker.process(), broker.ready),
             "keystone": Component(keystone.process(), keystone.ready),
+            "nova-events": Component(self._nova_events(), lambda: listening(self._nova_port)),
             "neutron-api": Component(neutron.api(), neutron.ready),
             "neutron-rpc": Component(
                 neutron.rpc(),
                 lambda: all(broker.served(queue) for queue in ("q-reports-plugin", _RPC_QUEUE)),
             ),
         }
+
+    @property
+    def _nova_port(self) -> int:
+        return self._lab.port("nova")
+
+    @property
+    def _nova_url(self) -> str:
+        return f"http://127.0.0.1:{self._nova_port}"
+
+    def _nova_events(self) -> Process:
+        argv = (sys.executable, "-m", "ibstack.lab.services.nova_events", str(self._nova_port))
+        return self._lab.process("nova-events", argv)

@@ -16,7 +16,7 @@ from ibstack.lab.folder import listening
 from ibstack.lab.services.accounts import ACCOUNTS, OPERATOR, REGION, Account, session
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ibstack.lab.folder import LabFolder
     from ibstack.lab.process import Process
@@ -85,15 +85,14 @@ class Keystone:
     def ready(self) -> bool:
         return listening(self._lab.port("keystone"))
 
-    def point_catalogue(self, network_url: str) -> None:
-        """Write the network service's address of this run into a prepared database."""
-        self._database.execute(
-            (
-                f"UPDATE endpoint SET url = '{network_url}' WHERE service_id IN"  # noqa: S608 ours
-                " (SELECT id FROM service WHERE type = 'network')",
-            ),
-            "keystone",
+    def point_catalogue(self, urls: Mapping[str, str]) -> None:
+        """Write this run's addresses, by the type of service, into a prepared database."""
+        statements = tuple(
+            f"UPDATE endpoint SET url = '{url}' WHERE service_id IN"  # noqa: S608 ours
+            f" (SELECT id FROM service WHERE type = '{kind}')"
+            for kind, url in urls.items()
         )
+        self._database.execute(statements, "keystone")
 
     def migrate(self) -> None:
         """Make the tables, the keys, the operator, and the identity service's own entry."""
@@ -109,16 +108,16 @@ class Keystone:
         )
 
     def populate(self) -> None:
-        """Make the projects, users and roles, and the network service, through the API."""
+        """Make the projects, users and roles, and the other services, through the API."""
         directory = _Directory(session(OPERATOR, self.auth_url, self._password), self.auth_url)
-        network = directory.create("service", name="neutron", type="network")
-        directory.create(
-            "endpoint",
-            interface="public",
-            region_id=REGION,
-            service_id=network,
-            url="http://unknown",
-        )
+        for name, kind in (("neutron", "network"), ("nova", "compute")):
+            directory.create(
+                "endpoint",
+                interface="public",
+                region_id=REGION,
+                service_id=directory.create("service", name=name, type=kind),
+                url="http://unknown",
+            )
         for made in ACCOUNTS:
             if made is not OPERATOR:
                 directory.admit(made, self._password)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from ibstack.fabric.errors import BadInput
+from ibstack.verify.json_file import kind_of, read_object, refusal, unreadable
 from ibstack.verify.site import Agent
 
 if TYPE_CHECKING:
@@ -17,38 +17,77 @@ PARTITION: Final = "InfiniBand partition agent"
 DHCP: Final = "DHCP agent"
 OURS: Final = (MELLANOX, PARTITION)
 
+# api-ref of Neutron, "List all agents": what is read of each, and its kind in JSON.
+_FIELDS: Final[dict[str, tuple[type, ...]]] = {
+    "agent_type": (str,),
+    "binary": (str,),
+    "host": (str,),
+    "alive": (bool,),
+    "admin_state_up": (bool,),
+    "configurations": (dict, type(None)),
+}
+_OF_THE_CLIENT: Final = ("Agent Type", "Binary")
+_WANTED: Final = "wanted is the API's own answer to GET /v2.0/agents"
+_REMEDY: Final = (
+    f"{_WANTED}: `ibstack verify cloud --write FOLDER` writes it as FOLDER/agents.json, with OS_*"
+    " of an administrator in the environment"
+)
 
-def agent_of(row: Mapping[str, Any]) -> Agent:
-    """Read one element of `agents` of GET /v2.0/agents (api-ref of Neutron, "List all agents")."""
-    return Agent(
-        kind=str(row["agent_type"]),
-        binary=str(row["binary"]),
-        host=str(row["host"]),
-        alive=row["alive"] is True,
-        admitted=row["admin_state_up"] is True,
-        configurations=dict(row["configurations"] or {}),
-    )
 
-
-def agents_of(rows: Iterable[Any], source: str) -> tuple[Agent, ...]:
+def agents_of(rows: Iterable[Any], source: str, remedy: str = _WANTED) -> tuple[Agent, ...]:
     """Read `agents` of that answer; BadInput, with *source*, for rows that are none."""
-    try:
-        return tuple(map(agent_of, rows))
-    except (KeyError, TypeError, ValueError) as error:
-        raise _not_agents(source, error) from error
+    found = []
+    for number, row in enumerate(rows, 1):
+        wrong = _wrong(row)
+        if wrong:
+            raise unreadable(source, f"agent {number} of `agents` {wrong}", remedy)
+        found.append(_agent(row))
+    return tuple(found)
 
 
 def load_agents(text: str, file: str) -> tuple[Agent, ...]:
-    """Read the answer of the API; BadInput for anything else."""
-    try:
-        rows = json.loads(text)["agents"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise _not_agents(file, error) from error
-    return agents_of(rows, file)
+    """Read the answer of the API; BadInput that says what the file is instead, and what to do."""
+    if text.lstrip().startswith("[") and all(f'"{name}"' in text for name in _OF_THE_CLIENT):
+        raise unreadable(
+            file,
+            "it is the list that `openstack network agent list -f json` prints, which has no"
+            " configurations",
+            _REMEDY,
+        )
+    found = read_object(text, file, _REMEDY)
+    rows = found.get("agents")
+    if not isinstance(rows, list):
+        has = "no `agents`" if rows is None else f"{kind_of(rows)} as `agents`, and no list"
+        raise unreadable(file, refusal(found) or f"it has {has}", _REMEDY)
+    links = found.get("agents_links")
+    if isinstance(links, list) and any(
+        isinstance(e, dict) and e.get("rel") == "next" for e in links
+    ):
+        raise unreadable(file, "it is one page of several, and not all agents", _REMEDY)
+    return agents_of(rows, file, _REMEDY)
 
 
-def _not_agents(source: str, error: Exception) -> BadInput:
-    return BadInput(f"cannot read {source}: it is not the answer to GET /v2.0/agents ({error!r})")
+def _wrong(row: Any) -> str:
+    """Return what keeps an element of that list from being an agent; empty: nothing."""
+    if not isinstance(row, dict):
+        return f"is {kind_of(row)}, and no object"
+    for name, kinds in _FIELDS.items():
+        if name not in row:
+            return f"has no {name}"
+        if not isinstance(row[name], kinds):
+            return f"has {kind_of(row[name])} as {name}"
+    return ""
+
+
+def _agent(row: Mapping[str, Any]) -> Agent:
+    return Agent(
+        kind=row["agent_type"],
+        binary=row["binary"],
+        host=row["host"],
+        alive=row["alive"],
+        admitted=row["admin_state_up"],
+        configurations=dict(row["configurations"] or {}),
+    )
 
 
 def dump_agents(agents: Iterable[Agent]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ibstack.verify.evidence import ML2_CONF, NEUTRON_CONF, Unread, last, shown, words
+from ibstack.verify.neutron_files import placed
 
 if TYPE_CHECKING:
     from ibstack.cluster.files.ini_text import Keys
@@ -22,6 +23,8 @@ class Ml2:
 
     host: str
     keys: Keys
+    place: str
+    """The file that says which drivers it has, for a person."""
 
     def option(self, section: str, key: str) -> str | None:
         return last(self.keys, section, key)
@@ -53,14 +56,14 @@ def servers(site: Site) -> list[Ml2]:
     for host in site.hosts.values():
         keys = _keys(host)
         if ("ml2", "mechanism_drivers") in keys:
-            found.append(Ml2(host.host, keys))
+            found.append(Ml2(host.host, keys, shown(placed(host, ML2_CONF))))
     return found
 
 
 def _keys(host: Evidence) -> Keys:
     found: Keys = {}
     for name in (NEUTRON_CONF, ML2_CONF):
-        keys = host.ini(name)
+        keys = host.ini(placed(host, name))
         if not isinstance(keys, Unread):
             found |= keys  # Neutron reads the files in this order, and the last value counts.
     return found

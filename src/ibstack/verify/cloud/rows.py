@@ -17,6 +17,7 @@ from ibstack.verify.evidence import (
     last,
     shown,
 )
+from ibstack.verify.neutron_files import placed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -50,7 +51,8 @@ _AGENTS: Final = (
 
 def wanted_rows(host: Evidence) -> Iterator[Row]:
     """Yield each row that Neutron is to have of *host*."""
-    for mark, kind, binary, settings in _AGENTS:
+    for usual, kind, binary, settings in _AGENTS:
+        mark = placed(host, usual)
         if host.has(mark):
             name, unsure = _name(host, settings)
             yield Row(kind, binary, name, unsure, mark)
@@ -67,7 +69,7 @@ def has_row(wanted: Row, agents: Iterable[Agent]) -> bool:
 def _name(host: Evidence, settings: str) -> tuple[str, str]:
     """Return what the host calls itself in Neutron: `host` of [DEFAULT], or its own name."""
     unsure = ""
-    for name in (settings, NEUTRON_CONF):
+    for name in (placed(host, settings), placed(host, NEUTRON_CONF)):
         keys = host.ini(name)
         told = None if isinstance(keys, Unread) else last(keys, "DEFAULT", "host")
         if told:

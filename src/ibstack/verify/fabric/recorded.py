@@ -4,17 +4,23 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from ibstack.fabric.errors import BadInput, BadValue
+from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
 from ibstack.mad import NodeType, SmState
 from ibstack.subnet_manager.drift import SharedGuid
 from ibstack.verify.fabric.look import EnforcingPort, FabricLook, FabricPort
+from ibstack.verify.json_file import read_object, unreadable
 
 if TYPE_CHECKING:
     from ibstack.fabric.partition import PkeyTable
+
+_REMEDY: Final = (
+    "wanted is what `ibstack verify fabric --write FOLDER` writes as FOLDER/fabric.json"
+)
+_SHOWN: Final = 60
 
 
 def dump(look: FabricLook) -> str:
@@ -30,18 +36,23 @@ def dump(look: FabricLook) -> str:
 
 def load(text: str, file: str) -> FabricLook:
     """Read what dump() wrote; BadInput for anything else."""
+    told = read_object(text, file, _REMEDY)
     try:
-        told = json.loads(text)
         return FabricLook(
             tuple(_read_port(each) for each in told["ports"]),
             tuple(_read_switch_port(each) for each in told["switch_ports"]),
             tuple(map(str, told["problems"])),
             _read_shared(told.get("shared_guids")),
         )
-    except (BadValue, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInput(
-            f"cannot read {file}: it is not what `ibstack verify fabric --write` writes ({error!r})"
-        ) from error
+    except KeyError as error:
+        # Of a table of ours, such as the kinds of nodes, or of the file's own objects.
+        raise unreadable(
+            file, f"it has no {str(error)[:_SHOWN]} where that is needed", _REMEDY
+        ) from None
+    except BadValue as error:
+        raise unreadable(file, str(error), _REMEDY) from error
+    except (ValueError, TypeError, AttributeError):
+        raise unreadable(file, "a value in it is of another kind", _REMEDY) from None
 
 
 def _port(port: FabricPort) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from ibstack.cluster.lint.checks import (
     agreement,
     exclude_lists,
     interfaces,
+    known,
     names,
     node_groups,
     partitions,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     Check = Callable[[Cloud], Iterator[Finding]]
 
 CHECKS: Final[tuple[Check, ...]] = (
+    known.nothing,
     values.unreadable,
     values.comments,
     values.quotes,

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.lint.checks.neutron_names import FABRIC_MAPPINGS, mapped, mappings
 from ibstack.cluster.lint.finding import Finding, Place
@@ -12,25 +12,36 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibstack.cluster.lint.configuration import Cloud, Setting
+_AUTOMATIC: Final = ("autoib", "autoeth")
+"""See ibstack.host.eswitchd_config."""
 
 
 def absent(cloud: Cloud) -> Iterator[Finding]:
-    """Yield mappings to interfaces that are not on that host, where its interfaces are known."""
+    """Yield mappings to interfaces that are not on that host, where its interfaces are known.
+
+    Older eswitchd's words for whichever adapter there is are interfaces of no host.
+    """
     for host in cloud.hosts:
-        if host.interfaces is None:
-            continue
+        there = host.interfaces
         for each in mappings(host):
-            if each.interface not in host.interfaces:
-                yield Finding(
-                    "interface-absent",
-                    each.setting.place,
-                    each.setting.name,
-                    f"{each.network}:{each.interface}",
-                    f"the agent of this host does not start, or binds no port on {each.network}",
-                    "name an interface that the host has",
-                    Place("interfaces", host.name),
-                    " ".join(sorted(host.interfaces)),
+            if each.interface.lower() in _AUTOMATIC:
+                breaks = "ibstack-eswitchd does not start: it serves interfaces that are named"
+            elif there is not None and each.interface not in there:
+                breaks = (
+                    f"the agent of this host does not start, or binds no port on {each.network}"
                 )
+            else:
+                continue
+            yield Finding(
+                "interface-absent",
+                each.setting.place,
+                each.setting.name,
+                f"{each.network}:{each.interface}",
+                breaks,
+                "name an interface that the host has",
+                None if there is None else Place("interfaces", host.name),
+                " ".join(sorted(there or ())),
+            )
 
 
 def two_of_one_fabric(cloud: Cloud) -> Iterator[Finding]:

@@ -8,15 +8,15 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.lint.checks.neutron_names import OPTIONS
 from ibstack.cluster.lint.checks.services import KNOWN_SERVICES
-from ibstack.cluster.lint.finding import Finding, Place
+from ibstack.cluster.lint.finding import Finding, Place, Severity
+from ibstack.cluster.lint.known_options import all_of_section, names, options_of
 from ibstack.cluster.model.catalogue import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.cluster.lint.configuration import Cloud, LintFile
+    from ibstack.cluster.lint.configuration import Cloud, LintFile, Setting
 
 _NEAR: Final = 0.88
 """Of difflib's ratio: one letter in ten.  Files have many options that are not in the list."""
@@ -32,12 +32,19 @@ _ADD: Final = re.compile(r"\b(?:add|use|start|stop|restart)\s+([A-Za-z][\w.-]*)"
 
 
 def options(cloud: Cloud) -> Iterator[Finding]:
-    """Yield options that nothing reads, and that are a letter away from one that something does."""
+    """Yield options that no reader of their file has, and that are near to one, or of ibstack."""
     for host in cloud.hosts:
         for setting in host.settings:
-            near = _near(setting.key, OPTIONS, _NEAR) if len(setting.key) >= _SHORTEST else ""
+            if setting.at in options_of(setting.place.file):
+                continue
+            near = ""
+            if len(setting.key) >= _SHORTEST:
+                near = _near(setting.key, names(setting.place.file), _NEAR)
+            known = all_of_section(setting.place.file, setting.section)
             if near:
                 yield _unknown(setting.place, setting.name, setting.value, near)
+            elif known:
+                yield _of_nobody(setting, known)
 
 
 def directives(cloud: Cloud) -> Iterator[Finding]:
@@ -107,6 +114,18 @@ def _near(name: str, known: frozenset[str], cutoff: float) -> str:
     if name in known:
         return ""
     return next(iter(difflib.get_close_matches(name, sorted(known), 1, cutoff)), "")
+
+
+def _of_nobody(setting: Setting, known: tuple[str, ...]) -> Finding:
+    return Finding(
+        "unknown-name",
+        setting.place,
+        setting.name,
+        setting.value,
+        "nothing reads it",
+        f"take it away; [{setting.section}] has {', '.join(known)}",
+        severity=Severity.WARNING,
+    )
 
 
 def _unknown(place: Place, key: str, value: str, right: str) -> Finding:

@@ -26,23 +26,6 @@ OTHER_MAPPINGS: Final = (
 _TYPE_OF_NETWORK: Final = ("mlnx", "physical_network_type_mappings")
 _INFINIBAND: Final = (("infiniband", "physical_networks"), ("fabric", "physical_network"))
 _ANY: Final = "*"
-OPTIONS: Final = frozenset(
-    {
-        *("allow_both_pkeys", "apply_profile_patch", "bridge_mappings", "daemon_endpoint"),
-        *("device_spec", "dhcp_driver", "dnsmasq_config_file", "enable_isolated_metadata"),
-        *("enable_security_group", "enable_vxlan", "fabrics", "firewall_driver"),
-        *("flat_networks", "full_default_members", "global_physnet_mtu", "group"),
-        *("interface_driver", "l2_population", "local_ip", "mechanism_drivers"),
-        *("network_vlan_ranges", "ordinary_interface_driver", "owned_keys", "partitions_conf"),
-        *("path_mtu", "physical_interface_mappings", "physical_network"),
-        *("physical_network_mtus", "physical_network_type", "physical_network_type_mappings"),
-        *("physical_networks", "polling_interval", "project_network_types"),
-        *("rpc_support_old_agents", "socket", "socket_of_port", "socket_os_port"),
-        *("tenant_network_type", "tenant_network_types", "tunnel_types", "type_drivers"),
-        *("vif_driver", "vni_ranges", "vnic_type", "vxlan_group"),
-    }
-)
-"""What is written here and read by Neutron, Nova, and the daemons beside adapters."""
 
 
 @dataclass(frozen=True, slots=True)

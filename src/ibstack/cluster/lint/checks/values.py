@@ -7,8 +7,9 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.files.ini_text import NotIni
-from ibstack.cluster.lint.checks.neutron_names import OPTIONS
 from ibstack.cluster.lint.finding import Finding, Severity
+from ibstack.cluster.lint.known_files import Reader, readers
+from ibstack.cluster.lint.known_options import MAPPINGS, names, options_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from ibstack.cluster.lint.configuration import Cloud, Setting
 
 _COMMENT: Final = re.compile(r"\s[#;](?:\s|$)|\s#")
-_PLAIN_READER: Final = "/etc/ibstack/"
-"""Daemons below it read with configparser, which keeps quotes; all others by oslo.config."""
+_PLAIN_READERS: Final = frozenset({Reader.ESWITCHD})
+"""They read with configparser, which keeps quotes; all others by oslo.config."""
 _JSON: Final = ("{", "[")
 _QUOTES: Final = "\"'"
 
@@ -58,9 +59,9 @@ def comments(cloud: Cloud) -> Iterator[Finding]:
 def quotes(cloud: Cloud) -> Iterator[Finding]:
     """Yield values in which a quote is left when their program has read them."""
     for setting in _all(cloud):
-        plain = setting.place.file.startswith(_PLAIN_READER)
-        value = setting.written if plain else setting.value
-        if (plain or setting.key in OPTIONS) and not value.startswith(_JSON) and _quoted(value):
+        path = setting.place.file
+        is_read = setting.at in options_of(path) or setting.key in names(path)
+        if is_read and not setting.value.startswith(_JSON) and _quoted(setting):
             yield Finding(
                 "quotes-in-value",
                 setting.place,
@@ -72,7 +73,12 @@ def quotes(cloud: Cloud) -> Iterator[Finding]:
             )
 
 
-def _quoted(value: str) -> bool:
+def _quoted(setting: Setting) -> bool:
+    plain = readers(setting.place.file) <= _PLAIN_READERS
+    if plain and setting.at in MAPPINGS:
+        # ibstack.host.eswitchd_config.parse_mappings() drops those at both ends.
+        return any(quote in setting.written.strip("'\"\n ") for quote in _QUOTES)
+    value = setting.written if plain else setting.value
     parts = (each.strip() for each in value.split(","))
     return any(part and (part[0] in _QUOTES or part[-1] in _QUOTES) for part in parts)
 

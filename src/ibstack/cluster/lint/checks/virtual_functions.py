@@ -58,7 +58,7 @@ def not_made(cloud: Cloud) -> Iterator[Finding]:
 def _read(setting: Setting) -> Iterator[dict[str, Any]]:
     try:
         found = json.loads(setting.value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return
     for each in found if isinstance(found, list) else [found]:
         if isinstance(each, dict):

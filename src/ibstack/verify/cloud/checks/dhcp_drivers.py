@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.verify.check import Rule, Seen
 from ibstack.verify.evidence import DHCP_AGENT, ESWITCHD_CONF, last, shown
+from ibstack.verify.neutron_files import placed
 from ibstack.verify.site import each_host
 
 if TYPE_CHECKING:
@@ -20,10 +21,11 @@ _DHCP_DRIVER: Final = "ibstack.neutron.dhcp_driver.Dnsmasq"
 
 
 def _look(host: Evidence) -> Iterator[Seen]:
-    keys = host.ini(DHCP_AGENT)
+    place = placed(host, DHCP_AGENT)
+    keys = host.ini(place)
     if not isinstance(keys, dict):
         if not keys.absent:
-            yield host.unknown(DHCP_AGENT, keys)
+            yield host.unknown(place, keys)
         return
     if not host.has(ESWITCHD_CONF):
         return  # It serves other networks.
@@ -31,7 +33,7 @@ def _look(host: Evidence) -> Iterator[Seen]:
     dhcp = last(keys, "DEFAULT", "dhcp_driver") or "(not set)"
     holds = interface in _INTERFACE_DRIVERS or interface.endswith(_INTERFACE_CLASSES)
     found = f"interface_driver {interface}, dhcp_driver {dhcp}"
-    yield Seen(host.host, holds and dhcp == _DHCP_DRIVER, found, shown(DHCP_AGENT))
+    yield Seen(host.host, holds and dhcp == _DHCP_DRIVER, found, shown(place))
 
 
 # docs/reference/interface-driver.md, docs/decisions/0071.

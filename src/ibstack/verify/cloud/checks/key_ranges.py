@@ -37,7 +37,7 @@ def _look(site: Site) -> Iterator[Seen]:
 def _of(server: Ml2, host: str, keys: Keys) -> Iterator[Seen]:
     network = (last(keys, "fabric", "physical_network") or "").strip()
     text = last(keys, "fabric", "owned_keys") or str(DEFAULT_OWNED_KEYS)
-    place = f"{PLACE}, {shown(FABRICD_CONF)} of {host}"
+    place = f"{server.place}, {shown(FABRICD_CONF)} of {host}"
     try:
         owned = KeyRange.parse(text)
     except BadValue as error:

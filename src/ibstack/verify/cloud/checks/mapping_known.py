@@ -29,7 +29,7 @@ def _look(site: Site) -> Iterator[Seen]:
                 names = sorted(server.physical_networks())
                 wanted = f"one of {server.host}'s: {', '.join(names) or 'none'}"
                 found = f"maps {name}"
-                yield Seen(agent.host, name in names, found, PLACE, thing, wanted)
+                yield Seen(agent.host, name in names, found, server.place, thing, wanted)
 
     return each_agent(judge)(site)
 

@@ -21,7 +21,7 @@ def _look(site: Site) -> Iterator[Seen]:
     for server in known:
         drivers = server.listed("ml2", "mechanism_drivers")
         holds = any(name.endswith(_NAMES) for name in drivers)
-        yield Seen(server.host, holds, ", ".join(drivers) or "none", PLACE)
+        yield Seen(server.host, holds, ", ".join(drivers) or "none", server.place)
     if not known:
         yield Seen("", None, "no server's file was collected", PLACE)
 
