@@ -171,6 +171,8 @@ def test_a_group_is_judged_when_the_file_has_said_so_for_a_while(tmp_path: Path)
     said = parse(b"a=0x0101,ipoib: 0x31;\n", "f")
     seen = Survey({Guid(0x31): ObservedPort((TableEntry.from_wire(0x8101),))})
 
+    watch.audit(parse(b"b=0x0102: 0x31;\n", "f"), seen)
+    assert watch.known  # Without a file too: none is asked for.
     assert watch.audit(said, seen).found == ()
     now[0] += SETTLED_S
     assert [drift.kind for drift in watch.audit(said, seen).found] == [DriftClass.GROUP_DIFFERS]

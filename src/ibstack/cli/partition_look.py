@@ -42,15 +42,16 @@ def overlooked(survey: Survey) -> tuple[str, ...]:
 
 def look_at_groups(sources: Sources, fabric: Fabric) -> tuple[Audit, NoGroups | None]:
     """Hold OpenSM's multicast groups against the file that it reads; say why where it cannot be."""
-    there: Groups | NoGroups
-    if fabric.manager.role is Role.MASTER:
-        there = SaDump(sources.settings.fabric.sa_dump).read()
-    else:
-        there = NoGroups("the subnet manager on this host is not the master")
     wanted = wanted_groups(sources.published().statements)
-    settled = _age_s(sources.settings.partitions_conf) >= SETTLED_S
-    if not isinstance(there, NoGroups) and not settled:
+    there: Groups | NoGroups
+    if not wanted:
+        there = {}  # OpenSM writes nothing down before there is a group.
+    elif fabric.manager.role is not Role.MASTER:
+        there = NoGroups("the subnet manager on this host is not the master")
+    elif _age_s(sources.settings.partitions_conf) < SETTLED_S:
         there = NoGroups(f"the partitions file was written less than {SETTLED_S:g} s ago")
+    else:
+        there = SaDump(sources.settings.fabric.sa_dump).read()
     reached = keys_reached(fabric.survey)
     look = audit_groups(wanted.values(), there, reached, settled=lambda group: True)
     return look, there if isinstance(there, NoGroups) else None

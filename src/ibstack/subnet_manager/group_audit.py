@@ -121,7 +121,8 @@ class GroupWatch:
             wanted = wanted_groups(statements).values()
             self._since = {group: self._since.get(group, now) for group in wanted}
             self._read = statements
-        there = self._dump.read()
+        # OpenSM writes nothing down before there is a group.
+        there = self._dump.read() if self._since else {}
         self._note(there.why if isinstance(there, NoGroups) else None)
         old = self._clock() - self._settled_s
         look = audit_groups(
