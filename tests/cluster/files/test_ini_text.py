@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from oslo_config import iniparser
 
@@ -236,6 +236,7 @@ def test_dropping_takes_that_key_alone(content: bytes, section: str, key: str) -
 
 
 @given(texts, sections, keys, values)
+@example(b" \r[s]\na=:\n", "s", "a", "x")
 def test_dropping_what_was_set_is_dropping(
     content: bytes, section: str, key: str, value: str
 ) -> None:

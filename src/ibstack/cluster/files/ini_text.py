@@ -88,7 +88,8 @@ class IniText:
     def __init__(self, content: bytes, file: str = "the file") -> None:
         """NotIni with every fault that *content* has."""
         self._items = _Reader(file).read(content)
-        ends = (re.search(r"\r\n|\n|\r", item.text) for item in self._items)
+        # Never a carriage return alone: before an empty line both would be one end of a line.
+        ends = (re.search(r"\r?\n", item.text) for item in self._items)
         self._end = next((found[0] for found in ends if found), "\n")
 
     def content(self) -> bytes:
