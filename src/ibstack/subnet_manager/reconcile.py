@@ -93,9 +93,8 @@ class FabricReconciler:
         self._serving = Serving(
             cloud, self._enforcer, Pace(clock, proved), serves_vports=settings.serves_vports
         )
-        self._oversight = Oversight(
-            settings, fabric, self._publisher, publication, self._enforcer, clock
-        )
+        parts = (self._publisher, publication, self._enforcer)
+        self._oversight = Oversight(settings, fabric, *parts, clock)
         self._staleness = Staleness()
         self._complaints = Complaints(settings.serves_vports)
         self._role: Role | None = None

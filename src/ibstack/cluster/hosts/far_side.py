@@ -307,10 +307,7 @@ def _systemctl(argv: List[str]) -> str:
 
 def asked_paths(root: str, paths: List[str]) -> List[str]:
     """Return the paths, and in place of each with a `*` those that are there."""
-    found = []  # type: List[str]
-    for path in paths:
-        found += matching(root, path) if "*" in path else [path]
-    return found
+    return [p for path in paths for p in (matching(root, path) if "*" in path else [path])]
 
 
 def look(root: str, request: Dict[str, Any]) -> Dict[str, Any]:

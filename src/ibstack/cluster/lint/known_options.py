@@ -47,7 +47,7 @@ OWN: Final[dict[Reader, dict[str, tuple[str, ...]]]] = {
             *("audit_interval", "ca", "full_default_members", "m_key", "max_removed_share"),
             *("opensm_pid_file", "owned_keys", "partitions_conf", "physical_network"),
             *("poll_interval", "port", "reload_command", "removal_grace_s", "report_interval"),
-            *("rpc_timeout", "serves_vports", "site_partitions", "state_path"),
+            *("rpc_timeout", "sa_dump", "serves_vports", "site_partitions", "state_path"),
         ),
         **_METRICS,
     },

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.lint.finding import Finding, Place, Severity
 from ibstack.cluster.lint.known_files import FOLDERS, is_known
+from ibstack.cluster.lint.opensm_files import named_partitions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,8 @@ _SHOWN: Final = 3
 def nothing(cloud: Cloud) -> Iterator[Finding]:
     """Yield each host that was collected without a file that lint knows."""
     for host in cloud.hosts:
-        if host.collected and not any(map(is_known, host.files)):
+        known = host.files.keys() & named_partitions(host.files)
+        if host.collected and not known and not any(map(is_known, host.files)):
             more = len(host.files) - _SHOWN
             there = ", ".join(sorted(host.files)[:_SHOWN]) + (f" and {more} more" * (more > 0))
             yield Finding(
