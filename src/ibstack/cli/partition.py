@@ -16,6 +16,7 @@ from ibstack.fabric.errors import BadInput, IbstackError, TryLater
 from ibstack.fabric.partition import PROOF_KEYS, PartitionKey, TableEntry
 from ibstack.formats.partitions_conf.reading import read
 from ibstack.mad import PortInfo
+from ibstack.subnet_manager.claims import Claims
 from ibstack.subnet_manager.file_changes import file_of, other_changes
 from ibstack.subnet_manager.partitions_conf import understand
 from ibstack.subnet_manager.plan import Wanted, gather, plan
@@ -108,7 +109,9 @@ class Sources:
 
     def wanted(self) -> tuple[Desired, Wanted]:
         desired = self.desired()
-        wanted = gather(desired.members, self.settings.fabric.owned_keys)
+        fabric = self.settings.fabric
+        claims = Claims(fabric.full_default, Site.read(fabric).guids)
+        wanted = gather(desired.members, fabric.owned_keys, claims.why_not_a_vf)
         for port, why in wanted.unfit.items():
             say(f"port {port} is not served: {why}")
         return desired, wanted

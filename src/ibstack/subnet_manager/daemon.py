@@ -47,6 +47,7 @@ from ibstack.subnet_manager.reconcile import FabricReconciler, Status
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
+    from ibstack.fabric.guid import Guid
     from ibstack.loop import Outcome
     from ibstack.metrics import Endpoint
     from ibstack.neutron.replies import Held
@@ -81,6 +82,7 @@ class NeutronCloud:
         self._poll_s = poll_s
         self._clock = clock
         self._latest: Desired | None = None
+        self._answers = 0
         self._etag: str | None = None
         self._due_at = clock()
         self._hinted = threading.Event()
@@ -119,6 +121,9 @@ class NeutronCloud:
             )
             left = tuple(LeftVf(vf.host, vf.pci, vf.guid) for vf in answer.left)
             self._latest = Desired(answer.etag, (*members, *self._kept(answer.held)), left=left)
+        self._answers += 1
+        if self._latest is not None:
+            self._latest = replace(self._latest, answers=self._answers)
         self._due_at = self._clock() + self._poll_s
 
     def _kept(self, held: Iterable[Held]) -> Iterator[Member]:
@@ -204,7 +209,9 @@ def wire(conf: cfg.ConfigOpts) -> Fabricd:
         binary=_BINARY,
         host=settings.host,
         topic=FABRIC_TOPIC,
-        configurations=lambda: _configurations(settings, reconciler.status),
+        configurations=lambda: _configurations(
+            settings, reconciler.status, reconciler.reserved_guids
+        ),
         interval_s=settings.report_interval_s,
         on_return=lambda: look(),
     )
@@ -266,12 +273,15 @@ class _Reporter:
         self._last = status
 
 
-def _configurations(settings: FabricdSettings, status: Status) -> dict[str, Any]:
+def _configurations(
+    settings: FabricdSettings, status: Status, reserved: Iterable[Guid]
+) -> dict[str, Any]:
     return {
         "physical_networks": [settings.physical_network],
         "role": status.role,
         "digest": status.digest,
         "problems": list(status.problems),
+        "reserved_guids": [str(guid) for guid in reserved],
     }
 
 
