@@ -19,7 +19,6 @@ from ibstack.lab.fabric.attachment import Attachment
 from ibstack.lab.topology import ARTICLE
 from ibstack.mad import FabricReader
 from ibstack.subnet_manager.fabric_view import FabricView
-from ibstack.subnet_manager.known_ports import KnownPorts
 from ibstack.subnet_manager.moment import Desired
 from ibstack.subnet_manager.opensm import OpenSm
 from ibstack.subnet_manager.plan import Member
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.guid import Guid
     from ibstack.lab.fabric.simulated import Fabric
+    from ibstack.subnet_manager.known_ports import KnownPorts
 
 HOSTS = {host.port_guid: host.name for host in ARTICLE.hosts}
 MANAGERS = frozenset(host.port_guid for host in ARTICLE.subnet_manager_hosts)

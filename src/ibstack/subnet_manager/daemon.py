@@ -47,7 +47,6 @@ from ibstack.subnet_manager.reconcile import FabricReconciler, Status
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from ibstack.fabric.guid import Guid
     from ibstack.loop import Outcome
     from ibstack.metrics import Endpoint
     from ibstack.neutron.replies import Held
@@ -209,9 +208,7 @@ def wire(conf: cfg.ConfigOpts) -> Fabricd:
         binary=_BINARY,
         host=settings.host,
         topic=FABRIC_TOPIC,
-        configurations=lambda: _configurations(
-            settings, reconciler.status, reconciler.reserved_guids
-        ),
+        configurations=lambda: _configurations(settings, reconciler),
         interval_s=settings.report_interval_s,
         on_return=lambda: look(),
     )
@@ -273,15 +270,14 @@ class _Reporter:
         self._last = status
 
 
-def _configurations(
-    settings: FabricdSettings, status: Status, reserved: Iterable[Guid]
-) -> dict[str, Any]:
+def _configurations(settings: FabricdSettings, reconciler: FabricReconciler) -> dict[str, Any]:
+    status = reconciler.status
     return {
         "physical_networks": [settings.physical_network],
         "role": status.role,
         "digest": status.digest,
         "problems": list(status.problems),
-        "reserved_guids": [str(guid) for guid in reserved],
+        "reserved_guids": [str(guid) for guid in reconciler.reserved_guids],
     }
 
 

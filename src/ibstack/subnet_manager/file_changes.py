@@ -27,7 +27,7 @@ def file_of(
 ) -> PartitionsFile:
     """Return the file to publish.  A VF with a GUID of its own has its key at index 0."""
     members = frozenset(guid for each in partitions.values() for guid in each.members)
-    first = members - frozenset(shared) - full_default
+    first = members - frozenset(shared)
     return PartitionsFile(proof, partitions, full_default, scratch, site, first)
 
 

@@ -64,6 +64,9 @@ class Status:
 class FabricReconciler:
     """Reconciles one fabric with the cloud."""
 
+    _knows_vports: bool | None = None
+    _quiet: tuple[object, ...] | None = None
+
     def __init__(
         self,
         settings: Settings,
@@ -108,8 +111,6 @@ class FabricReconciler:
         self._wanted: Wanted | None = None
         self._site: Site | None = None
         self._since: Mapping[Place, float] = {}
-        self._knows_vports: bool | None = None
-        self._quiet: tuple[object, ...] | None = None
         self.status = Status()
 
     def once(self) -> Outcome:
