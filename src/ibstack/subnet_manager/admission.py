@@ -6,6 +6,7 @@ A master and its standbys judge alike, each by the walks of its own.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ibstack.subnet_manager.claims import Claims
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import Partitions
     from ibstack.subnet_manager.fabric_view import FabricView, Manager
+    from ibstack.subnet_manager.known_ports import KnownPorts
     from ibstack.subnet_manager.moment import Desired
     from ibstack.subnet_manager.plan import Step, Wanted
     from ibstack.subnet_manager.settings import Settings, Site
@@ -78,19 +80,43 @@ class Admission:
         looks = manager.role is not Role.NONE
         known = self._fabric.known(self._good_for_s if looks else None)
         self._see(desired)
-        claims = Claims(
-            full_default=self._settings.full_default,
-            of_site=site.guids,
-            known=known,
-            standing=self._standing.guids,
-            hosts={m.guid: m.host for m in desired.members if m.shared},
-            published=published,
-            shared_before=shared_before,
-        )
-        self.reserved = tuple(sorted(claims.reserved))
-        wanted = gather(desired.members, self._settings.owned_keys, claims.why_not)
-        managers = known.managers | self._settings.full_default | {manager.port}
-        rooms = Rooms(known, managers, site.statements)
-        fitting, fills = fit(wanted, desired.members, published, rooms)
+        seen = Seen(known, self._standing.guids, manager.port, published, shared_before)
+        wanted, fills = judged(desired, self._settings, site, seen)
+        self.reserved = tuple(sorted(_claims(desired, self._settings, site, seen).reserved))
         self.fullest = max(fills, key=lambda fill: fill.share, default=None)
-        return fitting
+        return wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the fabric and the file show, by which members are judged."""
+
+    known: KnownPorts
+    standing: frozenset[Guid]
+    port: Guid
+    """The master's where it is on this host, else this host's."""
+    published: Partitions
+    shared_before: frozenset[Guid]
+
+
+def judged(
+    desired: Desired, settings: Settings, site: Site, seen: Seen
+) -> tuple[Wanted, tuple[Fill, ...]]:
+    """Return what of *desired* may be published, and how full the shared tables are.  Pure."""
+    claims = _claims(desired, settings, site, seen)
+    wanted = gather(desired.members, settings.owned_keys, claims.why_not)
+    managers = seen.known.managers | settings.full_default | {seen.port}
+    rooms = Rooms(seen.known, managers, site.statements)
+    return fit(wanted, desired.members, seen.published, rooms)
+
+
+def _claims(desired: Desired, settings: Settings, site: Site, seen: Seen) -> Claims:
+    return Claims(
+        full_default=settings.full_default,
+        of_site=site.guids,
+        known=seen.known,
+        standing=seen.standing,
+        hosts={m.guid: m.host for m in desired.members if m.shared},
+        published=seen.published,
+        shared_before=seen.shared_before,
+    )
