@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import TryLater
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.guid import Guid
     from ibstack.lab.fabric.simulated import Fabric
+    from ibstack.subnet_manager.known_ports import KnownPorts
 
+HOSTS = {host.port_guid: host.name for host in ARTICLE.hosts}
 MANAGERS = frozenset(host.port_guid for host in ARTICLE.subnet_manager_hosts)
 
 
@@ -52,22 +54,33 @@ class Tenants:
     told: list[tuple[str, frozenset[str]]] = field(default_factory=list)
     away: bool = False
     trouble: TryLater | None = None
+    answers: int = 0
 
     def desired(self) -> Desired:
         if self.away:
             raise TryLater("cannot ask Neutron: the broker is away")
+        self.answers += self.trouble is None
         etag = str(hash(frozenset(self.members.items())))
-        return Desired(etag, tuple(self.members.values()), self.trouble)
+        members = tuple(self.members.values())
+        return Desired(etag, members, self.trouble, answers=self.answers)
 
     def report(self, etag: str, in_force: Collection[str]) -> None:
         self.told.append((etag, frozenset(in_force)))
 
     def boot(self, port: str, guid: Guid, key: PartitionKey, *, shared: bool = False) -> None:
-        self.members[port] = Member(port, "h", guid, key, Membership.FULL, shared)
+        host = HOSTS.get(guid, "h")
+        self.members[port] = Member(port, host, guid, key, Membership.FULL, shared)
 
     @property
     def in_force(self) -> frozenset[str]:
         return self.told[-1][1] if self.told else frozenset()
+
+
+class UnsizedView(FabricView):
+    """Does not know how many keys a table has room for, so that too many are published."""
+
+    def known(self, good_for_s: float | None) -> KnownPorts:
+        return replace(super().known(good_for_s), sizes={})
 
 
 @dataclass
@@ -83,6 +96,7 @@ class Keeper:
     )
     publication_of: type[Publication] = Publication
     own_ports: frozenset[Guid] = frozenset()
+    view_of: type[FabricView] = FabricView
 
     def __post_init__(self) -> None:
         self.path = self.fabric.partitions_conf(self.host)
@@ -90,7 +104,7 @@ class Keeper:
         self.reconciler = FabricReconciler(
             self.settings,
             self.tenants,
-            FabricView(self.reader, lambda: self.own_ports),
+            self.view_of(self.reader, lambda: self.own_ports),
             OpenSm(self.path),
             self.publication,
             pause=pause,

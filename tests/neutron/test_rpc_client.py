@@ -245,6 +245,19 @@ def test_problems_are_cut_to_what_neutron_keeps_and_nothing_else_is() -> None:
     assert 5 < len(large["problems"]) < 14
 
 
+def test_the_guids_that_vfs_may_not_have_are_cut_last() -> None:
+    guids = [f"0x{n:016x}" for n in range(400)]
+    left = ["ibhostnet 0000:05:00.1 fa:16:3e:00:00:01"]
+
+    small = fit({"problems": [], "reserved_guids": guids[:100], "left": left})
+    large = fit({"problems": ["y" * 300], "reserved_guids": guids, "left": left})
+
+    assert small == {"problems": [], "reserved_guids": guids[:100], "left": left}
+    assert (large["problems"], large["left"]) == ([], [])
+    assert large["reserved_guids"] == guids[: len(large["reserved_guids"])]
+    assert 150 < len(large["reserved_guids"]) < 250
+
+
 def test_then_vfs_without_a_port_are_cut_too() -> None:
     left = [f"ibhostnet 0000:05:{n:02x}.1 fa:16:3e:00:00:{n:02x}" for n in range(200)]
 

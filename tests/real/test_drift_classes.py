@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,7 @@ from ibstack.subnet_manager.drift import DriftClass
 from ibstack.subnet_manager.enforcement import Limits
 from ibstack.subnet_manager.publication import Order
 from ibstack.subnet_manager.settings import Settings
-from one_reconciler import MANAGERS, Keeper, Tenants, said_of_drift
+from one_reconciler import MANAGERS, Keeper, Tenants, UnsizedView, said_of_drift
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,6 +108,7 @@ def test_a_table_without_a_free_entry_is_an_alarm_and_nothing_is_missing(
 def test_what_does_not_fit_a_table_is_named_tried_a_few_times_and_touches_nothing_else(
     keeper: Keeper, caplog: pytest.LogCaptureFixture
 ) -> None:
+    keeper = replace(keeper, view_of=UnsizedView)
     fill(keeper, ROOM)
     keeper.tenants.boot("other", PF5, RED)
     keeper.reconciler.once()

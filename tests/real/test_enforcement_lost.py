@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import urllib.request
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,7 @@ from ibstack.lab.topology import ARTICLE
 from ibstack.mad import FabricReader
 from ibstack.subnet_manager.settings import Settings
 from one_fabricd import Fabricd
-from one_reconciler import MANAGERS, Keeper, Tenants, said_of_drift
+from one_reconciler import MANAGERS, Keeper, Tenants, UnsizedView, said_of_drift
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +63,7 @@ def enforced(keeper: Keeper) -> set[Guid | None]:
 def test_more_keys_than_a_switch_can_check_are_an_alarm_until_they_are_fewer(
     keeper: Keeper, caplog: pytest.LogCaptureFixture
 ) -> None:
+    keeper = replace(keeper, view_of=UnsizedView)
     everybody = {host.port_guid for host in ARTICLE.hosts}
     fill(keeper, TOO_MANY - 1)
     keeper.reconciler.once()
@@ -80,6 +82,21 @@ def test_more_keys_than_a_switch_can_check_are_an_alarm_until_they_are_fewer(
     keeper.until(lambda: not keeper.reconciler.status.problems)
     assert enforced(keeper) == everybody
     assert said_of_drift(caplog)[1:] == [("INFO", f"drift is over: {LOST}")]
+
+
+def test_the_key_that_would_end_a_switchs_check_is_held(keeper: Keeper) -> None:
+    everybody = {host.port_guid for host in ARTICLE.hosts}
+    fill(keeper, TOO_MANY)
+
+    assert keeper.reconciler.once().failures == ()
+
+    keeper.until(lambda: keeper.reconciler.numbers.audits == 3)
+    assert enforced(keeper) == everybody
+    assert keeper.tenants.members.keys() - keeper.tenants.in_force == {f"p{TOO_MANY}"}
+    assert keeper.reconciler.status.problems == (
+        f"port p{TOO_MANY} is not served: the table of node002 is full: 31 of {CAPACITY};"
+        " fewer networks there",
+    )
 
 
 def test_a_check_that_somebody_switched_off_is_switched_on_again(
@@ -132,15 +149,20 @@ def test_a_whole_fabricd_its_metrics_and_the_audit_name_the_port(
     fabric: Fabric, tmp_path: Path
 ) -> None:
     (port,) = free_ports(1)
-    settings = "audit_interval = 1\n"
+    site = tmp_path / "site.conf"
+    site.write_text("# none\n")
+    owned = "owned_keys = 0x0001-0x7000\n"
+    settings = f"audit_interval = 1\n{owned}site_partitions = {site}\n"
     daemon = Fabricd(fabric, tmp_path / "fabricd", metrics_port=port, settings=settings)
-    members = [(f"p{n}", PF, str(PartitionKey(n))) for n in range(1, TOO_MANY + 1)]
+    members = [(f"p{n}", PF, str(PartitionKey(n))) for n in range(1, TOO_MANY)]
     daemon.want(*members)
     try:
         daemon.process.start()
         log = daemon.process.log
+        daemon.until(lambda: len(daemon.in_force()) == TOO_MANY - 1)
+        # What the site adds is the site's to answer for.
+        site.write_text(f"storage=0x7010: {PF}=full;\n")
         daemon.until(lambda: LOST in log.read_text())
-        daemon.until(lambda: len(daemon.in_force()) == TOO_MANY)
         daemon.until(lambda: lost(port) == 1)
         status, rows, _ = daemon.ibstack("audit", at="head")
         assert status == 3

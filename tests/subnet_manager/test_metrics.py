@@ -9,6 +9,7 @@ from ibstack.fabric.guid import Guid
 from ibstack.loop import Outcome
 from ibstack.subnet_manager.drift import STALE_STANDBY, UNCONFIRMED, Drift, DriftClass
 from ibstack.subnet_manager.metrics import FabricMetrics, Numbers
+from ibstack.subnet_manager.table_room import Fill
 
 
 def samples(metrics: FabricMetrics) -> dict[tuple[str, ...], float]:
@@ -30,6 +31,17 @@ def test_every_class_of_drift_has_a_series_before_there_is_any() -> None:
     assert all(math.isnan(found["drift", kind.value]) for kind in DriftClass)
     assert found["info", "ibhostnet", "1"] == 1
     assert found["failures_total", "try-later"] == 0
+
+
+def test_the_fullest_table_is_shown_and_none_is_not_known() -> None:
+    metrics = FabricMetrics("1", "ibhostnet")
+    assert math.isnan(samples(metrics)["fullest_table_entries", "used"])
+
+    metrics.take(Outcome(), Numbers("master", fullest=Fill(Guid(1), "node001", 52, 64)))
+
+    found = samples(metrics)
+    assert found["fullest_table_entries", "used"] == 52
+    assert found["fullest_table_entries", "capacity"] == 64
 
 
 def test_numbers_are_of_now_and_totals_only_grow() -> None:

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibstack.fabric.errors import Refused
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import (
     DEFAULT_OWNED_KEYS,
@@ -14,7 +12,6 @@ from ibstack.fabric.partition import (
     Partitions,
 )
 from ibstack.subnet_manager.plan import (
-    REMOVAL_FLOOR,
     Admit,
     Expel,
     Member,
@@ -23,7 +20,6 @@ from ibstack.subnet_manager.plan import (
     gather,
     hold_removals,
     plan,
-    refuse_mass_removal,
 )
 
 FULL, LIMITED = Membership.FULL, Membership.LIMITED
@@ -147,24 +143,3 @@ def test_what_is_desired_is_never_held_back(
 
     for key, part in want.items():
         assert part.members.items() <= held.partitions[key].members.items()
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "refused"),
-    [
-        (REMOVAL_FLOOR, 0, False),
-        (REMOVAL_FLOOR + 1, 0, True),
-        (100, 50, False),
-        (100, 49, True),
-        (0, 100, False),
-    ],
-)
-def test_too_many_removals_at_once_are_refused(before: int, after: int, refused: bool) -> None:
-    def some(count: int) -> dict[PartitionKey, Partition]:
-        return partition(RED, *(Guid(n) for n in range(1, count + 1))) if count else {}
-
-    if refused:
-        with pytest.raises(Refused, match=r"--allow-removals"):
-            refuse_mass_removal(some(after), some(before), 0.5)
-    else:
-        refuse_mass_removal(some(after), some(before), 0.5)

@@ -13,24 +13,28 @@ from cliff.lister import Lister
 
 from ibstack.cli.shell import ExampleInHelp
 from ibstack.fabric.errors import BadInput, IbstackError, TryLater
+from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PROOF_KEYS, PartitionKey, TableEntry
 from ibstack.formats.partitions_conf.reading import read
 from ibstack.mad import PortInfo
+from ibstack.subnet_manager.admission import Seen, judged
+from ibstack.subnet_manager.claims import Claims
 from ibstack.subnet_manager.file_changes import file_of, other_changes
 from ibstack.subnet_manager.partitions_conf import understand
 from ibstack.subnet_manager.plan import Wanted, gather, plan
 from ibstack.subnet_manager.publication import Found, NotOurFile, Whose
 from ibstack.subnet_manager.settings import NotTheirs, Site
+from ibstack.subnet_manager.standing_ports import StandingPorts
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import Membership, Partitions
     from ibstack.subnet_manager.daemon import NeutronCloud
     from ibstack.subnet_manager.drift import ObservedPort, Survey
     from ibstack.subnet_manager.fabric_view import Manager
+    from ibstack.subnet_manager.known_ports import KnownPorts
     from ibstack.subnet_manager.moment import Desired
     from ibstack.subnet_manager.options import FabricdSettings
     from ibstack.subnet_manager.partitions_conf import PartitionsFile
@@ -51,6 +55,8 @@ class Fabric:
     managers: frozenset[Guid]
     manager: Manager
     """What is on this host's own port."""
+    known: KnownPorts
+    """What the walk tells of the ports that members may claim or fill."""
 
     @property
     def ports(self) -> Mapping[Guid, ObservedPort]:
@@ -109,10 +115,26 @@ class Sources:
 
     def wanted(self) -> tuple[Desired, Wanted]:
         desired = self.desired()
-        wanted = gather(desired.members, self.settings.fabric.owned_keys)
+        fabric = self.settings.fabric
+        claims = Claims(fabric.full_default, Site.read(fabric).guids)
+        wanted = gather(desired.members, fabric.owned_keys, claims.why_not_a_vf)
         for port, why in wanted.unfit.items():
             say(f"port {port} is not served: {why}")
         return desired, wanted
+
+    def fitting(self, desired: Desired, fabric: Fabric) -> Wanted:
+        """Return what fabricd publishes of *desired* on *fabric*: no more than fits."""
+        from ibstack.subnet_manager.daemon import publication
+
+        file, settings = publication(self.settings), self.settings.fabric
+        seen = Seen(
+            fabric.known,
+            StandingPorts(file.standing_ports).guids,
+            fabric.manager.port,
+            self.tenants(file.look().published),
+            frozenset(map(Guid.parse, file.shared())),
+        )
+        return judged(desired, settings, Site.read(settings), seen)[0]
 
     def published(self) -> Found:
         from ibstack.subnet_manager.daemon import publication
@@ -131,7 +153,7 @@ class Sources:
                     "cannot read the fabric: the local port has no link; look at its cable, or"
                     " name another one with ca and port of [fabric]"
                 )
-            return Fabric(view.survey(), view.managers(), view.manager())
+            return Fabric(view.survey(), view.managers(), view.manager(), view.known(None))
 
     def tenants(self, partitions: Partitions) -> Partitions:
         """Return those of *partitions* that are neither the site's nor reserved."""

@@ -112,9 +112,10 @@ class PartitionAudit(PartitionCommand):
 
 def _look(sources: Sources) -> tuple[Audit, Fabric, tuple[NoGroups, ...]]:
     """Return every difference as one look shows it, and why groups are not known."""
-    desired, wanted = sources.wanted()
+    desired, _ = sources.wanted()
     settings = sources.settings.fabric
     fabric = sources.observed()
+    wanted = sources.fitting(desired, fabric)
     expected = Expected(
         desired=wanted.partitions,
         ours=settings.owned_keys,

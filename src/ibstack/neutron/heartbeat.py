@@ -132,16 +132,20 @@ class Heartbeat:
 
 
 def fit(configurations: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *configurations* cut to what Neutron keeps: `problems`, then `left`, lose some."""
+    """Return *configurations* cut to what Neutron keeps.
+
+    `problems`, then `left`, then `reserved_guids` lose some: the last the most needed.
+    """
     fitted = dict(configurations)
     problems = list(fitted.get("problems", ()))
     while len(json.dumps(fitted)) > _CONFIGURATIONS_CHARACTERS and problems:
         problems.pop()
         fitted["problems"] = [*problems, "and more: see the daemon's log"] if problems else []
-    left = list(fitted.get("left", ()))
-    while len(json.dumps(fitted)) > _CONFIGURATIONS_CHARACTERS and left:
-        left.pop()
-        fitted["left"] = left
+    for name in ("left", "reserved_guids"):
+        listed = list(fitted.get(name, ()))
+        while len(json.dumps(fitted)) > _CONFIGURATIONS_CHARACTERS and listed:
+            listed.pop()
+            fitted[name] = listed
     return fitted
 
 

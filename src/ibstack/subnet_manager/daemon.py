@@ -82,6 +82,7 @@ class NeutronCloud:
         self._poll_s = poll_s
         self._clock = clock
         self._latest: Desired | None = None
+        self._answers = 0
         self._etag: str | None = None
         self._due_at = clock()
         self._hinted = threading.Event()
@@ -120,6 +121,9 @@ class NeutronCloud:
             )
             left = tuple(LeftVf(vf.host, vf.pci, vf.guid) for vf in answer.left)
             self._latest = Desired(answer.etag, (*members, *self._kept(answer.held)), left=left)
+        self._answers += 1
+        if self._latest is not None:
+            self._latest = replace(self._latest, answers=self._answers)
         self._due_at = self._clock() + self._poll_s
 
     def _kept(self, held: Iterable[Held]) -> Iterator[Member]:
@@ -205,7 +209,7 @@ def wire(conf: cfg.ConfigOpts) -> Fabricd:
         binary=_BINARY,
         host=settings.host,
         topic=FABRIC_TOPIC,
-        configurations=lambda: _configurations(settings, reconciler.status),
+        configurations=lambda: _configurations(settings, reconciler),
         interval_s=settings.report_interval_s,
         on_return=lambda: look(),
     )
@@ -267,12 +271,14 @@ class _Reporter:
         self._last = status
 
 
-def _configurations(settings: FabricdSettings, status: Status) -> dict[str, Any]:
+def _configurations(settings: FabricdSettings, reconciler: FabricReconciler) -> dict[str, Any]:
+    status = reconciler.status
     return {
         "physical_networks": [settings.physical_network],
         "role": status.role,
         "digest": status.digest,
         "problems": list(status.problems),
+        "reserved_guids": [str(guid) for guid in reconciler.reserved_guids],
     }
 
 

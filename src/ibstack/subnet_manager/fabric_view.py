@@ -8,6 +8,7 @@ in office counts, on whichever of them it is: the port through which we read nee
 from __future__ import annotations
 
 import enum
+import math
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from ibstack.fabric.errors import TryLater
 from ibstack.fabric.partition import PROOF_KEYS, PartitionKey, PkeyTable
 from ibstack.mad import FabricMap, Lid, NodeType, NotKnown, PortRecord, PortState, SmState
 from ibstack.subnet_manager.drift import ObservedPort, SharedGuid, Survey
+from ibstack.subnet_manager.known_ports import KnownPorts, known_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -70,7 +72,8 @@ class FabricView:
         self._seat: PortRecord | None = None
         self._reader: FabricReader | None = None
         self._map: FabricMap | None = None
-        self._mapped_at = 0.0
+        self._mapped_at = -math.inf
+        self._known = KnownPorts()
         self.tables_read = 0
         """Tables that were asked for since the start."""
 
@@ -158,6 +161,20 @@ class FabricView:
         fabric = self._map or self._walk()
         return frozenset(record.guid for record in fabric.ends if record.is_sm)
 
+    def known(self, good_for_s: float | None) -> KnownPorts:
+        """Return what the latest walk tells of the ports; walk where it is older than that.
+
+        None: any age will do, and where there was no walk nothing is known.
+        """
+        if good_for_s is not None and self.map_age_s > good_for_s:
+            self._walk()
+        return self._known
+
+    @property
+    def map_age_s(self) -> float:
+        """Return how long ago the fabric was walked last; infinite where it was not."""
+        return self._clock() - self._mapped_at
+
     def tables(
         self, guids: Collection[Guid], must_be_there: Collection[Guid] = ()
     ) -> dict[Guid, PkeyTable | None]:
@@ -210,6 +227,7 @@ class FabricView:
     def _walk(self) -> FabricMap:
         self._map = self.reader.discover()
         self._mapped_at = self._clock()
+        self._known = known_ports(self._map)
         return self._map
 
     def _own_record(self) -> PortRecord:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ibstack.loop import Outcome
     from ibstack.subnet_manager.drift import Drift
+    from ibstack.subnet_manager.table_room import Fill
 
 _PREFIX: Final = "ibstack_fabricd"
 _ROLES: Final = ("master", "standby", "unknown")
@@ -47,6 +48,8 @@ class Numbers:
     unread_nodes: int | None = None
     knows_groups: bool = False
     """Whether the last audit knew OpenSM's multicast groups."""
+    fullest: Fill | None = None
+    """The table with the least room left; None: no port is in several partitions."""
 
 
 _GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
@@ -68,6 +71,11 @@ _GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "ports": ("End ports that the last audit saw.", ()),
     "unread_ports": ("Ports whose table the last audit could not read.", ()),
     "unread_nodes": ("Nodes of the fabric that did not answer the last audit.", ()),
+    "fullest_table_entries": (
+        "Entries of the table that has the least room left: used, and its capacity; NaN: no port is"
+        " in several partitions.",
+        ("of",),
+    ),
     "last_audit_timestamp_seconds": (
         "When all tables were last read, seconds since 1970; 0: not since the start.",
         (),
@@ -154,6 +162,9 @@ class FabricMetrics:
         self._gauges["ports"].set(_known(numbers.ports))
         self._gauges["unread_ports"].set(_known(numbers.unread))
         self._gauges["unread_nodes"].set(_known(numbers.unread_nodes))
+        full, entries = numbers.fullest, self._gauges["fullest_table_entries"]
+        entries.labels("used").set(_known(full.used if full else None))
+        entries.labels("capacity").set(_known(full.entries if full else None))
 
 
 def _known(number: int | None) -> float:

@@ -27,6 +27,8 @@ class Desired:
     """Why there may be newer news that could not be had."""
     left: tuple[LeftVf, ...] = ()
     """The VFs that are attached without a port."""
+    answers: int = 0
+    """How many answers there have been, this one included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Moment:
     manager: Manager
     held: Held
     shared: frozenset[Guid]
+    kept: IbstackError | None = None
+    """Why members stay that Neutron does not want any more."""
 
     @property
     def mine(self) -> NotTheirs:

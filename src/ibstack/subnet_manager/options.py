@@ -103,9 +103,9 @@ _FABRIC: Final = [
         default=0.5,
         min=0.0,
         max=1.0,
-        help="Refuse to publish when more than this share of all members would go at once, and "
-        "more than 8 of them: a database restored from the wrong backup looks just like that. "
-        "`ibstack-fabricd --allow-removals` lets one such publish pass.",
+        help="Keep the members when more than this share of all would go at once, and more than 8 "
+        "of them: a database restored from the wrong backup looks just like that. All else is "
+        "published. `ibstack-fabricd --allow-removals` lets one such publish pass.",
     ),
     cfg.FloatOpt(
         "removal_grace_s",

@@ -5,18 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from ibstack.fabric.errors import Refused
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import Membership, Partition, PartitionKey, Partitions
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Container, Iterable, Mapping, Sequence
-
-
-REMOVAL_FLOOR: Final = 8
-"""So few removals at once are never refused: a small cloud empties a network now and then."""
+    from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -106,17 +101,29 @@ class Wanted:
     """Why a port is not served, by port id."""
 
 
-def gather(members: Iterable[Member], ours: Container[PartitionKey]) -> Wanted:
+def _is_its_own(member: Member) -> str | None:
+    """Say of every member that its port is its own."""
+
+
+def gather(
+    members: Iterable[Member],
+    ours: Container[PartitionKey],
+    why_not: Callable[[Member], str | None] = _is_its_own,
+) -> Wanted:
     """Fold the ports' wishes into partitions.
 
-    A key outside *ours* is not served, and neither is the second of two ports that want
-    one physical port to be both full and limited member: its table holds one entry for each key.
+    A key outside *ours* is not served, nor one of which *why_not* says why (claims.py), and
+    neither is the second of two ports that want one physical port to be both full and limited
+    member: its table holds one entry for each key.
     """
     found: dict[PartitionKey, dict[Guid, Membership]] = {}
     shared, unfit = set[Guid](), dict[str, str]()
     for member in sorted(members, key=attrgetter("port_id")):
         if member.key not in ours:
             unfit[member.port_id] = f"partition key {member.key} is not one of owned_keys"
+            continue
+        if (why := why_not(member)) is not None:
+            unfit[member.port_id] = why
             continue
         holds = found.setdefault(member.key, {}).setdefault(member.guid, member.membership)
         if holds is not member.membership:
@@ -167,23 +174,3 @@ def hold_removals(
     partitions = {key: Partition(key, members) for key, members in kept.items()}
     due = min((left + grace_s - now for left in waiting.values()), default=None)
     return Held(partitions, waiting, due)
-
-
-def refuse_mass_removal(desired: Partitions, published: Partitions, max_share: float) -> None:
-    """Raise Refused where more than *max_share* (0 to 1) of the published members would go.
-
-    A database restored from the wrong backup, or a typing error in owned_keys, looks just
-    like every tenant leaving at once.
-    """
-    before = sum(len(partition.members) for partition in published.values())
-    nobody = Partition(PartitionKey(1))
-    gone = sum(
-        len(partition.members.keys() - desired.get(key, nobody).members.keys())
-        for key, partition in published.items()
-    )
-    if gone > max(REMOVAL_FLOOR, max_share * before):
-        raise Refused(
-            f"cannot publish the partitions: {gone} of {before} members would go, more than"
-            f" max_removed_share allows ({max_share:g}); if that is meant, run"
-            " ibstack-fabricd --allow-removals"
-        )

@@ -130,6 +130,7 @@ class Publication:
         self._full_default = full_default
         self._state_file = state / "publication.json"
         self._parsed: tuple[bytes, tuple[Statement, ...], Partitions] | None = None
+        self.standing_ports = state / "standing-ports.json"
         self.last_good = state / "partitions.conf.last-good"
         self.replaced = state / "partitions.conf.replaced"
         self.publishes = 0

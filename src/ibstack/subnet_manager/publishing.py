@@ -123,4 +123,6 @@ class Publisher:
         scratch: frozenset[Guid],
     ) -> PartitionsFile:
         site = now.site.text
-        return file_of(proof, partitions, now.shared, self._full_default, site, scratch)
+        # What is the site's keeps its index 0, whoever is still published with its GUID.
+        physical = now.shared | self._full_default | now.site.guids
+        return file_of(proof, partitions, physical, self._full_default, site, scratch)

@@ -16,15 +16,17 @@ from typing import TYPE_CHECKING, Final
 from ibstack.fabric.errors import IbstackError, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.loop import Outcome
+from ibstack.subnet_manager.admission import Admission
 from ibstack.subnet_manager.complaints import Complaints
 from ibstack.subnet_manager.enforcement import Enforcer
 from ibstack.subnet_manager.fabric_view import Manager, Role
+from ibstack.subnet_manager.mass_removal import hold_mass_removal
 from ibstack.subnet_manager.metrics import Numbers
 from ibstack.subnet_manager.moment import Desired, Moment
 from ibstack.subnet_manager.orders import obey, obey_repair
 from ibstack.subnet_manager.oversight import Oversight
 from ibstack.subnet_manager.pace import Pace
-from ibstack.subnet_manager.plan import Place, gather, hold_removals, refuse_mass_removal
+from ibstack.subnet_manager.plan import Place, hold_removals
 from ibstack.subnet_manager.publication import Order, Publication
 from ibstack.subnet_manager.publishing import Publisher
 from ibstack.subnet_manager.serving import Serving
@@ -34,6 +36,7 @@ from ibstack.subnet_manager.staleness import Staleness, is_stale
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ibstack.fabric.partition import Partitions
     from ibstack.subnet_manager.drift import Drift
     from ibstack.subnet_manager.fabric_view import FabricView
     from ibstack.subnet_manager.opensm import OpenSm
@@ -60,6 +63,9 @@ class Status:
 
 class FabricReconciler:
     """Reconciles one fabric with the cloud."""
+
+    _knows_vports: bool | None = None
+    _quiet: tuple[object, ...] | None = None
 
     def __init__(
         self,
@@ -95,6 +101,7 @@ class FabricReconciler:
         )
         parts = (self._publisher, publication, self._enforcer)
         self._oversight = Oversight(settings, fabric, *parts, clock)
+        self._admission = Admission(settings, fabric, publication.standing_ports)
         self._staleness = Staleness()
         self._complaints = Complaints(settings.serves_vports)
         self._role: Role | None = None
@@ -103,8 +110,6 @@ class FabricReconciler:
         self._wanted: Wanted | None = None
         self._site: Site | None = None
         self._since: Mapping[Place, float] = {}
-        self._knows_vports: bool | None = None
-        self._quiet: tuple[object, ...] | None = None
         self.status = Status()
 
     def once(self) -> Outcome:
@@ -136,7 +141,13 @@ class FabricReconciler:
             unread=seen.unread,
             unread_nodes=seen.silent_nodes,
             knows_groups=seen.knows_groups,
+            fullest=self._admission.fullest if self._role is Role.MASTER else None,
         )
+
+    @property
+    def reserved_guids(self) -> tuple[Guid, ...]:
+        """Return the GUIDs that Neutron is to keep from VFs: the site's and the fabric's own."""
+        return self._admission.reserved
 
     def _judge(self, outcome: Outcome) -> Status:
         auditor = self._oversight.auditor
@@ -188,6 +199,7 @@ class FabricReconciler:
         if desired is None:
             return Outcome(waiting_for="Neutron's list of members")
         self._staleness.hear(desired.trouble)
+        self._admission.hear(desired)
         outcome = self._act(desired, manager)
         if desired.trouble is None:
             return outcome
@@ -220,28 +232,34 @@ class FabricReconciler:
         seen = (heard, manager, self._publication.fingerprint(), Site.read(self._settings))
         led = manager.role is Role.MASTER and self._staleness.confirmed
         obey_repair(self._publication, auditor, led=led)
-        if seen == self._quiet and not (led and auditor.due):
+        looks = (led and auditor.due) or self._admission.due(manager)
+        if seen == self._quiet and not looks:
             return Outcome(look_again_s=auditor.due_in_s if led else _STANDBY_LOOK_S)
         now = self._start(desired, manager, led=led)
         outcome = self._lead(now) if led else self._follow(now)
+        if now.kept is not None:
+            outcome = replace(outcome, failures=(*outcome.failures, now.kept))
         busy = outcome.changed or outcome.failures or outcome.waiting_for or now.held.since
         self._quiet = None if busy or self._publisher.leaving else seen
         return outcome
 
     def _start(self, desired: Desired, manager: Manager, *, led: bool) -> Moment:
         settings = self._settings
-        wanted = self._wanted = gather(desired.members, settings.owned_keys)
+        site = self._site = Site.read(settings)
+        published, before, trouble = self._standing_file(site)
+        wanted = self._admission.judge(desired, site, manager, published, before)
+        self._wanted = wanted
         self._complaints.take(wanted, desired.members, knows_vports=self._knows_vports)
         if led:
             self._serving.want(desired, wanted)
-        site = self._site = Site.read(settings)
-        found = self._publisher.look()
-        published = {k: p for k, p in found.published.items() if k in NotTheirs(site.keys)}
-        if not self._publication.ordered(Order.ALLOW_REMOVALS):
-            refuse_mass_removal(wanted.partitions, published, settings.max_removed_share)
-        shared = wanted.shared | {Guid.parse(guid) for guid in self._publication.shared()}
+        if trouble is not None:
+            raise trouble
+        shared = wanted.shared | before
+        allowed = self._publication.ordered(Order.ALLOW_REMOVALS)
+        share = 1.0 if allowed else settings.max_removed_share
+        kept = hold_mass_removal(wanted.partitions, published, share, shared)
         held = hold_removals(
-            wanted.partitions,
+            kept.partitions,
             published,
             shared,
             self._since,
@@ -249,11 +267,22 @@ class FabricReconciler:
             grace_s=settings.removal_grace_s,
         )
         self._since = held.since
-        return Moment(desired, wanted, site, manager, held, shared)
+        return Moment(desired, wanted, site, manager, held, shared, kept.problem)
+
+    def _standing_file(self, site: Site) -> tuple[Partitions, frozenset[Guid], IbstackError | None]:
+        """Return what is published of ours, which members are physical ports; and why neither."""
+        try:
+            found = self._publisher.look()
+            shared = frozenset(map(Guid.parse, self._publication.shared()))
+        except IbstackError as error:
+            return {}, frozenset(), error
+        ours = NotTheirs(site.keys)
+        return {k: p for k, p in found.published.items() if k in ours}, shared, None
 
     def _lead(self, now: Moment) -> Outcome:
         changed = self._publisher.bring(now)
         self._staleness.prove()
+        self._admission.see_out(self._publisher.leaving)
         late = self._serving.confirm(self._publisher.leaving, now)
         failures = [TryLater(f"cannot yet {step}: the port's table differs") for step in late]
         try:
@@ -272,6 +301,7 @@ class FabricReconciler:
 
     def _follow(self, now: Moment) -> Outcome:
         self._publisher.follow(now, self._ask_anew)
+        self._admission.see_out(self._publisher.leaving)
         if now.manager.role is Role.NONE:
             return Outcome(
                 waiting_for=f"OpenSM on this host: {now.manager.why}",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import KeyRange, PartitionKey
+    from ibstack.formats.partitions_conf.statement import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,12 @@ class Site:
 
     text: str = ""
     keys: frozenset[PartitionKey] = frozenset()
+    statements: tuple[Statement, ...] = ()
+
+    @property
+    def guids(self) -> frozenset[Guid]:
+        """Return the ports that it lists by GUID."""
+        return frozenset(guid for statement in self.statements for guid in statement.guids())
 
     @classmethod
     def read(cls, settings: Settings) -> Site:
@@ -62,7 +69,8 @@ class Site:
         text = read_site(content, str(path), settings.owned_keys)
         if not text:
             return cls()
-        return cls(text, frozenset(statement.key for statement in parse(content, str(path))))
+        statements = tuple(parse(content, str(path)))
+        return cls(text, frozenset(statement.key for statement in statements), statements)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the latest walk tells of the ports that members may claim or fill.  Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ibstack.mad import NodeType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ibstack.fabric.guid import Guid
+    from ibstack.mad import FabricMap
+
+
+@dataclass(frozen=True, slots=True)
+class TableSize:
+    """How many partition keys a port has place for."""
+
+    entries: int
+    """Of its own table."""
+    of_switch: int | None = None
+    """Of the switch's table for the port at the other end; None: it checks none there."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPorts:
+    """The ports of one walk; empty where there was none."""
+
+    sizes: Mapping[Guid, TableSize] = field(default_factory=dict)
+    """Of every end port."""
+    names: Mapping[Guid, str] = field(default_factory=dict)
+    """The node descriptions that are known."""
+    managers: frozenset[Guid] = frozenset()
+    """Ports on which a subnet manager runs."""
+    switches: frozenset[Guid] = frozenset()
+    from_macs: frozenset[Guid] = frozenset()
+    """Adapters' ports whose GUID a MAC address could have made: the form of a VF's."""
+    whole: bool = False
+    """Every node answered."""
+
+    def names_host(self, guid: Guid, host: str) -> bool:
+        """Tell whether the node of *guid* says that it is of *host*.
+
+        rdma-ndd (rdma-core) describes a node by its host's name, without the domain, and its
+        device; where nothing has set it, the adapter's model stands there.
+        """
+        words = self.names.get(guid, "").lower().split()
+        return any(_short(word) == _short(host.lower()) for word in words)
+
+
+def _short(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def known_ports(fabric: FabricMap) -> KnownPorts:
+    """Return what *fabric* tells."""
+    behind = {
+        port.peer: port.partition_cap
+        for port in fabric.switch_ports
+        if port.can_enforce and port.peer is not None
+    }
+    ends = fabric.ends
+    return KnownPorts(
+        sizes={end.guid: TableSize(end.partition_cap, behind.get(end.guid)) for end in ends},
+        names={end.guid: end.description for end in ends if end.description},
+        managers=frozenset(end.guid for end in ends if end.is_sm),
+        switches=frozenset(end.guid for end in ends if end.node_type is NodeType.SWITCH),
+        from_macs=frozenset(
+            end.guid
+            for end in ends
+            if end.node_type is not NodeType.SWITCH and end.guid.as_mac() is not None
+        ),
+        whole=not fabric.problems,
+    )
