@@ -118,7 +118,13 @@ class NeutronCloud:
                 for m in answer.members
             )
             left = tuple(LeftVf(vf.host, vf.pci, vf.guid) for vf in answer.left)
-            self._latest = Desired(answer.etag, (*members, *self._kept(answer.held)), left=left)
+            self._latest = Desired(
+                answer.etag,
+                (*members, *self._kept(answer.held)),
+                left=left,
+                hosts=answer.hosts,
+                alarms=tuple(map(str, answer.claims)),
+            )
         self._due_at = self._clock() + self._poll_s
 
     def _kept(self, held: Iterable[Held]) -> Iterator[Member]:

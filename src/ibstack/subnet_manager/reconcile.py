@@ -232,7 +232,9 @@ class FabricReconciler:
     def _start(self, desired: Desired, manager: Manager, *, led: bool) -> Moment:
         settings = self._settings
         wanted = self._wanted = gather(desired.members, settings.owned_keys)
-        self._complaints.take(wanted, desired.members, knows_vports=self._knows_vports)
+        self._complaints.take(
+            wanted, desired.members, desired.alarms, knows_vports=self._knows_vports
+        )
         if led:
             self._serving.want(desired, wanted)
         site = self._site = Site.read(settings)
