@@ -50,20 +50,31 @@ class Tenants:
 
     members: dict[str, Member] = field(default_factory=dict)
     told: list[tuple[str, frozenset[str]]] = field(default_factory=list)
+    hosts: dict[str, dict[Guid, bool]] = field(default_factory=dict)
     away: bool = False
     trouble: TryLater | None = None
 
     def desired(self) -> Desired:
         if self.away:
             raise TryLater("cannot ask Neutron: the broker is away")
-        etag = str(hash(frozenset(self.members.items())))
-        return Desired(etag, tuple(self.members.values()), self.trouble)
+        etag = str(hash((frozenset(self.members.items()), repr(self.hosts))))
+        return Desired(etag, tuple(self.members.values()), self.trouble, hosts=self.hosts)
 
     def report(self, etag: str, in_force: Collection[str]) -> None:
         self.told.append((etag, frozenset(in_force)))
 
-    def boot(self, port: str, guid: Guid, key: PartitionKey, *, shared: bool = False) -> None:
-        self.members[port] = Member(port, "h", guid, key, Membership.FULL, shared)
+    def boot(
+        self,
+        port: str,
+        guid: Guid,
+        key: PartitionKey,
+        *,
+        shared: bool = False,
+        host: str | None = None,
+    ) -> None:
+        """Have a port on *host*; without it, on the host that *guid* is all of, or on `h`."""
+        host = host or (f"host of {guid}" if shared else "h")
+        self.members[port] = Member(port, host, guid, key, Membership.FULL, shared)
 
     @property
     def in_force(self) -> frozenset[str]:

@@ -132,8 +132,7 @@ def _assembled(
         try:
             key = key_of(one.segmentation_id)
             guids = _port_guids(one, here.get(one.host), fabric)
-            for guid in claims.keys() & guids:
-                raise _contest(guid, claims)
+            _refuse_contested(here[one.host], claims)
             members += [_membership(one.port_id, one.host, str(guid), key, True) for guid in guids]
         except (BadValue, Refused) as error:
             held.append(_held(one, fabric, error))
@@ -187,8 +186,11 @@ def _contested(here: Mapping[str, Adapters]) -> dict[Guid, list[str]]:
     return {guid: sorted(hosts) for guid, hosts in found.items()}
 
 
-def _contest(guid: Guid, claims: Claims) -> Contested:
-    return Contested(f"port GUID {guid} is reported by hosts {', '.join(claims[guid])}")
+def _refuse_contested(adapters: Adapters, claims: Claims) -> None:
+    for one in adapters:
+        if one.port_guid in claims:
+            hosts = ", ".join(claims[one.port_guid])
+            raise Contested(f"port GUID {one.port_guid} is reported by hosts {hosts}")
 
 
 def _membership(port_id: str, host: str, guid: str, key: str, shared: bool) -> Answer:
@@ -259,9 +261,7 @@ def _physical_port(
             f" {fabric.physical_network} {of_what}"
         )
     if claims:
-        for one in found:
-            if one.port_guid in claims:
-                raise _contest(one.port_guid, claims)
+        _refuse_contested(found, claims)
     adapter = found[0]
     if len(found) > 1:
         if any(one.shares_table for one in found):

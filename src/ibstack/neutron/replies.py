@@ -114,9 +114,9 @@ class Claim:
 
     def __str__(self) -> str:
         return (
-            f"hosts {', '.join(map(repr, self.hosts))} all report port GUID {self.guid}: nothing new"
-            " is admitted by it until one does; where the adapter was moved, delete the agent of the"
-            " host that had it, otherwise one of them lies"
+            f"hosts {', '.join(map(repr, self.hosts))} all report port GUID {self.guid}: nothing"
+            " new is admitted by it; if the adapter was moved, delete the agent of the host that"
+            " had it, otherwise one of them lies"
         )
 
 

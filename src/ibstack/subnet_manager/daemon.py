@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +38,7 @@ from ibstack.neutron.heartbeat import PARTITION_AGENT, Heartbeat
 from ibstack.subnet_manager import options
 from ibstack.subnet_manager.drift import LeftVf
 from ibstack.subnet_manager.fabric_view import FabricView
+from ibstack.subnet_manager.known_hosts import KnownHosts
 from ibstack.subnet_manager.metrics import FabricMetrics
 from ibstack.subnet_manager.moment import Desired
 from ibstack.subnet_manager.opensm import OpenSm
@@ -295,8 +297,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             prog=_BINARY,
             version=_VERSION,
         )
-        if given := [order for order in Order if conf[order.value.replace("-", "_")]]:
-            return _give(given, options.read_settings(conf))
+        given = [order for order in Order if conf[order.value.replace("-", "_")]]
+        if given or conf.accept_host:
+            return _give(given, conf.accept_host, options.read_settings(conf))
         oslo_logging.setup(conf, _BINARY)
         fabricd = wire(conf)
     except (IbstackError, cfg.Error) as error:
@@ -309,16 +312,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _give(orders: list[Order], settings: FabricdSettings) -> int:
+def _give(orders: list[Order], hosts: list[str], settings: FabricdSettings) -> int:
     published = publication(settings)
-    for order in orders:
+    known = KnownHosts(settings.state_path, settings.fabric.host_guids)
+    given = {order.value: partial(published.give, order) for order in orders}
+    given |= {f"accept-host {host!r}": partial(known.accept, host) for host in hosts}
+    for order, give in given.items():
         try:
-            published.give(order)
+            give()
         except OSError as error:
-            print(f"{_BINARY}: cannot order {order.value}: {error}", file=sys.stderr)
+            print(f"{_BINARY}: cannot order {order}: {error}", file=sys.stderr)
             return 1
         print(
-            f"ordered: {order.value}; ibstack-fabricd does it at its next pass, within"
+            f"ordered: {order}; ibstack-fabricd does it at its next pass, within"
             f" {settings.poll_interval_s:g} s, or when it is started, and logs what it did"
         )
     return 0

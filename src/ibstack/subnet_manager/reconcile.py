@@ -19,6 +19,7 @@ from ibstack.loop import Outcome
 from ibstack.subnet_manager.complaints import Complaints
 from ibstack.subnet_manager.enforcement import Enforcer
 from ibstack.subnet_manager.fabric_view import Manager, Role
+from ibstack.subnet_manager.known_hosts import KnownHosts
 from ibstack.subnet_manager.metrics import Numbers
 from ibstack.subnet_manager.moment import Desired, Moment
 from ibstack.subnet_manager.orders import obey, obey_repair
@@ -96,6 +97,7 @@ class FabricReconciler:
         self._oversight = Oversight(
             settings, fabric, self._publisher, publication, self._enforcer, clock
         )
+        self._hosts = KnownHosts(publication.folder, settings.host_guids)
         self._staleness = Staleness()
         self._complaints = Complaints(settings.serves_vports)
         self._role: Role | None = None
@@ -189,7 +191,9 @@ class FabricReconciler:
         if desired is None:
             return Outcome(waiting_for="Neutron's list of members")
         self._staleness.hear(desired.trouble)
-        outcome = self._act(desired, manager)
+        if self._hosts.obey(desired):
+            self._quiet = None
+        outcome = self._act(self._hosts.judge(desired), manager)
         if desired.trouble is None:
             return outcome
         return replace(outcome, failures=(*outcome.failures, desired.trouble))
