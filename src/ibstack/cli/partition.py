@@ -100,10 +100,15 @@ class Sources:
     @cached_property
     def _cloud(self) -> NeutronCloud:
         from ibstack.neutron.client import PluginClient, open_transport
+        from ibstack.neutron.signature import Signer
         from ibstack.subnet_manager.daemon import NeutronCloud
 
         settings = self.settings
-        client = PluginClient(open_transport(self._conf), timeout_s=settings.rpc_timeout_s)
+        client = PluginClient(
+            open_transport(self._conf),
+            timeout_s=settings.rpc_timeout_s,
+            signer=Signer.read(settings.answer_key_file),
+        )
         return NeutronCloud(client, settings.physical_network, settings.poll_interval_s)
 
     def wanted(self) -> tuple[Desired, Wanted]:

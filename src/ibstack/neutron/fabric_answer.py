@@ -188,7 +188,7 @@ def _contested(here: Mapping[str, Adapters]) -> dict[Guid, list[str]]:
 
 def _refuse_contested(adapters: Adapters, claims: Claims) -> None:
     for one in adapters:
-        if one.port_guid in claims:
+        if one.port_guid is not None and one.port_guid in claims:
             hosts = ", ".join(claims[one.port_guid])
             raise Contested(f"port GUID {one.port_guid} is reported by hosts {hosts}")
 

@@ -35,6 +35,7 @@ from ibstack.neutron.client import (
     open_transport,
 )
 from ibstack.neutron.heartbeat import PARTITION_AGENT, Heartbeat
+from ibstack.neutron.signature import Signer
 from ibstack.subnet_manager import options
 from ibstack.subnet_manager.drift import LeftVf
 from ibstack.subnet_manager.fabric_view import FabricView
@@ -192,7 +193,13 @@ def wire(conf: cfg.ConfigOpts) -> Fabricd:
     """Put a fabricd together from what is set in *conf*."""
     settings = options.read_settings(conf)
     transport = open_transport(conf)
-    client = PluginClient(transport, timeout_s=settings.rpc_timeout_s)
+    signer = Signer.read(settings.answer_key_file)
+    if signer is None:
+        LOG.warning(
+            "answers of Neutron are believed unsigned: whoever has a compute host's account at the"
+            " broker can give them; set answer_key_file here and on the controllers"
+        )
+    client = PluginClient(transport, timeout_s=settings.rpc_timeout_s, signer=signer)
     cloud = NeutronCloud(client, settings.physical_network, settings.poll_interval_s)
     stopping = threading.Event()
     metrics = FabricMetrics(_VERSION, settings.physical_network)
@@ -279,6 +286,7 @@ def _configurations(settings: FabricdSettings, status: Status) -> dict[str, Any]
         "physical_networks": [settings.physical_network],
         "role": status.role,
         "digest": status.digest,
+        "signed": bool(settings.answer_key_file),
         "problems": list(status.problems),
     }
 

@@ -99,6 +99,13 @@ _FABRIC: Final = [
         ],
         help="Whether this subnet manager serves the virtual ports of ConnectX-4 and later.",
     ),
+    cfg.StrOpt(
+        "answer_key_file",
+        default="",
+        sample_default="/etc/ibstack/answer.key",
+        help="The same secret as in [infiniband] answer_key_file of every controller; mode 0600. "
+        "Answers of Neutron that are not signed with it are not believed. Empty: all are.",
+    ),
     cfg.ListOpt(
         "host_guids",
         default=[],
@@ -230,6 +237,7 @@ class FabricdSettings:
     report_interval_s: int
     rpc_timeout_s: int
     metrics: Endpoint
+    answer_key_file: str = ""
 
 
 def list_fabricd_options() -> list[tuple[str, list[cfg.Opt]]]:
@@ -275,6 +283,7 @@ def read_settings(conf: cfg.ConfigOpts) -> FabricdSettings:
         report_interval_s=fabric.report_interval,
         rpc_timeout_s=fabric.rpc_timeout,
         metrics=Endpoint(conf.metrics.address, conf.metrics.port),
+        answer_key_file=fabric.answer_key_file.strip(),
     )
 
 
