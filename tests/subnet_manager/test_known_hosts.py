@@ -157,6 +157,25 @@ def test_what_is_no_name_of_a_host_is_not_accepted(known: KnownHosts, host: str)
         known.accept(host)
 
 
+def test_who_only_looks_judges_alike_and_writes_nothing(tmp_path: Path) -> None:
+    looks = KnownHosts(tmp_path / "state", {}, remembers=False)
+    assert believed(looks, desired(member("p1", A))) == {("p1", A)}
+    assert not (tmp_path / "state").exists()
+
+    KnownHosts(tmp_path, {}).judge(desired(**{H: {A: True}}))
+    looks = KnownHosts(tmp_path, {}, remembers=False)
+    assert believed(looks, desired(member("p1", B), **{H: {B: True}})) == set()
+
+
+def test_nothing_is_written_where_nothing_is_learnt(tmp_path: Path, known: KnownHosts) -> None:
+    wanted = desired(member("p1", A), **{H: {A: True}})
+    known.judge(wanted)
+    (tmp_path / "known_hosts.json").unlink()
+
+    known.judge(desired(*wanted.members, member("p2", A), **wanted.hosts))  # type: ignore[arg-type]
+    assert not (tmp_path / "known_hosts.json").exists()
+
+
 def test_a_name_with_a_slash_stays_in_the_folder_of_orders(
     tmp_path: Path, known: KnownHosts
 ) -> None:

@@ -17,6 +17,7 @@ from ibstack.fabric.partition import PROOF_KEYS, PartitionKey, TableEntry
 from ibstack.formats.partitions_conf.reading import read
 from ibstack.mad import PortInfo
 from ibstack.subnet_manager.file_changes import file_of, other_changes
+from ibstack.subnet_manager.known_hosts import KnownHosts
 from ibstack.subnet_manager.partitions_conf import understand
 from ibstack.subnet_manager.plan import Wanted, gather, plan
 from ibstack.subnet_manager.publication import Found, NotOurFile, Whose
@@ -95,7 +96,8 @@ class Sources:
             raise TryLater(f"cannot {_ASKING}: there was no answer")
         if found.trouble is not None:
             raise found.trouble
-        return found
+        known = KnownHosts(settings.state_path, settings.fabric.host_guids, remembers=False)
+        return known.judge(found)
 
     @cached_property
     def _cloud(self) -> NeutronCloud:
@@ -116,6 +118,8 @@ class Sources:
         wanted = gather(desired.members, self.settings.fabric.owned_keys)
         for port, why in wanted.unfit.items():
             say(f"port {port} is not served: {why}")
+        for alarm in desired.alarms:
+            say(alarm)
         return desired, wanted
 
     def published(self) -> Found:

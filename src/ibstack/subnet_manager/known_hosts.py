@@ -33,6 +33,7 @@ _NAME_BYTES: Final = 255
 
 Ports: TypeAlias = "dict[Guid, bool | None]"
 """A host's ports, and whether VFs share the port's table (mlx4); None: not known."""
+Told: TypeAlias = "Mapping[str, Mapping[Guid, bool | None]]"
 Doubts: TypeAlias = "dict[Guid | None, str]"
 """Why what a host reports is not believed, by port GUID; None: of its VFs' own GUIDs."""
 
@@ -40,14 +41,18 @@ Doubts: TypeAlias = "dict[Guid | None, str]"
 class KnownHosts:
     """The hosts that were seen, in *folder*, and those that the site lists."""
 
-    def __init__(self, folder: Path, listed: Mapping[str, frozenset[Guid]]) -> None:
+    def __init__(
+        self, folder: Path, listed: Mapping[str, frozenset[Guid]], *, remembers: bool = True
+    ) -> None:
+        """*remembers*: False to judge as the running daemon would, and to write nothing."""
+        self._remembers = remembers
         self._file = folder / "known_hosts.json"
         self._orders = folder / "orders" / "accept-host"
         self._listed = listed
         self._known: dict[str, Ports] | None = None
         self._kept: tuple[Member, ...] = ()
-        self._stored = ""
-        self._had: Mapping[str, list[Member]] = {}
+        self._had: tuple[Member, ...] = ()
+        self._learnt = False
         self._heard: Desired | None = None
         self._judged: Desired | None = None
 
@@ -74,10 +79,10 @@ class KnownHosts:
             self._disown(ports or {})
             known.pop(host, None)
             if ports is not None:
-                known[host] = ports
+                known[host] = {**ports}
             LOG.info("host %r is accepted as it reports, as ordered: %s", host, _spelled(ports))
         if orders:
-            self._heard = None
+            self._heard, self._learnt = None, True
             self._store()
         for order in orders:
             order.unlink(missing_ok=True)
@@ -101,31 +106,42 @@ class KnownHosts:
             if (found := self._doubts(host, told.get(host, {}), own_guids=host in own))
         }
         members, kept = self._sort(desired.members, doubts)
+        self._learnt |= self._kept != tuple(kept)
         self._kept = tuple(kept)
         self._store()
         alarms = [_alarm(host, doubts[host]) for host in sorted(doubts)]
         judged = dataclasses.replace(
             desired, members=(*members, *kept), alarms=(*desired.alarms, *alarms)
         )
-        self._heard, self._judged, self._had = desired, judged, _by_port(judged.members)
+        self._heard, self._judged, self._had = desired, judged, judged.members
         return judged
 
-    def _learn(self, told: Mapping[str, Ports]) -> None:
+    def _learn(self, told: Told) -> None:
+        known = self._load()
+        new = [host for host in told if host not in known]
+        if new:
+            self._meet(new, told)
+        for host, ports in told.items():
+            mine = known.get(host, ports)
+            if mine == ports:
+                continue  # Nearly all of them: a fabric is judged anew for each change of a port.
+            for guid, kind in ports.items():
+                if kind is not None and mine.get(guid, kind) is None:
+                    mine[guid], self._learnt = kind, True
+
+    def _meet(self, hosts: Iterable[str], told: Told) -> None:
+        """Take *hosts*, which were never seen, as they are told, but what others have or claim."""
         known = self._load()
         owners = {guid: host for host, ports in known.items() for guid in ports}
         claims = Counter(guid for ports in told.values() for guid in ports)
-        for host, ports in told.items():
-            if host not in known:
-                if any(claims[guid] > 1 for guid in ports):
-                    continue  # Whoever comes first in the answer need not be the one.
-                known[host] = {g: k for g, k in ports.items() if owners.setdefault(g, host) == host}
-                continue
-            mine = known[host]
-            for guid, kind in ports.items():
-                if guid in mine and mine[guid] is None:
-                    mine[guid] = kind
+        for host in hosts:
+            ports = told[host]
+            if any(claims[guid] > 1 for guid in ports):
+                continue  # Whoever comes first in the answer need not be the one.
+            known[host] = {guid: kind for guid, kind in ports.items() if guid not in owners}
+            self._learnt = True
 
-    def _doubts(self, host: str, ports: Ports, *, own_guids: bool) -> Doubts:
+    def _doubts(self, host: str, ports: Mapping[Guid, bool | None], *, own_guids: bool) -> Doubts:
         """Say of each port that *host* reports and that is not known to be its own why not.
 
         *own_guids*: VFs of it are members by GUIDs of their own.
@@ -133,7 +149,7 @@ class KnownHosts:
         known = self._load()
         mine: Ports = known.get(host, {})
         found: Doubts = {}
-        for guid, kind in ports.items():
+        for guid, kind in ports.items() if mine != ports else ():
             if guid not in mine:
                 others = [other for other, theirs in known.items() if guid in theirs]
                 found[guid] = f"is host {others[0]!r}'s" if others else "is new there"
@@ -150,6 +166,9 @@ class KnownHosts:
         if not doubts:
             return members, []
         known = self._load()
+        had = defaultdict[str, list[Member]](list)
+        for member in self._had:
+            had[member.port_id].append(member)
         believed, kept = list[Member](), set[Member]()
         for member in members:
             doubt = doubts.get(member.host)
@@ -157,9 +176,9 @@ class KnownHosts:
                 believed.append(member)
             else:
                 kept.update(
-                    had
-                    for had in self._had.get(member.port_id, ())
-                    if (had.host, had.key) == (member.host, member.key)
+                    one
+                    for one in had[member.port_id]
+                    if (one.host, one.key) == (member.host, member.key)
                 )
         return tuple(believed), sorted(kept - {*believed})
 
@@ -172,8 +191,7 @@ class KnownHosts:
         if self._known is not None:
             return self._known
         known, self._kept = self._read()
-        self._known, self._had = known, _by_port(self._kept)
-        self._stored = self._text()
+        self._known, self._had = known, self._kept
         for host, guids in self._listed.items():
             mine = known.get(host, {})
             self._disown(guids - mine.keys())
@@ -192,6 +210,8 @@ class KnownHosts:
             return known, tuple(map(_member, raw["kept"]))
         except FileNotFoundError:
             return {}, ()
+        except OSError as error:
+            raise TryLater(f"cannot read {self._file}: {error.strerror}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Refused(
                 f"cannot tell which ports are whose: {self._file} is broken ({error}); remove it,"
@@ -210,23 +230,23 @@ class KnownHosts:
         return json.dumps({"version": _VERSION, "hosts": hosts, "kept": kept}, indent=0) + "\n"
 
     def _store(self) -> None:
-        text = self._text()
-        if text == self._stored:
+        if not (self._learnt and self._remembers):
             return
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise TryLater(f"cannot write {self._file}: {error.strerror}") from error
-        replace(self._file, text)
-        self._stored = text
+        replace(self._file, self._text())
+        self._learnt = False
 
 
-def _told(desired: Desired) -> dict[str, Ports]:
+def _told(desired: Desired) -> Told:
     """Return each host's ports as they are told: by the host's report, and by its memberships."""
-    told: dict[str, Ports] = {host: {**ports} for host, ports in desired.hosts.items()}
-    for member in desired.members:
-        if member.shared:
-            told.setdefault(member.host, {}).setdefault(member.guid, None)
+    told: dict[str, Mapping[Guid, bool | None]] = {**desired.hosts}
+    for host, guid in {(one.host, one.guid) for one in desired.members if one.shared}:
+        ports = told.get(host, {})
+        if guid not in ports:
+            told[host] = {**ports, guid: None}
     return told
 
 
@@ -236,13 +256,6 @@ def _stands(member: Member, known: Ports, doubts: Doubts) -> bool:
         return member.guid not in doubts
     # A VF's own GUID comes of its MAC: it is a member by the kind of its adapter.
     return None not in doubts and bool(known) and not doubts.keys() & known.keys()
-
-
-def _by_port(members: Iterable[Member]) -> dict[str, list[Member]]:
-    found = defaultdict[str, list[Member]](list)
-    for member in members:
-        found[member.port_id].append(member)
-    return found
 
 
 def _member(row: Any) -> Member:
@@ -270,7 +283,7 @@ def _alarm(host: str, doubts: Doubts) -> str:
     )
 
 
-def _spelled(ports: Ports | None) -> str:
+def _spelled(ports: Mapping[Guid, bool | None] | None) -> str:
     return ", ".join(map(str, sorted(ports or {}))) or "no port, so it is believed when it has one"
 
 
