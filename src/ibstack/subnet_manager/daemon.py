@@ -193,12 +193,7 @@ def wire(conf: cfg.ConfigOpts) -> Fabricd:
     """Put a fabricd together from what is set in *conf*."""
     settings = options.read_settings(conf)
     transport = open_transport(conf)
-    signer = Signer.read(settings.answer_key_file)
-    if signer is None:
-        LOG.warning(
-            "answers of Neutron are believed unsigned: whoever has a compute host's account at the"
-            " broker can give them; set answer_key_file here and on the controllers"
-        )
+    signer = _signer(settings)
     client = PluginClient(transport, timeout_s=settings.rpc_timeout_s, signer=signer)
     cloud = NeutronCloud(client, settings.physical_network, settings.poll_interval_s)
     stopping = threading.Event()
@@ -239,6 +234,16 @@ def wire(conf: cfg.ConfigOpts) -> Fabricd:
     return Fabricd(
         loop, look, heartbeat, hints, stopping, threading.Event(), metrics, settings.metrics
     )
+
+
+def _signer(settings: FabricdSettings) -> Signer | None:
+    signer = Signer.read(settings.answer_key_file)
+    if signer is None:
+        LOG.warning(
+            "answers of Neutron are believed unsigned: whoever has a compute host's account at the"
+            " broker can give them; set answer_key_file here and on the controllers"
+        )
+    return signer
 
 
 def fabric_view(settings: FabricdSettings) -> FabricView:

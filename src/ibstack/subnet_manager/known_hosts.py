@@ -122,8 +122,8 @@ class KnownHosts:
         if new:
             self._meet(new, told)
         for host, ports in told.items():
-            mine = known.get(host, ports)
-            if mine == ports:
+            mine = known.get(host)
+            if mine is None or mine == ports:
                 continue  # Nearly all of them: a fabric is judged anew for each change of a port.
             for guid, kind in ports.items():
                 if kind is not None and mine.get(guid, kind) is None:

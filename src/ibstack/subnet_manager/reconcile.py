@@ -87,19 +87,16 @@ class FabricReconciler:
         self._publication = publication
         self._ask_anew = ask_anew
         self._clock = clock
-        self._enforcer = Enforcer(
-            fabric, opensm, publication, settings.limits, pause=pause, clock=clock
-        )
+        vports, limits = settings.serves_vports, settings.limits
+        self._enforcer = Enforcer(fabric, opensm, publication, limits, pause=pause, clock=clock)
         self._publisher = Publisher(fabric, publication, self._enforcer, settings.full_default)
-        self._serving = Serving(
-            cloud, self._enforcer, Pace(clock, proved), serves_vports=settings.serves_vports
-        )
+        self._serving = Serving(cloud, self._enforcer, Pace(clock, proved), serves_vports=vports)
         self._oversight = Oversight(
             settings, fabric, self._publisher, publication, self._enforcer, clock
         )
         self._hosts = KnownHosts(publication.folder, settings.host_guids)
         self._staleness = Staleness()
-        self._complaints = Complaints(settings.serves_vports)
+        self._complaints = Complaints(vports)
         self._role: Role | None = None
         self._seat: Guid | None = None
         self._manager: Manager | None = None
