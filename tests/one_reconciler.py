@@ -52,6 +52,7 @@ class Tenants:
 
     members: dict[str, Member] = field(default_factory=dict)
     told: list[tuple[str, frozenset[str]]] = field(default_factory=list)
+    hosts: dict[str, dict[Guid, bool]] = field(default_factory=dict)
     away: bool = False
     trouble: TryLater | None = None
     answers: int = 0
@@ -60,15 +61,24 @@ class Tenants:
         if self.away:
             raise TryLater("cannot ask Neutron: the broker is away")
         self.answers += self.trouble is None
-        etag = str(hash(frozenset(self.members.items())))
+        etag = str(hash((frozenset(self.members.items()), repr(self.hosts))))
         members = tuple(self.members.values())
-        return Desired(etag, members, self.trouble, answers=self.answers)
+        return Desired(etag, members, self.trouble, answers=self.answers, hosts=self.hosts)
 
     def report(self, etag: str, in_force: Collection[str]) -> None:
         self.told.append((etag, frozenset(in_force)))
 
-    def boot(self, port: str, guid: Guid, key: PartitionKey, *, shared: bool = False) -> None:
-        host = HOSTS.get(guid, "h")
+    def boot(
+        self,
+        port: str,
+        guid: Guid,
+        key: PartitionKey,
+        *,
+        shared: bool = False,
+        host: str | None = None,
+    ) -> None:
+        """Have a port on *host*; without it, on the host that *guid* is all of, or on `h`."""
+        host = host or HOSTS.get(guid) or (f"host of {guid}" if shared else "h")
         self.members[port] = Member(port, host, guid, key, Membership.FULL, shared)
 
     @property

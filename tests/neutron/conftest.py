@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import warnings
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -190,11 +191,13 @@ class Cloud:
         *,
         kind: str = "mlx5",
         physical_network: str = FABRIC,
-        port_guid: str | None = "0x0002c90300000041",
+        port_guid: str | None = "of the host",
         vfs: str = "0000:05:00.1-0000:05:02.0",
         second_port_guid: str | None = None,
     ) -> None:
-        """The report of an ibstack-agent arrives."""
+        """The report of an ibstack-agent arrives; each host has a port GUID of its own."""
+        if port_guid == "of the host":
+            port_guid = f"0x0002c903{zlib.crc32(host.encode()):08x}"
         adapter = {
             "physical_network": physical_network,
             "interface": "ib0",

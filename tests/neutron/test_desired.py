@@ -115,6 +115,59 @@ def test_a_port_that_may_not_be_served_is_held_with_the_reason(
     assert why in held["why"]
 
 
+OWN_VF = PORT._replace(profile='{"pci_slot": "0000:07:00.1"}')
+
+
+@pytest.mark.parametrize(
+    ("port", "here"),
+    [(PORT, (MLX4,)), (OWN_VF, (MLX5,)), (PORT._replace(profile=""), (MLX5, SECOND_MLX4))],
+    ids=["mlx4", "mlx5", "any of its adapters"],
+)
+def test_what_two_hosts_report_brings_nothing_new_and_takes_nothing_away(
+    port: BelongingPort, here: tuple[ReportedAdapter, ...]
+) -> None:
+    d1 = OwnPort("d1", "node002", 5)
+    quiet = fabric([port], {"node002": here[:1]}, own=[d1])
+    assert "claims" not in quiet
+
+    lying = replace(here[0], shares_table=True, vfs=frozenset())
+    answer = fabric([port], {"node003": (lying,), "node002": here}, quiet["etag"], own=[d1])
+
+    assert answer["members"] == []
+    guid = str(here[0].port_guid)
+    assert [(h["port_id"], h["host"], h["key"], h["why"]) for h in answer["held"]] == [
+        (one, "node002", "0x0005", f"port GUID {guid} is reported by hosts node002, node003")
+        for one in ("p1", "d1")
+    ]
+    assert answer["claims"] == [{"guid": guid, "hosts": ["node002", "node003"]}]
+    (claim,) = read_fabric_members(answer, "test").claims
+    assert f"hosts 'node002', 'node003' all report port GUID {guid}" in str(claim)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"node002": (MLX4, MLX4)},
+        {"node002": (MLX4,), "node003": (replace(MLX4, physical_network="other"),)},
+    ],
+    ids=["twice by one host", "on another fabric"],
+)
+def test_nobody_else_claims_the_port(found: dict[str, tuple[ReportedAdapter, ...]]) -> None:
+    answer = fabric([PORT._replace(profile="")], found)
+
+    assert "claims" not in answer
+    assert "port GUID" not in "".join(held["why"] for held in answer["held"])
+
+
+def test_the_ports_of_each_host_are_told_once_all_of_them_are_known() -> None:
+    unknown = replace(SECOND_MLX4, port_guid=None)
+    found = {"node002": (MLX4, replace(MLX5, physical_network="other")), "node003": (MLX5,)}
+    answer = fabric([], {**found, "node004": (SECOND_MLX4, unknown), "node005": ()})
+
+    hosts = read_fabric_members(answer, "test").hosts
+    assert hosts == {"node002": {PF: True}, "node003": {MLX5.port_guid: False}}
+
+
 @pytest.mark.parametrize(
     "found",
     [
@@ -333,7 +386,8 @@ def test_a_dhcp_port_that_cannot_be_served_is_held_with_the_reason(
 
 def test_a_move_to_a_host_of_the_same_kind_changes_the_etag() -> None:
     port = PORT._replace(profile='{"pci_slot": "0000:07:00.1"}')
-    found = {"node002": (MLX5,), "node003": (MLX5,)}
+    other = replace(MLX5, port_guid=Guid(0x0002C90300000043))
+    found = {"node002": (MLX5,), "node003": (other,)}
     before = fabric([port], found)
 
     after = fabric([port._replace(host="node003")], found, before["etag"])

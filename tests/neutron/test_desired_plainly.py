@@ -69,6 +69,8 @@ def plain_members(port: BelongingPort | OwnPort, rows: FabricRows) -> list[tuple
     if plain_key(port) is None or port.port_id in rows.twins or port.host not in rows.adapters:
         return None
     here = [one for one in rows.adapters[port.host] if one.physical_network == "ib"]
+    if contested(port, here, rows):
+        return None
     guids = [f"0x{one.port_guid.value:016x}" for one in here if one.port_guid is not None]
     if isinstance(port, OwnPort):
         return [(guid, True) for guid in sorted(guids)] or None
@@ -81,6 +83,22 @@ def plain_members(port: BelongingPort | OwnPort, rows: FabricRows) -> list[tuple
         return [(str(alone.port_guid), True)] if alone and alone.port_guid else None
     own = f"0x{port.mac[:8]}0000{port.mac[9:]}".replace(":", "")
     return [(own, False)] if mine else None
+
+
+def contested(port: BelongingPort | OwnPort, here: list[ReportedAdapter], rows: FabricRows) -> bool:
+    """Return whether another host reports the port GUID of an adapter that *port* may be on."""
+    others = [
+        one.port_guid
+        for host, adapters in rows.adapters.items()
+        for one in adapters
+        if host != port.host and one.physical_network == "ib" and one.port_guid
+    ]
+    if isinstance(port, BelongingPort) and not port.mac.startswith("ff"):
+        if port.profile == BROKEN:
+            return False
+        slot = json.loads(port.profile or "{}").get("pci_slot")
+        here = [one for one in here if slot is None or PciAddress.parse(slot) in one.vfs]
+    return any(one.port_guid in others for one in here)
 
 
 def keeps(port: BelongingPort | OwnPort, rows: FabricRows) -> bool:
@@ -126,7 +144,10 @@ def told(rows: FabricRows) -> tuple[str, str]:
     """Return the etag, and all that it stands for."""
     answer = fabric_answer(rows, FABRIC, None, "then")
     waiting = sorted(port.port_id for port in rows.ports if port.port_id in rows.waiting)
-    return answer["etag"], json.dumps([answer["members"], answer["held"], waiting])
+    also = [answer["hosts"], answer.get("claims")]
+    return answer["etag"], json.dumps(
+        [answer["members"], answer["held"], waiting, also], sort_keys=True
+    )
 
 
 def test_what_neutrons_own_api_shows_is_what_is_told(cloud: Any) -> None:

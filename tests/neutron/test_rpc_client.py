@@ -19,6 +19,8 @@ from ibstack.neutron import client
 from ibstack.neutron.client import PluginClient, agent_hints, fabric_hints, open_transport
 from ibstack.neutron.heartbeat import MELLANOX_AGENT, Heartbeat, fit
 from ibstack.neutron.replies import HostReport
+from ibstack.neutron.signature import Signer
+from ibstack.subnet_manager.daemon import NeutronCloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,6 +50,8 @@ class FakeNeutron:
         answer = self.answers.get(method)
         if isinstance(answer, Exception):
             raise answer
+        if callable(answer):
+            return answer(**arguments)
         return answer
 
     def host_ports(self, context: Any, **arguments: Any) -> Any:
@@ -123,6 +127,59 @@ def test_reports_carry_sorted_ids_and_return_the_unknown_ones(transport: Any, se
         ("report_host", {"host": "node002", "ready": ["a", "b"], "gone": []}),
         ("report_fabric", {"physical_network": "ib", "etag": "e", "in_force": ["a", "b"]}),
     ]
+
+
+def test_with_a_key_an_unsigned_answer_changes_nothing(transport: Any, serve: Any) -> None:
+    neutron, signer = serve(), Signer(b"k" * 32)
+    answer: dict[str, Any] = {"etag": "e", "members": [], "held": []}
+    seen: list[dict[str, Any]] = []
+
+    def sign(key: Signer, **changed: Any) -> Callable[..., Any]:
+        def answered(nonce: str, physical_network: str, etag: str | None) -> Any:
+            signature = key.sign("fabric_members", nonce, physical_network, etag, answer)
+            seen.append({**answer, "signature": signature})
+            return {**seen[-1], **changed}
+
+        return answered
+
+    plugin = PluginClient(transport, timeout_s=LIMIT_S, signer=signer)
+    cloud = NeutronCloud(plugin, "ib", 600)
+    neutron.answers["fabric_members"] = sign(signer)
+    believed = cloud.desired()
+    assert believed is not None
+    assert believed.etag == "e"
+
+    of_another_port = [{"port_id": "p"}]
+    for lie in (
+        lambda **asked: answer,
+        lambda **asked: seen[0],  # A true answer, to another question.
+        lambda **asked: None,
+        sign(Signer(b"x" * 32)),
+        sign(signer, members=of_another_port),
+        sign(signer, signature=None),
+    ):
+        neutron.answers["fabric_members"] = lie
+        cloud.hint()
+        desired = cloud.desired()
+        assert desired is not None
+        assert desired.members == believed.members
+        assert "is not believed" in str(desired.trouble)
+
+    neutron.answers["fabric_members"] = sign(signer)
+    desired = cloud.desired()
+    assert desired is not None
+    assert desired.trouble is None
+
+
+def test_with_a_key_what_is_in_force_is_signed(transport: Any, serve: Any) -> None:
+    neutron, signer = serve(), Signer(b"k" * 32)
+    neutron.answers["report_fabric"] = {"unknown": []}
+
+    PluginClient(transport, timeout_s=LIMIT_S, signer=signer).report_fabric("ib", "e", {"b", "a"})
+
+    ((_, told),) = neutron.asked
+    signature = told.pop("signature")
+    assert signer.is_of(signature, "report_fabric", "ib", "e", ["a", "b"], told["at"])
 
 
 def test_no_answer_is_try_later(transport: Any) -> None:

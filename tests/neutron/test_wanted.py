@@ -202,3 +202,20 @@ def test_a_new_name_wakes_nobody(cloud: Any) -> None:
     cloud.update(port["id"], name="blue")
 
     assert cloud.hints.hosts == []
+
+
+def test_a_report_in_another_hosts_name_brings_no_port_into_a_partition(cloud: Any) -> None:
+    theirs = "0x0002c90300000032"
+    cloud.agent(NODE, kind="mlx4", port_guid="0x0002c90300000031")
+    cloud.agent(OTHER_NODE, kind="mlx4", port_guid=theirs)
+    port = cloud.port(cloud.network(5), NODE, pci=VF1)["id"]
+    assert [member["guid"] for member in cloud.wanted_of()["members"]] == ["0x0002c90300000031"]
+
+    cloud.agent(NODE, kind="mlx4", port_guid=theirs)
+
+    answer = cloud.wanted_of()
+    assert answer["members"] == []
+    (held,) = answer["held"]
+    assert (held["port_id"], held["host"], held["key"]) == (port, NODE, "0x0005")
+    assert theirs in held["why"]
+    assert answer["claims"] == [{"guid": theirs, "hosts": [NODE, OTHER_NODE]}]

@@ -374,6 +374,13 @@ CLOUD: Final = (
         '"attachments": 2,\n    "problems": ["cannot use ib1 of ibhostnet: no such interface"]',
     ),
     Fault(
+        "answers-signed",
+        "a fabricd that believes whoever answers",
+        "agents.json",
+        '"role": "master",\n    "signed": true',
+        '"role": "master",\n    "signed": false',
+    ),
+    Fault(
         "mapping-known",
         "a physical network that is spelled otherwise on a host",
         "agents.json",

@@ -20,6 +20,7 @@ from ibstack.mad import PortInfo
 from ibstack.subnet_manager.admission import Seen, judged
 from ibstack.subnet_manager.claims import Claims
 from ibstack.subnet_manager.file_changes import file_of, other_changes
+from ibstack.subnet_manager.known_hosts import KnownHosts
 from ibstack.subnet_manager.partitions_conf import understand
 from ibstack.subnet_manager.plan import Wanted, gather, plan
 from ibstack.subnet_manager.publication import Found, NotOurFile, Whose
@@ -101,16 +102,22 @@ class Sources:
             raise TryLater(f"cannot {_ASKING}: there was no answer")
         if found.trouble is not None:
             raise found.trouble
-        return found
+        known = KnownHosts(settings.state_path, settings.fabric.host_guids, remembers=False)
+        return known.judge(found)
 
     @cached_property
     def _cloud(self) -> NeutronCloud:
         import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
         from ibstack.neutron.client import PluginClient, open_transport
+        from ibstack.neutron.signature import Signer
         from ibstack.subnet_manager.daemon import NeutronCloud
 
         settings = self.settings
-        client = PluginClient(open_transport(self._conf), timeout_s=settings.rpc_timeout_s)
+        client = PluginClient(
+            open_transport(self._conf),
+            timeout_s=settings.rpc_timeout_s,
+            signer=Signer.read(settings.answer_key_file),
+        )
         return NeutronCloud(client, settings.physical_network, settings.poll_interval_s)
 
     def wanted(self) -> tuple[Desired, Wanted]:
@@ -120,6 +127,8 @@ class Sources:
         wanted = gather(desired.members, fabric.owned_keys, claims.why_not_a_vf)
         for port, why in wanted.unfit.items():
             say(f"port {port} is not served: {why}")
+        for alarm in desired.alarms:
+            say(alarm)
         return desired, wanted
 
     def fitting(self, desired: Desired, fabric: Fabric) -> Wanted:

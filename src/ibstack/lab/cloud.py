@@ -108,7 +108,7 @@ class Cloud:
         for part in ("hosts", "machines", "services", "fabric", "run", "preparing", "cluster"):
             shutil.rmtree(self.lab.root / part, ignore_errors=True)
         self.lab.forget_ports()
-        for file in ("password", "lock"):
+        for file in ("password", "answer.key", "lock"):
             (self.lab.root / file).unlink(missing_ok=True)
         with suppress(OSError):
             self.lab.root.rmdir()  # Where there are no logs either.

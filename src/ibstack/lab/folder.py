@@ -50,6 +50,11 @@ class LabFolder:
         """The short-lived lab in which a database is prepared for this one."""
         return LabFolder(self.root / "preparing")
 
+    @property
+    def answer_key(self) -> Path:
+        """The key between Neutron and ibstack-fabricd."""
+        return self.root / "answer.key"
+
     def service(self, name: str) -> Path:
         return self.root / "services" / name
 

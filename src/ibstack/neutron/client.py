@@ -12,7 +12,9 @@ first call of a process, which waits for the broker for as long as it takes.
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import oslo_messaging
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from oslo_config import cfg
+
+    from ibstack.neutron.signature import Signer
 
 LOG = logging.getLogger(__name__)
 
@@ -147,9 +151,15 @@ class PluginClient:
     where the answer cannot be read.
     """
 
-    def __init__(self, transport: Transport, *, timeout_s: float = 15) -> None:
-        """*timeout_s*: how long to wait for each answer, in seconds."""
+    def __init__(
+        self, transport: Transport, *, timeout_s: float = 15, signer: Signer | None = None
+    ) -> None:
+        """*timeout_s*: how long to wait for each answer, in seconds.
+
+        *signer*: believe no answer about a fabric that is not signed, and sign what is in force.
+        """
         self._caller = Caller(transport, PLUGIN_TOPIC, timeout_s=timeout_s)
+        self._signer = signer
 
     def host_ports(self, host: str, etag: str | None = None) -> replies.HostPorts:
         """Return what *host* should have; ports None where nothing is new since *etag*."""
@@ -180,9 +190,13 @@ class PluginClient:
     ) -> replies.FabricMembers:
         """Return who should be a member of what; members None where nothing is new since *etag*."""
         doing = f"ask Neutron for the members of physical network {physical_network}"
-        raw = self._caller.call(
-            doing, "fabric_members", physical_network=physical_network, etag=etag
-        )
+        asked: dict[str, Any] = {"physical_network": physical_network, "etag": etag}
+        if self._signer is None:
+            raw = self._caller.call(doing, "fabric_members", **asked)
+        else:
+            nonce = secrets.token_hex(16)
+            raw = self._caller.call(doing, "fabric_members", **asked, nonce=nonce)
+            raw = _signed(self._signer, raw, doing, nonce, physical_network, etag)
         return replies.read_fabric_members(raw, doing)
 
     def report_fabric(
@@ -193,14 +207,31 @@ class PluginClient:
         Returns those that Neutron does not have, or has not bound to that physical network.
         """
         doing = f"tell Neutron what is in force on physical network {physical_network}"
-        raw = self._caller.call(
-            doing,
-            "report_fabric",
-            physical_network=physical_network,
-            etag=etag,
-            in_force=sorted(in_force),
-        )
+        told: dict[str, Any] = {
+            "physical_network": physical_network,
+            "etag": etag,
+            "in_force": sorted(in_force),
+        }
+        if self._signer is not None:
+            at = int(time.time())
+            signed = self._signer.sign("report_fabric", *told.values(), at)
+            told |= {"at": at, "signature": signed}
+        raw = self._caller.call(doing, "report_fabric", **told)
         return replies.read_unknown(raw, doing)
+
+
+def _signed(signer: Signer, raw: object, doing: str, *asked: object) -> object:
+    """Return *raw* without its signature; TryLater where it is not Neutron's, of this question."""
+    answer = dict(raw) if isinstance(raw, dict) else {}
+    signature = answer.pop("signature", None)
+    if signer.is_of(signature, "fabric_members", *asked, answer):
+        return answer
+    what = "has no signature" if signature is None else "is signed with another key"
+    raise TryLater(
+        f"cannot {doing}: the answer {what}, so it is not believed: somebody may answer in"
+        " Neutron's place; has every controller the key of this host in [infiniband]"
+        " answer_key_file?"
+    )
 
 
 class _AgentHints:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ibstack.neutron.reported import ReportedAdapter
 
     Adapters: TypeAlias = Sequence[ReportedAdapter]
+    Claims: TypeAlias = Mapping[Guid, Sequence[str]]
 
 _by_id: Final = attrgetter("port_id")
 # By way of the enum each time, it would be a tenth of what a port takes.
@@ -43,6 +44,10 @@ class UnknownAdapter(KeepsWhatItHas):
     """By what the host's agent reports, the adapter of a port is not known now."""
 
 
+class Contested(KeepsWhatItHas):
+    """The port GUID of its host's adapter is reported by another host too: one of them lies."""
+
+
 class BeingBound(KeepsWhatItHas):
     """Neutron has unbound a port to bind it anew at once."""
 
@@ -53,11 +58,17 @@ def fabric_answer(rows: FabricRows, fabric: Fabric, etag: str | None, stamp: str
     *stamp* was made before any of it was read.  The etag also changes when a port begins to wait
     for IB_FABRIC, so that a report falls due.
     """
-    members, held = _assembled(rows, fabric)
+    here = _on_fabric(rows.adapters, fabric)
+    claims = _contested(here)
+    members, held = _assembled(rows, fabric, here, claims)
     waits = frozenset(rows.waiting)
     waiting = sorted(port.port_id for port in rows.ports if port.port_id in waits) if waits else []
-    left = [*_left(rows, fabric)]
-    content = etag_of([_members_hash(members), held, waiting, *([left] if left else [])])
+    more: Answer = {"hosts": _ports_of_hosts(here)}
+    if left := [*_left(rows, fabric)]:
+        more["left"] = left
+    if claims:
+        more["claims"] = [{"guid": str(guid), "hosts": claims[guid]} for guid in sorted(claims)]
+    content = etag_of([_members_hash(members), held, waiting, *more.values()])
     same = etag is not None and etag.rpartition("-")[2] == content
     if rows.rebinding:
         stamp = ""  # It ends by the clock: nothing in Neutron changes then.
@@ -65,7 +76,7 @@ def fabric_answer(rows: FabricRows, fabric: Fabric, etag: str | None, stamp: str
         "etag": f"{stamp}-{content}",
         "members": None if same else members,
         "held": held,
-        **({"left": left} if left else {}),
+        **more,
     }
 
 
@@ -92,11 +103,12 @@ def is_stamped(etag: str | None, stamp: str) -> bool:
     return bool(stamp) and etag is not None and etag.rpartition("-")[0] == stamp
 
 
-def _assembled(rows: FabricRows, fabric: Fabric) -> tuple[list[Answer], list[Answer]]:
+def _assembled(
+    rows: FabricRows, fabric: Fabric, here: Mapping[str, Adapters], claims: Claims
+) -> tuple[list[Answer], list[Answer]]:
     """Return the members, and the ports that are held, each in the order of the ports' ids."""
     members: list[Answer] = []
     held: list[Answer] = []
-    here = _on_fabric(rows.adapters, fabric)
 
     @functools.cache
     def key_of(segmentation_id: int | None) -> str:
@@ -109,7 +121,7 @@ def _assembled(rows: FabricRows, fabric: Fabric) -> tuple[list[Answer], list[Ans
                 raise _twin(port, rows.twins[port_id])
             key = key_of(segmentation_id)
             own = vf_guid(mac)
-            physical = _physical_port(port, here.get(host), fabric)
+            physical = _physical_port(port, here.get(host), fabric, claims)
             if physical is None:
                 members.append(_membership(port_id, host, own, key, False))
             else:
@@ -120,6 +132,7 @@ def _assembled(rows: FabricRows, fabric: Fabric) -> tuple[list[Answer], list[Ans
         try:
             key = key_of(one.segmentation_id)
             guids = _port_guids(one, here.get(one.host), fabric)
+            _refuse_contested(here[one.host], claims)
             members += [_membership(one.port_id, one.host, str(guid), key, True) for guid in guids]
         except (BadValue, Refused) as error:
             held.append(_held(one, fabric, error))
@@ -143,6 +156,41 @@ def _on_fabric(
         host: [one for one in of_host if one.physical_network == fabric.physical_network]
         for host, of_host in adapters.items()
     }
+
+
+def _ports_of_hosts(here: Mapping[str, Adapters]) -> dict[str, dict[str, bool]]:
+    """Return each host's port GUIDs on the fabric, and whether VFs share that port's table.
+
+    Without the hosts that do not know them all: a GUID that comes later is none that has changed.
+    """
+    return {
+        host: {str(one.port_guid): one.shares_table for one in adapters}
+        for host, adapters in here.items()
+        if adapters and all(one.port_guid is not None for one in adapters)
+    }
+
+
+def _contested(here: Mapping[str, Adapters]) -> dict[Guid, list[str]]:
+    """Return the port GUIDs of the fabric that several hosts report, with those hosts.
+
+    A GUID is one port's.  Any agent can send a report in any host's name, so which of them is right
+    is not known here: agents that are not alive count too.
+    """
+    first: dict[Guid, str] = {}
+    found: dict[Guid, set[str]] = {}
+    for host, adapters in here.items():
+        for one in adapters:
+            guid = one.port_guid
+            if guid is not None and (known := first.setdefault(guid, host)) != host:
+                found.setdefault(guid, {known}).add(host)
+    return {guid: sorted(hosts) for guid, hosts in found.items()}
+
+
+def _refuse_contested(adapters: Adapters, claims: Claims) -> None:
+    for one in adapters:
+        if one.port_guid is not None and one.port_guid in claims:
+            hosts = ", ".join(claims[one.port_guid])
+            raise Contested(f"port GUID {one.port_guid} is reported by hosts {hosts}")
 
 
 def _membership(port_id: str, host: str, guid: str, key: str, shared: bool) -> Answer:
@@ -198,7 +246,9 @@ def _port_guids(port: OwnPort, here: Adapters | None, fabric: Fabric) -> list[Gu
     return guids
 
 
-def _physical_port(port: BelongingPort, here: Adapters | None, fabric: Fabric) -> Guid | None:
+def _physical_port(
+    port: BelongingPort, here: Adapters | None, fabric: Fabric, claims: Claims
+) -> Guid | None:
     """Return the GUID of the physical port that is the member; None where the VF itself is."""
     if here is None:
         raise UnknownAdapter(f"ibstack-agent on host {port.host} has never reported its adapters")
@@ -210,6 +260,8 @@ def _physical_port(port: BelongingPort, here: Adapters | None, fabric: Fabric) -
             f"host {port.host} reports no adapter of physical network"
             f" {fabric.physical_network} {of_what}"
         )
+    if claims:
+        _refuse_contested(found, claims)
     adapter = found[0]
     if len(found) > 1:
         if any(one.shares_table for one in found):

@@ -58,6 +58,26 @@ _DRIVER_OPTIONS: Final = [
             "to serve. What agents of hosts report does not count."
         ),
     ),
+    cfg.StrOpt(
+        "answer_key_file",
+        default="",
+        sample_default="/etc/neutron/ibstack-answer.key",
+        help=(
+            "A file with a secret of 32 bytes or more that every controller and every host with "
+            "ibstack-fabricd has, and no compute host; mode 0640. What ibstack-fabricd is answered "
+            "is signed with it, and its word of what is in force counts with a signature only. "
+            "Empty: nothing is signed, and whoever has a compute host's account at the broker can "
+            "answer for Neutron."
+        ),
+    ),
+    cfg.BoolOpt(
+        "accept_unsigned_reports",
+        default=False,
+        help=(
+            "With answer_key_file: take unsigned reports of ibstack-fabricd too, for the time in "
+            "which the key is brought to all hosts."
+        ),
+    ),
 ]
 
 
@@ -69,6 +89,8 @@ class Settings:
     owned_keys: KeyRange = DEFAULT_OWNED_KEYS
     client_id_form: ClientIdForm = ClientIdForm.HARDWARE_TYPE
     physical_networks: frozenset[str] = frozenset()
+    answer_key_file: str = ""
+    accept_unsigned_reports: bool = False
 
 
 def list_driver_options() -> list[tuple[str, list[cfg.Opt]]]:
@@ -85,4 +107,6 @@ def read_settings(conf: cfg.ConfigOpts) -> Settings:
         owned_keys=KeyRange.parse(group.owned_keys),
         client_id_form=ClientIdForm(group.client_id_form),
         physical_networks=frozenset(group.physical_networks),
+        answer_key_file=group.answer_key_file.strip(),
+        accept_unsigned_reports=group.accept_unsigned_reports,
     )

@@ -106,6 +106,21 @@ class LeftVf:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """A port GUID that several hosts report as their own; nothing new comes in by it."""
+
+    guid: Guid
+    hosts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"hosts {', '.join(map(repr, self.hosts))} all report port GUID {self.guid}: nothing"
+            " new is admitted by it; if the adapter was moved, delete the agent of the host that"
+            " had it, otherwise one of them lies"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class FabricMembers:
     """What a fabric should hold."""
 
@@ -114,6 +129,10 @@ class FabricMembers:
     """None: nothing new since the etag that was sent; empty: known to be none."""
     held: tuple[Held, ...]
     left: tuple[LeftVf, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    hosts: Mapping[str, Mapping[Guid, bool]] = field(default_factory=dict)
+    """The port GUIDs that each host reports, and whether its VFs share that port's table.  Empty
+    where Neutron runs a release without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +209,8 @@ def _fabric_members(raw: Any) -> FabricMembers:
         _rows(answer, "members", _member),
         _rows(answer, "held", _held) or (),
         _rows({"left": None, **answer}, "left", _left) or (),
+        _rows({"claims": None, **answer}, "claims", _claim) or (),
+        {host: _ports(row) for host, row in _mapping(answer.get("hosts") or {}).items()},
     )
 
 
@@ -217,6 +238,15 @@ def _left(row: Mapping[str, Any]) -> LeftVf:
         PciAddress.parse(_of(str, row, "pci")),
         Guid.from_mac(_of(str, row, "mac")),
     )
+
+
+def _ports(raw: object) -> dict[Guid, bool]:
+    row = _mapping(raw)
+    return {Guid.parse(guid): _of(bool, row, guid) for guid in row}
+
+
+def _claim(row: Mapping[str, Any]) -> Claim:
+    return Claim(Guid.parse(_of(str, row, "guid")), _texts(row, "hosts"))
 
 
 def _host_report(raw: Any) -> HostReport:

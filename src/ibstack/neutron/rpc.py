@@ -14,12 +14,14 @@ from neutron_lib.db import api as db_api
 from neutron_lib.plugins import directory
 from oslo_config import cfg
 
+from ibstack.fabric.errors import Refused
 from ibstack.neutron import desired, desired_tables, provisioning, tables
 from ibstack.neutron.changes import changes
 from ibstack.neutron.client import PLUGIN_TOPIC, RPC_VERSION
 from ibstack.neutron.desired_tables import IB_FABRIC
 from ibstack.neutron.fabric_answer import fabric_answer, is_stamped, stamp_of
 from ibstack.neutron.host_answer import host_answer
+from ibstack.neutron.signature import REPORT_VALID_S, Signer
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -53,6 +55,8 @@ class PluginEndpoint:
 
     def __init__(self, settings: Settings) -> None:
         self._owned = settings.owned_keys
+        self._signer = Signer.read(settings.answer_key_file)
+        self._unsigned_too = settings.accept_unsigned_reports
 
     @db_api.retry_if_session_inactive()
     def host_ports(
@@ -60,10 +64,22 @@ class PluginEndpoint:
     ) -> Answer:
         return host_answer(desired_tables.host_rows(context, host), self._owned, etag)
 
-    @db_api.retry_if_session_inactive()
     def fabric_members(
-        self, context: Any, physical_network: str, etag: str | None = None, **_later: object
+        self,
+        context: Any,
+        physical_network: str,
+        etag: str | None = None,
+        nonce: str | None = None,
+        **_later: object,
     ) -> Answer:
+        answer: Answer = self._members(context, physical_network, etag)
+        if self._signer is None or nonce is None:
+            return answer
+        signed = self._signer.sign("fabric_members", nonce, physical_network, etag, answer)
+        return {**answer, "signature": signed}
+
+    @db_api.retry_if_session_inactive()
+    def _members(self, context: Any, physical_network: str, etag: str | None) -> Answer:
         period = int(time.time() // _BELIEVED_S)
         # All of one moment, where the database keeps one for a transaction.  Where it does not,
         # what changes after the stamp was made makes the next one another.
@@ -99,14 +115,19 @@ class PluginEndpoint:
             "down": self._set_ready(context, here & {*ready}),
         }
 
+    # As an answer, without a traceback in the log.
+    @oslo_messaging.expected_exceptions(Refused)
     def report_fabric(
         self,
         context: Any,
         physical_network: str,
         etag: str,
         in_force: list[str],
+        at: object = None,
+        signature: object = None,
         **_later: object,
     ) -> dict[str, list[str]]:
+        self._judge(signature, at, physical_network, etag, in_force)
         with db_api.CONTEXT_READER.using(context):
             bound = desired_tables.bound_on_fabric(context, physical_network)
             waiting = bound.intersection(desired_tables.waiting_for_fabric(context))
@@ -116,6 +137,22 @@ class PluginEndpoint:
             if port_id in waiting:
                 provisioning.complete(context, port_id, IB_FABRIC)
         return {"unknown": sorted(set(in_force) - bound)}
+
+    def _judge(self, signature: object, at: object, *told: object) -> None:
+        """Raise Refused where a report is not fabricd's word of now."""
+        if self._signer is None or (signature is None and self._unsigned_too):
+            return
+        why = "" if signature is not None else "it has no signature"
+        if signature is not None and not self._signer.is_of(signature, "report_fabric", *told, at):
+            why = "it is signed with another key"
+        if not why and not (isinstance(at, int) and abs(time.time() - at) <= REPORT_VALID_S):
+            why = f"it was signed {at!r}, too long ago, or the clocks differ"
+        if why:
+            LOG.warning("a report of physical network %r is not believed: %s", told[0], why)
+            raise Refused(
+                f"cannot believe the report of what is in force: {why}; has this ibstack-fabricd"
+                " the key of the controllers in [fabric] answer_key_file?"
+            )
 
     @staticmethod
     def _set_down(context: Any, host: str, port_id: str, status: str) -> None:

@@ -22,12 +22,21 @@ class Complaints:
         self._serves = serves_vports
         self.now: tuple[str, ...] = ()
 
-    def take(self, wanted: Wanted, members: Iterable[Member], *, knows_vports: bool | None) -> None:
+    def take(
+        self,
+        wanted: Wanted,
+        members: Iterable[Member],
+        alarms: Iterable[str] = (),
+        *,
+        knows_vports: bool | None,
+    ) -> None:
         """Find what is to be said of *wanted*; log what is new.
 
+        *alarms*: what is to be said besides, as it is.
         *knows_vports*: whether the OpenSM that runs here can serve them; None: not known.
         """
-        found = [f"port {port} is not served: {why}" for port, why in wanted.unfit.items()]
+        found = [*alarms]
+        found += [f"port {port} is not served: {why}" for port, why in wanted.unfit.items()]
         unable = self._serves is False or (self._serves is None and knows_vports is False)
         if unable and any(not member.shared for member in members):
             found.append(

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,9 +36,11 @@ from ibstack.neutron.client import (
     open_transport,
 )
 from ibstack.neutron.heartbeat import PARTITION_AGENT, Heartbeat
+from ibstack.neutron.signature import Signer
 from ibstack.subnet_manager import options
 from ibstack.subnet_manager.drift import LeftVf
 from ibstack.subnet_manager.fabric_view import FabricView
+from ibstack.subnet_manager.known_hosts import KnownHosts
 from ibstack.subnet_manager.metrics import FabricMetrics
 from ibstack.subnet_manager.moment import Desired
 from ibstack.subnet_manager.opensm import OpenSm
@@ -120,7 +123,13 @@ class NeutronCloud:
                 for m in answer.members
             )
             left = tuple(LeftVf(vf.host, vf.pci, vf.guid) for vf in answer.left)
-            self._latest = Desired(answer.etag, (*members, *self._kept(answer.held)), left=left)
+            self._latest = Desired(
+                answer.etag,
+                (*members, *self._kept(answer.held)),
+                left=left,
+                hosts=answer.hosts,
+                alarms=tuple(map(str, answer.claims)),
+            )
         self._answers += 1
         if self._latest is not None:
             self._latest = replace(self._latest, answers=self._answers)
@@ -189,7 +198,8 @@ def wire(conf: cfg.ConfigOpts) -> Fabricd:
     """Put a fabricd together from what is set in *conf*."""
     settings = options.read_settings(conf)
     transport = open_transport(conf)
-    client = PluginClient(transport, timeout_s=settings.rpc_timeout_s)
+    signer = _signer(settings)
+    client = PluginClient(transport, timeout_s=settings.rpc_timeout_s, signer=signer)
     cloud = NeutronCloud(client, settings.physical_network, settings.poll_interval_s)
     stopping = threading.Event()
     metrics = FabricMetrics(_VERSION, settings.physical_network)
@@ -229,6 +239,16 @@ def wire(conf: cfg.ConfigOpts) -> Fabricd:
     return Fabricd(
         loop, look, heartbeat, hints, stopping, threading.Event(), metrics, settings.metrics
     )
+
+
+def _signer(settings: FabricdSettings) -> Signer | None:
+    signer = Signer.read(settings.answer_key_file)
+    if signer is None:
+        LOG.warning(
+            "answers of Neutron are believed unsigned: whoever has a compute host's account at the"
+            " broker can give them; set answer_key_file here and on the controllers"
+        )
+    return signer
 
 
 def fabric_view(settings: FabricdSettings) -> FabricView:
@@ -277,6 +297,7 @@ def _configurations(settings: FabricdSettings, reconciler: FabricReconciler) -> 
         "physical_networks": [settings.physical_network],
         "role": status.role,
         "digest": status.digest,
+        "signed": bool(settings.answer_key_file),
         "problems": list(status.problems),
         "reserved_guids": [str(guid) for guid in reconciler.reserved_guids],
     }
@@ -296,8 +317,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             prog=_BINARY,
             version=_VERSION,
         )
-        if given := [order for order in Order if conf[order.value.replace("-", "_")]]:
-            return _give(given, options.read_settings(conf))
+        given = [order for order in Order if conf[order.value.replace("-", "_")]]
+        if given or conf.accept_host:
+            return _give(given, conf.accept_host, options.read_settings(conf))
         oslo_logging.setup(conf, _BINARY)
         fabricd = wire(conf)
     except (IbstackError, cfg.Error) as error:
@@ -310,16 +332,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _give(orders: list[Order], settings: FabricdSettings) -> int:
+def _give(orders: list[Order], hosts: list[str], settings: FabricdSettings) -> int:
     published = publication(settings)
-    for order in orders:
+    known = KnownHosts(settings.state_path, settings.fabric.host_guids)
+    given = {order.value: partial(published.give, order) for order in orders}
+    given |= {f"accept-host {host!r}": partial(known.accept, host) for host in hosts}
+    for order, give in given.items():
         try:
-            published.give(order)
+            give()
         except OSError as error:
-            print(f"{_BINARY}: cannot order {order.value}: {error}", file=sys.stderr)
+            print(f"{_BINARY}: cannot order {order}: {error}", file=sys.stderr)
             return 1
         print(
-            f"ordered: {order.value}; ibstack-fabricd does it at its next pass, within"
+            f"ordered: {order}; ibstack-fabricd does it at its next pass, within"
             f" {settings.poll_interval_s:g} s, or when it is started, and logs what it did"
         )
     return 0

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ibstack.subnet_manager.settings import NotTheirs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ibstack.fabric.errors import IbstackError
     from ibstack.fabric.guid import Guid
     from ibstack.subnet_manager.drift import LeftVf
@@ -29,6 +31,10 @@ class Desired:
     """The VFs that are attached without a port."""
     answers: int = 0
     """How many answers there have been, this one included."""
+    hosts: Mapping[str, Mapping[Guid, bool]] = field(default_factory=dict)
+    """The port GUIDs that each host reports, and whether its VFs share that port's table."""
+    alarms: tuple[str, ...] = ()
+    """What a person has to look at, in words."""
 
 
 @dataclass(frozen=True, slots=True)

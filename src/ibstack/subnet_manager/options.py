@@ -15,6 +15,7 @@ from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PROOF_KEYS, KeyRange
 from ibstack.metrics import Endpoint
+from ibstack.subnet_manager.known_hosts import listed_hosts
 from ibstack.subnet_manager.sa_dump import SA_DUMP
 from ibstack.subnet_manager.settings import Settings
 
@@ -98,6 +99,20 @@ _FABRIC: Final = [
         ],
         help="Whether this subnet manager serves the virtual ports of ConnectX-4 and later.",
     ),
+    cfg.StrOpt(
+        "answer_key_file",
+        default="",
+        sample_default="/etc/ibstack/answer.key",
+        help="The same secret as in [infiniband] answer_key_file of every controller; mode 0600. "
+        "Answers of Neutron that are not signed with it are not believed. Empty: all are.",
+    ),
+    cfg.ListOpt(
+        "host_guids",
+        default=[],
+        help="The port GUIDs of hosts, as HOST:GUID entries with the host's name in Neutron. "
+        "Nothing else is taken for such a host's own without `ibstack-fabricd --accept-host`; a "
+        "host that is not listed is believed when it is first seen.",
+    ),
     cfg.FloatOpt(
         "max_removed_share",
         default=0.5,
@@ -171,6 +186,13 @@ _ORDERS: Final = [
         default=False,
         help="Tell it to publish once, however many members go, and end.",
     ),
+    cfg.MultiStrOpt(
+        "accept-host",
+        default=[],
+        metavar="HOST",
+        help="Tell it that the ports which HOST reports now are its own, after an adapter was "
+        "replaced or moved, and end. Give it on every host with a subnet manager.",
+    ),
     cfg.BoolOpt(
         "repair",
         default=False,
@@ -215,6 +237,7 @@ class FabricdSettings:
     report_interval_s: int
     rpc_timeout_s: int
     metrics: Endpoint
+    answer_key_file: str = ""
 
 
 def list_fabricd_options() -> list[tuple[str, list[cfg.Opt]]]:
@@ -249,6 +272,7 @@ def read_settings(conf: cfg.ConfigOpts) -> FabricdSettings:
             audit_interval_s=fabric.audit_interval,
             serves_vports=_SERVES[fabric.serves_vports],
             sa_dump=Path(fabric.sa_dump),
+            host_guids=listed_hosts(fabric.host_guids),
         ),
         opensm_pid_file=_path(fabric.opensm_pid_file),
         reload_command=_words(fabric.reload_command),
@@ -259,6 +283,7 @@ def read_settings(conf: cfg.ConfigOpts) -> FabricdSettings:
         report_interval_s=fabric.report_interval,
         rpc_timeout_s=fabric.rpc_timeout,
         metrics=Endpoint(conf.metrics.address, conf.metrics.port),
+        answer_key_file=fabric.answer_key_file.strip(),
     )
 
 

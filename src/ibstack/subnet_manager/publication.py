@@ -126,7 +126,7 @@ class Publication:
 
     def __init__(self, path: Path, state: Path, full_default: frozenset[Guid]) -> None:
         self._configured = path
-        self._folder = state
+        self.folder = state
         self._full_default = full_default
         self._state_file = state / "publication.json"
         self._parsed: tuple[bytes, tuple[Statement, ...], Partitions] | None = None
@@ -232,7 +232,7 @@ class Publication:
         self._order_file(order).unlink(missing_ok=True)
 
     def _order_file(self, order: Order) -> Path:
-        return self._folder / "orders" / order.value
+        return self.folder / "orders" / order.value
 
     def _judge(self, content: bytes, known: list[str]) -> Found:
         ours = _digest(content) in known
@@ -281,7 +281,7 @@ class Publication:
 
     def _store(self, state: _State) -> None:
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _cannot_write(self._state_file, error) from error
         self.put(self._state_file, json.dumps(dataclasses.asdict(state)))

@@ -20,6 +20,7 @@ from ibstack.subnet_manager.admission import Admission
 from ibstack.subnet_manager.complaints import Complaints
 from ibstack.subnet_manager.enforcement import Enforcer
 from ibstack.subnet_manager.fabric_view import Manager, Role
+from ibstack.subnet_manager.known_hosts import KnownHosts
 from ibstack.subnet_manager.mass_removal import hold_mass_removal
 from ibstack.subnet_manager.metrics import Numbers
 from ibstack.subnet_manager.moment import Desired, Moment
@@ -92,18 +93,16 @@ class FabricReconciler:
         self._publication = publication
         self._ask_anew = ask_anew
         self._clock = clock
-        self._enforcer = Enforcer(
-            fabric, opensm, publication, settings.limits, pause=pause, clock=clock
-        )
+        vports, limits = settings.serves_vports, settings.limits
+        self._enforcer = Enforcer(fabric, opensm, publication, limits, pause=pause, clock=clock)
         self._publisher = Publisher(fabric, publication, self._enforcer, settings.full_default)
-        self._serving = Serving(
-            cloud, self._enforcer, Pace(clock, proved), serves_vports=settings.serves_vports
-        )
+        self._serving = Serving(cloud, self._enforcer, Pace(clock, proved), serves_vports=vports)
         parts = (self._publisher, publication, self._enforcer)
         self._oversight = Oversight(settings, fabric, *parts, clock)
         self._admission = Admission(settings, fabric, publication.standing_ports)
+        self._hosts = KnownHosts(publication.folder, settings.host_guids)
         self._staleness = Staleness()
-        self._complaints = Complaints(settings.serves_vports)
+        self._complaints = Complaints(vports)
         self._role: Role | None = None
         self._seat: Guid | None = None
         self._manager: Manager | None = None
@@ -199,6 +198,9 @@ class FabricReconciler:
         if desired is None:
             return Outcome(waiting_for="Neutron's list of members")
         self._staleness.hear(desired.trouble)
+        if self._hosts.obey(desired):
+            self._quiet = None
+        desired = self._hosts.judge(desired)
         self._admission.hear(desired)
         outcome = self._act(desired, manager)
         if desired.trouble is None:
@@ -249,7 +251,8 @@ class FabricReconciler:
         published, before, trouble = self._standing_file(site)
         wanted = self._admission.judge(desired, site, manager, published, before)
         self._wanted = wanted
-        self._complaints.take(wanted, desired.members, knows_vports=self._knows_vports)
+        said = desired.alarms
+        self._complaints.take(wanted, desired.members, said, knows_vports=self._knows_vports)
         if led:
             self._serving.want(desired, wanted)
         if trouble is not None:

@@ -14,6 +14,7 @@ from ibstack.subnet_manager.partitions_grammar import parse
 from ibstack.subnet_manager.sa_dump import SA_DUMP
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from ibstack.fabric.guid import Guid
@@ -37,6 +38,8 @@ class Settings:
     """Where OpenSM writes its account of multicast groups."""
     groups_settled_s: float = SETTLED_S
     """How long OpenSM may take to make a group and to write it down."""
+    host_guids: Mapping[str, frozenset[Guid]] = field(default_factory=dict)
+    """The port GUIDs that the site says are a host's."""
     limits: Limits = field(default_factory=Limits)
 
 

@@ -54,6 +54,7 @@ partitions_conf = {partitions}
 sa_dump = {sa_dump}
 full_default_members = {full_members}
 opensm_pid_file = {pid_file}
+answer_key_file = {answer_key}
 state_path = {folder}/state/fabricd
 # ibsim's virtual ports are ordinary adapters, so any OpenSM knows them.
 serves_vports = yes
@@ -151,6 +152,7 @@ class Daemons:
                 partitions=self._fabric.partitions_conf(host.name),
                 sa_dump=self._fabric.sa_dump(host.name),
                 pid_file=self._fabric.opensm_pid_file(host.name),
+                answer_key=self._lab.answer_key,
                 full_members=",".join(
                     str(manager.port_guid) for manager in self._topology.subnet_manager_hosts
                 ),

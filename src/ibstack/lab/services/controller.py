@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -48,6 +49,9 @@ class Services:
         if not MariaDb(lab).data.exists():
             prepared.copy_into(lab, cache, startup.say)
         services = cls(lab)
+        if not lab.answer_key.exists():
+            lab.answer_key.touch(mode=0o600)
+            lab.answer_key.write_text(secrets.token_hex(32))
         services.broker.configure()
         services.keystone.configure()
         services.neutron.configure(services.keystone, services.broker, services.password)

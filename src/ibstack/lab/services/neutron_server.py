@@ -68,6 +68,8 @@ flat_networks = {physical_network}
 [ml2_type_vlan]
 # The second is Ethernet and nobody serves it: it has networks, and no bound ports.
 network_vlan_ranges = {physical_network}:1:4000,{ethernet}:11:20
+[infiniband]
+answer_key_file = {answer_key}
 [nova]
 auth_type = password
 auth_url = {auth_url}
@@ -118,6 +120,7 @@ class NeutronServer:
                 mechanism_driver=self._mechanism_driver,
                 physical_network=PHYSICAL_NETWORK,
                 ethernet=ETHERNET,
+                answer_key=self._lab.answer_key,
             )
         )
 

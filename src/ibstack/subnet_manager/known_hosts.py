@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which port GUIDs are which host's, remembered, so that no report makes another port a host's own.
+
+Whoever has an agent's account at the broker can report in any host's name.  Like ssh's known_hosts:
+a host is believed at first sight, and a change only when a person or the site's list says so.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import quote, unquote
+
+from ibstack.fabric.errors import BadInput, Refused, TryLater
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.partition import Membership, PartitionKey
+from ibstack.subnet_manager.plan import Member
+from ibstack.subnet_manager.publication import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from ibstack.subnet_manager.moment import Desired
+
+LOG = logging.getLogger(__name__)
+
+_VERSION: Final = 1
+_NAME_BYTES: Final = 255
+
+Ports: TypeAlias = "dict[Guid, bool | None]"
+"""A host's ports, and whether VFs share the port's table (mlx4); None: not known."""
+Told: TypeAlias = "Mapping[str, Mapping[Guid, bool | None]]"
+Doubts: TypeAlias = "dict[Guid | None, str]"
+"""Why what a host reports is not believed, by port GUID; None: of its VFs' own GUIDs."""
+
+
+class KnownHosts:
+    """The hosts that were seen, in *folder*, and those that the site lists."""
+
+    def __init__(
+        self, folder: Path, listed: Mapping[str, frozenset[Guid]], *, remembers: bool = True
+    ) -> None:
+        """*remembers*: False to judge as the running daemon would, and to write nothing."""
+        self._remembers = remembers
+        self._file = folder / "known_hosts.json"
+        self._orders = folder / "orders" / "accept-host"
+        self._listed = listed
+        self._known: dict[str, Ports] | None = None
+        self._kept: tuple[Member, ...] = ()
+        self._had: tuple[Member, ...] = ()
+        self._learnt = False
+        self._heard: Desired | None = None
+        self._judged: Desired | None = None
+
+    def accept(self, host: str) -> None:
+        """Tell the running daemon, or the next one, to take what *host* reports now."""
+        name = quote(host, safe="")
+        if not host or len(name) > _NAME_BYTES or set(host) <= {"."}:
+            raise BadInput(f"cannot accept host {host!r}: that is no name of a host")
+        self._orders.mkdir(parents=True, exist_ok=True)
+        (self._orders / name).touch()
+
+    def obey(self, desired: Desired) -> bool:
+        """Take what was ordered from *desired*, and return whether anything was.
+
+        An order stands while there may be newer news than *desired*.
+        """
+        if desired.trouble is not None or not self._orders.is_dir():
+            return False
+        orders = sorted(self._orders.iterdir())
+        known, told = self._load(), _told(desired)
+        for order in orders:
+            host = unquote(order.name)
+            ports = told.get(host)
+            self._disown(ports or {})
+            known.pop(host, None)
+            if ports is not None:
+                known[host] = {**ports}
+            LOG.info("host %r is accepted as it reports, as ordered: %s", host, _spelled(ports))
+        if orders:
+            self._heard, self._learnt = None, True
+            self._store()
+        for order in orders:
+            order.unlink(missing_ok=True)
+        return bool(orders)
+
+    def judge(self, desired: Desired) -> Desired:
+        """Return *desired* without what is not known to be its host's own.
+
+        Its Neutron ports keep what they have on that host in that partition.  What is learnt is on
+        disk before it is used; TryLater where that fails.
+        """
+        heard, judged = self._heard, self._judged
+        if heard is not None and judged is not None and heard.members is desired.members:
+            return dataclasses.replace(judged, etag=desired.etag, trouble=desired.trouble)
+        told = _told(desired)
+        self._learn(told)
+        own = {member.host for member in desired.members if not member.shared}
+        doubts = {
+            host: found
+            for host in {*told, *own}
+            if (found := self._doubts(host, told.get(host, {}), own_guids=host in own))
+        }
+        members, kept = self._sort(desired.members, doubts)
+        self._learnt |= self._kept != tuple(kept)
+        self._kept = tuple(kept)
+        self._store()
+        alarms = [_alarm(host, doubts[host]) for host in sorted(doubts)]
+        judged = dataclasses.replace(
+            desired, members=(*members, *kept), alarms=(*desired.alarms, *alarms)
+        )
+        self._heard, self._judged, self._had = desired, judged, judged.members
+        return judged
+
+    def _learn(self, told: Told) -> None:
+        known = self._load()
+        new = [host for host in told if host not in known]
+        if new:
+            self._meet(new, told)
+        for host, ports in told.items():
+            mine = known.get(host)
+            if mine is None or mine == ports:
+                continue  # Nearly all of them: a fabric is judged anew for each change of a port.
+            for guid, kind in ports.items():
+                if kind is not None and mine.get(guid, kind) is None:
+                    mine[guid], self._learnt = kind, True
+
+    def _meet(self, hosts: Iterable[str], told: Told) -> None:
+        """Take *hosts*, which were never seen, as they are told, but what others have or claim."""
+        known = self._load()
+        owners = {guid: host for host, ports in known.items() for guid in ports}
+        claims = Counter(guid for ports in told.values() for guid in ports)
+        for host in hosts:
+            ports = told[host]
+            if any(claims[guid] > 1 for guid in ports):
+                continue  # Whoever comes first in the answer need not be the one.
+            known[host] = {guid: kind for guid, kind in ports.items() if guid not in owners}
+            self._learnt = True
+
+    def _doubts(self, host: str, ports: Mapping[Guid, bool | None], *, own_guids: bool) -> Doubts:
+        """Say of each port that *host* reports and that is not known to be its own why not.
+
+        *own_guids*: VFs of it are members by GUIDs of their own.
+        """
+        known = self._load()
+        mine: Ports = known.get(host, {})
+        found: Doubts = {}
+        for guid, kind in ports.items() if mine != ports else ():
+            if guid not in mine:
+                others = [other for other, theirs in known.items() if guid in theirs]
+                found[guid] = f"is host {others[0]!r}'s" if others else "is new there"
+            elif kind is not None and mine[guid] is not kind:
+                found[guid] = "is of another kind of adapter than it was"
+        if own_guids and mine and all(kind is True for kind in mine.values()):
+            found[None] = "share the table of their port, by what it was"
+        return found
+
+    def _sort(
+        self, members: tuple[Member, ...], doubts: Mapping[str, Doubts]
+    ) -> tuple[tuple[Member, ...], list[Member]]:
+        """Return those of *members* that are believed, and what the others keep."""
+        if not doubts:
+            return members, []
+        known = self._load()
+        had = defaultdict[str, list[Member]](list)
+        for member in self._had:
+            had[member.port_id].append(member)
+        believed, kept = list[Member](), set[Member]()
+        for member in members:
+            doubt = doubts.get(member.host)
+            if doubt is None or _stands(member, known.get(member.host, {}), doubt):
+                believed.append(member)
+            else:
+                kept.update(
+                    one
+                    for one in had[member.port_id]
+                    if (one.host, one.key) == (member.host, member.key)
+                )
+        return tuple(believed), sorted(kept - {*believed})
+
+    def _disown(self, guids: Iterable[Guid]) -> None:
+        for ports in self._load().values():
+            for guid in guids:
+                ports.pop(guid, None)
+
+    def _load(self) -> dict[str, Ports]:
+        if self._known is not None:
+            return self._known
+        known, self._kept = self._read()
+        self._known, self._had = known, self._kept
+        for host, guids in self._listed.items():
+            mine = known.get(host, {})
+            self._disown(guids - mine.keys())
+            known[host] = {**dict.fromkeys(guids), **mine}
+        return known
+
+    def _read(self) -> tuple[dict[str, Ports], tuple[Member, ...]]:
+        try:
+            raw = json.loads(self._file.read_text("ascii"))
+            if raw["version"] != _VERSION:
+                raise ValueError(f"version {raw['version']!r} is none of this release's")
+            known = {
+                host: {Guid.parse(guid): kind for guid, kind in ports.items()}
+                for host, ports in raw["hosts"].items()
+            }
+            return known, tuple(map(_member, raw["kept"]))
+        except FileNotFoundError:
+            return {}, ()
+        except OSError as error:
+            raise TryLater(f"cannot read {self._file}: {error.strerror}") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Refused(
+                f"cannot tell which ports are whose: {self._file} is broken ({error}); remove it,"
+                " and every host is believed once more as it reports then"
+            ) from error
+
+    def _text(self) -> str:
+        hosts = {
+            host: {str(guid): ports[guid] for guid in sorted(ports)}
+            for host, ports in sorted((self._known or {}).items())
+        }
+        kept = [
+            [m.port_id, m.host, str(m.guid), str(m.key), m.membership.value, m.shared]
+            for m in self._kept
+        ]
+        return json.dumps({"version": _VERSION, "hosts": hosts, "kept": kept}, indent=0) + "\n"
+
+    def _store(self) -> None:
+        if not (self._learnt and self._remembers):
+            return
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TryLater(f"cannot write {self._file}: {error.strerror}") from error
+        replace(self._file, self._text())
+        self._learnt = False
+
+
+def _told(desired: Desired) -> Told:
+    """Return each host's ports as they are told: by the host's report, and by its memberships."""
+    told: dict[str, Mapping[Guid, bool | None]] = {**desired.hosts}
+    for host, guid in {(one.host, one.guid) for one in desired.members if one.shared}:
+        ports = told.get(host, {})
+        if guid not in ports:
+            told[host] = {**ports, guid: None}
+    return told
+
+
+def _stands(member: Member, known: Ports, doubts: Doubts) -> bool:
+    """Return whether *member* follows from what is known of its host alone."""
+    if member.shared:
+        return member.guid not in doubts
+    # A VF's own GUID comes of its MAC: it is a member by the kind of its adapter.
+    return None not in doubts and bool(known) and not doubts.keys() & known.keys()
+
+
+def _member(row: Any) -> Member:
+    port_id, host, guid, key, membership, shared = row
+    return Member(
+        str(port_id),
+        str(host),
+        Guid.parse(guid),
+        PartitionKey.parse(key),
+        Membership(membership),
+        shared is True,
+    )
+
+
+def _alarm(host: str, doubts: Doubts) -> str:
+    guids = sorted(guid for guid in doubts if guid is not None)
+    parts = [f"port GUID {guid}, which {doubts[guid]}" for guid in guids]
+    if None in doubts:
+        parts.append(f"VFs with GUIDs of their own, which {doubts[None]}")
+    said = ", ".join(parts)
+    return (
+        f"host {host!r} reports {said}: nothing new is admitted by that; if the host was changed,"
+        " run ibstack-fabricd --accept-host on every host with a subnet manager, otherwise somebody"
+        " reports in its name"
+    )
+
+
+def _spelled(ports: Mapping[Guid, bool | None] | None) -> str:
+    return ", ".join(map(str, sorted(ports or {}))) or "no port, so it is believed when it has one"
+
+
+def listed_hosts(entries: Iterable[str]) -> dict[str, frozenset[Guid]]:
+    """Read HOST:GUID entries of `host_guids`; BadInput with the entry that is none."""
+    found: dict[str, set[Guid]] = {}
+    owners: dict[Guid, str] = {}
+    for host, guid in _entries(entries):
+        if owners.setdefault(guid, host) != host:
+            raise BadInput(f"option host_guids: {guid} is both {owners[guid]!r}'s and {host!r}'s")
+        found.setdefault(host, set()).add(guid)
+    return {host: frozenset(guids) for host, guids in found.items()}
+
+
+def _entries(entries: Iterable[str]) -> Iterator[tuple[str, Guid]]:
+    for entry in entries:
+        host, colon, guid = entry.partition(":")
+        if not (host.strip() and colon):
+            raise BadInput(f"option host_guids: {entry!r} is not HOST:GUID, node001:0x… say")
+        yield host.strip(), Guid.parse(guid)
