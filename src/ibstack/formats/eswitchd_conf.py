@@ -16,7 +16,9 @@ from ibstack.fabric.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Mapping as ReadOnly
 
-_INTERFACE: Final = re.compile(r"[^\s/:]{1,15}")  # IFNAMSIZ of linux/if.h is 16 with its zero.
+# IFNAMSIZ of linux/if.h is 16 with its zero.  The kernel takes quotes, and nobody means them.
+_INTERFACE: Final = re.compile(r"[^\s/:'\"]{1,15}")
+_QUOTES: Final = frozenset("'\"")
 _AUTOMATIC: Final = {
     "autoib": "whichever InfiniBand adapter there was",
     "autoeth": "whichever Ethernet adapter there was, and ibstack serves InfiniBand",
@@ -78,9 +80,11 @@ def items(text: str) -> list[str]:
 
 
 def parse_mapping(item: str) -> Mapping | None:
-    """Read one element; None for what is no PHYSICAL_NETWORK:INTERFACE."""
+    """Read one element; None for what is no PHYSICAL_NETWORK:INTERFACE, quotes in it included."""
     physical_network, _, interface = (part.strip() for part in item.partition(":"))
-    if not physical_network or not _INTERFACE.fullmatch(interface):
+    if not physical_network or _QUOTES & set(physical_network):
+        return None
+    if not _INTERFACE.fullmatch(interface):
         return None
     return Mapping(physical_network, interface)
 

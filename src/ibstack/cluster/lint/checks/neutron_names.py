@@ -27,6 +27,7 @@ OTHER_MAPPINGS: Final = (
 _TYPE_OF_NETWORK: Final = ("mlnx", "physical_network_type_mappings")
 _INFINIBAND: Final = (("infiniband", "physical_networks"), ("fabric", "physical_network"))
 _ANY: Final = "*"
+_NO_QUOTES: Final = str.maketrans("", "", "'\"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,12 @@ class Mapping:
 
 
 def items(setting: Setting) -> list[str]:
-    """Return the elements of a value with commas, without a comment that slipped into it."""
-    text = setting.value.partition(" #")[0]
-    return [each.strip("'\"") for each in eswitchd_conf.items(text)]
+    """Return the elements of a value with commas, as they are meant.
+
+    Without quotes, and a comment that slipped into it: checks of their own tell of these.
+    """
+    text = setting.value.partition(" #")[0].translate(_NO_QUOTES)
+    return eswitchd_conf.items(text)
 
 
 def ranges_of(setting: Setting) -> dict[str, frozenset[str]]:
