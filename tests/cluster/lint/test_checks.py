@@ -63,6 +63,7 @@ WRONG = [
     (ESWITCHD, "[DAEMON]\nfabrics = ib:autoib\n", "interface-absent", 2, "ib:autoib"),
     (ESWITCHD, "[eswitchd]\nsockets = /run/x\n", "unknown-name", 2, "/run/x"),
     (ESWITCHD, "[DAEMON]\nfabrics = ib:ib0, ib1\n", "mapping-refused", 2, "ib1"),
+    (ESWITCHD, "[DAEMON]\nfabrics = ib:ib0 ; x\n", "comment-in-value", 2, "ib:ib0 ; x"),
     (ESWITCHD, "[DAEMON]\nfabrics = ib:/dev/ib0\n", "mapping-refused", 2, "ib:/dev/ib0"),
     (
         "etc/neutron/dhcp_agent.ini",

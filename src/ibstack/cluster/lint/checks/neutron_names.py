@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -27,6 +28,8 @@ OTHER_MAPPINGS: Final = (
 _TYPE_OF_NETWORK: Final = ("mlnx", "physical_network_type_mappings")
 _INFINIBAND: Final = (("infiniband", "physical_networks"), ("fabric", "physical_network"))
 _ANY: Final = "*"
+COMMENT: Final = re.compile(r"\s[#;](?:\s|$)|\s#")
+"""How a comment begins that somebody wrote behind a value."""
 _NO_QUOTES: Final = str.maketrans("", "", "'\"")
 
 
@@ -44,7 +47,7 @@ def items(setting: Setting) -> list[str]:
 
     Without quotes, and a comment that slipped into it: checks of their own tell of these.
     """
-    text = setting.value.partition(" #")[0].translate(_NO_QUOTES)
+    text = COMMENT.split(setting.value)[0].translate(_NO_QUOTES)
     return eswitchd_conf.items(text)
 
 

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.files.ini_text import NotIni
+from ibstack.cluster.lint.checks.neutron_names import COMMENT
 from ibstack.cluster.lint.finding import Finding, Severity
 from ibstack.cluster.lint.known_files import Reader, readers
 from ibstack.cluster.lint.known_options import names, options_of
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from ibstack.cluster.lint.configuration import Cloud, Setting
 
-_COMMENT: Final = re.compile(r"\s[#;](?:\s|$)|\s#")
 _PLAIN_READERS: Final = frozenset({Reader.ESWITCHD})
 """They read with configparser, which keeps quotes; all others by oslo.config."""
 _JSON: Final = ("{", "[")
@@ -46,7 +45,7 @@ def unreadable(cloud: Cloud) -> Iterator[Finding]:
 def comments(cloud: Cloud) -> Iterator[Finding]:
     """Yield values that end in what somebody meant as a comment."""
     for setting in _all(cloud):
-        if not setting.value.startswith(_JSON) and _COMMENT.search(setting.value):
+        if not setting.value.startswith(_JSON) and COMMENT.search(setting.value):
             yield Finding(
                 "comment-in-value",
                 setting.place,
