@@ -43,14 +43,14 @@ def main() -> None:
         "/etc/ibstack/agent.conf": broker,
         "/etc/ibstack/fabricd.conf": broker,
     }
-    eswitchd = [("eswitchd", key) for key in eswitchd_conf._OWN_KEYS]
+    eswitchd = [("eswitchd", key) for key in eswitchd_conf.OWN_KEYS]
     own = {
         "ibstack-agent": _pairs(list_agent_options()),
         "ibstack-fabricd": _pairs(list_fabricd_options()),
         "neutron-server": _pairs(list_driver_options()),
         "neutron-dhcp-agent": _pairs(list_interface_options()),
         "neutron-l3-agent": _pairs(list_interface_options()),
-        "ibstack-eswitchd": sorted({*eswitchd, *eswitchd_conf._MAPPING_KEYS}),
+        "ibstack-eswitchd": sorted({*eswitchd, *eswitchd_conf.MAPPING_KEYS}),
     }
     found = {file: _pairs(options, former=True) for file, options in files.items()}
     print(json.dumps({"own": own, "files": found}))

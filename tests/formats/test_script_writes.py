@@ -25,6 +25,7 @@ PCI = "/sys/bus/pci/devices/0000:05:00.0/sriov_numvfs"
         (f"tee {NET} <<< 8", 8, of_interface("ib0")),
         (f"[ -e {NET} ] && echo 8 > {NET}", 8, of_interface("ib0")),
         ("echo 8 > /sys/class/infiniband/mlx5_0/device/sriov_numvfs", 8, of_device("mlx5_0")),
+        ("echo 8 > /sys/class/infiniband/mlx5_0/device/mlx5_num_vfs", 8, of_device("mlx5_0")),
         (
             "echo 8 > /sys/devices/pci0000:00/0000:00:01.0/0000:05:00.0/sriov_numvfs",
             8,

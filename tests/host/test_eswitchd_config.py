@@ -54,6 +54,16 @@ def test_its_own_section_is_read(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "mappings", ["'a:ib0','b:ib1'", '"a:ib0", "b:ib1"', "a:'ib0", "'a':ib0,b:ib1"]
+)
+def test_quotes_within_the_mappings_are_refused(tmp_path: Path, mappings: str) -> None:
+    (tmp_path / "conf").write_text(f"[DAEMON]\nfabrics = {mappings}\n")
+
+    with pytest.raises(BadInput, match="expected PHYSICAL_NETWORK:INTERFACE"):
+        eswitchd_config.load(tmp_path / "conf")
+
+
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "conf").write_text(
         "[eswitch]\nphysical_interface_mappings = ibhostnet, a:ib0, b:ib0, c:much-too-long-a-name\n"

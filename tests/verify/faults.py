@@ -337,7 +337,7 @@ FABRIC: Final = (
     ),
     Fault(
         "multicast-capacity",
-        "more partitions than multicast groups",
+        "more groups than a switch has room for",
         "fabric.json",
         '"multicast_cap": 1024',
         '"multicast_cap": 2',

@@ -224,3 +224,22 @@ def test_the_last_word_on_full_members_of_the_default_partition_counts() -> None
     said = read(b"D=0x7fff: 0x11=full, 0x12=full; D=0x7fff: ALL=limited, 0x12=full;\n").statements
 
     assert full_in_default(said) == {Guid(0x12)}
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("Default=0x7fff,ipoib: ALL=limited;\n", "1 groups"),
+        ("Default=0x7fff,ipoib: ALL=limited;\na=0x1,ipoib: 0x11;\nb=0x2: 0x11;\n", "2 groups"),
+        ("Default=0x7fff,ipoib:\n mgid=ff12:401b::16\n mgid=ff12:601b::16\n ALL=limited;\n", "3"),
+        ("Default=0x7fff,ipoib: ALL=limited;\nempty=0x1,ipoib: ;\n", "1 groups"),
+        ("Default=0x7fff: ALL=limited;\nrefused=0x1,ipoib: node001;\n", None),
+    ],
+)
+def test_groups_are_counted_as_opensm_makes_them(text: str, made: str | None) -> None:
+    switch = port(1, node_type=NodeType.SWITCH, multicast_cap=2)
+    head = host_with({PARTITIONS_CONF: text, OPENSM_CONF: "", FABRICD_CONF: ""}, "head")
+    (check,) = said_by("multicast-capacity", site([switch], [], head))
+
+    assert (check.found is None) == (made is None)
+    assert made is None or str(check.found).startswith(made)

@@ -278,6 +278,16 @@ def test_a_file_behind_an_equals_sign_is_none_and_defaults_hold() -> None:
     assert said_by("enforcement-on", host)[0].state is State.OK
 
 
+@pytest.mark.parametrize("line", ["opensm -N", "opensm -Z both -Z off", "opensm -Z in"])
+def test_a_command_line_that_opens_a_fabric_needs_no_configuration(line: str) -> None:
+    host = host_with({OPENSM_CONF: "", OPENSM_CONF_RHEL: "", OPENSM_ARGS: f"opensm\n{line}\n"})
+
+    states = [(each.state, each.source) for each in said_by("enforcement-on", host)[:2]]
+
+    assert [state for state, _ in states] == [State.NOT_LOOKED_AT, State.FAILED]
+    assert states[1][1] == "`ps -C opensm -o args=`"
+
+
 def test_each_opensm_of_a_host_is_looked_at() -> None:
     host = host_with(
         {

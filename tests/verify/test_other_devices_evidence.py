@@ -234,6 +234,12 @@ def test_a_number_says_whether_it_is_a_vf_or_it_is_not_known(vf: str, states_: l
         ("mlx5_core 0000:05:00.0: not enough MMIO resources for SR-IOV", FAILED),
         ("pci 0000:05:00.0: not enough MMIO resources for SR-IOV", FAILED),
         ("mlx4_core 0000:05:00.0: Failed to enable SR-IOV, continuing without", FAILED),
+        (
+            "mlx5_core 0000:05:00.0: mlx5_sriov_enable:172:(pid 9): pci_enable_sriov failed : -12",
+            FAILED,
+        ),
+        ("mlx5_core 0000:05:00.0: failed to enable eswitch SRIOV (-22)", FAILED),
+        ("mlx5_core 0000:3b:00.0: failed to enable VF 3 (-110)", OK),
         ("<mlx4_ib> aliasguid_query_handler: guid was declined by SM", FAILED),
     ],
 )

@@ -16,17 +16,20 @@ from ibstack.fabric.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Mapping as ReadOnly
 
-_INTERFACE: Final = re.compile(r"[^\s/:]{1,15}")  # IFNAMSIZ of linux/if.h is 16 with its zero.
+# IFNAMSIZ of linux/if.h is 16 with its zero.  The kernel takes quotes, and nobody means them.
+_INTERFACE: Final = re.compile(r"[^\s/:'\"]{1,15}")
+_QUOTES: Final = frozenset("'\"")
 _AUTOMATIC: Final = {
     "autoib": "whichever InfiniBand adapter there was",
     "autoeth": "whichever Ethernet adapter there was, and ibstack serves InfiniBand",
 }
 """Words of the eswitchd before networking-mlnx took it in (mellanox-eswitchd, eswitch_handler.py,
 add_fabrics()) in place of an interface.  It ended where there was another number than one."""
-_OWN_KEYS: Final = ("socket", "group", "state_path", "sysfs")
+OWN_KEYS: Final = ("socket", "group", "state_path", "sysfs")
 _PATHS: Final = ("socket", "state_path", "sysfs")
-# Where the mappings may stand: networking-mlnx's agent and its eswitchd each had their own.
-_MAPPING_KEYS: Final = (("eswitch", "physical_interface_mappings"), ("daemon", "fabrics"))
+MAPPING_KEYS: Final = (("eswitch", "physical_interface_mappings"), ("daemon", "fabrics"))
+"""Section and key of the mappings: networking-mlnx's agent and its eswitchd each had their own.
+The first of them that has a value counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,9 @@ def read(text: str, where: str) -> EswitchdConf:
     mappings = _mappings(sections, faults)
     own = sections.get("eswitchd", {})
     faults += [
-        f"[eswitchd] {key}: there is no such option; there are {', '.join(_OWN_KEYS)}"
+        f"[eswitchd] {key}: there is no such option; there are {', '.join(OWN_KEYS)}"
         for key in own
-        if key not in _OWN_KEYS
+        if key not in OWN_KEYS
     ]
     faults += [
         f"[eswitchd] {key} = {own[key]}: expected a path that begins with /"
@@ -70,23 +73,44 @@ def read(text: str, where: str) -> EswitchdConf:
     return EswitchdConf(mappings, own, tuple(faults))
 
 
+def items(text: str) -> list[str]:
+    """Return the elements of a value, without quotes around all: fabrics = 'ibhostnet:ib0'."""
+    parts = (part.strip() for part in text.strip("'\"\n ").split(","))
+    return [part for part in parts if part]
+
+
+def parse_mapping(item: str) -> Mapping | None:
+    """Read one element; None for what is no PHYSICAL_NETWORK:INTERFACE, quotes in it included."""
+    physical_network, _, interface = (part.strip() for part in item.partition(":"))
+    if not physical_network or _QUOTES & set(physical_network):
+        return None
+    if not _INTERFACE.fullmatch(interface):
+        return None
+    return Mapping(physical_network, interface)
+
+
+def is_automatic(interface: str) -> bool:
+    """Tell whether it is a word of the former eswitchd for whichever adapter there was."""
+    return interface.lower() in _AUTOMATIC
+
+
 def parse_mappings(text: str, faults: list[str], where: str) -> tuple[Mapping, ...]:
     """Read PHYSICAL_NETWORK:INTERFACE, separated by commas; add what is wrong to *faults*."""
     found: list[Mapping] = []
-    # Quotes as in the files of old: fabrics = 'ibhostnet:ib0'.
-    for item in filter(None, (part.strip() for part in text.strip("'\"\n ").split(","))):
-        physical_network, _, interface = (part.strip() for part in item.partition(":"))
-        if not physical_network or not _INTERFACE.fullmatch(interface):
+    for item in items(text):
+        mapping = parse_mapping(item)
+        if mapping is None:
             faults.append(f"{where}: {item!r}: expected PHYSICAL_NETWORK:INTERFACE")
-        elif interface.lower() in _AUTOMATIC:
+        elif is_automatic(mapping.interface):
             faults.append(
-                f"{where}: {item!r}: {interface} was older eswitchd's word for"
-                f" {_AUTOMATIC[interface.lower()]}; name the interface, as `ip link` shows it"
+                f"{where}: {item!r}: {mapping.interface} was older eswitchd's word for"
+                f" {_AUTOMATIC[mapping.interface.lower()]}; name the interface, as `ip link` shows"
+                " it"
             )
-        elif any(mapping.interface == interface for mapping in found):
-            faults.append(f"{where}: {item!r}: interface {interface} is mapped twice")
+        elif any(each.interface == mapping.interface for each in found):
+            faults.append(f"{where}: {item!r}: interface {mapping.interface} is mapped twice")
         else:
-            found.append(Mapping(physical_network, interface))
+            found.append(mapping)
     return tuple(found)
 
 
@@ -108,7 +132,7 @@ def _sections(text: str, where: str) -> dict[str, dict[str, str]]:
 
 
 def _mappings(sections: dict[str, dict[str, str]], faults: list[str]) -> tuple[Mapping, ...]:
-    for section, key in _MAPPING_KEYS:
+    for section, key in MAPPING_KEYS:
         text = sections.get(section, {}).get(key)
         if text:
             return parse_mappings(text, faults, f"[{section}] {key}")

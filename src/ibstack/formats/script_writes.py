@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What lines of a shell script, of sysfs.conf and of tmpfiles.d write to sriov_numvfs.
+"""What lines of a shell script, of sysfs.conf and of tmpfiles.d write that makes VFs.
 
-Sources: kernel Documentation/PCI/pci-iov-howto.rst; sysfs.conf(5) of sysfsutils; tmpfiles.d(5),
-type w.  A script is not run: what it writes under conditions is taken for written.
+Sources: kernel Documentation/PCI/pci-iov-howto.rst, sriov_numvfs; MLNX_OFED's manual, "Setting Up
+SR-IOV" of mlx5, whose driver also has mlx5_num_vfs, for kernels without the other; sysfs.conf(5)
+of sysfsutils; tmpfiles.d(5), type w.
+A script is not run: what it writes under conditions is taken for written.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
 
     from ibstack.formats.udev_rules import Token
 
-ATTRIBUTE: Final = "sriov_numvfs"
+ATTRIBUTE: Final = r"(?:sriov_numvfs|mlx5_num_vfs)"
+"""A pattern of the names of the attribute of sysfs."""
+MAKES_VFS: Final = re.compile(ATTRIBUTE)
 _PATH: Final = rf"[^\s\"'|;&<>()]*{ATTRIBUTE}"
 _QUOTED_PATH: Final = rf"[\"']?({_PATH})[\"']?"
 _NUMBER: Final = r"[\"']?([\w${}%.()*/+-]+)[\"']?"
@@ -58,7 +62,7 @@ def of_script(text: str) -> Iterator[Write]:
     """Yield what the lines of a shell script write."""
     variables = _variables(text)
     for number, line in _lines(text):
-        if ATTRIBUTE in line:
+        if MAKES_VFS.search(line):
             yield from _of_line(number, _filled(line, variables))
 
 

@@ -16,7 +16,7 @@ from typing import Final
 from ibstack.formats import script_writes, vf_files
 from ibstack.formats.host_paths import folders, that_count
 from ibstack.formats.modprobe_options import BELOW as MODPROBE
-from ibstack.formats.script_writes import ATTRIBUTE, Write, of_script
+from ibstack.formats.script_writes import ATTRIBUTE, MAKES_VFS, Write, of_script
 from ibstack.formats.udev_rules import BELOW as UDEV
 from ibstack.formats.udev_rules import Rule, Token, all_rules
 from ibstack.formats.vf_request import SOMETHING, VfRequest, at_address, of_interface
@@ -24,7 +24,7 @@ from ibstack.formats.vf_request import SOMETHING, VfRequest, at_address, of_inte
 Writes = Callable[[str], Iterable[Write]]
 Requests = Callable[[str, str], Iterable[VfRequest]]
 
-WORDS: Final = re.compile(r"sriov|SR-IOV|total-vfs|virtual-function-count|numvfs", re.IGNORECASE)
+WORDS: Final = re.compile(r"sriov|SR-IOV|total-vfs|virtual-function-count|num_?vfs", re.IGNORECASE)
 """What a file has that says anything of virtual functions."""
 _SCRIPTS: Final = (
     *("/etc/rc.local", "/etc/rc.d/rc.local", "/etc/network/", "/etc/init.d/", "/etc/rc.d/"),
@@ -109,7 +109,8 @@ def _of_unit(path: str, text: str) -> Iterator[VfRequest]:
     lines = text.split("\n")
     for number, line in enumerate(lines, 1):
         # A program whose name tells what it does, and nothing of how many.
-        if _EXEC.match(line) and ATTRIBUTE not in line and re.search(r"sriov|numvfs", line, re.I):
+        names_it = _EXEC.match(line) and re.search(r"sriov|numvfs", line, re.I)
+        if names_it and not MAKES_VFS.search(line):
             yield VfRequest(path, number, None, (SOMETHING,), acts=False, unit=unit)
 
 
@@ -143,7 +144,7 @@ def _written(rule: Rule) -> Iterator[tuple[int | None, Token | None]]:
         if named:
             count = int(token.value) if token.value.isdecimal() else None
             yield count, _in_brackets(named[1], named[2])
-        elif token.key in _PROGRAMS and ATTRIBUTE in token.value:
+        elif token.key in _PROGRAMS and MAKES_VFS.search(token.value):
             filled, places = _ITSELF.subn("ITSELF", token.value)
             for write in of_script(filled):
                 is_own = write.target == SOMETHING or "ITSELF" in write.target.value
@@ -152,7 +153,7 @@ def _written(rule: Rule) -> Iterator[tuple[int | None, Token | None]]:
 
 def _conditions(rule: Rule) -> tuple[Token, ...]:
     """Return a rule's conditions, and the kind of event where what it writes alone tells that."""
-    itself = any(token.attribute == ATTRIBUTE for token in rule.tokens if not token.compares)
+    itself = any(MAKES_VFS.fullmatch(t.attribute) for t in rule.tokens if not t.compares)
     if itself and not any(token.key == "SUBSYSTEM" for token in rule.conditions):
         return (Token("SUBSYSTEM", "", "==", "pci"), *rule.conditions)
     return rule.conditions

@@ -7,6 +7,7 @@ eswitchd/common/config.py; the older ones are in NVIDIA's and Bright's instructi
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from ibstack.cluster.files.ini_text import IniText
@@ -14,6 +15,7 @@ from ibstack.formats.eswitchd_conf import parse_mappings
 from ibstack.upgrade.finding import Finding, Verdict
 from ibstack.upgrade.settings import Rules, Said, keeps, not_read
 
+_RDMA_DEVICE: Final = re.compile(r"mlx[45]_\d+")
 _REPORT_INTERVAL_S: Final = range(1, 3601)
 _NO_TCP: Final = not_read(
     "ibstack-eswitchd has a unix socket, for root and one group, and no TCP port",
@@ -31,6 +33,13 @@ def _mappings(value: str) -> Said:
         return Said(Verdict.DECIDE, f"cannot read it: {_all(faults)}", _WRITE_ANEW)
     if not found:
         return Said(Verdict.DECIDE, "has no adapter to serve", _WRITE_ANEW)
+    devices = [each.interface for each in found if _RDMA_DEVICE.fullmatch(each.interface)]
+    if devices:
+        return Said(
+            Verdict.DECIDE,
+            f"serves interfaces, and {', '.join(devices)} is a device of RDMA",
+            "name its interface, such as ib0: `ls /sys/class/infiniband/DEVICE/device/net`",
+        )
     return keeps("ibstack-eswitchd reads it; an interface that is missing does not stop it")
 
 

@@ -70,6 +70,11 @@ def options(host: Evidence) -> Options | Unread:
     return Options(_told(host), Configuration.read("" if isinstance(text, Unread) else text))
 
 
+def by_line_alone(host: Evidence) -> Options:
+    """Return what OpenSM's command line says, whatever its configuration may say besides."""
+    return Options(_told(host), Configuration())
+
+
 def not_understood(host: Evidence) -> str | None:
     """Say what of OpenSM's command line is not understood; None: nothing."""
     words = _told(host).not_understood
@@ -163,7 +168,9 @@ def _told(host: Evidence) -> CommandLine:
 
 def _told_apart(view: Evidence) -> tuple[object, ...]:
     said = options(view)
-    values = (said.enforcement(), said.sm_key()) if isinstance(said, Options) else ()
+    if isinstance(said, Unread):
+        said = by_line_alone(view)
+    values = said.enforcement(), said.sm_key()
     return config_name(view), partitions_name(view), not_understood(view), values
 
 
@@ -194,7 +201,7 @@ def _partitions(host: Evidence) -> _Place:
 def _by_opensm(host: Evidence) -> _Place:
     said = options(host)
     if isinstance(said, Unread):
-        said = Options(_told(host), Configuration())
+        said = by_line_alone(host)
     path, build = said.partitions(), _build(host)
     if path is not None:
         place = _place(path)

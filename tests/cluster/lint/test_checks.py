@@ -32,6 +32,7 @@ WELL = [
     ("h1", ESWITCHD, "[eswitch]\nphysical_interface_mappings = ib:ib0\n"),
     ("h1", "etc/nova/nova.conf", '[pci]\ndevice_spec = {"a": "b # c"}\n'),
     ("h1", "etc/eswitchd/eswitchd.conf", "[DAEMON]\nfabrics = 'ib:ib0'\n"),
+    ("h1", ESWITCHD, "[DAEMON]\nfabrics = ib : ib0 , ib:ib1\n"),
     ("h1", "etc/nova/nova.conf", '[x]\ncommand = sh -c "true"\n'),
     ("h1", PARTITIONS, "Default=0x7fff,ipoib: ALL=limited, SELF=full;\nt=1: 0x2c90300000011=full;"),
     ("h1", "etc/neutron/dnsmasq.bright.conf", "no ini file\n"),
@@ -61,6 +62,17 @@ WRONG = [
     (ESWITCHD, "[DAEMON]\nfabrics = 'a:i0','b:i1'\n", "quotes-in-value", 2, "'a:i0','b:i1'"),
     (ESWITCHD, "[DAEMON]\nfabrics = ib:autoib\n", "interface-absent", 2, "ib:autoib"),
     (ESWITCHD, "[eswitchd]\nsockets = /run/x\n", "unknown-name", 2, "/run/x"),
+    (ESWITCHD, "[DAEMON]\nfabrics = ib:ib0, ib1\n", "mapping-refused", 2, "ib1"),
+    (ESWITCHD, "[DAEMON]\nfabrics = ib:ib0 ; x\n", "comment-in-value", 2, "ib:ib0 ; x"),
+    (ESWITCHD, "[DAEMON]\nfabrics = ib:/dev/ib0\n", "mapping-refused", 2, "ib:/dev/ib0"),
+    (
+        "etc/neutron/dhcp_agent.ini",
+        "[ipoib]\nphysical_interface_mappings = :ib0\n",
+        "mapping-refused",
+        2,
+        ":ib0",
+    ),
+    (BRIDGE, "[linux_bridge]\nphysical_interface_mappings = eth0\n", "mapping-refused", 2, "eth0"),
     (FABRICD, "[fabric]\npolling_interval = 3\n", "unknown-name", 2, "3"),
     (FABRICD, "[fabric]\nnetwork_types = x\n", "unknown-name", 2, "x"),
     (
@@ -328,6 +340,23 @@ def test_names_and_lists_of_an_older_store_are_found() -> None:
     assert [each.place.file for each in of("group-name", view)] == ["category/a--b"]
     (line,) = of("exclude-list-line", view)
     assert (line.key, line.value) == ("excludelistsyncinstall", "line 2: /data # of users")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("etc/genders", "etc/clustershell/groups.d/site.yaml", "etc/rdma/opensm.conf.1"),
+        *("etc/network/interfaces", "etc/netplan/50-ib.yaml", "usr/lib/modprobe.d/mlx4.conf"),
+        *("etc/infiniband/openib.conf", "run/udev/rules.d/90-vfs.rules"),
+    ],
+)
+def test_a_host_with_any_file_that_a_check_looks_at_is_one_that_is_known(
+    tmp_path: Path, path: str
+) -> None:
+    put(tmp_path, "h1", path, "")
+    put(tmp_path, "h2", ESWITCHD, "[eswitch]\n")
+
+    assert of("nothing-known", folder=tmp_path) == []
 
 
 @pytest.mark.parametrize(

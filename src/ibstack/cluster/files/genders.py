@@ -139,7 +139,13 @@ class BesideLines:
             left = [word for word in wanted if word.partition("=")[0] not in known]
             lines += [f"{node} {','.join(left)}"] if left else []
             remarks.compare(node, wanted, known, flags)
-        return Fitted("".join(f"{line}\n" for line in lines), tuple(remarks.told()))
+        unsure = [
+            Remark(
+                f"line {each.line}", "a line that every genders reads", f"{each.text!r}: {each.why}"
+            )
+            for each in there.faults
+        ]
+        return Fitted("".join(f"{line}\n" for line in lines), (*unsure, *remarks.told()))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, BesideLines)

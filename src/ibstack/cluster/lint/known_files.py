@@ -12,6 +12,9 @@ import enum
 import re
 from typing import Final
 
+from ibstack.cluster.files.render.node_groups import GENDERS_PATH
+from ibstack.formats.host_paths import folders
+from ibstack.formats.modprobe_options import BELOW as MODPROBE
 from ibstack.formats.vf_requests import PLACES
 
 
@@ -65,9 +68,14 @@ _NOT_INI: Final = re.compile(r".*/dnsmasq[^/]*\.conf")
 _KOLLA: Final = re.compile(r"/etc/kolla/(?:neutron|nova)[-_][^/]+/([^/]+)")
 _PUPPET: Final = re.compile(r"/var/lib/config-data/puppet-generated/[^/]+(/etc/.*)")
 _OTHERS: Final = re.compile(
-    r"/etc/(?:opensm|rdma)/(?:opensm\.conf(?:\.\d+)?|partitions\.conf)|.*/modprobe\.d/.*\.conf"
-    r"|/etc/genders|/etc/clustershell/groups.*\.(?:conf|yaml)"
+    r"/etc/(?:opensm|rdma)/(?:opensm\.conf(?:\.[0-9]+)?|partitions\.conf)"
     r"|/cm/local/apps/cmd/etc/cmd\.conf|.*\.cmsh"
+)
+_OTHER_FILES: Final = (GENDERS_PATH, "/proc/cmdline")
+_OTHER_FOLDERS: Final = (
+    *(f"{folder}/" for folder in folders(MODPROBE)),
+    *("/etc/systemd/", "/etc/clustershell/"),
+    *PLACES,
 )
 FOLDERS: Final = ("etc", "cm", "var/lib/config-data/puppet-generated")
 """What is collected of a host, below its folder."""
@@ -85,8 +93,12 @@ def is_ini(path: str) -> bool:
 def is_known(path: str) -> bool:
     """Return whether a check may look at the file at *path* of a host."""
     here = _in_a_container(path)
-    known = is_ini(path) or any(each.fullmatch(here) for each in (_INI, _OTHERS))
-    return known or here.startswith(PLACES)
+    return (
+        is_ini(path)
+        or here in _OTHER_FILES
+        or here.startswith(_OTHER_FOLDERS)
+        or any(each.fullmatch(here) for each in (_INI, _OTHERS))
+    )
 
 
 def readers(path: str) -> frozenset[Reader]:

@@ -11,16 +11,12 @@ from functools import cache
 from typing import Final
 
 from ibstack.cluster.lint.known_files import Reader, readers
+from ibstack.formats.eswitchd_conf import MAPPING_KEYS, OWN_KEYS
 
 Option = tuple[str, str]
 """Section, in lower case but for DEFAULT, and key."""
 
 _METRICS: Final[dict[str, tuple[str, ...]]] = {"metrics": ("address", "port")}
-MAPPINGS: Final[tuple[Option, ...]] = (
-    ("eswitch", "physical_interface_mappings"),
-    ("daemon", "fabrics"),
-)
-"""What ibstack-eswitchd reads its adapters from."""
 
 _DRIVER: Final[dict[str, tuple[str, ...]]] = {
     "infiniband": ("client_id_form", "network_types", "owned_keys", "physical_networks")
@@ -52,9 +48,8 @@ OWN: Final[dict[Reader, dict[str, tuple[str, ...]]]] = {
         **_METRICS,
     },
     Reader.ESWITCHD: {
-        "daemon": ("fabrics",),
-        "eswitch": ("physical_interface_mappings",),
-        "eswitchd": ("group", "socket", "state_path", "sysfs"),
+        **{section: (key,) for section, key in MAPPING_KEYS},
+        "eswitchd": OWN_KEYS,
     },
 }
 """Every option of ibstack, by section."""

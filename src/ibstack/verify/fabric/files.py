@@ -47,6 +47,18 @@ def statements(host: Evidence) -> tuple[Statement, ...] | Unread:
     return Unread(located(host, stops)) if stops else found.statements
 
 
+def groups_made(host: Evidence) -> int | None:
+    """Return how many multicast groups OpenSM makes of the host's file; None: not known.
+
+    A group goes with its partition where that has no member.
+    """
+    found = reading(host)
+    if isinstance(found, Unread) or found.refused or found.not_known:
+        return None
+    held = {each.key for each in found.statements if each.members} | {DEFAULT_PARTITION}
+    return sum(group.key in held for group in found.groups.values())
+
+
 def located(host: Evidence, remark: Remark) -> str:
     """Return a remark with the file and the line."""
     return f"{place(host)}:{remark.line}: {remark.what}"

@@ -43,6 +43,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     physical_networks.missing_at_the_server,
     physical_networks.not_mapped,
     physical_networks.unknown_to_all,
+    interfaces.not_understood,
     interfaces.absent,
     interfaces.two_of_one_fabric,
     partitions.read_otherwise,

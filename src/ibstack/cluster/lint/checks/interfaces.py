@@ -3,17 +3,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from ibstack.cluster.lint.checks.neutron_names import FABRIC_MAPPINGS, mapped, mappings
+from ibstack.cluster.lint.checks.neutron_names import (
+    FABRIC_MAPPINGS,
+    OTHER_MAPPINGS,
+    mapped,
+    mappings,
+    not_mappings,
+)
 from ibstack.cluster.lint.finding import Finding, Place
+from ibstack.formats.eswitchd_conf import is_automatic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibstack.cluster.lint.configuration import Cloud, Setting
-_AUTOMATIC: Final = ("autoib", "autoeth")
-"""See ibstack.host.eswitchd_config."""
 
 
 def absent(cloud: Cloud) -> Iterator[Finding]:
@@ -24,7 +29,7 @@ def absent(cloud: Cloud) -> Iterator[Finding]:
     for host in cloud.hosts:
         there = host.interfaces
         for each in mappings(host):
-            if each.interface.lower() in _AUTOMATIC:
+            if is_automatic(each.interface):
                 breaks = "ibstack-eswitchd does not start: it serves interfaces that are named"
             elif there is not None and each.interface not in there:
                 breaks = (
@@ -41,6 +46,20 @@ def absent(cloud: Cloud) -> Iterator[Finding]:
                 "name an interface that the host has",
                 None if there is None else Place("interfaces", host.name),
                 " ".join(sorted(there or ())),
+            )
+
+
+def not_understood(cloud: Cloud) -> Iterator[Finding]:
+    """Yield elements of a mapping that are none: whoever reads the option refuses all of it."""
+    for setting in cloud.of_key(*FABRIC_MAPPINGS, *OTHER_MAPPINGS):
+        for item in not_mappings(setting):
+            yield Finding(
+                "mapping-refused",
+                setting.place,
+                setting.name,
+                item,
+                "what reads it does not start: it expects PHYSICAL_NETWORK:INTERFACE",
+                "name the physical network and the interface, with a colon between them",
             )
 
 

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from ibstack.formats import eswitchd_conf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,8 +18,7 @@ SERVER_RANGES: Final = ("ml2_type_vlan", "network_vlan_ranges")
 SERVER_FLAT: Final = ("ml2_type_flat", "flat_networks")
 AGENT_RANGES: Final = (("vlans", "network_vlan_ranges"), ("mlnx", "network_vlan_ranges"))
 FABRIC_MAPPINGS: Final = (
-    ("eswitch", "physical_interface_mappings"),
-    ("daemon", "fabrics"),
+    *eswitchd_conf.MAPPING_KEYS,
     ("ipoib", "physical_interface_mappings"),
 )
 OTHER_MAPPINGS: Final = (
@@ -26,6 +28,9 @@ OTHER_MAPPINGS: Final = (
 _TYPE_OF_NETWORK: Final = ("mlnx", "physical_network_type_mappings")
 _INFINIBAND: Final = (("infiniband", "physical_networks"), ("fabric", "physical_network"))
 _ANY: Final = "*"
+COMMENT: Final = re.compile(r"\s[#;](?:\s|$)|\s#")
+"""How a comment begins that somebody wrote behind a value."""
+_NO_QUOTES: Final = str.maketrans("", "", "'\"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +43,12 @@ class Mapping:
 
 
 def items(setting: Setting) -> list[str]:
-    """Return the elements of a value with commas, without a comment that slipped into it."""
-    text = setting.value.partition(" #")[0]
-    return [each.strip().strip("'\"") for each in text.split(",") if each.strip()]
+    """Return the elements of a value with commas, as they are meant.
+
+    Without quotes, and a comment that slipped into it: checks of their own tell of these.
+    """
+    text = COMMENT.split(setting.value)[0].translate(_NO_QUOTES)
+    return eswitchd_conf.items(text)
 
 
 def ranges_of(setting: Setting) -> dict[str, frozenset[str]]:
@@ -61,9 +69,14 @@ def mappings(host: HostConfiguration, *keys: tuple[str, str]) -> Iterator[Mappin
 def mapped(setting: Setting) -> Iterator[Mapping]:
     """Yield what one option maps."""
     for item in items(setting):
-        network, colon, interface = item.partition(":")
-        if colon:
-            yield Mapping(network, interface, setting)
+        found = eswitchd_conf.parse_mapping(item)
+        if found is not None:
+            yield Mapping(found.physical_network, found.interface, setting)
+
+
+def not_mappings(setting: Setting) -> list[str]:
+    """Return the elements of an option that map nothing."""
+    return [each for each in items(setting) if eswitchd_conf.parse_mapping(each) is None]
 
 
 def fabrics(cloud: Cloud) -> frozenset[str]:

@@ -3,20 +3,20 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.files.ini_text import NotIni
+from ibstack.cluster.lint.checks.neutron_names import COMMENT
 from ibstack.cluster.lint.finding import Finding, Severity
 from ibstack.cluster.lint.known_files import Reader, readers
-from ibstack.cluster.lint.known_options import MAPPINGS, names, options_of
+from ibstack.cluster.lint.known_options import names, options_of
+from ibstack.formats import eswitchd_conf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibstack.cluster.lint.configuration import Cloud, Setting
 
-_COMMENT: Final = re.compile(r"\s[#;](?:\s|$)|\s#")
 _PLAIN_READERS: Final = frozenset({Reader.ESWITCHD})
 """They read with configparser, which keeps quotes; all others by oslo.config."""
 _JSON: Final = ("{", "[")
@@ -45,7 +45,7 @@ def unreadable(cloud: Cloud) -> Iterator[Finding]:
 def comments(cloud: Cloud) -> Iterator[Finding]:
     """Yield values that end in what somebody meant as a comment."""
     for setting in _all(cloud):
-        if not setting.value.startswith(_JSON) and _COMMENT.search(setting.value):
+        if not setting.value.startswith(_JSON) and COMMENT.search(setting.value):
             yield Finding(
                 "comment-in-value",
                 setting.place,
@@ -75,9 +75,9 @@ def quotes(cloud: Cloud) -> Iterator[Finding]:
 
 def _quoted(setting: Setting) -> bool:
     plain = readers(setting.place.file) <= _PLAIN_READERS
-    if plain and setting.at in MAPPINGS:
-        # ibstack.host.eswitchd_config.parse_mappings() drops those at both ends.
-        return any(quote in setting.written.strip("'\"\n ") for quote in _QUOTES)
+    if plain and setting.at in eswitchd_conf.MAPPING_KEYS:
+        left = eswitchd_conf.items(setting.written)
+        return any(quote in item for item in left for quote in _QUOTES)
     value = setting.written if plain else setting.value
     parts = (each.strip() for each in value.split(","))
     return any(part and (part[0] in _QUOTES or part[-1] in _QUOTES) for part in parts)

@@ -11,13 +11,14 @@ from ibstack.opensm.in_force import Enforcement
 from ibstack.verify.check import Rule, Seen
 from ibstack.verify.evidence import OPENSM_ARGS, Unread, shown
 from ibstack.verify.fabric.opensm_conf import judged, unknown
-from ibstack.verify.opensm_files import options
+from ibstack.verify.opensm_files import by_line_alone, options
 from ibstack.verify.site import not_one_by_one, on_fabric
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibstack.opensm.in_force import Options
+    from ibstack.verify.evidence import Evidence
     from ibstack.verify.fabric.look import EnforcingPort, FabricLook
     from ibstack.verify.site import Site
 
@@ -28,7 +29,7 @@ def _look(site: Site) -> Iterator[Seen]:
     for host in site.subnet_manager_hosts():
         said = options(host)
         if isinstance(said, Unread):
-            yield unknown(host, said)
+            yield _by_line(host) or unknown(host, said)
         else:
             holds, found = _by_options(said)
             yield judged(host, holds=holds, found=found)
@@ -37,6 +38,16 @@ def _look(site: Site) -> Iterator[Seen]:
         return not_one_by_one(_at_each(fabric), _SOURCE, "ports of switches")
 
     yield from on_fabric(at_ports)(site)
+
+
+def _by_line(host: Evidence) -> Seen | None:
+    """Judge an OpenSM of which the command line alone is known; None: it does not tell."""
+    said = by_line_alone(host)
+    now, *_ = said.enforcement()
+    if now is Enforcement.BOTH:
+        return None
+    holds, found = _by_options(said)
+    return Seen(host.host, holds, found, shown(OPENSM_ARGS))
 
 
 def _by_options(said: Options) -> tuple[bool | None, str]:

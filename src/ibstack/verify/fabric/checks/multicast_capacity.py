@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Switches can forward a broadcast group for each partition with IPoIB, with room for others."""
+"""Switches can forward the groups that a partitions file makes, with room for others."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.mad import NodeType
 from ibstack.verify.check import Rule, Seen
-from ibstack.verify.evidence import Unread
-from ibstack.verify.fabric.files import place, statements
+from ibstack.verify.fabric.files import groups_made, place
 from ibstack.verify.site import on_fabric
 
 if TYPE_CHECKING:
@@ -22,10 +21,9 @@ _CAP: Final = "SwitchInfo.MulticastFDBCap"
 
 def _look(site: Site) -> Iterator[Seen]:
     hosts = site.subnet_manager_hosts()
-    files = [statements(host) for host in hosts]
-    known = [said for said in files if not isinstance(said, Unread)]
     source = ", ".join([_CAP, *dict.fromkeys(place(host) for host in hosts)])
-    needed = max((len({s.key for s in said if "ipoib" in s.flags}) for said in known), default=None)
+    made = [number for host in hosts if (number := groups_made(host)) is not None]
+    needed = max(made, default=None)
 
     def judge(fabric: FabricLook) -> Iterator[Seen]:
         switches = [port for port in fabric.ports if port.node_type is NodeType.SWITCH]
@@ -33,10 +31,14 @@ def _look(site: Site) -> Iterator[Seen]:
         if not switches:
             return
         if needed is None or len(caps) < len(switches):
-            why = "no partitions file" if needed is None else "a switch did not say how many"
+            why = (
+                "no partitions file that OpenSM is known to take"
+                if needed is None
+                else "a switch did not say how many"
+            )
             yield Seen("", None, why, source)
             return
-        found = f"{needed} partitions with IPoIB, room for {min(caps)} groups"
+        found = f"{needed} groups, room for {min(caps)}"
         yield Seen("", needed < min(caps), found, source)
 
     return on_fabric(judge)(site)
@@ -45,8 +47,8 @@ def _look(site: Site) -> Iterator[Seen]:
 # Seen on OpenSM 3.3.23: ERR 1B19 get_new_mlid failed, and no IPoIB on the partitions beyond.
 RULE: Final = Rule(
     "multicast-capacity",
-    "switches have room for the broadcast group of each partition with IPoIB",
-    "fewer partitions than multicast groups",
+    "switches have room for the multicast groups that OpenSM makes of the partitions file",
+    "fewer groups than MulticastFDBCap: IPoIB makes more while it runs",
     "use fewer networks on this fabric, or switches with a larger MulticastFDBCap: IPoIB does not"
     " work on those beyond (ERR 1B19 in OpenSM's log)",
     _look,

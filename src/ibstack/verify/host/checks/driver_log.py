@@ -18,14 +18,22 @@ if TYPE_CHECKING:
 
     from ibstack.verify.evidence import Evidence
 
-# drivers/infiniband/hw/mlx4/alias_GUID.c, drivers/pci/iov.c, drivers/net/ethernet/mellanox/mlx4.
+_NOT_ENABLED: Final = (
+    "see that SR-IOV is on in the adapter's firmware and in the firmware setup of the host"
+)
+# drivers/infiniband/hw/mlx4/alias_GUID.c, drivers/pci/iov.c, drivers/net/ethernet/mellanox/mlx4,
+# and of mlx5 there core/sriov.c: mlx5_sriov_enable(), mlx5_device_enable_sriov().
 _COMPLAINTS: Final = {
     "was declined by SM": "give no two ports of the fabric one GUID: compare with `ibstack host"
     " show` of other hosts; OpenSM's log has ERR 5108",
     "not enough MMIO resources for SR-IOV": "switch `Above 4G decoding` and SR-IOV on in the"
     " firmware setup of the host",
-    "Failed to enable SR-IOV": "see that SR-IOV is on in the adapter's firmware and in the firmware"
-    " setup of the host",
+    "Failed to enable SR-IOV": _NOT_ENABLED,
+    "pci_enable_sriov failed": _NOT_ENABLED,
+    "mlx5_device_enable_sriov failed": _NOT_ENABLED,
+    "failed to enable eswitch SRIOV": _NOT_ENABLED,
+    "failed to enable VF": _NOT_ENABLED,
+    "failed to restore VF": "see what the kernel says before it: the VF may have lost its GUIDs",
 }
 _DRIVER: Final = re.compile(r"\bmlx[45]_\w+")
 _ADDRESS: Final = re.compile(r"\b(?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\b")
