@@ -63,6 +63,8 @@ def updated(image: Path, root: Path) -> None:
         content = place.read_bytes()
         place.unlink()
         place.write_bytes(content)
+        # Of another time than the image's, so that rsync takes it for another file.
+        os.utime(place, (0, 0))
     image_tree.update(image, root, ("/proc/*",), ("/var/spool/ibstack/kept",))
 
 

@@ -19,7 +19,10 @@ Option = tuple[str, str]
 _METRICS: Final[dict[str, tuple[str, ...]]] = {"metrics": ("address", "port")}
 
 _DRIVER: Final[dict[str, tuple[str, ...]]] = {
-    "infiniband": ("client_id_form", "network_types", "owned_keys", "physical_networks")
+    "infiniband": (
+        *("accept_unsigned_reports", "answer_key_file", "client_id_form", "network_types"),
+        *("owned_keys", "physical_networks"),
+    )
 }
 _INTERFACE_DRIVERS: Final[dict[str, tuple[str, ...]]] = {
     "ipoib": (
@@ -40,7 +43,8 @@ OWN: Final[dict[Reader, dict[str, tuple[str, ...]]]] = {
     Reader.FABRICD: {
         "DEFAULT": ("host",),
         "fabric": (
-            *("audit_interval", "ca", "full_default_members", "m_key", "max_removed_share"),
+            *("answer_key_file", "audit_interval", "ca", "full_default_members", "host_guids"),
+            *("m_key", "max_removed_share"),
             *("opensm_pid_file", "owned_keys", "partitions_conf", "physical_network"),
             *("poll_interval", "port", "reload_command", "removal_grace_s", "report_interval"),
             *("rpc_timeout", "sa_dump", "serves_vports", "site_partitions", "state_path"),
