@@ -20,7 +20,7 @@ from ibstack.cli.cluster_place import (
     place_of,
 )
 from ibstack.cli.cluster_shell import author
-from ibstack.cli.shell import ExampleInHelp
+from ibstack.cli.shell import ExampleInHelp, say
 from ibstack.cluster.model.checks import problems_of
 from ibstack.cluster.shell.differences import differences
 from ibstack.cluster.text_file.plan import changes_to, plan
@@ -29,6 +29,7 @@ from ibstack.cluster.text_file.schema import schema
 from ibstack.cluster.text_file.writing import export
 from ibstack.cluster.unseen_hosts import planned_unseen
 from ibstack.fabric.errors import BadInput
+from ibstack.fabric.printable import printable
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -98,7 +99,7 @@ class ClusterPlan(_FromAFile):
         after = present.with_changes(changes, present.revision + 1)
         hosts = place.reach.plan if place.reach is not None else planned_unseen
         for line in hosts(present, after):
-            print(line)
+            print(printable(line))
         return DIFFERS
 
 
@@ -182,7 +183,7 @@ def _warn(file: ClusterFile, changes: Sequence[Change]) -> None:
     """Tell what is odd in the objects that change, though it may be committed."""
     for each in problems_of(file.state, (change.path for change in changes)):
         if not each.is_error:
-            print(f"ibstack: warning: {each}", file=sys.stderr)
+            say(f"warning: {each}")
 
 
 def _file(name: str) -> ClusterFile:

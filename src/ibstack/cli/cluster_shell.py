@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadInput, IbstackError
+from ibstack.fabric.printable import lines as printable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return run(_parser().parse_args(arguments))
     except IbstackError as error:
-        print(f"ibstack: {error}", file=sys.stderr)
+        print(printable_lines(f"ibstack: {error}"), file=sys.stderr)
         return error.exit_code
 
 

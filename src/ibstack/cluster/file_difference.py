@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.files.ini_text import IniText, NotIni
+from ibstack.fabric.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,15 +60,18 @@ def _by_key(before: Keys, after: Keys) -> Iterator[Difference]:
     for section, key in {**before, **after}:
         one, other = before.get((section, key)), after.get((section, key))
         if one != other:
-            yield Difference(f"[{section}]{key}", _text(one), _text(other))
+            yield Difference(printable(f"[{section}]{key}"), _text(one), _text(other))
 
 
 def _text(values: tuple[str, ...] | list[str] | None) -> str | None:
-    return None if values is None else ", ".join(values)
+    return None if values is None else printable(", ".join(values))
 
 
 def _by_line(before: bytes, after: bytes) -> Iterator[Difference]:
-    one, other = (text.decode(errors="replace").splitlines() for text in (before, after))
+    one, other = (
+        [printable(line) for line in text.decode(errors="replace").splitlines()]
+        for text in (before, after)
+    )
     if len(one) + len(other) > 2000:
         # difflib takes minutes for what two sets tell at once.
         earlier, later = set(one), set(other)

@@ -22,7 +22,7 @@ from oslo_config import cfg
 from oslo_log import log as oslo_logging
 
 from ibstack import systemd
-from ibstack.daemon import catch_signals, doubling, start_thread
+from ibstack.daemon import catch_signals, doubling, log_printable_lines, start_thread
 from ibstack.fabric.errors import IbstackError, TryLater
 from ibstack.loop import Loop
 from ibstack.mad import local_port_guids, open_port
@@ -291,6 +291,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         if given := [order for order in Order if conf[order.value.replace("-", "_")]]:
             return _give(given, options.read_settings(conf))
+        log_printable_lines()
         oslo_logging.setup(conf, _BINARY)
         fabricd = wire(conf)
     except (IbstackError, cfg.Error) as error:
