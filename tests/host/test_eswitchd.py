@@ -243,7 +243,6 @@ sys.stdin.read()
 def test_users_of_the_group_leave_room_for_each_other_and_for_root() -> None:
     with Daemon(Variant.MLX5_FILES, extra="group = bin\n") as running:
         words = [sys.executable, "-c", HOLDING, str(running.socket), str(SOME_GROUP)]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         started = [
             subprocess.Popen([*words, uid, "60"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             for uid in ("65533", "65534")
