@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from ibstack.fabric.printable import printable
+from ibstack.formats.secrets import hidden_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -31,7 +32,7 @@ class Event:
     text: str
 
     def __str__(self) -> str:
-        text = printable(f"{self.host}: {self.text}")
+        text = printable(hidden_in(f"{self.host}: {self.text}"))
         return f"{self.at:%a %b %d %H:%M:%S %Y} [{self.severity}] {text}"
 
 
