@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 import gc
-import getpass
 import os
+import pwd
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Cluster = tuple[Store, Reach | None]
 
 STORE_VARIABLE: Final = "IBSTACK_CLUSTER_STORE"
+_ROOT: Final = 0
 EXAMPLE: Final = 'ibstack shell -c "device; list"'
 
 
@@ -162,9 +163,14 @@ def _session(options: argparse.Namespace, store: Store, reach: Reach | None) -> 
 
 
 def author() -> str:
-    """Return who is at work: behind sudo, whoever called it."""
+    """Return who is at work: behind sudo, whoever called it.
+
+    sudo runs as root and sets SUDO_USER itself; of anybody else it is a variable that they set, as
+    are those that getpass reads.
+    """
     try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
+        caller = os.environ.get("SUDO_USER") if os.getuid() == _ROOT else None
+        return caller or pwd.getpwuid(os.getuid()).pw_name
     except (KeyError, OSError):
         return f"uid {os.getuid()}"
 
