@@ -9,6 +9,8 @@ import signal
 import threading
 from typing import TYPE_CHECKING
 
+from ibstack.fabric.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -41,6 +43,22 @@ def start_thread(name: str, run: Callable[[], None]) -> None:
             os._exit(1)
 
     threading.Thread(target=owned, name=name, daemon=True).start()
+
+
+class _Record(logging.LogRecord):
+    """A line of a log: what its message quotes can neither begin a line nor move a cursor."""
+
+    def getMessage(self) -> str:
+        return printable(super().getMessage())
+
+
+def log_printable_lines() -> None:
+    """Have each message of this process logged on one line without control characters.
+
+    Messages quote what hosts, tenants and other daemons chose, and a file of log lines is read in
+    terminals.
+    """
+    logging.setLogRecordFactory(_Record)
 
 
 def doubling(first_s: float, last_s: float) -> Callable[[int], float]:

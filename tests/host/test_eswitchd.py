@@ -127,6 +127,23 @@ def test_an_entry_that_is_none_is_bad_input(served: Daemon, entry: object) -> No
     assert (answer["ok"], answer["kind"]) == (False, "bad-input")
 
 
+@pytest.mark.parametrize("entry", ["0xffff", "0x7ff0", "0xfff0", "0xfff7", "0x7ff8", "0xfff8"])
+@pytest.mark.parametrize("verb", ["configure", "adopt"])
+def test_an_entry_that_no_vf_has_is_refused_whoever_asks(
+    served: Daemon, verb: str, entry: str
+) -> None:
+    """Root asks here."""
+    request = {"verb": verb, "pci": str(served.pci(1)), "mac": MAC, "entry": entry}
+    request |= {"link_up": True} if verb == "configure" else {"physical_network": NET}
+    before = served.client.read()
+
+    (answer,) = served.ask(json.dumps(request).encode() + b"\n")
+
+    assert (answer["ok"], answer["kind"]) == (False, "refused")
+    assert f"a VF does not get entry {entry}" in answer["error"]
+    assert served.client.read() == before
+
+
 @pytest.mark.parametrize("sequence", [True, None, 1.5, "1"])
 def test_a_sequence_that_is_no_number_is_bad_input(served: Daemon, sequence: object) -> None:
     request = {"verb": "watch", "sequence": sequence, "wait_s": 0}
@@ -201,6 +218,44 @@ def test_more_clients_than_there_is_room_for_are_told_to_come_again(daemon: Daem
     for one in here:
         one.close()
     until(lambda: daemon.ask(b'{"verb": "read"}\n')[0]["ok"])
+
+
+# As another user: takes as many places as it is asked to, and holds them until its input ends.
+HOLDING = """
+import os, socket, sys
+os.setgroups([int(sys.argv[2])]); os.setgid(65534); os.setuid(int(sys.argv[3]))
+held, answers = [], []
+for _ in range(int(sys.argv[4])):
+    asking = socket.socket(socket.AF_UNIX)
+    asking.connect(sys.argv[1])
+    try:
+        asking.sendall(b'{"verb": "read"}\\n')
+        answers.append('"ok":true' in asking.makefile().readline())
+    except OSError:
+        pass  # Turned away before it had asked.
+    held.append(asking)
+print(sum(answers), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+def test_users_of_the_group_leave_room_for_each_other_and_for_root() -> None:
+    with Daemon(Variant.MLX5_FILES, extra="group = bin\n") as running:
+        words = [sys.executable, "-c", HOLDING, str(running.socket), str(SOME_GROUP)]
+        started = [
+            subprocess.Popen([*words, uid, "60"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            for uid in ("65533", "65534")
+        ]
+        try:
+            places = [int(each.stdout.readline()) for each in started if each.stdout]
+            assert sum(places) == 80
+            assert max(places) <= 50
+            assert running.ask(b'{"verb": "read"}\n')[0]["ok"] is True
+        finally:
+            for each in started:
+                each.communicate()
+        until(lambda: _as_another(running.socket, str(SOME_GROUP)).count('"ok":true'))
 
 
 # As another user: becomes it in a process of its own, then asks.

@@ -85,6 +85,21 @@ class PluginCase(test_plugin.Ml2PluginV2TestCase):
         """Nothing: tests are functions that use the fixture `cloud`."""
 
 
+class ManyPluginsCase(PluginCase):
+    """With the service plugins that know of ports, and with Open vSwitch, which trunks ask for."""
+
+    _mechanism_drivers = ("infiniband", "openvswitch")
+
+    def setup_parent(self) -> None:
+        cfg.CONF.set_override("extension_drivers", ["port_security", "qos"], group="ml2")
+        super().setup_parent()
+
+    def get_additional_service_plugins(self) -> dict[str, str]:
+        names = ("flavors", "router", "trunk", "qos", "port_forwarding")
+        more = {f"{name}_plugin_name": name for name in names}
+        return {**super().get_additional_service_plugins(), **more}
+
+
 @dataclass
 class RecordedHints:
     """Where the driver's hints end up here."""
@@ -167,6 +182,12 @@ class Cloud:
             for mac in macs
         ]
         return list(self._create("ports", {"ports": rows})["ports"])
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ask the API for anything, as an operator: POST, "trunks", …"""
+        request = self._case.new_create_request(path, body or {}, as_admin=True)
+        request.method = method
+        return self._answer(request)
 
     def update(self, port_id: str, **attributes: Any) -> dict[str, Any]:
         body = _binding(attributes)
@@ -344,6 +365,13 @@ def _binding(attributes: dict[str, Any]) -> dict[str, Any]:
 def cloud() -> Iterator[Cloud]:
     """A Neutron server with an empty database."""
     with _cloud(PluginCase("runTest")) as running:
+        yield running
+
+
+@pytest.fixture
+def cloud_with_plugins() -> Iterator[Cloud]:
+    """The same with trunks, QoS, routers, port forwarding and port security."""
+    with _cloud(ManyPluginsCase("runTest")) as running:
         yield running
 
 

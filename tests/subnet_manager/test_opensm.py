@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from ibstack.fabric.errors import CommandFailed, TryLater
 from ibstack.subnet_manager.opensm import OpenSm
+from ibstack.subnet_manager.opensm_process import OpenSmProcess
 
 CAUGHT = "Name:\topensm\nNSpid:\t9\nSigCgt:\t0000000000000001\n"
 IN_A_CONTAINER = CAUGHT.replace("NSpid:\t9", "NSpid:\t9\t1")
@@ -171,6 +173,93 @@ def test_a_pid_file_is_believed_only_where_that_is_opensm(
     pid_file.write_text(content)
 
     assert found(tmp_path / "p", proc, pid_file) == pids
+
+
+def others(proc: Proc, pid: int, uids: str = "65534\t65534\t65534\t65534") -> None:
+    (proc.root / str(pid) / "status").write_text(f"{CAUGHT}Uid:\t{uids}\n")
+
+
+@pytest.mark.parametrize("uids", ["65534\t65534\t65534\t65534", "65534\t0\t0\t0", "0\t0\t65534\t0"])
+def test_a_process_of_another_user_is_not_taken_for_opensm(
+    proc: Proc, tmp_path: Path, uids: str
+) -> None:
+    """Its name and its command line are whatever its user likes."""
+    file = tmp_path / "partitions.conf"
+    proc.add(8, "opensm", "-P", str(file))
+    others(proc, 8, uids)
+    opensm = OpenSm(file, proc=proc.root)
+
+    assert opensm.knows_vports() is None
+    with pytest.raises(TryLater, match="process 8 is named opensm and is another user's"):
+        opensm.reload()
+
+    proc.add(9, "opensm", "-P", str(file))
+    others(proc, 9, "0\t0\t0\t0")
+    assert found(file, proc) == [9]
+
+
+@pytest.mark.parametrize(
+    ("mode", "gid", "uid", "pids"),
+    [
+        (0o755, 0, 0, [9]),
+        (0o775, 0, 0, [9]),
+        (0o757, 0, 0, []),
+        (0o775, 65534, 0, []),
+        (0o755, 0, 65534, []),
+    ],
+)
+@pytest.mark.skipif(os.geteuid() != 0, reason="files of other users")
+def test_a_program_that_others_may_write_is_not_opensm(
+    proc: Proc, tmp_path: Path, mode: int, gid: int, uid: int, pids: list[int]
+) -> None:
+    program = tmp_path / "opensm"
+    program.write_bytes(b"program")
+    os.chown(program, uid, gid)
+    program.chmod(mode)
+    proc.add(9, "opensm", "-P", str(tmp_path / "p"))
+    (proc.root / "9/exe").symlink_to(program)
+
+    assert found(tmp_path / "p", proc) == pids
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files of other users")
+def test_a_pid_file_vouches_for_who_wrote_it_alone(proc: Proc, tmp_path: Path) -> None:
+    proc.add(9, "opensm")
+    others(proc, 9)
+    pid_file = tmp_path / "pid"
+    pid_file.write_text("9\n")
+
+    assert found(tmp_path / "p", proc, pid_file) == []
+    os.chown(pid_file, 65534, 0)
+    assert found(tmp_path / "p", proc, pid_file) == [9]
+
+
+@pytest.mark.real
+def test_a_real_process_of_nobody_is_left_alone(tmp_path: Path) -> None:
+    """It has the name of OpenSM and the file on its command line, as any user may have."""
+    file = tmp_path / "partitions.conf"
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        program = shutil.copy(os.path.realpath("/bin/sh"), Path(folder) / "opensm")
+        argv = [program, "-c", "read line", "-P", str(file)]
+        users = 65534, 0
+        started = [subprocess.Popen(argv, stdin=subprocess.PIPE, user=user) for user in users]
+        try:
+            stranger, ours = (each.pid for each in started)
+            assert OpenSmProcess(Path("/proc") / str(stranger)).reads(file)
+            assert found(file, Proc(Path("/proc"))) == [ours]
+        finally:
+            for each in started:
+                each.communicate()
+
+
+def test_words_are_found_wherever_they_stand_in_a_large_program(proc: Proc, tmp_path: Path) -> None:
+    """Also where two pieces meet that it is read in."""
+    file, program = tmp_path / "p", tmp_path / "opensm"
+    proc.add(9, str(program), "-P", str(file))
+    for place in (1 << 20, 3 << 20):
+        program.write_bytes(b"\0" * (place - 5) + b"virt_enabled" + b"\0" * 100)
+        assert OpenSm(file, proc=proc.root).knows_vports() is True
 
 
 @pytest.mark.parametrize(("program", "answer"), [(b"..virt_enabled..", True), (b"plain", False)])

@@ -20,7 +20,7 @@ from ibstack.cli.cluster_place import (
     place_of,
 )
 from ibstack.cli.cluster_shell import author
-from ibstack.cli.shell import ExampleInHelp
+from ibstack.cli.shell import ExampleInHelp, say
 from ibstack.cluster.model.checks import problems_of
 from ibstack.cluster.shell.differences import differences
 from ibstack.cluster.text_file.plan import changes_to, plan
@@ -29,6 +29,7 @@ from ibstack.cluster.text_file.schema import schema
 from ibstack.cluster.text_file.writing import export
 from ibstack.cluster.unseen_hosts import planned_unseen
 from ibstack.fabric.errors import BadInput
+from ibstack.fabric.printable import printable
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -44,17 +45,22 @@ _SHOWN: Final = 20
 
 
 class ClusterExport(ClusterCommand):
-    """Write the whole cluster to a YAML file; - is standard output."""
+    """Write the whole cluster to a YAML file that only its owner may read; - is standard output.
+
+    Values of config file modifications that are secrets are ***, and such a file is not taken back;
+    with --secrets they are as they are.
+    """
 
     example = "ibstack cluster export cluster.yaml"
 
     def get_parser(self, prog_name: str) -> ArgumentParser:
         parser: ArgumentParser = super().get_parser(prog_name)
         parser.add_argument("file", metavar="FILE", help="the file, or -")
+        parser.add_argument("--secrets", action="store_true", help="write passwords too")
         return parser
 
     def take_action(self, parsed: Namespace) -> int:
-        text = export(place_of(parsed).store.load())
+        text = export(place_of(parsed).store.load(), secrets=parsed.secrets)
         if parsed.file == _STANDARD:
             sys.stdout.write(text)
         else:
@@ -98,7 +104,7 @@ class ClusterPlan(_FromAFile):
         after = present.with_changes(changes, present.revision + 1)
         hosts = place.reach.plan if place.reach is not None else planned_unseen
         for line in hosts(present, after):
-            print(line)
+            print(printable(line))
         return DIFFERS
 
 
@@ -182,7 +188,7 @@ def _warn(file: ClusterFile, changes: Sequence[Change]) -> None:
     """Tell what is odd in the objects that change, though it may be committed."""
     for each in problems_of(file.state, (change.path for change in changes)):
         if not each.is_error:
-            print(f"ibstack: warning: {each}", file=sys.stderr)
+            say(f"warning: {each}")
 
 
 def _file(name: str) -> ClusterFile:
@@ -196,10 +202,13 @@ def _file(name: str) -> ClusterFile:
 
 
 def _write(path: Path, text: str) -> None:
-    """Put *text* at *path*, whole or not at all."""
+    """Put *text* at *path*, whole or not at all, for its owner alone."""
     scratch = path.with_name(f".{path.name}.new")
     try:
-        scratch.write_text(text, encoding="utf-8")
+        scratch.unlink(missing_ok=True)
+        made = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(made, "w", encoding="utf-8") as file:
+            file.write(text)
         os.replace(scratch, path)
     except OSError as error:
         raise BadInput(f"cannot write the cluster file {path}: {error.strerror}") from error

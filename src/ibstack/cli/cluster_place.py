@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from cliff.columns import FormattableColumn
 from cliff.command import Command
-from cliff.lister import Lister
 
 from ibstack.cli.cluster_shell import STORE_VARIABLE, open_cluster
-from ibstack.cli.shell import ExampleInHelp
+from ibstack.cli.shell import ExampleInHelp, Lister
 from ibstack.cluster.settings import PATH
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ class ClusterCommand(ExampleInHelp, Command):
         return parser
 
 
-class ClusterLister(ExampleInHelp, Lister):
+class ClusterLister(Lister):
     """A listing about a cluster; `status` is its exit code."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:

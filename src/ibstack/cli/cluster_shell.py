@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import argparse
 import gc
-import getpass
 import os
+import pwd
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadInput, IbstackError
+from ibstack.fabric.printable import lines as printable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     Cluster = tuple[Store, Reach | None]
 
 STORE_VARIABLE: Final = "IBSTACK_CLUSTER_STORE"
+_ROOT: Final = 0
 EXAMPLE: Final = 'ibstack shell -c "device; list"'
 
 
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return run(_parser().parse_args(arguments))
     except IbstackError as error:
-        print(f"ibstack: {error}", file=sys.stderr)
+        print(printable_lines(f"ibstack: {error}"), file=sys.stderr)
         return error.exit_code
 
 
@@ -161,9 +163,14 @@ def _session(options: argparse.Namespace, store: Store, reach: Reach | None) -> 
 
 
 def author() -> str:
-    """Return who is at work: behind sudo, whoever called it."""
+    """Return who is at work: behind sudo, whoever called it.
+
+    sudo runs as root and sets SUDO_USER itself; of anybody else it is a variable that they set, as
+    are those that getpass reads.
+    """
     try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
+        caller = os.environ.get("SUDO_USER") if os.getuid() == _ROOT else None
+        return caller or pwd.getpwuid(os.getuid()).pw_name
     except (KeyError, OSError):
         return f"uid {os.getuid()}"
 

@@ -13,6 +13,7 @@ from cliff.command import Command
 
 from ibstack.cli.shell import ExampleInHelp
 from ibstack.fabric.errors import BadInput
+from ibstack.fabric.printable import printable
 from ibstack.neutron.dhcp_watch import DhcpWatch
 
 if TYPE_CHECKING:
@@ -56,4 +57,4 @@ class DhcpWatchCommand(ExampleInHelp, Command):
 
 def _say(line: str) -> None:
     now = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-    print(f"{now} {line}", flush=True)
+    print(f"{now} {printable(line)}", flush=True)

@@ -4,12 +4,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from cliff.lister import Lister
-
-from ibstack.cli.shell import ExampleInHelp
+from ibstack.cli.shell import Lister, say
 from ibstack.host.eswitch_client import DEFAULT_SOCKET, EswitchClient
 from ibstack.host.observed import AttachmentState
 
@@ -43,7 +40,7 @@ COLUMNS: Final = (
 _FREE: Final = "free"
 
 
-class HostShow(ExampleInHelp, Lister):
+class HostShow(Lister):
     """Show the adapters and virtual functions of this host, as ibstack-eswitchd reads them now.
 
     state: free, pending, programmed, or left: still attached, and Neutron has no port for it; why,
@@ -65,14 +62,13 @@ class HostShow(ExampleInHelp, Lister):
     def take_action(self, parsed: Namespace) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         host = EswitchClient(parsed.socket).read()
         for problem in host.problems:
-            print(f"ibstack: {problem}", file=sys.stderr)
+            say(problem)
         for attachment in host.attachments:
             # What was left is one of the problems.
             if attachment.why is not None and attachment.state is not AttachmentState.LEFT:
-                print(
-                    f"ibstack: VF {attachment.pci} of {attachment.mac} is "
-                    f"{attachment.state.value}: {attachment.why}",
-                    file=sys.stderr,
+                say(
+                    f"VF {attachment.pci} of {attachment.mac} is {attachment.state.value}:"
+                    f" {attachment.why}"
                 )
         return COLUMNS, list(rows(host))
 

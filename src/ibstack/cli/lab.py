@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cliff.command import Command
-from cliff.lister import Lister
-from cliff.show import ShowOne
 
 from ibstack.cli import cluster_shell
-from ibstack.cli.shell import ExampleInHelp
+from ibstack.cli.shell import ExampleInHelp, Lister, ShowOne
 from ibstack.fabric.errors import BadInput, TryLater
+from ibstack.fabric.printable import lines, printable
 from ibstack.lab.cloud import Cloud
 from ibstack.lab.compute import Compute
 from ibstack.lab.demo import Demo
@@ -244,7 +243,7 @@ class LabConsole(_MachineCommand, Command):
 
     def take_action(self, parsed: Namespace) -> int:
         compute = Compute(self.cloud(parsed))
-        print(compute.guest(compute.machine(parsed.name)).exchange(), end="")
+        print(lines(compute.guest(compute.machine(parsed.name)).exchange()), end="")
         return 0
 
 
@@ -299,4 +298,4 @@ def _shown(machine: Machine, seconds: float, address: str) -> tuple[Any, Any]:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)

@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cliff.lister import Lister
 from oslo_config import cfg
 
-from ibstack.cli.shell import ExampleInHelp
+from ibstack.cli.shell import Lister, say
 from ibstack.fabric.errors import BadInput, TryLater
 from ibstack.mad import PortState, open_port
 from ibstack.neutron.default_network import Landing, Outcome, TypeOptions, landings
@@ -80,7 +78,7 @@ class _Files:
     infiniband: tuple[str, ...]
 
 
-class NetworkDefaults(ExampleInHelp, Lister):
+class NetworkDefaults(Lister):
     """Explain where a tenant's plain `openstack network create` lands, by Neutron's ini files.
 
     The rows are in the order in which Neutron tries them.  For physical networks that are
@@ -142,12 +140,11 @@ class NetworkDefaults(ExampleInHelp, Lister):
         real = None if fabric is None else fabric.ipoib_bytes(mode)
         for said in _differences(places, files.mtus, infiniband, fabric, mode):
             self._status = _DIFFERS
-            print(f"ibstack: {said}", file=sys.stderr)
+            say(said)
         if infiniband and fabric is None:
-            print(
-                "ibstack: the fabric's MTU is not known: give --fabric-mtu, or --read-fabric on a"
-                " machine with an adapter",
-                file=sys.stderr,
+            say(
+                "the fabric's MTU is not known: give --fabric-mtu, or --read-fabric on a machine"
+                " with an adapter"
             )
         return COLUMNS, [_row(each, files.mtus, real, infiniband) for each in places]
 
@@ -201,7 +198,7 @@ def _smallest_on_the_fabric() -> int:
     with open_port() as local:
         fabric = local.discover()
     for problem in fabric.problems:
-        print(f"ibstack: {problem}", file=sys.stderr)
+        say(problem)
     # A switch's port 0 sends management datagrams only, and may be set to less than the cables.
     ends = [port for port in fabric.ends if port.number != 0]
     mtus = [
@@ -264,10 +261,9 @@ def _said_by(conf: cfg.ConfigOpts) -> _Files:
 def _tenant_types(ml2: Any) -> tuple[str, ...]:
     older, newer = ml2.tenant_network_types, ml2.project_network_types
     if older is not None and newer is not None and older != newer:
-        print(
-            "ibstack: tenant_network_types and project_network_types differ: Neutron 26 reads the"
-            " former, and this is what a release that knows both makes of the latter; keep one",
-            file=sys.stderr,
+        say(
+            "tenant_network_types and project_network_types differ: Neutron 26 reads the former,"
+            " and this is what a release that knows both makes of the latter; keep one"
         )
     chosen = older if newer is None else newer
     return TypeOptions().tenant_types if chosen is None else tuple(chosen)

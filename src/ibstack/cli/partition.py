@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from cliff.lister import Lister
-
-from ibstack.cli.shell import ExampleInHelp
+from ibstack.cli.shell import Lister, say
 from ibstack.fabric.errors import BadInput, IbstackError, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PROOF_KEYS, PartitionKey, TableEntry
@@ -170,7 +167,7 @@ class Sources:
         return {key: part for key, part in partitions.items() if key in mine}
 
 
-class PartitionCommand(ExampleInHelp, Lister):
+class PartitionCommand(Lister):
     """A command that lists something of the fabric; its exit code says more than success."""
 
     status = 0
@@ -395,7 +392,3 @@ def _within(limit_s: float, call: Callable[[], Desired | None], doing: str) -> D
     if isinstance(answers[0], IbstackError):
         raise answers[0]
     return answers[0]
-
-
-def say(line: str) -> None:
-    print(f"ibstack: {line}", file=sys.stderr)

@@ -10,10 +10,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from ibstack.cli.partition import DIFFERS, NOT_KNOWN, PartitionCommand, Sources, say
+from ibstack.cli.partition import DIFFERS, NOT_KNOWN, PartitionCommand, Sources
 from ibstack.cli.partition_look import Became, look_at_groups, outcome, overlooked
+from ibstack.cli.shell import say
 from ibstack.fabric.errors import BadInput, IbstackError, Refused, TryLater
 from ibstack.fabric.guid import Guid
+from ibstack.fabric.printable import printable
 from ibstack.subnet_manager.audit import Auditor
 from ibstack.subnet_manager.daemon import publication
 from ibstack.subnet_manager.drift import STALE_STANDBY, Audit, Drift, Expected, audit
@@ -226,7 +228,7 @@ def _line(event: DriftEvent, *, as_json: bool) -> str:
     what = "appears" if event.appears else "ends"
     if as_json:
         return json.dumps({"time": at, "event": what, **_facts(event.drift)})
-    return f"{at} {what}: {event.drift}"
+    return printable(f"{at} {what}: {event.drift}")
 
 
 def _facts(drift: Drift) -> dict[str, Any]:

@@ -7,10 +7,9 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from cliff.lister import Lister
-
 from ibstack.cli.host_facts import add_places, here
-from ibstack.cli.shell import ExampleInHelp
+from ibstack.cli.shell import Lister
+from ibstack.fabric.printable import printable
 from ibstack.verify.port.gather import gather
 from ibstack.verify.port.look_here import look_here
 from ibstack.verify.port.reach import DEFAULT_WAY, Reach, nothing
@@ -26,7 +25,7 @@ COLUMNS: Final = ("looked_at", "state", "found", "source")
 _NO_LOOK: Final = "none"
 
 
-class PortExplain(ExampleInHelp, Lister):
+class PortExplain(Lister):
     """Walk the whole way of a port and say what is wrong: the answer, the way, what to do.
 
     PORT: name, id, MAC, GUID or PCI address.  Exit code 0: nothing is wrong; 3: something is; 4:
@@ -86,23 +85,18 @@ class PortExplain(ExampleInHelp, Lister):
             self.app.stdout.write(json.dumps(as_json(explained, columns), indent=2) + "\n")
             return 0
         talk = self.app.stdout if parsed.formatter == "table" else self.app.stderr
-        talk.write(f"{_plain(explained.answer)}\n")
+        talk.write(f"{printable(explained.answer)}\n")
         super().produce_output(parsed, names, data)
         gap = "\n" if talk is self.app.stdout else ""
-        talk.write(f"{gap}{_plain(explained.to_do)}\n")
+        talk.write(f"{gap}{printable(explained.to_do)}\n")
         return 0
 
 
 def rows(explained: Explained) -> list[tuple[Any, ...]]:
     return [
-        (station.looked_at, finding.state.value, _plain(finding.found), _plain(finding.source))
+        (station.looked_at, finding.state.value, finding.found, finding.source)
         for station, finding in explained.walked
     ]
-
-
-def _plain(text: str) -> str:
-    """Return *text* without what a terminal acts on: hosts that are asked choose parts of it."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def as_json(explained: Explained, columns: Sequence[str] = COLUMNS) -> dict[str, Any]:

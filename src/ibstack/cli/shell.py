@@ -4,15 +4,27 @@
 from __future__ import annotations
 
 import importlib.metadata
-from typing import TYPE_CHECKING
+import logging
+import sys
+from typing import TYPE_CHECKING, Any, Final
 
+import cliff.lister
+import cliff.show
 from cliff.app import App
+from cliff.columns import FormattableColumn
 
 from ibstack.fabric.errors import IbstackError
+from ibstack.fabric.printable import lines, printable
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterable, Sequence
+
     from cliff.command import Command
     from cliff.commandmanager import CommandManager
+
+_ESCAPES: Final = ("json", "yaml")
+"""Formats that write out by themselves what is not printable, and that programs read."""
 
 
 class Shell(App):
@@ -30,6 +42,13 @@ class Shell(App):
             deferred_help=True,
         )
         self._failure: BaseException | None = None
+
+    def configure_logging(self) -> None:
+        """Set up as cliff does; what messages quote is made fit for a terminal."""
+        super().configure_logging()
+        for handler in logging.getLogger("").handlers:
+            if isinstance(handler, logging.StreamHandler):
+                handler.addFilter(_made_printable)
 
     def run_subcommand(self, argv: list[str]) -> int:
         """Run a command; the exit code of an IbstackError is the process's."""
@@ -50,3 +69,58 @@ class ExampleInHelp:
 
     def get_epilog(self) -> str:
         return f"example: {self.example}"
+
+
+class Lister(ExampleInHelp, cliff.lister.Lister):
+    """A command that answers with rows; what a host, an agent or a tenant chose is written out."""
+
+    def produce_output(
+        self, parsed_args: Namespace, column_names: Sequence[str], data: Iterable[Sequence[Any]]
+    ) -> int:
+        if parsed_args.formatter not in _ESCAPES:
+            data = [_cells(row) for row in data]
+        return int(super().produce_output(parsed_args, column_names, data))
+
+
+class ShowOne(ExampleInHelp, cliff.show.ShowOne):
+    """A command that answers with one object; the same is done to its values."""
+
+    def produce_output(
+        self, parsed_args: Namespace, column_names: Sequence[str], data: Sequence[Any]
+    ) -> int:
+        if parsed_args.formatter not in _ESCAPES:
+            data = _cells(data)
+        return int(super().produce_output(parsed_args, column_names, data))
+
+
+def say(line: object) -> None:
+    """Tell a person one line beside the answer."""
+    print(f"ibstack: {printable(str(line))}", file=sys.stderr)
+
+
+class _Printable(FormattableColumn[FormattableColumn[Any]]):
+    """A cell that looks otherwise to people than to programs, and is printable to both."""
+
+    def human_readable(self) -> str:
+        return printable(str(self._value.human_readable()))
+
+    def machine_readable(self) -> Any:
+        found = self._value.machine_readable()
+        many = isinstance(found, list | tuple)
+        return [_cell(each) for each in found] if many else _cell(found)
+
+
+def _cells(row: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(map(_cell, row))
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, FormattableColumn):
+        return _Printable(value)
+    return printable(value) if isinstance(value, str) else value
+
+
+def _made_printable(record: logging.LogRecord) -> bool:
+    """Write out what is not printable in a message; several lines are several faults."""
+    record.msg, record.args = lines(record.getMessage()), ()
+    return True

@@ -7,10 +7,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cliff.lister import Lister
-
-from ibstack.cli.shell import ExampleInHelp
+from ibstack.cli.shell import Lister
 from ibstack.fabric.errors import BadInput
+from ibstack.fabric.printable import printable
 from ibstack.upgrade.check import Sources, check
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ _PLACES: Final = {
 """Where packages, older ones, kolla-ansible and RHEL keep them; the first that there is counts."""
 
 
-class UpgradeCheck(ExampleInHelp, Lister):
+class UpgradeCheck(Lister):
     """Say what keeps working after networking-mlnx, what changes, and what must be decided.
 
     Nothing is written.  A file that is not named and not at its usual place is left out.  Exit code
@@ -97,7 +96,7 @@ class UpgradeCheck(ExampleInHelp, Lister):
             self.app.stdout.write(json.dumps(as_json(answer), indent=2) + "\n")
             return 0
         for what in answer.not_known:
-            self.app.stderr.write(f"ibstack: not known: {what}\n")
+            self.app.stderr.write(f"ibstack: not known: {printable(what)}\n")
         super().produce_output(parsed, names, data)
         return 0
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cliff.columns import FormattableColumn
-from cliff.lister import Lister
 
-from ibstack.cli.shell import ExampleInHelp
+from ibstack.cli.shell import Lister
 from ibstack.fabric.errors import BadInput, IbstackError, Refused
+from ibstack.fabric.printable import printable
 from ibstack.verify.answer import exit_status, fold, gather, summary
 from ibstack.verify.check import State
 from ibstack.verify.cloud.agents import agents_of
@@ -49,7 +49,7 @@ class _Names(FormattableColumn[tuple[str, ...]]):
         return list(self._value)
 
 
-class _Verify(ExampleInHelp, Lister):
+class _Verify(Lister):
     """Shared by the verbs."""
 
     scopes: tuple[Scope, ...] = tuple(Scope)
@@ -115,7 +115,7 @@ class _Verify(ExampleInHelp, Lister):
     def _tell(self, answers: Sequence[Answer], checks: Sequence[Check], *, long: bool) -> None:
         for answer in answers:
             if long or answer.check.state is not State.OK:
-                self.app.stdout.write(answer.line() + "\n")
+                self.app.stdout.write(printable(answer.line()) + "\n")
         self.app.stdout.write(summary(checks) + "\n")
 
     def _site(self, parsed: Namespace) -> Site:

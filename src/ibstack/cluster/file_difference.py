@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.files.ini_text import IniText, NotIni
+from ibstack.fabric.printable import printable
+from ibstack.formats.secrets import hidden_line, hidden_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ibstack.cluster.files.ini_text import Keys
 
@@ -59,15 +61,21 @@ def _by_key(before: Keys, after: Keys) -> Iterator[Difference]:
     for section, key in {**before, **after}:
         one, other = before.get((section, key)), after.get((section, key))
         if one != other:
-            yield Difference(f"[{section}]{key}", _text(one), _text(other))
+            yield Difference(printable(f"[{section}]{key}"), *_texts(key, one, other))
 
 
-def _text(values: tuple[str, ...] | list[str] | None) -> str | None:
-    return None if values is None else ", ".join(values)
+def _texts(key: str, *sides: Sequence[str] | None) -> Iterator[str | None]:
+    """Yield how values are shown; a secret that was changed is shown as changed, and not how."""
+    for values in sides:
+        shown = None if values is None else [hidden_value(key, value) for value in values]
+        yield None if shown is None else printable(", ".join(shown))
 
 
 def _by_line(before: bytes, after: bytes) -> Iterator[Difference]:
-    one, other = (text.decode(errors="replace").splitlines() for text in (before, after))
+    one, other = (
+        [printable(hidden_line(line)) for line in text.decode(errors="replace").splitlines()]
+        for text in (before, after)
+    )
     if len(one) + len(other) > 2000:
         # difflib takes minutes for what two sets tell at once.
         earlier, later = set(one), set(other)

@@ -8,6 +8,7 @@ in their one-byte forms too), what begins a line, and what turns the direction o
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 _LONGEST: Final = 300
@@ -29,6 +30,17 @@ def one_line(text: str, longest: int = _LONGEST) -> str:
 def lines(text: str) -> str:
     """Return the same of a text of several lines, whose line feeds and tabs stay."""
     return "".join(each if each in "\n\t" else printable(each) for each in text)
+
+
+def in_json(text: str) -> str:
+    """Return the same of a text in JSON that holds line feeds between its values alone.
+
+    JSON escapes what is below U+0020 and nothing else (RFC 8259, section 7); a string that holds
+    escapes means what it meant.
+    """
+    return "".join(
+        each if each == "\n" or each.isprintable() else json.dumps(each)[1:-1] for each in text
+    )
 
 
 def _written_out(character: str) -> str:

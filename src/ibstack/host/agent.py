@@ -23,7 +23,7 @@ from oslo_log import log as oslo_logging
 
 import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
 from ibstack import systemd
-from ibstack.daemon import catch_signals, doubling, start_thread
+from ibstack.daemon import catch_signals, doubling, log_printable_lines, start_thread
 from ibstack.fabric.errors import IbstackError
 from ibstack.host import options
 from ibstack.host.eswitch_client import EswitchClient
@@ -198,6 +198,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             prog=_BINARY,
             version=_VERSION,
         )
+        log_printable_lines()
         oslo_logging.setup(conf, _BINARY)
         agent = wire(conf)
     except (IbstackError, cfg.Error) as error:

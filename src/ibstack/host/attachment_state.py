@@ -6,11 +6,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from ibstack.fabric.errors import Refused
+from ibstack.fabric.partition import DEFAULT_PARTITION, PROOF_KEYS, SCRATCH_KEY
 from ibstack.host.observed import AttachmentState, Link, ObservedAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ibstack.fabric.partition import TableEntry
     from ibstack.fabric.pci import PciAddress
     from ibstack.host.attachments import Attachment, Configured
     from ibstack.host.observed import ObservedVf
@@ -26,6 +29,26 @@ _WAITS_FOR_AGENT: Final = (
     "no partition has been configured for it yet; ibstack-agent does that when Neutron shows "
     "the port bound to this host"
 )
+
+
+def refuse_reserved(entry: TableEntry | None) -> None:
+    """Refuse an entry that no VF has, whoever asks for it.
+
+    Full membership of the default partition reaches every port of the fabric, and with the keys of
+    ibstack's own fabricd proves what it publishes.
+    """
+    if entry is None:
+        return
+    if entry.partition == DEFAULT_PARTITION and entry.full_member:
+        raise Refused(
+            f"a VF does not get entry {entry}: full members of the default partition"
+            " reach every port of the fabric"
+        )
+    if entry.partition in (*PROOF_KEYS, SCRATCH_KEY):
+        raise Refused(
+            f"a VF does not get entry {entry}: partition keys {PROOF_KEYS[0]} to"
+            f" {SCRATCH_KEY} are reserved for ibstack"
+        )
 
 
 def verdict(

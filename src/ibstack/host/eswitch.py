@@ -22,6 +22,7 @@ from ibstack.host.attachment_state import (
     is_as,
     is_half_done,
     left_problem,
+    refuse_reserved,
     smi_problem,
     verdict,
     with_entries,
@@ -128,6 +129,7 @@ class Eswitch(AttachedVfs):
         Nothing is written to the adapter.  Refused unless the VF shows the GUID of *mac*, a link
         that may come up, and on mlx4 exactly *entry*.
         """
+        refuse_reserved(entry)
         guid = Guid.from_mac(mac)
         adapter, number = self._find(physical_network, pci)
         as_it_is = Configured(entry, link_up=True)
@@ -175,6 +177,7 @@ class Eswitch(AttachedVfs):
 
         *instance*: nova's id of whose it is; None: not known, so what was known stays.
         """
+        refuse_reserved(entry)
         mac = Guid.from_mac(mac).as_mac() or mac
         wanted = Configured(entry, link_up)
         with self._lock(self._held(pci, mac).interface):

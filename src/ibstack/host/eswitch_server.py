@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import Refused, TryLater
 from ibstack.host import eswitch_requests
+from ibstack.host.client_places import ClientPlaces
 from ibstack.host.peer_credentials import is_allowed, peer_of
 
 if TYPE_CHECKING:
     from ibstack.host.eswitch import Eswitch
+    from ibstack.host.peer_credentials import Peer
 
 LOG = logging.getLogger(__name__)
 
-_MOST_CLIENTS: Final = 100  # Each is a thread, and the unit allows 128.
 # A client that cannot wait, for it has a timeout, is told EAGAIN when this many have not been met.
 _BACKLOG: Final = 512
 # A client that has begun a line must end it, and must read its answer, within this time.
@@ -38,7 +39,7 @@ class EswitchServer:
         self._eswitch = eswitch
         self._path = path
         self._group = group
-        self._places = threading.BoundedSemaphore(_MOST_CLIENTS)
+        self._places = ClientPlaces()
         self.listener = self._listen()
 
     def accept(self) -> None:
@@ -47,13 +48,15 @@ class EswitchServer:
             connection, _ = self.listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return  # It has gone again.
-        if not self._places.acquire(blocking=False):
-            LOG.warning("more than %s clients at once; one was turned away", _MOST_CLIENTS)
-            busy = TryLater(f"cannot do that: {_MOST_CLIENTS} clients are being served already")
-            with connection:
+        peer = peer_of(connection)
+        full = self._places.take(peer.uid)
+        if full is not None:
+            LOG.warning("more than %s clients at once; one of user %s waits", full, peer.uid)
+            busy = TryLater(f"cannot do that: {full} clients are being served already")
+            with connection, contextlib.suppress(OSError):
                 _send(connection, eswitch_requests.refusal(busy, str(busy)))
             return
-        threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+        threading.Thread(target=self._serve, args=(connection, peer), daemon=True).start()
 
     def close(self) -> None:
         """Stop listening.  Connections go on until their threads end."""
@@ -82,20 +85,19 @@ class EswitchServer:
         os.replace(scratch, self._path)
         return listener
 
-    def _serve(self, connection: socket.socket) -> None:
+    def _serve(self, connection: socket.socket, peer: Peer) -> None:
         """Serve one client until it goes.  This owns its thread, so nothing may pass it by."""
         try:
             with connection:
-                self._converse(connection)
+                self._converse(connection, peer)
         except (OSError, TimeoutError):
             LOG.debug("a client went away", exc_info=True)
         except Exception:
             LOG.exception("cannot serve a client; its connection is closed")
         finally:
-            self._places.release()
+            self._places.leave(peer.uid)
 
-    def _converse(self, connection: socket.socket) -> None:
-        peer = peer_of(connection)
+    def _converse(self, connection: socket.socket, peer: Peer) -> None:
         if not is_allowed(peer, self._group):
             LOG.warning("turned away process %s of user %s", peer.pid, peer.uid)
             no = Refused(

@@ -17,6 +17,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from ibstack.daemon import log_printable_lines
 from ibstack.fabric.errors import BadInput, IbstackError
 from ibstack.host import eswitchd_config
 from ibstack.host.adapters import Adapters
@@ -128,6 +129,7 @@ def serve(settings: Settings) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of ibstack-eswitchd."""
+    log_printable_lines()
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )

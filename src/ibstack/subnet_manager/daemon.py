@@ -24,7 +24,7 @@ from oslo_log import log as oslo_logging
 
 import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
 from ibstack import systemd
-from ibstack.daemon import catch_signals, doubling, start_thread
+from ibstack.daemon import catch_signals, doubling, log_printable_lines, start_thread
 from ibstack.fabric.errors import IbstackError, TryLater
 from ibstack.loop import Loop
 from ibstack.mad import local_port_guids, open_port
@@ -320,6 +320,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         given = [order for order in Order if conf[order.value.replace("-", "_")]]
         if given or conf.accept_host:
             return _give(given, conf.accept_host, options.read_settings(conf))
+        log_printable_lines()
         oslo_logging.setup(conf, _BINARY)
         fabricd = wire(conf)
     except (IbstackError, cfg.Error) as error:

@@ -43,8 +43,8 @@ class OpenSm:
         processes = self.processes()
         if not processes:
             raise TryLater(
-                f"cannot reload OpenSM: none runs here that reads {self.partitions_conf}; start it,"
-                " or set opensm_pid_file or reload_command"
+                f"cannot reload OpenSM: none runs here that reads {self.partitions_conf}"
+                f"{self._strangers()}; start it, or set opensm_pid_file or reload_command"
             )
         troubles = {each.pid: why for each in processes if (why := _tell(each)) is not None}
         gone = [each.pid for each in processes if each.pid in troubles and not each.is_opensm()]
@@ -55,11 +55,14 @@ class OpenSm:
             raise TryLater(f"cannot reload OpenSM: {'; '.join(left)}")
 
     def processes(self) -> list[OpenSmProcess]:
-        """Return those that read the file, by process id; where none is known to, who may."""
+        """Return those that read the file, by process id; where none is known to, who may.
+
+        Each is root's or this user's: a local user may name a process as they like, and the signal
+        that a stranger took would look like one that OpenSM has.
+        """
         if self.pid_file is not None:
             return self._from_file(self.pid_file)
-        found = [OpenSmProcess(each) for each in self.proc.iterdir() if each.name.isdigit()]
-        running = sorted((each for each in found if each.is_opensm()), key=lambda each: each.pid)
+        running = [each for each in self._running() if each.is_of(_own_users())]
         answers = [(each, each.reads(self.partitions_conf)) for each in running]
         known = [each for each, reads in answers if reads]
         # A signal to one that reads another file is one more sweep, and the proof tells.
@@ -71,9 +74,24 @@ class OpenSm:
         NVIDIA's OpenSM has the option virt_enabled; upstream's has no code for virtual ports at
         all (linux-rdma/opensm issue 22).
         """
-        programs = [each.program() for each in self.processes()]
-        answers = [None if program is None else b"virt_enabled" in program for program in programs]
+        answers = [each.program_holds(b"virt_enabled") for each in self.processes()]
         return None if not answers or None in answers else all(answers)
+
+    def _running(self) -> list[OpenSmProcess]:
+        found = [OpenSmProcess(each) for each in self.proc.iterdir() if each.name.isdigit()]
+        return sorted((each for each in found if each.is_opensm()), key=lambda each: each.pid)
+
+    def _strangers(self) -> str:
+        """Return a remark on processes of that name that are other users'."""
+        if self.pid_file is not None:
+            return ""
+        pids = [str(each.pid) for each in self._running() if not each.is_of(_own_users())]
+        if not pids:
+            return ""
+        return (
+            f" as root or as ibstack-fabricd's user (process {', '.join(pids)} is named opensm and"
+            " is another user's, or its program is for others to write)"
+        )
 
     def _run(self) -> None:
         doing = "reload OpenSM with reload_command"
@@ -97,12 +115,17 @@ class OpenSm:
 
     def _from_file(self, pid_file: Path) -> list[OpenSmProcess]:
         try:
-            pid = int(pid_file.read_text().split()[0])
+            with pid_file.open() as file:
+                pid, writer = int(file.read(64).split()[0]), os.fstat(file.fileno()).st_uid
         except (OSError, ValueError, IndexError):
             return []
-        # A number that was left behind may be anybody's by now.
+        # A number that was left behind may be anybody's by now.  Who wrote it may run OpenSM.
         found = OpenSmProcess(self.proc / str(pid))
-        return [found] if found.is_opensm() else []
+        return [found] if found.is_opensm() and found.is_of({*_own_users(), writer}) else []
+
+
+def _own_users() -> frozenset[int]:
+    return frozenset({0, os.geteuid()})
 
 
 def _tell(process: OpenSmProcess) -> str | None:

@@ -10,20 +10,28 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from ibstack.opensm import built_in, command_line
 from ibstack.opensm.configuration import Configuration
 from ibstack.opensm.in_force import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from io import FileIO
 
     from ibstack.opensm.built_in import BuiltIn
 
 _PROGRAM: Final = "opensm"
+_PIECE: Final = 1 << 20
+_OVERLAP: Final = 1 << 16
+"""Its help, in which both paths of a build stand, has some ten thousand bytes."""
+_MOST_PIECES: Final = 64
+"""Debian's program has less than 2 MiB."""
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,27 @@ class OpenSmProcess:
         """Tell whether it is one that runs; a zombie has no command line."""
         return self._text("comm").strip() == _PROGRAM and bool(self._words())
 
+    def is_of(self, users: Collection[int]) -> bool:
+        """Tell whether it can only do what *users* had it do: root, say, and this process's own.
+
+        Its name and its command line anybody may choose.  All its user ids are to be among them,
+        and its program is to be theirs and not for others to write, where that may be looked at.
+        """
+        told = [int(word) for word in self._status("Uid")]
+        if not told:
+            try:
+                told = [self.folder.stat().st_uid]
+            except OSError:
+                return False  # It has gone.
+        if not set(told) <= set(users):
+            return False
+        try:
+            program = (self.folder / "exe").stat()
+        except OSError:
+            return True
+        by_group = program.st_mode & stat.S_IWGRP and program.st_gid != 0
+        return program.st_uid in users and not (program.st_mode & stat.S_IWOTH or by_group)
+
     def catches(self, signal: int) -> bool:
         """Tell whether it has a handler for *signal* (proc(5), SigCgt)."""
         caught = self._status("SigCgt")
@@ -55,13 +84,24 @@ class OpenSmProcess:
             return True
         return None if None in answers else False
 
-    def program(self) -> bytes | None:
-        """Return the bytes of its program; None where it may not be read."""
+    def program_holds(self, words: bytes) -> bool | None:
+        """Tell whether its program has those bytes; None where it may not be read."""
+        found = self._first_in_program(lambda piece: words in piece or None)
+        return found if found is None else bool(found)
+
+    def _first_in_program(
+        self, look: Callable[[bytes], _Found | None]
+    ) -> _Found | Literal[False] | None:
+        """Return what *look* finds first in its program; False: nothing; None: it is not readable.
+
+        The program is read in pieces that overlap: it may be of any size.
+        """
         name = next(iter(self._words()), "")
         named = name if "/" in name else shutil.which(name)
         for path in (self.folder / "exe", *([self._absolute(named)] if named else [])):
             try:
-                return path.read_bytes()
+                with path.open("rb", buffering=0) as file:
+                    return _first(file, look)
             except OSError:
                 continue
         return None
@@ -81,9 +121,8 @@ class OpenSmProcess:
             yield build.partitions if named is None else named
 
     def _builds(self) -> Sequence[BuiltIn]:
-        program = self.program()
-        found = None if program is None else built_in.of_program(program.decode("latin-1"))
-        return built_in.USUAL if found is None else (found,)
+        found = self._first_in_program(lambda piece: built_in.of_program(piece.decode("latin-1")))
+        return (found,) if found else built_in.USUAL
 
     def _configuration(self, path: str | None) -> Configuration:
         if not path:
@@ -135,6 +174,20 @@ class OpenSmProcess:
             return (self.folder / name).read_text(errors="replace")
         except OSError:
             return ""
+
+
+def _first(file: FileIO, look: Callable[[bytes], _Found | None]) -> _Found | Literal[False]:
+    """Return what *look* finds first in pieces of the file; False: nothing."""
+    kept = b""
+    for _ in range(_MOST_PIECES):
+        read = file.read(_PIECE)
+        if not read:
+            break
+        found = look(kept + read)
+        if found is not None:
+            return found
+        kept = (kept + read)[-_OVERLAP:]
+    return False
 
 
 def _is_one_file(one: Path, other: Path) -> bool:

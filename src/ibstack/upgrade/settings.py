@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.files.ini_text import IniText
+from ibstack.formats.secrets import hidden_value
 from ibstack.upgrade.finding import NOTHING, Finding, Verdict
 
 if TYPE_CHECKING:
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
 
     from ibstack.cluster.files.ini_text import Located
 
-_HIDDEN: Final = "***"
-# What may hold a password, whatever section it is in.
-_SECRET_WORDS: Final = ("password", "token", "secret", "transport_url", "connection")
 _SHOWN: Final = 200
 
 
@@ -81,6 +79,4 @@ def is_true(value: str) -> bool:
 
 
 def _shown(found: Located) -> str:
-    if any(word in found.key.lower() for word in _SECRET_WORDS):
-        return _HIDDEN
-    return found.value[:_SHOWN]
+    return hidden_value(found.key, found.value)[:_SHOWN]

@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadInput, IbstackError
+from ibstack.formats.secrets import WORDS
 from ibstack.formats.vf_requests import ELSEWHERE
 from ibstack.opensm.command_line import with_keys_replaced
 from ibstack.verify.cloud.agents import dump_agents, load_agents
@@ -52,7 +53,7 @@ _LARGEST: Final = 4 << 20
 # A name with its value, in ini files and in OpenSM's.
 _SECRET: Final = re.compile(
     r"^([ \t#;]*(?:((?:m|sm|sa|cc)_key)|psk"
-    r"|[\w-]*(?:password|secret|transport_url|connection)\w*)[ \t]*[=: \t])[ \t]*(\S.*)$",
+    rf"|[\w-]*(?:{'|'.join(WORDS)})\w*)[ \t]*[=: \t])[ \t]*(\S.*)$",
     re.M | re.I,
 )
 

@@ -9,6 +9,7 @@ from ibstack.cluster.files.ini_text import IniText, normal_section
 from ibstack.cluster.files.modifications import Deed, Modification, parse
 from ibstack.cluster.files.render import ini_paths, unmodified_files
 from ibstack.fabric.errors import BadInput, BadValue
+from ibstack.formats.secrets import MARK, is_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -70,6 +71,11 @@ def _whys(
 
 def _read(item: str) -> Modification | str:
     """Return what *item* says, or what is wrong with it."""
+    if is_hidden(item):
+        return (
+            f"its value is {MARK}, which stands for a secret that was hidden; write the value, or"
+            " export with --secrets"
+        )
     try:
         return parse(item)
     except BadValue as error:

@@ -21,6 +21,7 @@ from ibstack.cluster.model.state import Change
 from ibstack.cluster.rollout import HostChange, host_changes
 from ibstack.cluster.shell.reach import DeviceStatus, Drift
 from ibstack.fabric.errors import IbstackError, Refused, TryLater
+from ibstack.fabric.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -210,7 +211,7 @@ class ReachedHosts:
         copies = self._images.planned(before, after)
         for work in self._look(host_changes(before, after), after):
             for line in planned(work):
-                lines.setdefault(line, []).append(work.host)
+                lines.setdefault(printable(line), []).append(work.host)
         return [*copies, *(f"{folded(hosts)}: {line}" for line, hosts in lines.items())]
 
     def jobs(self, before: State, after: State) -> Sequence[Job]:

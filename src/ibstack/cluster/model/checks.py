@@ -33,6 +33,7 @@ from ibstack.cluster.model.ranges import range_fault
 from ibstack.cluster.model.role import INFINIBAND_HOST, SUBNET_MANAGER
 from ibstack.cluster.model.usage import Use, used_by
 from ibstack.cluster.model.value import Reference, References
+from ibstack.formats.secrets import hidden_item
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -195,7 +196,7 @@ def _role(view: State | Draft, entity: Entity) -> Iterator[Problem]:
 
     name = "configfilemodifications"
     for item, why in refused_modifications(view, entity.path):
-        yield error(entity.path, name, f"{item!r}: {why}")
+        yield error(entity.path, name, f"{hidden_item(item)!r}: {why}")
     owner = entity.path.parent
     if owner is not None and owner.kind == "category" and entity.values.get("merge") == "keys":
         yield warning(entity.path, "merge", "a category's role has none to add its keys to")

@@ -6,11 +6,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ibstack.cluster.model.catalogue import KINDS
+from ibstack.cluster.shell.values import without_secrets
 from ibstack.cluster.store.commit import altered
+from ibstack.formats.secrets import hidden_item
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ibstack.cluster.model.entity import Entity
     from ibstack.cluster.model.kind import Property
     from ibstack.cluster.model.state import Change
     from ibstack.cluster.model.value import Value
@@ -37,8 +40,8 @@ def as_objects(changes: Iterable[Change]) -> list[dict[str, object]]:
             "properties": [
                 {
                     "property": prop.name,
-                    "before": change.before.values.get(prop.name) if change.before else None,
-                    "after": change.after.values.get(prop.name) if change.after else None,
+                    "before": _value(change.before, prop),
+                    "after": _value(change.after, prop),
                 }
                 for prop in KINDS[change.path.kind].properties
                 if prop.name in _names(change)
@@ -46,6 +49,11 @@ def as_objects(changes: Iterable[Change]) -> list[dict[str, object]]:
         }
         for change in changes
     ]
+
+
+def _value(side: Entity | None, prop: Property) -> Value | None:
+    value = None if side is None else side.values.get(prop.name)
+    return None if value is None else without_secrets(value)
 
 
 def _what(change: Change) -> str:
@@ -80,8 +88,8 @@ def _property_lines(prop: Property, before: Value | None, after: Value | None) -
     if prop.type.many:
         yield f"    {prop.name}:"
         old, new = _words(before), _words(after)
-        yield from (f"      - {word}" for word in old if word not in new)
-        yield from (f"      + {word}" for word in new if word not in old)
+        yield from (f"      - {hidden_item(word)}" for word in old if word not in new)
+        yield from (f"      + {hidden_item(word)}" for word in new if word not in old)
     elif before is None:
         yield f"    {prop.name}: {_shown(prop, after)}"
     else:
@@ -95,7 +103,7 @@ def _words(value: Value | None) -> tuple[str, ...]:
 def _shown(prop: Property, value: Value | None) -> str:
     if value is None:
         return "unset"
-    text = prop.type.show(value)
+    text = hidden_item(prop.type.show(value))
     if not text.isprintable():
         return f"<{len(text.encode('utf-8', 'surrogatepass'))} bytes>"
     return text or '""'

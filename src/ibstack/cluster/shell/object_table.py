@@ -18,7 +18,7 @@ from ibstack.cluster.model.role_services import role_of_service
 from ibstack.cluster.model.value import Blob
 from ibstack.cluster.shell.states import bracketed
 from ibstack.cluster.shell.tables import Column, Listing, snake_case
-from ibstack.cluster.shell.values import Shown, is_name
+from ibstack.cluster.shell.values import Shown, is_name, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -154,7 +154,7 @@ def _property_filler(view: View, prop: Property) -> Filler:
 
 def _inherited_value(view: View, entity: Entity, prop: Property) -> tuple[Cell, str | None]:
     found = Shown(prop, effective(view, entity.path, prop.name))
-    return found.effective.value, found.in_a_row
+    return without_secrets(found.effective.value), found.in_a_row
 
 
 def _own_value(view: View, entity: Entity, prop: Property) -> tuple[Cell, str | None]:
@@ -163,6 +163,7 @@ def _own_value(view: View, entity: Entity, prop: Property) -> tuple[Cell, str | 
         value = prop.default_for(entity.name)
     if isinstance(prop.type, Blob):
         return value, Shown(prop, Effective(value)).in_a_row
+    value = without_secrets(value)
     return value, prop.type.show(value)
 
 

@@ -6,6 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from ibstack.fabric.printable import printable
+from ibstack.formats.secrets import hidden_in
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
@@ -29,7 +32,8 @@ class Event:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.at:%a %b %d %H:%M:%S %Y} [{self.severity}] {self.host}: {self.text}"
+        text = printable(hidden_in(f"{self.host}: {self.text}"))
+        return f"{self.at:%a %b %d %H:%M:%S %Y} [{self.severity}] {text}"
 
 
 @dataclass(frozen=True, slots=True)

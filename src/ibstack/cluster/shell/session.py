@@ -27,6 +27,8 @@ from ibstack.cluster.shell.registry import COMMANDS
 from ibstack.cluster.shell.saving import Saving
 from ibstack.cluster.shell.words import Vocabulary
 from ibstack.fabric.errors import BadInput, IbstackError, Refused
+from ibstack.fabric.printable import lines as printable_lines
+from ibstack.formats.secrets import hidden_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -196,7 +198,7 @@ class Session:
     def complain(self, error: IbstackError, more: str = "") -> None:
         """Tell of a failure."""
         self.failures += 1
-        print(f"{error}{more}", file=self.errors)
+        print(printable_lines(hidden_in(f"{error}{more}")), file=self.errors)
 
     @property
     def exit_code(self) -> int:

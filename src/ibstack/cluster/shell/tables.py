@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.model.naming import meant
 from ibstack.fabric.errors import BadInput, BadValue
+from ibstack.fabric.printable import in_json, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -65,13 +66,13 @@ def spelled(cell: Cell) -> str:
 
 def as_json(answer: object) -> str:
     """Return *answer* as JSON; tuples become lists."""
-    return json.dumps(answer, indent=2, ensure_ascii=False)
+    return in_json(json.dumps(answer, indent=2, ensure_ascii=False))
 
 
 def two_columns(rows: Iterable[tuple[str, str]]) -> list[str]:
     """Return the lines of the table of one object's properties."""
     lines = [("Parameter", "Value"), ("-" * FIRST_COLUMN, "-" * SECOND_COLUMN), *rows]
-    return [f"{label:{FIRST_COLUMN}} {_one_line(value)}".rstrip() for label, value in lines]
+    return [f"{label:{FIRST_COLUMN}} {printable(value)}".rstrip() for label, value in lines]
 
 
 def lines(listing: Listing) -> list[str]:
@@ -128,15 +129,11 @@ def printed(listing: Listing, format_: str = "") -> list[str]:
 def _texts(listing: Listing) -> list[list[str]]:
     names = [column.name for column in listing.columns]
     if not listing.texts:
-        return [[_one_line(spelled(row.get(name))) for name in names] for row in listing.rows]
+        return [[printable(spelled(row.get(name))) for name in names] for row in listing.rows]
     return [
-        [_one_line(text[name] if name in text else spelled(row.get(name))) for name in names]
+        [printable(text[name] if name in text else spelled(row.get(name))) for name in names]
         for row, text in zip(listing.rows, listing.texts, strict=True)
     ]
-
-
-def _one_line(text: str) -> str:
-    return text if text.isprintable() else "".join(c if c.isprintable() else "·" for c in text)
 
 
 def _aligned(columns: Sequence[Column], texts: Sequence[Sequence[str]], heading: bool) -> list[str]:

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ibstack.cluster.model.catalogue import KINDS, kinds_inside
 from ibstack.cluster.model.inheritance import DEFAULT, effective, effective_values
 from ibstack.cluster.model.value import Blob
 from ibstack.cluster.shell.tables import snake_case
+from ibstack.formats.secrets import hidden_item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ibstack.cluster.model.inheritance import Effective
     from ibstack.cluster.model.kind import Property
     from ibstack.cluster.model.state import View
+    from ibstack.cluster.model.value import Value
     from ibstack.cluster.shell.tables import Cell
 
 
@@ -32,7 +34,8 @@ class Shown:
     def in_a_row(self) -> str:
         """The value as `show` and `list` print it."""
         if not isinstance(self.prop.type, Blob):
-            return self.effective.shown(self.prop)
+            value = without_secrets(self.effective.value)
+            return replace(self.effective, value=value).shown(self.prop)
         size = f"<{len(str(self.effective.value).encode())} bytes>"
         inherited = self.effective.source not in ("", DEFAULT)
         return f"{size} ({self.effective.source})" if inherited else size
@@ -49,6 +52,13 @@ class Shown:
     def tells_source(self) -> bool:
         """Whether the value can come from elsewhere, so that JSON has a key for where from."""
         return self.prop.inherits or self.prop.protects
+
+
+def without_secrets(value: Value) -> Value:
+    """Return a value as all but `get` prints it: config file modifications may hold passwords."""
+    if isinstance(value, tuple):
+        return tuple(map(hidden_item, value))
+    return hidden_item(value) if isinstance(value, str) else value
 
 
 def is_name(prop: Property) -> bool:
@@ -82,7 +92,7 @@ def as_object(view: View, entity: Entity) -> dict[str, Cell]:
     found: dict[str, Cell] = {}
     for each in all_shown(view, entity):
         key = snake_case(each.prop.label)
-        found[key] = each.effective.value
+        found[key] = without_secrets(each.effective.value)
         if each.tells_source:
             found[f"{key}_source"] = each.effective.source or None
     for submode in kinds_inside(entity.path.kind, entity.type):

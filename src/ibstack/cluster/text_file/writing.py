@@ -17,6 +17,7 @@ from ibstack.cluster.text_file.form import (
     says_type,
     written_properties,
 )
+from ibstack.formats.secrets import hidden_item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,14 +37,26 @@ _RESOLVER: Final = yaml.resolver.Resolver()
 _STRING: Final = "tag:yaml.org,2002:str"
 
 
-def export(view: View) -> str:
-    """Return the whole cluster as the text of a file."""
+def export(view: View, *, secrets: bool = True) -> str:
+    """Return the whole cluster as the text of a file.
+
+    Without *secrets* the values that config file modifications give to passwords are hidden, and
+    the file is refused when it is read.
+    """
     content: dict[str, Any] = {FORMAT_KEY: FORMAT}
     for kind in top_kinds():
         objects = _objects(view, kind, None)
         if objects:
             content[kind.name] = objects
-    return _written(content)
+    return _written(content if secrets else _without_secrets(content))
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_secrets(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(each) for each in value]
+    return hidden_item(value) if isinstance(value, str) else value
 
 
 def _objects(view: View, kind: Kind, parent: EntityPath | None) -> dict[str, Any]:

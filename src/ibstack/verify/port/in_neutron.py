@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _PORT: Final = "Neutron API, port"
 _NETWORK: Final = "Neutron API, network"
 _AGENTS: Final = "Neutron API, agents"
+_NO_FILTER: Final = "security groups: not enforced on a VF"
 _SERVERS: Final = "compute:"
 _TYPES: Final = ("vlan", "flat")
 
@@ -196,7 +197,7 @@ def is_bound(facts: Facts) -> Finding:
     found, own = f"vif type {port.vif_type}", is_own(port)
     wanted = OWN_VIF_TYPE if own else VIF_TYPE
     if port.vif_type == wanted:
-        return right(found, _PORT)
+        return right(found if own else f"{found}; {_NO_FILTER}", _PORT)
     if port.vif_type != "binding_failed":
         return wrong(
             found,
