@@ -53,7 +53,7 @@ def look_at_groups(sources: Sources, fabric: Fabric) -> tuple[Audit, NoGroups | 
         there = NoGroups(f"the partitions file was written less than {SETTLED_S:g} s ago")
     reached = keys_reached(fabric.survey)
     look = audit_groups(wanted.values(), there, reached, settled=lambda group: True)
-    return look, there if isinstance(there, NoGroups) else None
+    return look, there if wanted and isinstance(there, NoGroups) else None
 
 
 def _age_s(path: Path) -> float:
