@@ -186,6 +186,17 @@ def test_a_group_is_judged_when_the_file_has_said_so_for_a_while(tmp_path: Path)
     assert not watch.known
 
 
+def test_where_no_group_is_wanted_none_is_unknown(tmp_path: Path) -> None:
+    watch = GroupWatch(SaDump(tmp_path / "none"), lambda: 0.0)
+
+    look = watch.audit(parse(b"a=0x0101: 0x31;\n", "f"), Survey({}))
+
+    (before,) = audited({MGID: replace(USUAL, mtu=5)}).found
+    assert watch.known
+    assert look.found == ()
+    assert not look.unsure(before)
+
+
 def test_thousands_of_groups_are_named_by_the_first_of_them(tmp_path: Path) -> None:
     now = [0.0]
     dump = tmp_path / "dump"

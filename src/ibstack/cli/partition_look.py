@@ -54,7 +54,7 @@ def look_at_groups(sources: Sources, fabric: Fabric) -> tuple[Audit, NoGroups | 
         there = SaDump(sources.settings.fabric.sa_dump).read()
     reached = keys_reached(fabric.survey)
     look = audit_groups(wanted.values(), there, reached, settled=lambda group: True)
-    return look, there if isinstance(there, NoGroups) else None
+    return look, there if wanted and isinstance(there, NoGroups) else None
 
 
 def _age_s(path: Path) -> float:

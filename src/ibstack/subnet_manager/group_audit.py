@@ -45,7 +45,8 @@ def audit_groups(
     a member on the fabric, so of the others none is missing.
     """
     if isinstance(there, NoGroups):
-        return Audit((), lambda drift: True)
+        # Of no group that is wanted none can be missing.
+        return Audit((), lambda drift: bool(wanted))
     found, young = [], set()
     for group in wanted:
         if not settled(group):
@@ -121,9 +122,8 @@ class GroupWatch:
             wanted = wanted_groups(statements).values()
             self._since = {group: self._since.get(group, now) for group in wanted}
             self._read = statements
-        # OpenSM writes nothing down before there is a group.
-        there = self._dump.read() if self._since else {}
-        self._note(there.why if isinstance(there, NoGroups) else None)
+        there = self._dump.read()
+        self._note(there.why if isinstance(there, NoGroups) and self._since else None)
         old = self._clock() - self._settled_s
         look = audit_groups(
             self._since, there, keys_reached(survey), lambda group: self._since[group] <= old
