@@ -28,11 +28,15 @@ def guest_config(arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("--format nm", "it has no address of either family"),
+        ("--format nm", "it has no address of either family; give --dhcp or --cidr"),
         ("--format nm --dhcp --cidr 10.7.0.2/24", "--dhcp and an IPv4 --cidr exclude"),
         ("--format nm --network net1 --dhcp", "meant by --network, --dhcp"),
         ("--format nm --network net1 --port p", "meant by --port, --network"),
         ("--format nm --cidr 10.7.0.2/33", "address '10.7.0.2/33'"),
+        ("--format nm --cidr 10.7.0.2", "the length of its prefix is missing"),
+        ("--format nm --cidr 2001:db8::2", "the length of its prefix is missing"),
+        ("--format nm --dhcp --mtu 65520", "up to 65520 in connected mode"),
+        ("--format netplan --dhcp --client-id ff:00:01", "use --format nm or ifcfg, or client-ids"),
         ("--format nm --cidr 10.7.0.2/24 --gateway 10.8.0.1", "is in no subnet"),
         ("--format nm --dhcp --mac 01:16:3e:0a:bc:de", "a multicast address names no port"),
         ("--format nm --dhcp --mtu 9000", "MTU '9000': must be 68 to 4092"),
@@ -50,7 +54,7 @@ def guest_config(arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (f"--format cloud-init --dhcp {PORT}", "give --mtu: 2044"),
         (f"--format cloud-init --dhcp {PORT} --mtu 2044", ""),
         (f"--format cloud-init --dhcp {PORT} --mtu 65520 --mode connected", "use --format nm"),
-        (f"--format cloud-init-v2 --dhcp {PORT} --mode connected", "use --format netplan"),
+        (f"--format cloud-init-v2 --dhcp {PORT} --mode connected", "networkd, netplan or ifcfg"),
         ("--format bind --dhcp", "invalid choice: 'bind'"),
     ],
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from guest_fleet import Fleet
-from ibstack.fabric.errors import CommandFailed
+from ibstack.fabric.errors import BadInput, CommandFailed
 from ibstack.fabric.pci import PciAddress
 from ibstack.host.eswitch_client import EswitchClient
 from ibstack.lab.compute import Compute
@@ -117,6 +117,25 @@ def test_a_boot_fails_at_once_where_the_deleted_server_still_runs(
     new, _ = compute.boot("new", "red", host, accounts.OPERATOR)
     assert new.pci == old.pci
     compute.delete("new")
+
+
+@pytest.mark.parametrize("host", [MLX4, MLX5])
+def test_a_machine_whose_port_its_tenant_deleted_is_still_there_to_be_deleted(
+    cloud: Cloud, red: Resource, host: str
+) -> None:
+    compute = Compute(cloud)
+    old, _ = compute.boot("old", "red", host, accounts.OPERATOR)
+    cloud.api(accounts.NOVA).delete("ports", old.port_id)
+
+    with pytest.raises(BadInput, match="there is a machine or a host of that name"):
+        compute.boot("old", "red", host, accounts.OPERATOR)
+    assert compute.delete("old").pci == old.pci
+
+    with pytest.raises(BadInput, match="cannot find machine 'old'"):
+        compute.delete("old")
+    new, _ = compute.boot("old", "red", host, accounts.OPERATOR)
+    assert new.pci == old.pci
+    compute.delete("old")
 
 
 def end(cloud: Cloud, compute: Compute, machine: Machine) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from guest.interfaces import CHILD, DHCP, IMAGE, INTERFACES, LEGACY, STATIC
+from guest.interfaces import CHILD, DHCP, IMAGE, INTERFACES, LEGACY, STATIC, WIDE
 from ibstack.fabric.errors import BadInput
 from ibstack.guest.config_file import NotExpressible
 from ibstack.guest.formats import Format, render
+from ibstack.guest.interface import GuestInterface, TransportMode
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -27,8 +29,8 @@ REFUSED = {
     ("child", Format.CLOUD_INIT): "make a child interface",
     ("child", Format.CLOUD_INIT_V2): "make a child interface",
     ("image", Format.CLOUD_INIT): "give --port or --mac",
-    ("static", Format.CLOUD_INIT): "cloud-init cannot set connected mode; use --format nm",
-    ("static", Format.CLOUD_INIT_V2): "cloud-init cannot set connected mode; use --format netplan",
+    ("static", Format.CLOUD_INIT): "connected mode; use --format nm, networkd, netplan or ifcfg",
+    ("static", Format.CLOUD_INIT_V2): "connected mode; use --format nm, networkd, netplan or ifcfg",
     ("wide", Format.CLOUD_INIT): "cloud-init cannot set connected mode",
     ("wide", Format.CLOUD_INIT_V2): "cloud-init cannot set connected mode",
     ("no-mtu", Format.CLOUD_INIT): "give --mtu: 2044",
@@ -58,6 +60,45 @@ def test_what_a_tool_cannot_be_told_is_refused_with_another_way(
 ) -> None:
     with pytest.raises(BadInput, match=why):
         render(INTERFACES[case[0]], case[1])
+
+
+ODD = {
+    "odd client-id": replace(DHCP, client_id="ff:00:01:02"),
+    "odd client-id, connected": replace(WIDE, client_id="ff:00:01:02"),
+    "odd client-id, child": replace(CHILD, client_id="ff:00:01:02"),
+    "connected child": replace(CHILD, mtu_bytes=65520, mode=TransportMode.CONNECTED),
+}
+
+
+def refusal(interface: GuestInterface, wanted: Format) -> NotExpressible | None:
+    try:
+        render(interface, wanted)
+    except NotExpressible as error:
+        return error
+    except BadInput:
+        return None
+    return None
+
+
+REFUSALS = [
+    (interface, error)
+    for interface in (*INTERFACES.values(), *ODD.values())
+    for wanted in Format
+    if (error := refusal(interface, wanted)) is not None
+]
+
+
+@pytest.mark.parametrize(("interface", "error"), REFUSALS)
+def test_the_formats_that_a_refusal_names_take_the_interface(
+    interface: GuestInterface, error: NotExpressible
+) -> None:
+    said = str(error).partition("use --format ")[2].partition(", or ")[0]
+
+    named = re.split(", | or ", said)
+
+    assert "nm" in named
+    for each in named:
+        assert render(interface, Format(each))
 
 
 def test_a_client_id_that_networkd_cannot_send_is_refused() -> None:

@@ -118,7 +118,7 @@ def _interface(parsed: Namespace) -> GuestInterface:
 
 
 def _described(parsed: Namespace) -> GuestInterface:
-    addresses = _all("address", parsed.cidr, ipaddress.ip_interface)
+    addresses = _all("address", parsed.cidr, _with_prefix)
     gateways = _all("gateway", parsed.gateway, ipaddress.ip_address)
     families = {}
     for version in (4, 6):
@@ -162,6 +162,12 @@ def _with_settings(interface: GuestInterface, parsed: Namespace) -> GuestInterfa
 
 def _form(parsed: Namespace) -> ClientIdForm | None:
     return None if parsed.client_id_form is None else ClientIdForm(parsed.client_id_form)
+
+
+def _with_prefix(text: str) -> ipaddress.IPv4Interface | ipaddress.IPv6Interface:
+    if "/" not in text:  # Python would make it a network of one host.
+        raise ValueError("the length of its prefix is missing, as in 192.168.80.12/24")
+    return ipaddress.ip_interface(text)
 
 
 def _all(kind: str, texts: list[str] | None, read: Callable[[str], Any]) -> list[Any]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _ESCAPES: Final = ("json", "yaml")
 """Formats that write out by themselves what is not printable, and that programs read."""
+_RUNS_ANOTHER: Final = ("lab", "exec")
 
 
 class Shell(App):
@@ -50,6 +51,10 @@ class Shell(App):
             if isinstance(handler, logging.StreamHandler):
                 handler.addFilter(_made_printable)
 
+    def run(self, argv: list[str]) -> int:
+        """Run what *argv* says; options behind `lab exec NAME COMMAND` are the command's."""
+        return int(super().run(_options_left(argv)))
+
     def run_subcommand(self, argv: list[str]) -> int:
         """Run a command; the exit code of an IbstackError is the process's."""
         status = int(super().run_subcommand(argv))
@@ -60,6 +65,21 @@ class Shell(App):
     def clean_up(self, cmd: Command, result: int, err: BaseException | None) -> None:
         """Remember what went wrong: cliff prints it and forgets it."""
         self._failure = err
+
+
+def _options_left(argv: Sequence[str]) -> list[str]:
+    """Put `--` before the command of `lab exec`: cliff takes --help, -v and -q wherever they stand.
+
+    An option before the command stays where it is: LabExec says where it belongs.
+    """
+    at = next((n for n in range(len(argv)) if tuple(argv[n : n + 2]) == _RUNS_ANOTHER), len(argv))
+    name = at + len(_RUNS_ANOTHER)
+    while argv[name : name + 1] and argv[name].startswith("-"):
+        name += 2 if argv[name] == "--lab" else 1
+    command = name + 1
+    if command < len(argv) and not argv[command].startswith("-"):
+        return [*argv[:command], "--", *argv[command:]]
+    return list(argv)
 
 
 class ExampleInHelp:

@@ -34,19 +34,19 @@ def render_network_data(interface: GuestInterface) -> tuple[ConfigFile, ...]:
             "cannot write network_data.json: it names a port by its MAC address; give --port or"
             " --mac"
         )
-    _refuse_connected_mode(interface, "use --format nm, networkd, netplan or ifcfg")
+    _refuse_connected_mode(interface)
     if interface.mtu_bytes is None:
         raise BadInput(
             "cannot write network_data.json: without an MTU cloud-init makes a connection that"
             " NetworkManager refuses; give --mtu: 2044, or 4092 where the fabric carries it"
         )
     if interface.partition_key is not None:
-        raise NotExpressible("cloud-init", "make a child interface", "use --format nm or networkd")
+        raise NotExpressible("cloud-init", "make a child interface")
     if interface.ipv4.method is Method.AUTOMATIC and interface.own_client_id is not None:
         raise NotExpressible(
             "cloud-init",
             f"send the client-id {interface.own_client_id}",
-            "use --format nm or networkd, or static addresses",
+            "static addresses",
         )
     # Without the name cloud-init looks for the MAC address, which no two interfaces share.
     link = {
@@ -73,15 +73,15 @@ def render_network_config(interface: GuestInterface) -> tuple[ConfigFile, ...]:
     compare all 20 bytes, of which the first four change.
     """
     # networkd 252 ignores the word for it that netplan has, and udev's rule is no part of the file.
-    _refuse_connected_mode(interface, "use --format netplan, which brings a rule for udev")
+    _refuse_connected_mode(interface)
     settings = netplan_interface(interface, "cloud-init")
     document = {"version": 2, "ethernets": {interface.device: settings}}
     return (ConfigFile(_NETWORK_CONFIG, to_yaml(document)),)
 
 
-def _refuse_connected_mode(interface: GuestInterface, remedy: str) -> None:
+def _refuse_connected_mode(interface: GuestInterface) -> None:
     if interface.mode is TransportMode.CONNECTED:
-        raise NotExpressible("cloud-init", "set connected mode", remedy)
+        raise NotExpressible("cloud-init", "set connected mode")
 
 
 def _networks(interface: GuestInterface) -> Iterator[dict[str, Any]]:

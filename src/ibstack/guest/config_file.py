@@ -24,7 +24,14 @@ class NotExpressible(BadInput):
 
     tool: str
     what: str
-    remedy: str
+    otherwise: str = ""
+    """What else would do, beside another format: `static addresses`."""
+    formats: tuple[str, ...] = ()
+    """The values of --format that take all of this interface; formats.render() asks them."""
 
     def __str__(self) -> str:
-        return f"cannot configure the interface: {self.tool} cannot {self.what}; {self.remedy}"
+        *most, last = self.formats or ("",)
+        listed = f"{', '.join(most)} or {last}" if most else last
+        ways = [f"use --format {listed}"] if listed else []
+        remedy = ", or ".join([*ways, *([self.otherwise] if self.otherwise else [])])
+        return f"cannot configure the interface: {self.tool} cannot {self.what}; {remedy}"

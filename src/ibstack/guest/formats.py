@@ -6,7 +6,9 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Final
 
+from ibstack.fabric.errors import BadInput
 from ibstack.guest.cloud_init import render_network_config, render_network_data
+from ibstack.guest.config_file import NotExpressible
 from ibstack.guest.ifcfg import render_ifcfg
 from ibstack.guest.netplan import render_netplan
 from ibstack.guest.network_manager import render_keyfile
@@ -44,4 +46,16 @@ _RENDERERS: Final[Mapping[Format, Callable[[GuestInterface], tuple[ConfigFile, .
 
 def render(interface: GuestInterface, wanted: Format) -> tuple[ConfigFile, ...]:
     """Return the files; NotExpressible where the tool cannot be told all of it."""
-    return _RENDERERS[wanted](interface)
+    try:
+        return _RENDERERS[wanted](interface)
+    except NotExpressible as error:
+        able = tuple(each.value for each in Format if _takes(each, interface))
+        raise NotExpressible(error.tool, error.what, error.otherwise, able) from error
+
+
+def _takes(wanted: Format, interface: GuestInterface) -> bool:
+    try:
+        _RENDERERS[wanted](interface)
+    except BadInput:
+        return False
+    return True

@@ -111,7 +111,10 @@ class GuestInterface:
         if self.mtu_bytes is not None:
             self._check_mtu(self.mtu_bytes)
         if self.ipv4.method is Method.OFF and self.ipv6.method is Method.OFF:
-            raise BadInput("cannot configure the interface: it has no address of either family")
+            raise BadInput(
+                "cannot configure the interface: it has no address of either family; give --dhcp or"
+                " --cidr, or the port a fixed IP"
+            )
 
     def _check_name(self) -> None:
         room = LONGEST_NAME - (len(self.device) - len(self.name))
@@ -128,8 +131,10 @@ class GuestInterface:
         family = 4 if self.ipv6.method is Method.OFF else 6
         low, high = _SMALLEST_MTU[family], LARGEST_MTU_BYTES[self.mode]
         if not low <= mtu_bytes <= high:
+            more = LARGEST_MTU_BYTES[TransportMode.CONNECTED]
+            also = f", up to {more} in connected mode" if high < more else ""
             raise BadValue(
-                "MTU", str(mtu_bytes), f"must be {low} to {high} in {self.mode.value} mode"
+                "MTU", str(mtu_bytes), f"must be {low} to {high} in {self.mode.value} mode{also}"
             )
 
     @property

@@ -35,14 +35,14 @@ def render_netplan(interface: GuestInterface) -> tuple[ConfigFile, ...]:
 def netplan_interface(interface: GuestInterface, tool: str) -> dict[str, Any]:
     """Return the keys of one interface that netplan and cloud-init both know."""
     if interface.partition_key is not None:
-        raise NotExpressible(tool, "make a child interface", "use --format nm or networkd")
+        raise NotExpressible(tool, "make a child interface")
     settings: dict[str, Any] = {"dhcp4": interface.ipv4.method is Method.AUTOMATIC}
     if interface.ipv4.method is Method.AUTOMATIC:
         if interface.own_client_id is not None:
             raise NotExpressible(
                 tool,
                 f"send the client-id {interface.own_client_id}",
-                "use --format nm or networkd, or client-ids of the form 20: and the GUID",
+                "client-ids of the form 20: and the GUID",
             )
         settings["dhcp-identifier"] = "mac"
     settings["accept-ra"] = interface.ipv6.method is Method.AUTOMATIC

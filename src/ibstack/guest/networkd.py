@@ -99,7 +99,7 @@ def _dhcp(interface: GuestInterface) -> list[str]:
         raise NotExpressible(
             "systemd-networkd",
             f"send the client-id {interface.own_client_id}",
-            "use --format nm, or client-ids of the form 20: and the GUID",
+            "client-ids of the form 20: and the GUID",
         )
     lines = ["[DHCPv4]", "ClientIdentifier=mac"]
     if interface.mtu_bytes is None:

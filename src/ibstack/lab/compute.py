@@ -8,13 +8,14 @@ Source: nova 34, network/neutron.py (_update_ports_for_instance) and virt/libvir
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import subprocess
 import sys
 import time
 import uuid
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,7 @@ from ibstack.host.eswitch_client import EswitchClient, EswitchUnreachable
 from ibstack.lab.binding_profile import nova_profile
 from ibstack.lab.guests.dhcp_clients import DhcpClient
 from ibstack.lab.guests.guest import Guest
+from ibstack.lab.guests.partition_wires import SHORT_ID
 from ibstack.lab.hosts import hardware
 from ibstack.lab.hosts.daemons import eswitchd_socket
 from ibstack.lab.services import accounts
@@ -43,6 +45,7 @@ _EBRCTL_TIMEOUT_S: Final = 120
 """By itself ebrctl waits 60 s, and then says what for."""
 _LOOK_EVERY_S: Final = 0.1
 _IPV4: Final = 4
+_BOOTED_AS: Final = "booted-as.json"
 _CLIENT_ID: Final = ("client-id", "61")
 """Names of the option (neutron/agent/linux/dhcp.py, _get_client_id())."""
 
@@ -84,6 +87,7 @@ class Compute:
         self._nova = cloud.api(accounts.NOVA)
 
     def machines(self) -> list[Machine]:
+        """Return those that have a port."""
         found = self._nova.list("ports", device_owner=_DEVICE_OWNER)
         return sorted((Machine.of(port) for port in found), key=lambda machine: machine.name)
 
@@ -145,6 +149,7 @@ class Compute:
             seconds = time.monotonic() - began
             undo.callback(self._shut_down, active)
             self._driver(active).touch()
+            self._remember(active)
             self.guest(active).start(
                 self._static_address(active), client=dhcp_client, identifier=client_id
             )
@@ -152,11 +157,15 @@ class Compute:
         return active, seconds
 
     def delete(self, name: str) -> Machine:
-        """Shut the guest down, unplug its VF, delete its port; return what it was."""
+        """Shut the guest down, unplug its VF, delete its port; return what it was.
+
+        Also where its tenant has deleted the port already: nova remembers as well.
+        """
         machine = self.machine(name)
         self._shut_down(machine)
         self._ebrctl("del-port", PHYSICAL_NETWORK, machine.mac, host=machine.host)
-        self._nova.delete("ports", machine.port_id)
+        if self._nova.list("ports", id=machine.port_id):
+            self._nova.delete("ports", machine.port_id)
         return machine
 
     # Neutron's part.
@@ -264,9 +273,27 @@ class Compute:
 
     # Which machines and hosts there are.
 
+    def _remember(self, machine: Machine) -> None:
+        """Keep what the machine was booted as, as nova's network info cache does."""
+        folder = self._cloud.lab.machine(machine.port_id[:SHORT_ID])
+        folder.mkdir(parents=True, exist_ok=True)
+        scratch = folder / "booted-as.new"
+        scratch.write_text(json.dumps(asdict(machine)))
+        scratch.replace(folder / _BOOTED_AS)
+
+    def _all_machines(self) -> list[Machine]:
+        """Return also those whose ports were deleted while their guests run."""
+        machines = self.machines()
+        ports = {machine.port_id[:SHORT_ID] for machine in machines}
+        for file in sorted(self._cloud.lab.machines.glob(f"*/{_BOOTED_AS}")):
+            if file.parent.name not in ports:
+                with suppress(FileNotFoundError):  # It was deleted while we looked.
+                    machines.append(Machine(**json.loads(file.read_text())))
+        return machines
+
     def machine(self, name: str) -> Machine:
         """Return the machine of that name; BadInput names those that there are."""
-        machines = self.machines()
+        machines = self._all_machines()
         for machine in machines:
             if machine.name == name:
                 return machine
@@ -275,7 +302,8 @@ class Compute:
 
     def _check_free(self, name: str) -> None:
         hosts = (host.name for host in self._cloud.topology.hosts)
-        if name in (*hosts, *(machine.name for machine in self.machines())):
+        machines = self._all_machines()
+        if name in (*hosts, *(machine.name for machine in machines)):
             raise BadInput(f"cannot boot {name!r}: there is a machine or a host of that name")
 
     def _host(self, name: str) -> Host:

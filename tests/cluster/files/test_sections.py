@@ -16,6 +16,7 @@ from ibstack.cluster.files.sections import (
     standing_of_whole,
     whole,
     with_section,
+    with_section_blank,
     without_section,
 )
 from ibstack.fabric.errors import BadValue, Refused
@@ -63,6 +64,10 @@ def test_what_is_around_a_section_stays_byte_for_byte(
     assert again.endswith(behind)
     assert with_section(again, second, "y") == again
     assert without_section(again) == before + gap + behind
+    ours = again[len(before + gap) : len(again) - len(behind)]
+    blank = before + gap + b"\n" * ours.count(b"\n") + behind
+    assert with_section_blank(again) == blank
+    assert with_section_blank(before) == before
 
 
 def test_an_edit_between_the_marks_is_seen() -> None:

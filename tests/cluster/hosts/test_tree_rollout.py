@@ -182,6 +182,20 @@ def test_a_genders_file_that_genders_does_not_read_is_left_alone_and_the_commit_
     assert "genders does not read" in cluster.type("device drift -n headnode")
 
 
+def test_a_line_behind_the_section_is_named_as_an_editor_counts_it(cluster: TreeCluster) -> None:
+    genders = cluster.root("headnode") / "etc/genders"
+    standing = genders.read_text()
+    assert "BEGIN generated" in standing
+    number = standing.count("\n") + 1
+
+    genders.write_text(standing + "site1 rack=1\nnode002 all rack=1\n")
+    said = cluster.type("device use node002; set category openstack-network-nodes; commit")
+    assert f"line {number + 1}, 'node002 all rack=1'" in said
+
+    genders.write_text(standing + "node002 category=old\n")
+    assert f"line {number} gives category=old" in cluster.type("device drift -n headnode")
+
+
 def test_an_image_that_is_cloned_gets_its_tree(cluster: TreeCluster) -> None:
     place = cluster.image("openstack-image") / "etc"
     (place / "other").hardlink_to(place / "image")

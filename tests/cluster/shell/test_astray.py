@@ -33,6 +33,10 @@ WAYS = (
     "device interfaces {0}\nuse BOOTIF\nexit\nexit",
     "roles\nexit\nuse {0}",
     "category use {0}\ndevice\nuse {0}",
+    "category use nothing; roles; use {0}\ndevice use {0}",
+    "category use nothing; device; use {0}",
+    "device use nothing; interfaces; exit; exit; use {0}",
+    "category use nothing; home; device use {0}",
 )
 LABELS = ("set notes {0}", "append notes {0}", "time set notes {0}", "clear mac; set notes {0}")
 AWAY = ("", "exit", "home\ndevice", "category")

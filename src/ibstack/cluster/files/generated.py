@@ -54,8 +54,8 @@ class GeneratedFile:
         return sections.with_section(before or b"", text, self.objects)
 
     def around(self, before: bytes | None) -> bytes:
-        """Return what of the file is not ours; Refused for broken marks."""
-        return b"" if self.whole else sections.without_section(before or b"")
+        """Return what of the file is not ours, in its lines; Refused for broken marks."""
+        return b"" if self.whole else sections.with_section_blank(before or b"")
 
     def standing(self, before: bytes | None) -> sections.Standing:
         """Tell whose *before* is, as far as it would be replaced."""

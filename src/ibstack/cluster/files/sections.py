@@ -91,6 +91,15 @@ def without_section(content: bytes) -> bytes:
     return content if found is None else content[: found.begins] + content[found.ends :]
 
 
+def with_section_blank(content: bytes) -> bytes:
+    """Return *content* with blank lines for the section: those around it keep their numbers."""
+    found = _find(content)
+    if found is None:
+        return content
+    lines = content.count(b"\n", found.begins, found.ends)
+    return content[: found.begins] + b"\n" * lines + content[found.ends :]
+
+
 def body_of_section(content: bytes) -> bytes:
     """Return the text of the section; nothing where there is none, Refused for broken marks."""
     found = _find(content)

@@ -70,6 +70,30 @@ class Astray:
             return None
         return self._past_submode(meaning, [word.text for word in statement.words[1:]])
 
+    def behind(self, statement: Statement, vocabulary: Vocabulary) -> Astray:
+        """Return where the script is after *statement*, which is not run whatever it means.
+
+        It stands in the line of what failed; the lines that follow mean where it was to lead.
+        """
+        after = self.past(statement, vocabulary)
+        if after is not None or statement.unix is not None:
+            return after or self
+        meaning = vocabulary.meaning(statement.words[0].text, self.meant or TOP)
+        if isinstance(meaning, Command):
+            return self._behind_command(meaning)
+        words = [word.text for word in statement.words[1:]]
+        if words and words[0] != "use":
+            return self  # MODE COMMAND comes back.
+        return Astray(self.because, Place(((meaning.name, UNREACHED if words else ""),)))
+
+    def _behind_command(self, command: Command) -> Astray:
+        if command.name == "home":
+            return Astray(self.because, TOP)
+        if not command.moves:
+            return self
+        known = self.meant is not None and self.meant.levels and not command.of_no_object
+        return Astray(self.because, self.meant.use(UNREACHED) if self.meant and known else None)
+
     def _past_command(self, command: Command) -> Astray | None:
         if command.of_no_object:
             return None

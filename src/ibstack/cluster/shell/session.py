@@ -160,7 +160,7 @@ class Session:
                 rest = " (the rest of the line was not run)" if done < len(statements) else ""
                 self.complain(lost.error, rest)
                 if not (comes_back or isinstance(lost, walk.CameBack)):
-                    self._lose(said(statement), lost.meant)
+                    self._lose(said(statement), lost.meant, statements[done:])
                 return False
             except IbstackError as error:
                 self.complain(error)
@@ -187,13 +187,18 @@ class Session:
         self.place = after.real
         return False
 
-    def _lose(self, because: str, meant: Place | None) -> None:
-        """Note that a script did not get where what follows is about."""
+    def _lose(self, because: str, meant: Place | None, not_run: Sequence[Statement] = ()) -> None:
+        """Note that a script did not get where what follows is about.
+
+        *not_run*: the rest of its line, which may lead further.
+        """
         if self.attended and not self.depth:
             return
         astray = Astray(because, meant)
+        for statement in not_run:
+            astray = astray.behind(statement, self.vocabulary)
         self.go(astray.real)
-        self.range, self.astray = None, astray
+        self.range, self.astray = None, None if astray.arrived else astray
 
     def complain(self, error: IbstackError, more: str = "") -> None:
         """Tell of a failure."""

@@ -92,6 +92,7 @@ class Daemons:
         )
 
     def configure(self) -> None:
+        """Write each daemon's settings, but what stands there: a person may have changed it."""
         for host in self._topology.hosts:
             for folder in ("etc", "run", "state", "guests"):
                 (self._lab.host(host.name) / folder).mkdir(parents=True, exist_ok=True)
@@ -139,8 +140,11 @@ class Daemons:
 
     def _write(self, host: Host, daemon: str, template: str) -> None:
         path = self._configuration(host, daemon)
-        path.touch(mode=0o600)  # It may hold the broker's password.
-        path.write_text(
+        if path.exists():
+            return
+        scratch = path.with_suffix(".new")  # Whoever is interrupted leaves no half of a file.
+        scratch.touch(mode=0o600)  # It may hold the broker's password.
+        scratch.write_text(
             template.format(
                 host=host.name,
                 folder=self._lab.host(host.name),
@@ -158,6 +162,7 @@ class Daemons:
                 ),
             )
         )
+        scratch.replace(path)
 
 
 def _accepts(path: Path) -> Callable[[], bool]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from ibstack.cluster.files.genders import BesideLines, GendersText
 from ibstack.cluster.files.group_sources import BesideSources, sources_that_count
 from ibstack.cluster.files.render.node_groups import CLUSTERSHELL_PATH, GENDERS_PATH
-from ibstack.cluster.files.sections import body_of_section, without_section
+from ibstack.cluster.files.sections import body_of_section, with_section_blank
 from ibstack.cluster.lint.finding import Finding, Place, Severity
 from ibstack.cluster.model.naming import group_fault
 from ibstack.fabric.errors import Refused
@@ -51,7 +51,7 @@ def genders_lines_beside(cloud: Cloud) -> Iterator[Finding]:
 def _otherwise(file: LintFile, ours: LintFile) -> Iterator[Finding]:
     try:
         text = body_of_section(ours.content).decode()
-        fitted = BesideLines().fitted(text, without_section(file.content), {})
+        fitted = BesideLines().fitted(text, with_section_blank(file.content), {})
     except Refused:
         return  # Lines that cannot be read are told of by the check above, marks by drift.
     for remark in fitted.remarks:
