@@ -83,4 +83,4 @@ def spread(ports: Sequence[Guid], partitions: int) -> list[Member]:
 
 def member(port_id: str, guid: Guid, key: int) -> Member:
     """Return a full member by way of a physical port, whose table the fabric has."""
-    return Member(port_id, "h", guid, PartitionKey(key), Membership.FULL, shared=True)
+    return Member(port_id, f"host of {guid}", guid, PartitionKey(key), Membership.FULL, shared=True)

@@ -91,7 +91,7 @@ class Fabricd:
         rows = [
             {
                 "port_id": port,
-                "host": "h",
+                "host": f"host of {guid}",
                 "guid": str(guid),
                 "key": key,
                 "membership": "full",

@@ -209,7 +209,7 @@ def test_the_commands_show_both(fabric: Fabric, tmp_path: Path) -> None:
         status, answer, said = daemon.ibstack("show", "0x0101", at="head")
         assert status == 0
         assert [(row["guid"], row["host"], row["in_force"]) for row in answer] == [
-            (str(SHARED), "h", True),
+            (str(SHARED), f"host of {SHARED}", True),
             (str(SHARED), TWIN, False),
         ]
         assert f"{SHARED} is the port GUID of {VICTIM.name}" in said

@@ -146,7 +146,8 @@ def test_the_command_line_tells_wishes_from_what_is_in_force(fabricd: Fabricd) -
     assert fabricd.ibstack("list")[:2] == (0, [row])
     status, members, _ = fabricd.ibstack("show", "0x0101")
     assert (status, [m["guid"] for m in members]) == (0, [str(NODE2), str(NODE3)])
-    assert all(m["index"] > 0 and m["in_force"] and m["host"] == "h" for m in members)
+    assert all(m["index"] > 0 and m["in_force"] for m in members)
+    assert [m["host"] for m in members] == [f"host of {NODE2}", f"host of {NODE3}"]
     status, steps, said = fabricd.ibstack("plan")
     assert (status, steps) == (0, [])
     assert "nothing to do: 2 members" in said
