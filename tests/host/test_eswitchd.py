@@ -133,7 +133,8 @@ def test_an_entry_that_no_vf_has_is_refused_whoever_asks(
     served: Daemon, verb: str, entry: str
 ) -> None:
     """Root asks here."""
-    request = {"verb": verb, "pci": str(served.pci(1)), "mac": MAC, "entry": entry}
+    request: dict[str, object] = {"verb": verb, "mac": MAC, "entry": entry}
+    request["pci"] = str(served.pci(1))
     request |= {"link_up": True} if verb == "configure" else {"physical_network": NET}
     before = served.client.read()
 
