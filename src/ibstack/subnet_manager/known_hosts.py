@@ -96,7 +96,7 @@ class KnownHosts:
         """
         heard, judged = self._heard, self._judged
         if heard is not None and judged is not None and heard.members is desired.members:
-            return dataclasses.replace(judged, etag=desired.etag, trouble=desired.trouble)
+            return dataclasses.replace(desired, members=judged.members, alarms=judged.alarms)
         told = _told(desired)
         self._learn(told)
         own = {member.host for member in desired.members if not member.shared}
