@@ -70,7 +70,7 @@ class Bound:
                     self._folder / f"fabricd-{name}",
                     name,
                     metrics_port=port,
-                    settings="audit_interval = 1\n",
+                    settings=f"audit_interval = 1\nsa_dump = {self.fabric.sa_dump(name)}\n",
                 )
                 for name, port in zip(names, free_ports(2), strict=True)
             )

@@ -14,6 +14,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
+
+# isort: split
 import oslo_messaging
 from oslo_config import cfg
 
