@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 from pathlib import Path
@@ -14,7 +13,6 @@ import pytest
 
 from ibstack.fabric.errors import BadInput
 from ibstack.fabric.ipoib import IpoibAddress
-from ibstack.lab.folder import LabFolder
 from ibstack.lab.guests.dhcp_clients import DhcpClient
 from ibstack.lab.guests.heard_requests import HeardRequest, HeardRequests
 from ibstack.lab.guests.namespaces import NAMED
@@ -28,17 +26,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real
 
 LEGACY: Final = "ff:00:00:00:00:00:02:00:00:02:c9:00:fa:16:3e:00:00:00:be:ef"
-
-
-@pytest.fixture
-def wired(tmp_path: Path) -> Iterator[WiredGuests]:
-    if os.geteuid() != 0:
-        pytest.skip("needs root: network namespaces")
-    made = WiredGuests(LabFolder(tmp_path))
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture

@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
-from ibstack.lab.folder import LabFolder
 from wired_guests import (
     FULL,
     LIMITED,
@@ -23,23 +21,9 @@ from wired_guests import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from ibstack.lab.guests.guest import Guest
 
 pytestmark = pytest.mark.real
-
-
-@pytest.fixture
-def wired(tmp_path: Path) -> Iterator[WiredGuests]:
-    if os.geteuid() != 0:
-        pytest.skip("needs root: network namespaces")
-    made = WiredGuests(LabFolder(tmp_path))
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 def wait_for_carrier(*guests: Guest, wanted: bool = True) -> None:

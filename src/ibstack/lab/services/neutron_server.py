@@ -44,15 +44,8 @@ rpc_state_report_workers = 0
 [database]
 connection = {database}
 [keystone_authtoken]
-auth_type = password
-auth_url = {auth_url}
+{credentials}
 www_authenticate_uri = {auth_url}
-username = {user}
-password = {password}
-project_name = {project}
-user_domain_id = default
-project_domain_id = default
-region_name = {region}
 interface = public
 service_type = network
 service_token_roles = service
@@ -71,14 +64,7 @@ network_vlan_ranges = {physical_network}:1:4000,{ethernet}:11:20
 [infiniband]
 answer_key_file = {answer_key}
 [nova]
-auth_type = password
-auth_url = {auth_url}
-username = {user}
-password = {password}
-project_name = {project}
-user_domain_id = default
-project_domain_id = default
-region_name = {region}
+{credentials}
 endpoint_type = public
 [oslo_concurrency]
 lock_path = {folder}/lock
@@ -86,6 +72,17 @@ lock_path = {folder}/lock
 # The broker starts at the same time: look for it often.
 rabbit_interval_max = 1
 """
+
+# By which Neutron asks Keystone who somebody is, and tells nova.
+_CREDENTIALS: Final = """\
+auth_type = password
+auth_url = {auth_url}
+username = {user}
+password = {password}
+project_name = {project}
+user_domain_id = default
+project_domain_id = default
+region_name = {region}"""
 
 
 class NeutronServer:
@@ -113,10 +110,13 @@ class NeutronServer:
                 transport_url=broker.transport_url,
                 database=self._database.url("neutron"),
                 auth_url=keystone.auth_url,
-                user=NEUTRON.name,
-                password=password,
-                project=NEUTRON.project,
-                region=REGION,
+                credentials=_CREDENTIALS.format(
+                    auth_url=keystone.auth_url,
+                    user=NEUTRON.name,
+                    password=password,
+                    project=NEUTRON.project,
+                    region=REGION,
+                ),
                 mechanism_driver=self._mechanism_driver,
                 physical_network=PHYSICAL_NETWORK,
                 ethernet=ETHERNET,
