@@ -23,7 +23,7 @@ from ibstack.lab.hosts import hardware
 from ibstack.lab.process import Process
 from ibstack.lab.services.neutron_stand_in import NeutronStandIn, StandInPort
 from ibstack.lab.topology import PHYSICAL_NETWORK, AdapterKind, Host
-from ibstack.loop import Loop
+from ibstack.runtime.loop import Loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable

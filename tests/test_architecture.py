@@ -17,7 +17,7 @@ PYTHON = [
 
 # What reaches outside the process: each is named after what it touches.
 ADAPTERS = {
-    "ibstack.systemd",
+    "ibstack.runtime.systemd",
     "ibstack.lab",
     "ibstack.mad",
     "ibstack.cluster.hosts.far_side",

@@ -12,7 +12,7 @@ import pytest
 from ibstack.fabric.errors import BadInput, CommandFailed, IbstackError, Refused, TryLater
 from ibstack.host.eswitch_client import EswitchClient
 from ibstack.host.metrics import AgentMetrics
-from ibstack.metrics import FAILURE_KINDS, failure_kind
+from ibstack.runtime.metrics import FAILURE_KINDS, failure_kind
 from ibstack.subnet_manager.metrics import FabricMetrics
 
 ROOT = Path(__file__).parents[1]

@@ -227,7 +227,7 @@ def test_talk_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_daemons_log_is_lines(tmp_path: Path) -> None:
     """In a process of its own: how records are made is for a whole process."""
     script = (
-        "import logging, sys; from ibstack.daemon import log_printable_lines\n"
+        "import logging, sys; from ibstack.runtime.daemon import log_printable_lines\n"
         "log_printable_lines(); logging.basicConfig(stream=sys.stderr, format='%(message)s')\n"
         "logging.getLogger('x').warning('agent says %s', sys.argv[1])"
     )

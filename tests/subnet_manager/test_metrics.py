@@ -6,7 +6,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from ibstack.fabric.errors import BadInput, CommandFailed, TryLater
 from ibstack.fabric.guid import Guid
-from ibstack.loop import Outcome
+from ibstack.runtime.loop import Outcome
 from ibstack.subnet_manager.drift import STALE_STANDBY, UNCONFIRMED, Drift, DriftClass
 from ibstack.subnet_manager.metrics import FabricMetrics, Numbers
 from ibstack.subnet_manager.table_room import Fill

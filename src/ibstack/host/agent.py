@@ -22,8 +22,6 @@ from oslo_config import cfg
 from oslo_log import log as oslo_logging
 
 import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
-from ibstack import systemd
-from ibstack.daemon import catch_signals, doubling, log_printable_lines, start_thread
 from ibstack.fabric.errors import IbstackError
 from ibstack.host import options
 from ibstack.host.eswitch_client import EswitchClient
@@ -31,7 +29,6 @@ from ibstack.host.eswitch_watcher import EswitchWatcher
 from ibstack.host.host_reconciler import HostReconciler
 from ibstack.host.metrics import AgentMetrics
 from ibstack.host.reporter import THREADS, Reporter
-from ibstack.loop import Loop
 from ibstack.neutron.client import (
     AGENT_TOPIC,
     HintListener,
@@ -41,12 +38,15 @@ from ibstack.neutron.client import (
     open_transport,
 )
 from ibstack.neutron.heartbeat import MELLANOX_AGENT, Heartbeat
+from ibstack.runtime import systemd
+from ibstack.runtime.daemon import catch_signals, doubling, log_printable_lines, start_thread
+from ibstack.runtime.loop import Loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ibstack.loop import Outcome
-    from ibstack.metrics import Endpoint
+    from ibstack.runtime.loop import Outcome
+    from ibstack.runtime.metrics import Endpoint
 
 LOG = logging.getLogger(__name__)
 

@@ -17,7 +17,6 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from ibstack.daemon import log_printable_lines
 from ibstack.fabric.errors import BadInput, IbstackError
 from ibstack.host import eswitchd_config
 from ibstack.host.adapters import Adapters
@@ -25,7 +24,8 @@ from ibstack.host.attachments import Attachments
 from ibstack.host.eswitch import Eswitch
 from ibstack.host.eswitch_server import EswitchServer, hold
 from ibstack.host.sysfs import Sysfs
-from ibstack.systemd import notify
+from ibstack.runtime.daemon import log_printable_lines
+from ibstack.runtime.systemd import notify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

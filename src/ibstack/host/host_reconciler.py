@@ -26,8 +26,8 @@ from ibstack.host.plan import (
     VfState,
     plan,
 )
-from ibstack.loop import Outcome
 from ibstack.neutron.desired import REBINDING_S
+from ibstack.runtime.loop import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from ibstack.fabric.errors import IbstackError
 from ibstack.host.observed import AttachmentState
-from ibstack.metrics import FAILURE_KINDS, failure_kind
+from ibstack.runtime.metrics import FAILURE_KINDS, failure_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ibstack.host.eswitch_client import EswitchClient
     from ibstack.host.observed import ObservedHost
-    from ibstack.loop import Outcome
+    from ibstack.runtime.loop import Outcome
 
 LOG = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import Final
 from oslo_config import cfg
 
 from ibstack.fabric.errors import BadValue
-from ibstack.metrics import Endpoint
+from ibstack.runtime.metrics import Endpoint
 
 _DEFAULT: Final = [
     cfg.StrOpt(

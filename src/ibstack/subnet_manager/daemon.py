@@ -23,10 +23,7 @@ from oslo_config import cfg
 from oslo_log import log as oslo_logging
 
 import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
-from ibstack import systemd
-from ibstack.daemon import catch_signals, doubling, log_printable_lines, start_thread
 from ibstack.fabric.errors import IbstackError, TryLater
-from ibstack.loop import Loop
 from ibstack.mad import local_port_guids, open_port
 from ibstack.neutron.client import (
     FABRIC_TOPIC,
@@ -37,6 +34,9 @@ from ibstack.neutron.client import (
 )
 from ibstack.neutron.heartbeat import PARTITION_AGENT, Heartbeat
 from ibstack.neutron.signature import Signer
+from ibstack.runtime import systemd
+from ibstack.runtime.daemon import catch_signals, doubling, log_printable_lines, start_thread
+from ibstack.runtime.loop import Loop
 from ibstack.subnet_manager import options
 from ibstack.subnet_manager.drift import LeftVf
 from ibstack.subnet_manager.fabric_view import FabricView
@@ -51,9 +51,9 @@ from ibstack.subnet_manager.reconcile import FabricReconciler, Status
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from ibstack.loop import Outcome
-    from ibstack.metrics import Endpoint
     from ibstack.neutron.replies import Held
+    from ibstack.runtime.loop import Outcome
+    from ibstack.runtime.metrics import Endpoint
     from ibstack.subnet_manager.options import FabricdSettings
 
 LOG = logging.getLogger(__name__)

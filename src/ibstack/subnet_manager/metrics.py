@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from ibstack.metrics import FAILURE_KINDS, failure_kind
+from ibstack.runtime.metrics import FAILURE_KINDS, failure_kind
 from ibstack.subnet_manager.drift import GROUP_KINDS, DriftClass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ibstack.loop import Outcome
+    from ibstack.runtime.loop import Outcome
     from ibstack.subnet_manager.drift import Drift
     from ibstack.subnet_manager.table_room import Fill
 

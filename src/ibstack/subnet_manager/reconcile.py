@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import IbstackError, TryLater
 from ibstack.fabric.guid import Guid
-from ibstack.loop import Outcome
+from ibstack.runtime.loop import Outcome
 from ibstack.subnet_manager.admission import Admission
 from ibstack.subnet_manager.complaints import Complaints
 from ibstack.subnet_manager.enforcement import Enforcer

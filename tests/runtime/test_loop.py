@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ibstack.fabric.errors import TryLater
-from ibstack.loop import Loop, Outcome
+from ibstack.runtime.loop import Loop, Outcome
 
 LONG_S = 60.0
 LIMIT_S = 10.0
