@@ -12,7 +12,7 @@ import psutil
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ibstack.lab.process import Process
+    from ibstack_lab.process import Process
 
 _UNTIL_CALM_S: Final = 5.0
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from ibstack.fabric.guid import Guid
-from ibstack.lab.topology import AdapterKind, Host, Topology
+from ibstack_lab.topology import AdapterKind, Host, Topology
 
 # One host with VFs: networking-mlnx's eswitchd listens on a port that is written into its code.  A
 # ConnectX-3: it programs later ones by netlink, for which a fake sysfs is not enough.

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ibstack.fabric.guid import Guid
-from ibstack.lab.fabric.simulated import Fabric
-from ibstack.lab.topology import Host, Topology
 from ibstack.mad import NodeType, open_port
 from ibstack.mad.datagrams import ENTRIES_OF_A_BLOCK
+from ibstack_lab.fabric.simulated import Fabric
+from ibstack_lab.topology import Host, Topology
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Final
 
 from bench.statuses import Statuses
 from ibstack.fabric.errors import IbstackError
-from ibstack.lab.binding_profile import nova_profile
-from ibstack.lab.services import accounts
-from ibstack.lab.topology import PHYSICAL_NETWORK
+from ibstack_lab.binding_profile import nova_profile
+from ibstack_lab.services import accounts
+from ibstack_lab.topology import PHYSICAL_NETWORK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.side import Side
-    from ibstack.lab.topology import Host
+    from ibstack_lab.topology import Host
 
 PARTITION: Final = 0x321
 """Of the network that all ports are on."""

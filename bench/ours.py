@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.hosts import TOPOLOGY
-from ibstack.lab.cloud import Cloud
-from ibstack.lab.hosts.daemons import eswitchd_socket
+from ibstack_lab.cloud import Cloud
+from ibstack_lab.hosts.daemons import eswitchd_socket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ibstack.lab.process import Process
-    from ibstack.lab.services.accounts import Account
-    from ibstack.lab.services.network_api import NetworkApi
-    from ibstack.lab.topology import Host
+    from ibstack_lab.process import Process
+    from ibstack_lab.services.accounts import Account
+    from ibstack_lab.services.network_api import NetworkApi
+    from ibstack_lab.topology import Host
 
 
 class Ours:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from bench.nova import Place, Plugged
     from bench.side import Side
-    from ibstack.lab.process import Process
+    from ibstack_lab.process import Process
 
 _SIDES: Final = {side.name: side for side in (Ours, Peer)}
 _IDLE_S: Final = 30.0

@@ -37,12 +37,12 @@ with warnings.catch_warnings():
 
     from bench.growth import power_of
     from ibstack.fabric.guid import Guid
-    from ibstack.lab.binding_profile import nova_profile
-    from ibstack.lab.topology import Host
     from ibstack.neutron.binding import VIF_TYPE
     from ibstack.neutron.heartbeat import MELLANOX_AGENT
     from ibstack.neutron.options import Settings
     from ibstack.neutron.rpc import PluginEndpoint
+    from ibstack_lab.binding_profile import nova_profile
+    from ibstack_lab.topology import Host
     from one_database import OneDatabase
 
 if TYPE_CHECKING:

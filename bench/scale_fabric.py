@@ -28,7 +28,6 @@ from bench.growth import power_of
 from bench.mad_reads import topology
 from bench.many_tenants import Tenants, TimedPublication, member, spread
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
-from ibstack.lab.fabric.simulated import Fabric
 from ibstack.mad import NodeType, NotKnown, open_port
 from ibstack.subnet_manager.drift import Expected, ObservedPort, Survey, audit
 from ibstack.subnet_manager.enforcement import Limits
@@ -36,6 +35,7 @@ from ibstack.subnet_manager.fabric_view import FabricView
 from ibstack.subnet_manager.opensm import OpenSm
 from ibstack.subnet_manager.reconcile import FabricReconciler
 from ibstack.subnet_manager.settings import Settings
+from ibstack_lab.fabric.simulated import Fabric
 
 if TYPE_CHECKING:
     from ibstack.fabric.partition import PkeyTable

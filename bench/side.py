@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ibstack.lab.process import Process
-    from ibstack.lab.services.accounts import Account
-    from ibstack.lab.services.network_api import NetworkApi
-    from ibstack.lab.topology import Host
+    from ibstack_lab.process import Process
+    from ibstack_lab.services.accounts import Account
+    from ibstack_lab.services.network_api import NetworkApi
+    from ibstack_lab.topology import Host
 
 
 class Side(Protocol):

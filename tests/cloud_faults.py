@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from tenant_ports import wait_for
 
 if TYPE_CHECKING:
-    from ibstack.lab.cloud import Cloud
+    from ibstack_lab.cloud import Cloud
 
 KILLED: Final = (
     "agent-node002",

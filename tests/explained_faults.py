@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from explained_scene import DHCP_HOST, KEY, MLX4, MLX5, Scene, place
 from ibstack.fabric.guid import Guid
-from ibstack.lab.hosts.hardware import NO_GUID
+from ibstack_lab.hosts.hardware import NO_GUID
 from tenant_ports import TenantPort, ebrctl, wait_for
 
 Break: TypeAlias = Callable[[Scene], AbstractContextManager[str]]

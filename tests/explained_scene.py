@@ -14,13 +14,6 @@ import ibstack.neutron.native_threads  # noqa: F401  Eventlet would warn.
 from guest_fleet import Dhcp, Fleet
 from ibstack.cli.host_facts import fabric_place
 from ibstack.fabric.errors import TryLater
-from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.fabric.tamper import write_entries
-from ibstack.lab.hosts.daemons import eswitchd_socket
-from ibstack.lab.hosts.hardware import Hardware
-from ibstack.lab.services import accounts
-from ibstack.lab.services.mariadb import MariaDb
-from ibstack.lab.topology import ETHERNET
 from ibstack.mad import FabricReader
 from ibstack.verify.port.gather import gather
 from ibstack.verify.port.look_dhcp import DhcpPlace
@@ -30,6 +23,13 @@ from ibstack.verify.port.look_here import Here, look_here
 from ibstack.verify.port.look_vf import HostPlace
 from ibstack.verify.port.mapped_ports import mapped_ports
 from ibstack.verify.port.walk import Explained, explain
+from ibstack_lab.fabric.attachment import Attachment
+from ibstack_lab.fabric.tamper import write_entries
+from ibstack_lab.hosts.daemons import eswitchd_socket
+from ibstack_lab.hosts.hardware import Hardware
+from ibstack_lab.services import accounts
+from ibstack_lab.services.mariadb import MariaDb
+from ibstack_lab.topology import ETHERNET
 from tenant_ports import TenantPort, wait_for
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ibstack.fabric.guid import Guid
-    from ibstack.lab.cloud import Cloud
     from ibstack.verify.port.place_facts import PlaceFacts, Question
+    from ibstack_lab.cloud import Cloud
 
 MLX4, MLX5, DHCP_HOST, SM_HOST = "node002", "node003", "node001", "head"
 KEY = 0x261

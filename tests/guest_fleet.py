@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.fabric.partition import PartitionKey, TableEntry
-from ibstack.lab.compute import Compute
-from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.fabric.tamper import write_entries
-from ibstack.lab.guests.namespaces import ip
-from ibstack.lab.services import accounts
-from ibstack.lab.topology import PHYSICAL_NETWORK
 from ibstack.mad import FabricReader, NotKnown
+from ibstack_lab.compute import Compute
+from ibstack_lab.fabric.attachment import Attachment
+from ibstack_lab.fabric.tamper import write_entries
+from ibstack_lab.guests.namespaces import ip
+from ibstack_lab.services import accounts
+from ibstack_lab.topology import PHYSICAL_NETWORK
 from tenant_ports import tables, wait_for
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import PkeyTable
-    from ibstack.lab.cloud import Cloud
-    from ibstack.lab.compute import Machine
-    from ibstack.lab.guests.guest import Guest
-    from ibstack.lab.process import Process
-    from ibstack.lab.services.network_api import Resource
+    from ibstack_lab.cloud import Cloud
+    from ibstack_lab.compute import Machine
+    from ibstack_lab.guests.guest import Guest
+    from ibstack_lab.process import Process
+    from ibstack_lab.services.network_api import Resource
 
 ALL_WITHIN_S: Final = 120.0
 """For many guests on a busy machine."""

@@ -12,13 +12,13 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from ibstack.lab.fabric.attachment import Attachment
 from ibstack.mad import FabricReader, PortInfo
+from ibstack_lab.fabric.attachment import Attachment
 
 if TYPE_CHECKING:
     from ipaddress import IPv6Address
 
-    from ibstack.lab.fabric.simulated import Fabric
+    from ibstack_lab.fabric.simulated import Fabric
 
 _SET, _DELETE = 0x02, 0x15
 _FULL_MEMBER, _LINK_LOCAL = 0x1, 0x20

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ibstack.lab.services.neutron_stand_in import StandInPort
+    from ibstack_lab.services.neutron_stand_in import StandInPort
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from ibstack.host.mlx5 import NetlinkVports, connect
 from ibstack.host.netlink import Netlink
 from ibstack.host.observed import parse_entry
 from ibstack.host.sysfs import Sysfs, SysfsFailed
-from ibstack.lab.hosts import hardware
-from ibstack.lab.topology import INTERFACE, PHYSICAL_NETWORK, AdapterKind, Host
+from ibstack_lab.hosts import hardware
+from ibstack_lab.topology import INTERFACE, PHYSICAL_NETWORK, AdapterKind, Host
 from vport_driver import INTERFACE_INDEX, NETLINK_USERSOCK, VportDriver
 
 if TYPE_CHECKING:

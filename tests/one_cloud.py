@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import IbstackError
-from ibstack.lab.cloud import Cloud
-from ibstack.lab.services import accounts, dhcp_agent
-from ibstack.lab.topology import PHYSICAL_NETWORK
+from ibstack_lab.cloud import Cloud
+from ibstack_lab.services import accounts, dhcp_agent
+from ibstack_lab.topology import PHYSICAL_NETWORK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.lab.services.network_api import Resource
+    from ibstack_lab.services.network_api import Resource
 
 _CACHE = Path(__file__).parents[1] / ".cache" / "lab"
 

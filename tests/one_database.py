@@ -10,13 +10,13 @@ from neutron_lib.fixture import SqlFixture
 from oslo_db.sqlalchemy import engines
 from sqlalchemy import orm
 
-from ibstack.lab.folder import LabFolder
-from ibstack.lab.services.mariadb import MariaDb
+from ibstack_lab.folder import LabFolder
+from ibstack_lab.services.mariadb import MariaDb
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ibstack.lab.process import Process
+    from ibstack_lab.process import Process
 
 _NAME = "neutron"
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ibstack.lab.process import Process, tail
+from ibstack_lab.process import Process, tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from ibstack.fabric.guid import Guid
-    from ibstack.lab.fabric.simulated import Fabric
+    from ibstack_lab.fabric.simulated import Fabric
 
 PROGRAM = Path(__file__).parent / "real" / "fabricd_with_neutron.py"
 

@@ -19,11 +19,11 @@ from ibstack.host.eswitch_client import EswitchClient
 from ibstack.host.eswitch_watcher import EswitchWatcher
 from ibstack.host.host_reconciler import HostReconciler
 from ibstack.host.reporter import THREADS, Reporter
-from ibstack.lab.hosts import hardware
-from ibstack.lab.process import Process
-from ibstack.lab.services.neutron_stand_in import NeutronStandIn, StandInPort
-from ibstack.lab.topology import PHYSICAL_NETWORK, AdapterKind, Host
 from ibstack.runtime.loop import Loop
+from ibstack_lab.hosts import hardware
+from ibstack_lab.process import Process
+from ibstack_lab.services.neutron_stand_in import NeutronStandIn, StandInPort
+from ibstack_lab.topology import PHYSICAL_NETWORK, AdapterKind, Host
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,6 @@ from ibstack.fabric.partition import (
     Membership,
     PartitionKey,
 )
-from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.topology import ARTICLE
 from ibstack.mad import FabricReader
 from ibstack.subnet_manager.fabric_view import FabricView
 from ibstack.subnet_manager.moment import Desired
@@ -25,6 +23,8 @@ from ibstack.subnet_manager.plan import Member
 from ibstack.subnet_manager.publication import Publication
 from ibstack.subnet_manager.reconcile import FabricReconciler
 from ibstack.subnet_manager.settings import Settings
+from ibstack_lab.fabric.attachment import Attachment
+from ibstack_lab.topology import ARTICLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     import pytest
 
     from ibstack.fabric.guid import Guid
-    from ibstack.lab.fabric.simulated import Fabric
     from ibstack.subnet_manager.known_ports import KnownPorts
+    from ibstack_lab.fabric.simulated import Fabric
 
 HOSTS = {host.port_guid: host.name for host in ARTICLE.hosts}
 MANAGERS = frozenset(host.port_guid for host in ARTICLE.subnet_manager_hosts)

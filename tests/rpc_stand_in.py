@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import oslo_messaging
 from oslo_config import cfg
 
-from ibstack.lab.services.neutron_stand_in import NeutronStandIn, StandInPort
 from ibstack.neutron.client import AGENT_TOPIC, PLUGIN_TOPIC, open_transport
+from ibstack_lab.services.neutron_stand_in import NeutronStandIn, StandInPort
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,20 +17,20 @@ from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PartitionKey, TableEntry
 from ibstack.host.eswitch_client import EswitchClient
-from ibstack.lab.binding_profile import nova_profile
-from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.hosts.daemons import eswitchd_socket
-from ibstack.lab.services import accounts
-from ibstack.lab.topology import PHYSICAL_NETWORK, AdapterKind
 from ibstack.mad import FabricReader, NotKnown
+from ibstack_lab.binding_profile import nova_profile
+from ibstack_lab.fabric.attachment import Attachment
+from ibstack_lab.hosts.daemons import eswitchd_socket
+from ibstack_lab.services import accounts
+from ibstack_lab.topology import PHYSICAL_NETWORK, AdapterKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ibstack.fabric.partition import PkeyTable
     from ibstack.host.observed import ObservedVf
-    from ibstack.lab.cloud import Cloud
-    from ibstack.lab.topology import Host
+    from ibstack_lab.cloud import Cloud
+    from ibstack_lab.topology import Host
 
 LIMIT_S: Final = 60.0
 _LOOK_EVERY_S: Final = 0.1

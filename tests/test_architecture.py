@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SOURCES = sorted((ROOT / "src").rglob("*.py"))
+ROOTS = (ROOT / "src", ROOT / "lab" / "src")
+SOURCES = sorted(path for root in ROOTS for path in root.rglob("*.py"))
 PYTHON = [
     *SOURCES,
+    *sorted((ROOT / "tools").rglob("*.py")),
     *sorted((ROOT / "tests").rglob("*.py")),
     *sorted((ROOT / "bench").rglob("*.py")),
 ]
@@ -18,7 +20,7 @@ PYTHON = [
 # What reaches outside the process: each is named after what it touches.
 ADAPTERS = {
     "ibstack.runtime.systemd",
-    "ibstack.lab",
+    "ibstack_lab",
     "ibstack.mad",
     "ibstack.cluster.hosts.far_side",
     "ibstack.cluster.hosts.host_script",
@@ -41,7 +43,8 @@ EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "manager"
 
 
 def module_name(path: Path) -> str:
-    parts = path.relative_to(ROOT / "src").with_suffix("").parts
+    root = next(root for root in ROOTS if path.is_relative_to(root))
+    parts = path.relative_to(root).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 

@@ -90,7 +90,7 @@ def test_no_command_imports_eventlet() -> None:
 def test_the_labs_keystone_runs_on_native_threads() -> None:
     """Neutron's own services import eventlet whatever is chosen: oslo_service.wsgi does."""
     module = "keystone.notifications"  # It imports oslo.messaging.
-    chosen = "from ibstack.lab.services import wsgi\nwsgi.choose_threads()\n"
+    chosen = "from ibstack_lab.services import wsgi\nwsgi.choose_threads()\n"
     told, complaints = said_by(chosen + imported(module) + TELL)
 
     assert told == "BackendType.THREADING False"

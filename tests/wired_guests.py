@@ -12,19 +12,19 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.ipoib import ClientIdForm, client_id
 from ibstack.fabric.partition import PartitionKey, TableEntry
 from ibstack.fabric.pci import PciAddress
-from ibstack.lab.compute import Machine
-from ibstack.lab.guests import guest_view
-from ibstack.lab.guests.guest import Guest
-from ibstack.lab.guests.namespaces import Namespaces, inside, ip
-from ibstack.lab.guests.partition_wires import StandsFor, add_wire
-from ibstack.lab.hosts import vports
-from ibstack.lab.hosts.vports import GuestPort
+from ibstack_lab.compute import Machine
+from ibstack_lab.guests import guest_view
+from ibstack_lab.guests.guest import Guest
+from ibstack_lab.guests.namespaces import Namespaces, inside, ip
+from ibstack_lab.guests.partition_wires import StandsFor, add_wire
+from ibstack_lab.hosts import vports
+from ibstack_lab.hosts.vports import GuestPort
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ibstack.lab.folder import LabFolder
-    from ibstack.lab.process import Process
+    from ibstack_lab.folder import LabFolder
+    from ibstack_lab.process import Process
 
 FULL: Final = TableEntry(PartitionKey(1), full_member=True)
 LIMITED: Final = TableEntry(PartitionKey(1), full_member=False)
@@ -52,7 +52,7 @@ class WiredGuests:
             process.start()
 
     def _process(self, name: str, program: str) -> Process:
-        module = f"ibstack.lab.guests.{program}"
+        module = f"ibstack_lab.guests.{program}"
         argv = (sys.executable, "-m", module, "--lab", str(self.lab.root))
         return self.lab.process(name, inside(self.namespaces.wires, argv))
 

@@ -11,17 +11,17 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from bench.peer.services import PROGRAMS
-from ibstack.lab.folder import listening
-from ibstack.lab.startup import Component
-from ibstack.lab.topology import INTERFACE, PHYSICAL_NETWORK
+from ibstack_lab.folder import listening
+from ibstack_lab.startup import Component
+from ibstack_lab.topology import INTERFACE, PHYSICAL_NETWORK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from ibstack.lab.folder import LabFolder
-    from ibstack.lab.process import Process
-    from ibstack.lab.topology import Host
+    from ibstack_lab.folder import LabFolder
+    from ibstack_lab.process import Process
+    from ibstack_lab.topology import Host
 
 _ESWITCHD_PORT: Final = 60001
 _ESWITCHD: Final = """\

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import Final
 
-from ibstack.lab.topology import INTERFACE
+from ibstack_lab.topology import INTERFACE
 
 _MARK: Final = "IBSTACK_BENCH_NAMESPACE"
 

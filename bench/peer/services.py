@@ -6,18 +6,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import ibstack.lab.services.wsgi
-from ibstack.lab.services.controller import Services
-from ibstack.lab.services.neutron_server import NeutronServer
-from ibstack.lab.startup import Component
+import ibstack_lab.services.wsgi
+from ibstack_lab.services.controller import Services
+from ibstack_lab.services.neutron_server import NeutronServer
+from ibstack_lab.startup import Component
 
 if TYPE_CHECKING:
-    from ibstack.lab.folder import LabFolder
-    from ibstack.lab.process import Process
+    from ibstack_lab.folder import LabFolder
+    from ibstack_lab.process import Process
 
 PROGRAMS: Final = Path(__file__).parents[2] / ".venv-peer" / "bin"
 MECHANISM_DRIVER: Final = "mlnx_infiniband"
-_WSGI: Final = str(ibstack.lab.services.wsgi.__file__)
+_WSGI: Final = str(ibstack_lab.services.wsgi.__file__)
 
 
 class PeerNeutron(NeutronServer):

@@ -14,20 +14,20 @@ from bench.nova import PARTITION
 from bench.peer.host import PeerHost
 from bench.peer.services import PROGRAMS, PeerServices
 from ibstack.fabric.errors import IbstackError
-from ibstack.lab.fabric.simulated import Fabric
-from ibstack.lab.folder import LabFolder
-from ibstack.lab.hosts import hardware
-from ibstack.lab.process import end_all
-from ibstack.lab.services.accounts import OPERATOR, session
-from ibstack.lab.services.network_api import NetworkApi
-from ibstack.lab.startup import Component, Startup
+from ibstack_lab.fabric.simulated import Fabric
+from ibstack_lab.folder import LabFolder
+from ibstack_lab.hosts import hardware
+from ibstack_lab.process import end_all
+from ibstack_lab.services.accounts import OPERATOR, session
+from ibstack_lab.services.network_api import NetworkApi
+from ibstack_lab.startup import Component, Startup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ibstack.lab.process import Process
-    from ibstack.lab.services.accounts import Account
-    from ibstack.lab.topology import Host
+    from ibstack_lab.process import Process
+    from ibstack_lab.services.accounts import Account
+    from ibstack_lab.topology import Host
 
 # networking-mlnx leaves partitions to the site's administrator, who has made this one.
 _PARTITIONS: Final = """\
@@ -108,7 +108,7 @@ class Peer:
             self._fabric.start_subnet_manager(manager.name)
 
     def _silicon(self) -> Process:
-        argv = (sys.executable, "-m", "ibstack.lab.hosts.kernel", "--lab", str(self._lab.root))
+        argv = (sys.executable, "-m", "ibstack_lab.hosts.kernel", "--lab", str(self._lab.root))
         return self._lab.process("silicon", argv, cwd=self._lab.root)
 
     def _alive(self, host: str) -> bool:

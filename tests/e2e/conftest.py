@@ -13,8 +13,8 @@ from one_cloud import make_network, shared_cloud
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.lab.cloud import Cloud
-    from ibstack.lab.services.network_api import Resource
+    from ibstack_lab.cloud import Cloud
+    from ibstack_lab.services.network_api import Resource
 
 _AMQP_LEAVES_SOCKETS = pytest.mark.filterwarnings(
     "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.replay.article_commands import steps
-from ibstack.lab.services import accounts
+from ibstack_lab.services import accounts
 
 if TYPE_CHECKING:
-    from ibstack.lab.cloud import Cloud
+    from ibstack_lab.cloud import Cloud
 
 AGENTS, INFINIBAND, ETHERNET, SUBNET = 84, 88, 89, 90
 OPENSTACK = str(Path(sys.executable).with_name("openstack"))

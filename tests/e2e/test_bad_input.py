@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.fabric.errors import IbstackError
-from ibstack.lab.services import accounts
-from ibstack.lab.topology import PHYSICAL_NETWORK
+from ibstack_lab.services import accounts
+from ibstack_lab.topology import PHYSICAL_NETWORK
 from tenant_ports import TenantPort, ebrctl
 
 if TYPE_CHECKING:
-    from ibstack.lab.cloud import Cloud
-    from ibstack.lab.services.network_api import Resource
+    from ibstack_lab.cloud import Cloud
+    from ibstack_lab.services.network_api import Resource
 
 VF = 14
 FIRST = "0000:05:00.1"

@@ -13,18 +13,18 @@ from guest_fleet import Fleet
 from ibstack.fabric.errors import BadInput, CommandFailed
 from ibstack.fabric.pci import PciAddress
 from ibstack.host.eswitch_client import EswitchClient
-from ibstack.lab.compute import Compute
-from ibstack.lab.hosts import hardware
-from ibstack.lab.hosts.daemons import eswitchd_socket
-from ibstack.lab.services import accounts
+from ibstack_lab.compute import Compute
+from ibstack_lab.hosts import hardware
+from ibstack_lab.hosts.daemons import eswitchd_socket
+from ibstack_lab.services import accounts
 from tenant_ports import TenantPort, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.lab.cloud import Cloud
-    from ibstack.lab.compute import Machine
-    from ibstack.lab.services.network_api import Resource
+    from ibstack_lab.cloud import Cloud
+    from ibstack_lab.compute import Machine
+    from ibstack_lab.services.network_api import Resource
 
 MLX4, MLX5 = "node002", "node003"
 PINGS: Final = 300

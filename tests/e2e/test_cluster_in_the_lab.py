@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ibstack.lab.cloud import Cloud
+    from ibstack_lab.cloud import Cloud
 
 IBSTACK = str(Path(sys.executable).with_name("ibstack"))
 

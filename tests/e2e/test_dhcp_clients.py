@@ -19,18 +19,18 @@ import pytest
 
 from guest_fleet import Dhcp, Fleet
 from ibstack.fabric.errors import BadInput, TryLater
-from ibstack.lab.compute import Compute
-from ibstack.lab.guests.dhcp_clients import DhcpClient
-from ibstack.lab.guests.heard_requests import HeardRequest, HeardRequests
-from ibstack.lab.guests.namespaces import NAMED
-from ibstack.lab.services import accounts
+from ibstack_lab.compute import Compute
+from ibstack_lab.guests.dhcp_clients import DhcpClient
+from ibstack_lab.guests.heard_requests import HeardRequest, HeardRequests
+from ibstack_lab.guests.namespaces import NAMED
+from ibstack_lab.services import accounts
 from tenant_ports import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ibstack.lab.cloud import Cloud
-    from ibstack.lab.guests.guest import Guest
+    from ibstack_lab.cloud import Cloud
+    from ibstack_lab.guests.guest import Guest
 
 IBSTACK: Final = str(Path(sys.executable).with_name("ibstack"))
 LEGACY: Final = "ff:00:00:00:00:00:02:00:00:02:c9:00:fa:16:3e:00:00:00:be:ef"

@@ -16,8 +16,8 @@ from tenant_ports import wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.lab.cloud import Cloud
-    from ibstack.lab.process import Process
+    from ibstack_lab.cloud import Cloud
+    from ibstack_lab.process import Process
 
 MLX4, MLX5 = "node002", "node003"
 FABRICDS = ("fabricd-head", "fabricd-node001")

@@ -15,13 +15,13 @@ import pytest
 
 from explained_faults import FAULTS, Fault, on_the_page
 from explained_scene import SM_HOST, Scene
-from ibstack.lab.services import accounts
+from ibstack_lab.services import accounts
 from tenant_ports import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.lab.cloud import Cloud
+    from ibstack_lab.cloud import Cloud
 
 IBSTACK = str(Path(sys.executable).with_name("ibstack"))
 NAMED_WITHIN_S = 30.0

@@ -22,7 +22,7 @@ from tenant_ports import wait_for
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ibstack.lab.cloud import Cloud
+    from ibstack_lab.cloud import Cloud
 
 GUESTS: Final = int(os.environ.get("IBSTACK_GUESTS", "30"))
 KEYS: Final = (0x201, 0x202, 0x203)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ibstack.lab.compute import Compute
-from ibstack.lab.services import accounts
+from ibstack_lab.compute import Compute
+from ibstack_lab.services import accounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.lab.cloud import Cloud
-    from ibstack.lab.guests.guest import Guest
-    from ibstack.lab.services.network_api import Resource
+    from ibstack_lab.cloud import Cloud
+    from ibstack_lab.guests.guest import Guest
+    from ibstack_lab.services.network_api import Resource
 
 # ibping has its answer from an ibping that serves; smpquery from any port.
 COMMANDS = (("ibhosts",), ("ibnetdiscover",), ("smpquery", "nodeinfo", "-D", "0"))

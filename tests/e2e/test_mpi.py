@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, TypeAlias
 import pytest
 
 from ibstack.fabric.errors import BadInput, TryLater
-from ibstack.lab.compute import Compute
-from ibstack.lab.guests import mpi
-from ibstack.lab.services import accounts
+from ibstack_lab.compute import Compute
+from ibstack_lab.guests import mpi
+from ibstack_lab.services import accounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ibstack.lab.cloud import Cloud
-    from ibstack.lab.compute import Machine
-    from ibstack.lab.services.network_api import Resource
+    from ibstack_lab.cloud import Cloud
+    from ibstack_lab.compute import Machine
+    from ibstack_lab.services.network_api import Resource
 
 Boot: TypeAlias = "Callable[[str, Resource, str], Machine]"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ibstack.lab.services import accounts
+from ibstack_lab.services import accounts
 from tenant_ports import wait_for
 
 if TYPE_CHECKING:
-    from ibstack.lab.cloud import Cloud
+    from ibstack_lab.cloud import Cloud
 
 # Neutron's servers run ibstack's driver; Keystone and the broker are others'.
 _OURS = ("agent-", "eswitchd-", "fabricd-", "dhcp-", "neutron-")

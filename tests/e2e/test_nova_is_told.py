@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from tenant_ports import TenantPort, wait_for
 
 if TYPE_CHECKING:
-    from ibstack.lab.cloud import Cloud
-    from ibstack.lab.services.network_api import Resource
+    from ibstack_lab.cloud import Cloud
+    from ibstack_lab.services.network_api import Resource
 
 VF = 13
 

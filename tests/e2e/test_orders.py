@@ -17,8 +17,8 @@ from ibstack.mad import NotKnown
 from tenant_ports import TenantPort, tables, wait_for
 
 if TYPE_CHECKING:
-    from ibstack.lab.cloud import Cloud
-    from ibstack.lab.services.network_api import Resource
+    from ibstack_lab.cloud import Cloud
+    from ibstack_lab.services.network_api import Resource
 
 ARRIVALS: Final = (
     ("create", "bind", "plug"),  # nova's order

@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ibstack.lab.demo.verified import TRUE_OF_THE_LAB
-from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.fabric.tamper import write_entries
-from ibstack.lab.services import accounts
-from ibstack.lab.site import read_lab
 from ibstack.mad import FabricReader, Route
 from ibstack.verify.answer import gather
 from ibstack.verify.check import State
 from ibstack.verify.openstack_api import OpenstackNetworks
 from ibstack.verify.registry import Scope, verify
+from ibstack_lab.demo.verified import TRUE_OF_THE_LAB
+from ibstack_lab.fabric.attachment import Attachment
+from ibstack_lab.fabric.tamper import write_entries
+from ibstack_lab.services import accounts
+from ibstack_lab.site import read_lab
 from tenant_ports import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
-    from ibstack.lab.cloud import Cloud
+    from ibstack_lab.cloud import Cloud
 
     Injection = Callable[[Cloud], AbstractContextManager[None]]
 

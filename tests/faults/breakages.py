@@ -20,18 +20,18 @@ from faults.reboots import reboot, reboot_a_manager
 from faults.small_disks import fill, free
 from faults.takeovers import master_and_other, wait_for_the_takeover
 from ibstack.fabric.guid import Guid
-from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.fabric.simulated import SWITCH
-from ibstack.lab.fabric.tamper import write_entries
 from ibstack.mad import FabricReader
+from ibstack_lab.fabric.attachment import Attachment
+from ibstack_lab.fabric.simulated import SWITCH
+from ibstack_lab.fabric.tamper import write_entries
 from tenant_ports import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from faults.world import World
-    from ibstack.lab.fabric.simulated import Fabric
-    from ibstack.lab.process import Process
+    from ibstack_lab.fabric.simulated import Fabric
+    from ibstack_lab.process import Process
 
 _FABRICD: Final = str(Path(sys.executable).with_name("ibstack-fabricd"))
 

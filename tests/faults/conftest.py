@@ -13,14 +13,14 @@ import pytest
 from faults.seen import DHCP_OWNER
 from faults.small_disks import small_disks
 from faults.world import KEYS, WITH_DHCP, World
-from ibstack.lab.services import accounts
+from ibstack_lab.services import accounts
 from one_cloud import make_network, shared_cloud
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.lab.cloud import Cloud
-    from ibstack.lab.services.network_api import NetworkApi
+    from ibstack_lab.cloud import Cloud
+    from ibstack_lab.services.network_api import NetworkApi
 
 _OFTEN: Final = {
     "fabricd": "[fabric]\npoll_interval = 2\naudit_interval = 1\nremoval_grace_s = 0.5\n"

@@ -11,7 +11,7 @@ from faults.breakages import BREAKAGES
 from faults.operations import OPERATIONS
 from faults.walk import steps_of
 from faults.world import KEYS, World
-from ibstack.lab.cloud import Cloud
+from ibstack_lab.cloud import Cloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable

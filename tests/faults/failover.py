@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from faults.wires import NoAnswer, Wires
 from ibstack.fabric.guid import Guid
-from ibstack.lab.fabric.simulated import Fabric
-from ibstack.lab.folder import free_ports
-from ibstack.lab.topology import Host, Topology
+from ibstack_lab.fabric.simulated import Fabric
+from ibstack_lab.folder import free_ports
+from ibstack_lab.topology import Host, Topology
 from one_fabricd import Fabricd
 from tenant_ports import wait_for
 

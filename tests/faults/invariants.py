@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from faults.model import Model, Port
     from faults.seen import Seen, SeenVf
-    from ibstack.lab.topology import Host, Topology
+    from ibstack_lab.topology import Host, Topology
 
 _DEFAULT, _FULL_DEFAULT = 0x7FFF, 0xFFFF
 _PROOFS: Final = range(0x7FF0, 0x7FF8)

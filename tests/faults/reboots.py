@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Final
 
 from cloud_faults import DHCP_SIDE
 from faults.takeovers import master_and_other, wait_for_the_takeover
-from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.fabric.tamper import set_block
-from ibstack.lab.hosts import hardware
-from ibstack.lab.services.dhcp_agent import DhcpAgent
-from ibstack.lab.topology import AdapterKind
 from ibstack.mad import Route
+from ibstack_lab.fabric.attachment import Attachment
+from ibstack_lab.fabric.tamper import set_block
+from ibstack_lab.hosts import hardware
+from ibstack_lab.services.dhcp_agent import DhcpAgent
+from ibstack_lab.topology import AdapterKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from faults.model import Place
     from faults.world import World
-    from ibstack.lab.process import Process
-    from ibstack.lab.topology import Host
+    from ibstack_lab.process import Process
+    from ibstack_lab.topology import Host
 
 _POWER_UP: Final = (0xFFFF, *[0] * 31)
 """IBTA vol 1, 10.9.1.2: a table after a reset of the adapter."""

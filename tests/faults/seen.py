@@ -17,15 +17,15 @@ import pymysql
 
 from faults.model import Place
 from faults.wires import WirePort, Wires
-from ibstack.lab.hosts.hardware import Hardware
-from ibstack.lab.topology import AdapterKind
+from ibstack_lab.hosts.hardware import Hardware
+from ibstack_lab.topology import AdapterKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from ibstack.lab.cloud import Cloud
-    from ibstack.lab.topology import Host
+    from ibstack_lab.cloud import Cloud
+    from ibstack_lab.topology import Host
 
 _PORTS: Final = """
 SELECT p.mac_address, p.status, p.admin_state_up, b.host, b.profile, b.vif_type,

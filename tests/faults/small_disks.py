@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ibstack.lab.cloud import Cloud
+    from ibstack_lab.cloud import Cloud
 
 _SIZE: Final = "512k"
 _FILLER: Final = ".filler"

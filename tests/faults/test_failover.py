@@ -11,10 +11,10 @@ import pytest
 
 from faults.failover import Bound, Sampler
 from faults.model import FULL
-from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.fabric.simulated import SWITCH
-from ibstack.lab.fabric.tamper import write_entries
 from ibstack.mad import FabricReader
+from ibstack_lab.fabric.attachment import Attachment
+from ibstack_lab.fabric.simulated import SWITCH
+from ibstack_lab.fabric.tamper import write_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

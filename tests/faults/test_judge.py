@@ -12,7 +12,7 @@ from faults.invariants import Invariant, judge
 from faults.model import FULL, Model, Place, Port, guid_of
 from faults.seen import DHCP_OWNER, NeutronRow, Seen, SeenVf, members_in
 from faults.wires import ACTIVE, WirePort
-from ibstack.lab.topology import ARTICLE
+from ibstack_lab.topology import ARTICLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

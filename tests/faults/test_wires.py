@@ -10,11 +10,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from faults.wires import ACTIVE, Wires
-from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.fabric.simulated import SWITCH, Fabric
-from ibstack.lab.fabric.tamper import write_entries
-from ibstack.lab.topology import ARTICLE
 from ibstack.mad import FabricReader
+from ibstack_lab.fabric.attachment import Attachment
+from ibstack_lab.fabric.simulated import SWITCH, Fabric
+from ibstack_lab.fabric.tamper import write_entries
+from ibstack_lab.topology import ARTICLE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,13 +12,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.fabric.simulated import SWITCH
+from ibstack_lab.fabric.attachment import Attachment
+from ibstack_lab.fabric.simulated import SWITCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ibstack.lab.fabric.simulated import Fabric
+    from ibstack_lab.fabric.simulated import Fabric
 
 ACTIVE: Final = 4
 MASTER: Final = 3

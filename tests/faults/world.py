@@ -13,11 +13,11 @@ from faults.invariants import Broken, Invariant, judge
 from faults.model import Model, Place, Port
 from faults.seen import Eyes
 from ibstack.fabric.errors import IbstackError
-from ibstack.lab.binding_profile import nova_profile
-from ibstack.lab.hosts import hardware
-from ibstack.lab.services import accounts
-from ibstack.lab.services.network_api import NetworkApi
-from ibstack.lab.topology import PHYSICAL_NETWORK, AdapterKind
+from ibstack_lab.binding_profile import nova_profile
+from ibstack_lab.hosts import hardware
+from ibstack_lab.services import accounts
+from ibstack_lab.services.network_api import NetworkApi
+from ibstack_lab.topology import PHYSICAL_NETWORK, AdapterKind
 from tenant_ports import ebrctl
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
     from pathlib import Path
 
-    from ibstack.lab.cloud import Cloud
-    from ibstack.lab.services.network_api import Resource
+    from ibstack_lab.cloud import Cloud
+    from ibstack_lab.services.network_api import Resource
 
 KEYS: Final = {"walk-red": 0x201, "walk-blue": 0x202, "walk-green": 0x203}
 """The partition key of each network of a walk's own."""

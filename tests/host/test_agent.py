@@ -12,14 +12,14 @@ import pytest
 
 from ibstack.host.host_reconciler import HostReconciler
 from ibstack.host.reporter import Reporter
-from ibstack.lab.topology import AdapterKind
+from ibstack_lab.topology import AdapterKind
 from one_host import BLUE, RED, OneHost, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from ibstack.lab.services.neutron_stand_in import StandInPort
+    from ibstack_lab.services.neutron_stand_in import StandInPort
 
 pytestmark = pytest.mark.real
 

@@ -20,8 +20,8 @@ from ibstack.host.observed import (
     ObservedHost,
     ObservedVf,
 )
-from ibstack.lab.hosts import hardware
-from ibstack.lab.hosts.hardware import PortState
+from ibstack_lab.hosts import hardware
+from ibstack_lab.hosts.hardware import PortState
 from one_adapter import OneAdapter, Variant
 from strategies import entries, guids, pci_addresses
 

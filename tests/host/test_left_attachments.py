@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.fabric.guid import Guid
-from ibstack.lab.services.neutron_stand_in import BETWEEN
-from ibstack.lab.topology import AdapterKind
+from ibstack_lab.services.neutron_stand_in import BETWEEN
+from ibstack_lab.topology import AdapterKind
 from one_host import BLUE, OneHost, eventually
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
 
-    from ibstack.lab.services.neutron_stand_in import StandInPort
+    from ibstack_lab.services.neutron_stand_in import StandInPort
 
 pytestmark = pytest.mark.real
 

@@ -7,8 +7,8 @@ from ibstack.host.eswitch_client import EswitchClient
 from ibstack.host.host_reconciler import HostReconciler
 from ibstack.host.metrics import AgentMetrics
 from ibstack.host.reporter import Reporter
-from ibstack.lab.services.neutron_stand_in import NeutronStandIn
 from ibstack.runtime.loop import Outcome
+from ibstack_lab.services.neutron_stand_in import NeutronStandIn
 from one_adapter import Variant
 from one_daemon import Daemon
 

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ibstack.lab.fabric.simulated import Fabric
-from ibstack.lab.folder import free_ports
-from ibstack.lab.topology import ARTICLE
+from ibstack_lab.fabric.simulated import Fabric
+from ibstack_lab.folder import free_ports
+from ibstack_lab.topology import ARTICLE
 from one_fabricd import PROGRAM as WITH_NEUTRON
 
 if TYPE_CHECKING:

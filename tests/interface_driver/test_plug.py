@@ -29,9 +29,9 @@ with warnings.catch_warnings():
     from neutron import privileged  # type: ignore[attr-defined]  # mypy takes tests/neutron.
 
 from ibstack.fabric.errors import Refused, TryLater
-from ibstack.lab.hosts import hardware
-from ibstack.lab.hosts.hardware import PortState
-from ibstack.lab.topology import ARTICLE
+from ibstack_lab.hosts import hardware
+from ibstack_lab.hosts.hardware import PortState
+from ibstack_lab.topology import ARTICLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

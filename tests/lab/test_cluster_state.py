@@ -7,7 +7,7 @@ from pathlib import Path
 from cluster import article
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import open_store
-from ibstack.lab.cluster_state import starting_state
+from ibstack_lab.cluster_state import starting_state
 
 
 def test_the_labs_cluster_is_the_articles(tmp_path: Path) -> None:

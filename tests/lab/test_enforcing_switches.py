@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import pytest
 
-from ibstack.lab.fabric.enforcing_switches import EnforcingSwitches
 from ibstack.mad.datagrams import (
     Attribute,
     decode_answer,
@@ -13,6 +12,7 @@ from ibstack.mad.datagrams import (
     decode_switch_info,
     encode_get,
 )
+from ibstack_lab.fabric.enforcing_switches import EnforcingSwitches
 
 SWITCH, ADAPTER = (2, 0x0002C902F0000100), (1, 0x0002C90300000010)
 CAPACITY = 8

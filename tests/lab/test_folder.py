@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.fabric.errors import BadInput
-from ibstack.lab.folder import SERVICES, LabFolder, free_ports, listening
+from ibstack_lab.folder import SERVICES, LabFolder, free_ports, listening
 
 if TYPE_CHECKING:
     from pathlib import Path

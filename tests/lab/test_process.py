@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ibstack.lab.process import Process, ProcessFailed, end_all
+from ibstack_lab.process import Process, ProcessFailed, end_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

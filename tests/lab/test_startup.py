@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ibstack.lab.folder import LabFolder
-from ibstack.lab.process import ProcessFailed, end_all
-from ibstack.lab.startup import Component, Startup
+from ibstack_lab.folder import LabFolder
+from ibstack_lab.process import ProcessFailed, end_all
+from ibstack_lab.startup import Component, Startup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ibstack.lab.process import Process
+    from ibstack_lab.process import Process
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ import pytest
 
 from ibstack.fabric.errors import BadInput, BadValue, Refused, TryLater
 from ibstack.fabric.partition import DEFAULT_PARTITION, PartitionKey, TableEntry
-from ibstack.lab.hosts import hardware
-from ibstack.lab.hosts.hardware import PortState
-from ibstack.lab.topology import ARTICLE
 from ibstack.neutron.interface_networks import Networks, Wanted
 from ibstack.neutron.ipoib_choice import ParentChoice
 from ibstack.neutron.ipoib_parent import Parents
+from ibstack_lab.hosts import hardware
+from ibstack_lab.hosts.hardware import PortState
+from ibstack_lab.topology import ARTICLE
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -29,7 +29,7 @@ with warnings.catch_warnings():
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ibstack.lab.hosts.hardware import Hardware
+    from ibstack_lab.hosts.hardware import Hardware
 
 LIMIT_S = 20
 RED = TableEntry(PartitionKey(1), full_member=True)

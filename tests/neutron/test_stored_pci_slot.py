@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import PciAddress
-from ibstack.lab.binding_profile import nova_profile
-from ibstack.lab.topology import Host
 from ibstack.neutron.desired import pci_address, stored_pci_slot
+from ibstack_lab.binding_profile import nova_profile
+from ibstack_lab.topology import Host
 
 SLOT = "0000:05:00.1"
 TEXTS = st.sampled_from([SLOT, "0000:05:00.2", "pci_slot", '"pci_slot": "0000:09:00.1"', "}", "\\"])

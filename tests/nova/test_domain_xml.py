@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from ibstack.lab.services.neutron_stand_in import StandInPort
+from ibstack_lab.services.neutron_stand_in import StandInPort
 from nova_process import NovaCompute
 
 # Debian package libvirt0.

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.fabric.simulated import Fabric
-from ibstack.lab.topology import ARTICLE
 from ibstack.mad import FabricReader
+from ibstack_lab.fabric.attachment import Attachment
+from ibstack_lab.fabric.simulated import Fabric
+from ibstack_lab.topology import ARTICLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

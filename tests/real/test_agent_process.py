@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ibstack.lab.folder import LabFolder, free_ports
-from ibstack.lab.process import Process, tail
-from ibstack.lab.services.rabbitmq import RabbitMq
-from ibstack.lab.topology import AdapterKind
+from ibstack_lab.folder import LabFolder, free_ports
+from ibstack_lab.process import Process, tail
+from ibstack_lab.services.rabbitmq import RabbitMq
+from ibstack_lab.topology import AdapterKind
 from one_host import SCRIPTS, OneHost, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.lab.services.neutron_stand_in import StandInPort
+    from ibstack_lab.services.neutron_stand_in import StandInPort
 
 pytestmark = [
     pytest.mark.real,

@@ -6,12 +6,12 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
-from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.fabric.netfile import SWITCH
-from ibstack.lab.fabric.watch import Watch
+from ibstack_lab.fabric.attachment import Attachment
+from ibstack_lab.fabric.netfile import SWITCH
+from ibstack_lab.fabric.watch import Watch
 
 if TYPE_CHECKING:
-    from ibstack.lab.fabric.simulated import Fabric
+    from ibstack_lab.fabric.simulated import Fabric
 
 MANY: Final = 200
 

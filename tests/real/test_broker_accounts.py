@@ -21,9 +21,9 @@ import amqp
 import pytest
 from oslo_config import cfg
 
-from ibstack.lab.folder import LabFolder
-from ibstack.lab.services.neutron_stand_in import StandInPort
-from ibstack.lab.services.rabbitmq import RabbitMq
+from ibstack_lab.folder import LabFolder
+from ibstack_lab.services.neutron_stand_in import StandInPort
+from ibstack_lab.services.rabbitmq import RabbitMq
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's, by way of oslo.service.

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.fabric.tamper import write_entries
-from ibstack.lab.folder import free_ports
-from ibstack.lab.topology import ARTICLE
 from ibstack.mad import FabricReader
+from ibstack_lab.fabric.attachment import Attachment
+from ibstack_lab.fabric.tamper import write_entries
+from ibstack_lab.folder import free_ports
+from ibstack_lab.topology import ARTICLE
 from one_fabricd import Fabricd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from ibstack.fabric.guid import Guid
-    from ibstack.lab.fabric.simulated import Fabric
+    from ibstack_lab.fabric.simulated import Fabric
 
 HEAD, NODE1, NODE2, NODE3 = (host.port_guid for host in ARTICLE.hosts)
 FOREIGN = 0x9F00

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PartitionKey, TableEntry
-from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.fabric.tamper import drop_to_init
-from ibstack.lab.topology import ARTICLE
 from ibstack.mad import FabricReader, PortState
 from ibstack.subnet_manager.drift import DriftClass
 from ibstack.subnet_manager.enforcement import Limits
 from ibstack.subnet_manager.publication import Order
 from ibstack.subnet_manager.settings import Settings
+from ibstack_lab.fabric.attachment import Attachment
+from ibstack_lab.fabric.tamper import drop_to_init
+from ibstack_lab.topology import ARTICLE
 from one_reconciler import MANAGERS, Keeper, Tenants, UnsizedView, said_of_drift
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ibstack.fabric.guid import Guid
-    from ibstack.lab.fabric.simulated import Fabric
+    from ibstack_lab.fabric.simulated import Fabric
 
 RED = PartitionKey(0x0101)
 _, _, PF, PF5 = (host.port_guid for host in ARTICLE.hosts)

@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PartitionKey
-from ibstack.lab.fabric.netfile import Wiring
-from ibstack.lab.fabric.simulated import Fabric
-from ibstack.lab.topology import ARTICLE
 from ibstack.mad import FabricReader, GuidOf, NodeType, NotKnown, PortState
 from ibstack.subnet_manager.drift import DriftClass
 from ibstack.subnet_manager.enforcement import Limits
@@ -24,6 +21,9 @@ from ibstack.verify.check import State
 from ibstack.verify.fabric import recorded
 from ibstack.verify.fabric.look import read_fabric
 from ibstack.verify.site import Site
+from ibstack_lab.fabric.netfile import Wiring
+from ibstack_lab.fabric.simulated import Fabric
+from ibstack_lab.topology import ARTICLE
 from one_daemon import until
 from one_fabricd import Fabricd
 from one_reconciler import MANAGERS, Keeper, Tenants, said_of_drift

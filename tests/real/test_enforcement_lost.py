@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PartitionKey
-from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.fabric.tamper import stop_enforcing
-from ibstack.lab.folder import free_ports
-from ibstack.lab.topology import ARTICLE
 from ibstack.mad import FabricReader
 from ibstack.subnet_manager.settings import Settings
+from ibstack_lab.fabric.attachment import Attachment
+from ibstack_lab.fabric.tamper import stop_enforcing
+from ibstack_lab.folder import free_ports
+from ibstack_lab.topology import ARTICLE
 from one_fabricd import Fabricd
 from one_reconciler import MANAGERS, Keeper, Tenants, UnsizedView, said_of_drift
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ibstack.fabric.guid import Guid
-    from ibstack.lab.fabric.simulated import Fabric
+    from ibstack_lab.fabric.simulated import Fabric
 
 PF = next(host.port_guid for host in ARTICLE.hosts if host.name == "node002")
 CAPACITY = 32

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.fabric.guid import Guid
-from ibstack.lab import topology_file
-from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.fabric.netfile import wiring
-from ibstack.lab.fabric.simulated import Fabric, FabricFailed
-from ibstack.lab.topology import ARTICLE, Host, Topology
 from ibstack.mad import FabricReader
+from ibstack_lab import topology_file
+from ibstack_lab.fabric.attachment import Attachment
+from ibstack_lab.fabric.netfile import wiring
+from ibstack_lab.fabric.simulated import Fabric, FabricFailed
+from ibstack_lab.topology import ARTICLE, Host, Topology
 
 if TYPE_CHECKING:
     from collections.abc import Callable

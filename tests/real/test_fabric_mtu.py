@@ -14,8 +14,8 @@ from one_daemon import until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ibstack.lab.fabric.simulated import Fabric
     from ibstack.mad import FabricReader
+    from ibstack_lab.fabric.simulated import Fabric
 
 IBSTACK = str(Path(sys.executable).with_name("ibstack"))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ibstack.lab.topology import ARTICLE
+from ibstack_lab.topology import ARTICLE
 from one_fabricd import PROGRAM, Fabricd
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ibstack.fabric.guid import Guid
-    from ibstack.lab.fabric.simulated import Fabric
     from ibstack.mad import FabricReader
+    from ibstack_lab.fabric.simulated import Fabric
 
 HEAD, NODE1, NODE2, NODE3 = (host.port_guid for host in ARTICLE.hosts)
 

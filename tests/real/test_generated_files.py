@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ibstack.cluster.model.state import Draft
-    from ibstack.lab.fabric.simulated import Fabric
+    from ibstack_lab.fabric.simulated import Fabric
 
 
 def content(draft: Draft, device: str, path: str) -> bytes:

@@ -15,17 +15,17 @@ import pytest
 from ibstack.fabric.errors import Refused
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import KeyRange, Membership, PartitionKey
-from ibstack.lab.topology import ARTICLE
 from ibstack.subnet_manager.enforcement import Limits
 from ibstack.subnet_manager.plan import Member
 from ibstack.subnet_manager.publication import Order
 from ibstack.subnet_manager.settings import Settings
+from ibstack_lab.topology import ARTICLE
 from one_reconciler import MANAGERS, Keeper, Tenants
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ibstack.lab.fabric.simulated import Fabric
+    from ibstack_lab.fabric.simulated import Fabric
 
 RED, BLUE = PartitionKey(0x0101), PartitionKey(0x0102)
 HEAD, STANDBY, PF, PF5 = (host.port_guid for host in ARTICLE.hosts)

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.fabric.guid import Guid
-from ibstack.lab.hosts import hardware, vports
-from ibstack.lab.hosts.hardware import DELETED_GUID, Hardware, guest_marker
-from ibstack.lab.process import Process, tail
+from ibstack_lab.hosts import hardware, vports
+from ibstack_lab.hosts.hardware import DELETED_GUID, Hardware, guest_marker
+from ibstack_lab.process import Process, tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from ibstack.lab.fabric.simulated import Fabric
     from ibstack.mad import FabricReader
+    from ibstack_lab.fabric.simulated import Fabric
 
 GUID = Guid(0xFA163E0000AABBCC)
 OTHER = Guid(0xFA163E0000AABBDD)
@@ -37,7 +37,7 @@ class Lab:
         }
         self.process = Process(
             "silicon",
-            [sys.executable, "-m", "ibstack.lab.hosts.kernel", "--lab", str(self.root)],
+            [sys.executable, "-m", "ibstack_lab.hosts.kernel", "--lab", str(self.root)],
             self.root / "log" / "silicon.log",
             self.root / "run" / "silicon.pid",
         )

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.fabric.partition import PartitionKey
-from ibstack.lab.topology import ARTICLE
 from ibstack.subnet_manager.known_hosts import KnownHosts
+from ibstack_lab.topology import ARTICLE
 from one_reconciler import Keeper, Tenants
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ibstack.lab.fabric.simulated import Fabric
+    from ibstack_lab.fabric.simulated import Fabric
 
 RED = PartitionKey(0x0101)
 _, _, VICTIM, THIEF = (host.port_guid for host in ARTICLE.hosts)

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.fabric.tamper import write_entries
 from ibstack.mad import CannotReadFabric, FabricReader, Lid, NodeType, NotKnown, Route, SmState
 from ibstack.mad.local_ports import local_port_guids
 from ibstack.mad.reader import open_port
+from ibstack_lab.fabric.attachment import Attachment
+from ibstack_lab.fabric.tamper import write_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ibstack.fabric.guid import Guid
-    from ibstack.lab.fabric.simulated import Fabric
+    from ibstack_lab.fabric.simulated import Fabric
 
     ReaderAt = Callable[[str], FabricReader]
     OnFabric = Callable[..., str]

@@ -27,7 +27,6 @@ from hypothesis import strategies as st
 
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, KeyRange, PartitionKey
 from ibstack.formats.partitions_conf.reading import read
-from ibstack.lab.topology import ARTICLE
 from ibstack.subnet_manager.drift import DriftClass
 from ibstack.subnet_manager.multicast_groups import (
     MulticastGroup,
@@ -38,6 +37,7 @@ from ibstack.subnet_manager.partitions_grammar import parse
 from ibstack.subnet_manager.sa_dump import NoGroups, SaDump
 from ibstack.subnet_manager.settings import Settings
 from ibstack.verify.fabric.groups import parse_saquery
+from ibstack_lab.topology import ARTICLE
 from multicast_client import join, leave
 from one_daemon import until
 from one_fabricd import Fabricd
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ibstack.lab.fabric.simulated import Fabric
     from ibstack.subnet_manager.sa_dump import Groups
+    from ibstack_lab.fabric.simulated import Fabric
 
     OnFabric = Callable[..., str]
 

@@ -14,14 +14,14 @@ import pytest
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PROOF_KEYS, Membership, Partition, PartitionKey
-from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.topology import ARTICLE
 from ibstack.mad import FabricReader, NotKnown
 from ibstack.subnet_manager.opensm import OpenSm
 from ibstack.subnet_manager.partitions_conf import PartitionsFile, render
+from ibstack_lab.fabric.attachment import Attachment
+from ibstack_lab.topology import ARTICLE
 
 if TYPE_CHECKING:
-    from ibstack.lab.fabric.simulated import Fabric
+    from ibstack_lab.fabric.simulated import Fabric
 
 pytestmark = pytest.mark.real
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.fabric.partition import KeyRange, PartitionKey
-from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.fabric.tamper import write_entries
-from ibstack.lab.topology import ARTICLE
 from ibstack.mad import FabricReader, NotKnown
 from ibstack.subnet_manager.drift import DriftClass
 from ibstack.subnet_manager.settings import Settings
+from ibstack_lab.fabric.attachment import Attachment
+from ibstack_lab.fabric.tamper import write_entries
+from ibstack_lab.topology import ARTICLE
 from one_reconciler import MANAGERS, Keeper, Tenants
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import PkeyTable
-    from ibstack.lab.fabric.simulated import Fabric
     from ibstack.mad import PortRecord
+    from ibstack_lab.fabric.simulated import Fabric
 
 RED, BLUE = PartitionKey(0x0101), PartitionKey(0x0102)
 PF, PF5 = (host.port_guid for host in ARTICLE.hosts if host.port_guid not in MANAGERS)

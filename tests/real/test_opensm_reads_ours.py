@@ -27,15 +27,15 @@ from ibstack.fabric.partition import (
     PartitionKey,
     TableEntry,
 )
-from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.fabric.simulated import Fabric
-from ibstack.lab.topology import ARTICLE
 from ibstack.mad import FabricReader, NodeType
 from ibstack.subnet_manager.enforcement import Enforcer, Limits
 from ibstack.subnet_manager.fabric_view import FabricView
 from ibstack.subnet_manager.opensm import OpenSm
 from ibstack.subnet_manager.partitions_conf import PartitionsFile
 from ibstack.subnet_manager.publication import Publication
+from ibstack_lab.fabric.attachment import Attachment
+from ibstack_lab.fabric.simulated import Fabric
+from ibstack_lab.topology import ARTICLE
 from one_reconciler import pause
 
 if TYPE_CHECKING:

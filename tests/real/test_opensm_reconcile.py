@@ -15,18 +15,18 @@ from ibstack.fabric.partition import (
     KeyRange,
     PartitionKey,
 )
-from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.fabric.tamper import write_entries
-from ibstack.lab.topology import ARTICLE
 from ibstack.mad import FabricReader
 from ibstack.subnet_manager.publication import Order, Publication
 from ibstack.subnet_manager.settings import Settings
+from ibstack_lab.fabric.attachment import Attachment
+from ibstack_lab.fabric.tamper import write_entries
+from ibstack_lab.topology import ARTICLE
 from one_reconciler import MANAGERS, Keeper, Tenants
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ibstack.lab.fabric.simulated import Fabric
+    from ibstack_lab.fabric.simulated import Fabric
 
 RED, BLUE = PartitionKey(0x0101), PartitionKey(0x0102)
 HEAD, STANDBY, PF, PF5 = (host.port_guid for host in ARTICLE.hosts)

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from ibstack.lab.fabric.attachment import Attachment
-from ibstack.lab.fabric.simulated import Fabric
-from ibstack.lab.fabric.tamper import write_entries
-from ibstack.lab.folder import free_ports
-from ibstack.lab.process import Process, tail
-from ibstack.lab.topology import ARTICLE
 from ibstack.mad import FabricReader
+from ibstack_lab.fabric.attachment import Attachment
+from ibstack_lab.fabric.simulated import Fabric
+from ibstack_lab.fabric.tamper import write_entries
+from ibstack_lab.folder import free_ports
+from ibstack_lab.process import Process, tail
+from ibstack_lab.topology import ARTICLE
 from one_adapter import Variant
 from one_daemon import Daemon
 from one_fabricd import PROGRAM, Fabricd

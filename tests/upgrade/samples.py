@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from ibstack.lab.hosts.hardware import Hardware
+    from ibstack_lab.hosts.hardware import Hardware
 
 _EVERY_S: Final = 0.01
 

@@ -27,13 +27,13 @@ from bench.peer.side import Peer
 
 from ibstack.fabric.errors import IbstackError
 from ibstack.host.eswitch_client import EswitchClient
-from ibstack.lab.cloud import Cloud
-from ibstack.lab.fabric import tables
-from ibstack.lab.hosts import hardware
-from ibstack.lab.hosts.daemons import Daemons, eswitchd_socket
-from ibstack.lab.services.accounts import OPERATOR
-from ibstack.lab.services.controller import Services
-from ibstack.lab.startup import Startup
+from ibstack_lab.cloud import Cloud
+from ibstack_lab.fabric import tables
+from ibstack_lab.hosts import hardware
+from ibstack_lab.hosts.daemons import Daemons, eswitchd_socket
+from ibstack_lab.services.accounts import OPERATOR
+from ibstack_lab.services.controller import Services
+from ibstack_lab.startup import Startup
 from upgrade.how_to import AS_USER, USER, follow
 from upgrade.samples import Samples
 
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
 
     from bench.nova import BoundPort
 
-    from ibstack.lab.process import Process
-    from ibstack.lab.services.accounts import Account
-    from ibstack.lab.services.network_api import NetworkApi
-    from ibstack.lab.startup import Component
-    from ibstack.lab.topology import Host
+    from ibstack_lab.process import Process
+    from ibstack_lab.services.accounts import Account
+    from ibstack_lab.services.network_api import NetworkApi
+    from ibstack_lab.startup import Component
+    from ibstack_lab.topology import Host
 
 PORTS: Final = 4
 _WITHIN_S: Final = 20.0

@@ -26,18 +26,18 @@ COMMANDS: Final = {
     "guest config": "ibstack.cli.guest:GuestConfig",
     "host facts": "ibstack.cli.host_facts:HostFacts",
     "host show": "ibstack.cli.host:HostShow",
-    "lab boot": "ibstack.cli.lab:LabBoot",
-    "lab console": "ibstack.cli.lab:LabConsole",
-    "lab delete": "ibstack.cli.lab:LabDelete",
-    "lab demo": "ibstack.cli.lab:LabDemo",
-    "lab down": "ibstack.cli.lab:LabDown",
-    "lab env": "ibstack.cli.lab:LabEnv",
-    "lab exec": "ibstack.cli.lab:LabExec",
-    "lab mpi": "ibstack.cli.lab:LabMpi",
-    "lab shell": "ibstack.cli.lab:LabShell",
-    "lab ssh": "ibstack.cli.lab:LabSsh",
-    "lab status": "ibstack.cli.lab:LabStatus",
-    "lab up": "ibstack.cli.lab:LabUp",
+    "lab boot": "ibstack_lab.commands:LabBoot",
+    "lab console": "ibstack_lab.commands:LabConsole",
+    "lab delete": "ibstack_lab.commands:LabDelete",
+    "lab demo": "ibstack_lab.commands:LabDemo",
+    "lab down": "ibstack_lab.commands:LabDown",
+    "lab env": "ibstack_lab.commands:LabEnv",
+    "lab exec": "ibstack_lab.commands:LabExec",
+    "lab mpi": "ibstack_lab.commands:LabMpi",
+    "lab shell": "ibstack_lab.commands:LabShell",
+    "lab ssh": "ibstack_lab.commands:LabSsh",
+    "lab status": "ibstack_lab.commands:LabStatus",
+    "lab up": "ibstack_lab.commands:LabUp",
     "network defaults": "ibstack.cli.network:NetworkDefaults",
     "partition audit": "ibstack.cli.partition_audit:PartitionAudit",
     "partition list": "ibstack.cli.partition:PartitionList",
@@ -53,20 +53,20 @@ COMMANDS: Final = {
 }
 """What a command is called, and the class that does it: imported when it is asked for."""
 
-_EXTRAS: Final = {
-    "cluster": "cluster",
-    "dhcp": "cli",
-    "guest": "guest",
-    "host": "host",
-    "lab": "lab",
-    "network": "host",
-    "partition": "sm",
-    "port": "sm,guest",
-    "shell": "cluster",
-    "upgrade-check": "controller",
-    "verify": "cli",
+_PACKAGES: Final = {
+    "cluster": "ibstack[cluster]",
+    "dhcp": "ibstack[cli]",
+    "guest": "ibstack[guest]",
+    "host": "ibstack[host]",
+    "lab": "ibstack-lab",
+    "network": "ibstack[host]",
+    "partition": "ibstack[sm]",
+    "port": "ibstack[sm,guest]",
+    "shell": "ibstack[cluster]",
+    "upgrade-check": "ibstack[controller]",
+    "verify": "ibstack[cli]",
 }
-"""Which extra of the package each noun needs."""
+"""What each noun needs, as pip takes it."""
 
 _INTERRUPTED: Final = 130
 """What a shell says of a program that Ctrl-C ended."""
@@ -117,11 +117,13 @@ def _manager() -> Any:
 
 
 def _say_what_to_install(arguments: Sequence[str], error: ModuleNotFoundError) -> int:
-    noun = next((word for word in arguments if word in _EXTRAS), None)
-    extra = "cli" if noun is None or error.name == "cliff" else _EXTRAS[noun]
+    noun = next((word for word in arguments if word in _PACKAGES), None)
+    package = "ibstack[cli]" if noun is None or error.name == "cliff" else _PACKAGES[noun]
+    if (error.name or "").startswith("ibstack_lab"):  # `verify --lab` too.
+        package = _PACKAGES["lab"]
     print(
         f"ibstack: cannot run this command: Python module {error.name!r} is not installed;"
-        f" install ibstack[{extra}]",
+        f" install {package}",
         file=sys.stderr,
     )
     return 1

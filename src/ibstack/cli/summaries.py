@@ -25,7 +25,8 @@ class LazyCommands(CommandManager):
 
     def __iter__(self) -> Iterator[tuple[str, EntryPointWrapper | EntryPoint]]:
         for name, entry in self.commands.items():
-            yield name, EntryPointWrapper(name, _described(entry.value))
+            if _is_installed(entry.value):
+                yield name, EntryPointWrapper(name, _described(entry.value))
 
 
 def summary(target: str) -> str:
@@ -39,6 +40,11 @@ class _Described(Command):
 
     def take_action(self, _parsed: Namespace) -> int:
         raise AssertionError("a list of commands runs none of them")
+
+
+def _is_installed(target: str) -> bool:
+    """Say whether the distribution of a command is here: ibstack-lab is one of its own."""
+    return find_spec(target.partition(".")[0]) is not None
 
 
 def _described(target: str) -> type[Command]:

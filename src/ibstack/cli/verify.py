@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -122,16 +123,20 @@ class _Verify(Lister):
         if parsed.folder:
             return load(parsed.folder)
         if parsed.lab:
-            from ibstack.lab.cloud import Cloud
-            from ibstack.lab.site import read_lab
-
-            return read_lab(Cloud(parsed.lab))
+            return _lab(parsed.lab)
         site = Site(_hosts(parsed))
         if self.scopes != (Scope.HOST,):  # A cloud's MTU is held against the fabric's.
             site = replace(site, fabric=_live_fabric(parsed.config_file))
         if Scope.CLOUD in self.scopes:
             site = replace(site, agents=_live_agents(), roles=_live_roles())
         return site
+
+
+def _lab(folder: Path) -> Site:
+    """Read the lab that runs in *folder*, by ibstack-lab: a distribution of its own, above us."""
+    cloud = import_module("ibstack_lab.cloud").Cloud(folder)
+    site: Site = import_module("ibstack_lab.site").read_lab(cloud)
+    return site
 
 
 class VerifyHost(_Verify):

@@ -20,8 +20,8 @@ from ibstack.fabric.ipoib import IpoibAddress
 from ibstack.fabric.partition import PartitionKey, TableEntry
 from ibstack.host.physical_function import find, virtual_functions
 from ibstack.host.sysfs import Sysfs
-from ibstack.lab.hosts.hardware import Hardware
-from ibstack.lab.topology import ARTICLE, INTERFACE
+from ibstack_lab.hosts.hardware import Hardware
+from ibstack_lab.topology import ARTICLE, INTERFACE
 
 if TYPE_CHECKING:
     from pathlib import Path

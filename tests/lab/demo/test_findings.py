@@ -7,8 +7,8 @@ import pytest
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PartitionKey, TableEntry
-from ibstack.lab.compute import Machine
-from ibstack.lab.demo.findings import (
+from ibstack_lab.compute import Machine
+from ibstack_lab.demo.findings import (
     Findings,
     MachineFacts,
     check_ports,
@@ -16,8 +16,8 @@ from ibstack.lab.demo.findings import (
     member_node,
     membership_lines,
 )
-from ibstack.lab.fabric.tables import PortTable
-from ibstack.lab.topology import ARTICLE
+from ibstack_lab.fabric.tables import PortTable
+from ibstack_lab.topology import ARTICLE
 
 RED, BLUE = PartitionKey(1), PartitionKey(2)
 DEFAULT = TableEntry.from_wire(0x7FFF)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ibstack.lab.folder import LabFolder
+from ibstack_lab.folder import LabFolder
 from wired_guests import WiredGuests
 
 if TYPE_CHECKING:

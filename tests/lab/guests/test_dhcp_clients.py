@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ibstack.fabric.errors import BadInput, BadValue
-from ibstack.lab.guests.dhcp_clients import UNPACKED, DhcpClient, parse_identifier
+from ibstack_lab.guests.dhcp_clients import UNPACKED, DhcpClient, parse_identifier
 
 IDENTIFIER = "20:fa:16:3e:00:00:12:34:56"
 LEGACY = "ff:00:00:00:00:00:02:00:00:02:c9:00:fa:16:3e:00:00:12:34:56"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibstack.lab.guests.ethernet_frames import EthernetFrames
+from ibstack_lab.guests.ethernet_frames import EthernetFrames
 
 OWN, PEER, GATEWAY = (bytes.fromhex(f"0200000000{number:02x}") for number in (1, 2, 3))
 EVERYONE: Final = b"\xff" * 6

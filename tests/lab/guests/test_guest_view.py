@@ -13,15 +13,15 @@ import pytest
 
 from ibstack.fabric.errors import BadInput
 from ibstack.fabric.ipoib import IpoibAddress
-from ibstack.lab.guests.dhcp_clients import DhcpClient
-from ibstack.lab.guests.heard_requests import HeardRequest, HeardRequests
-from ibstack.lab.guests.namespaces import NAMED
+from ibstack_lab.guests.dhcp_clients import DhcpClient
+from ibstack_lab.guests.heard_requests import HeardRequest, HeardRequests
+from ibstack_lab.guests.namespaces import NAMED
 from wired_guests import FULL, WiredGuests, address, carrier, output, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.lab.guests.guest import Guest
+    from ibstack_lab.guests.guest import Guest
 
 pytestmark = pytest.mark.real
 

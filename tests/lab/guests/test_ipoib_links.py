@@ -21,7 +21,7 @@ from wired_guests import (
 )
 
 if TYPE_CHECKING:
-    from ibstack.lab.guests.guest import Guest
+    from ibstack_lab.guests.guest import Guest
 
 pytestmark = pytest.mark.real
 

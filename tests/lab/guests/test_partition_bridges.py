@@ -13,11 +13,11 @@ import pytest
 
 from ibstack.fabric.partition import PartitionKey, TableEntry
 from ibstack.fabric.pci import PciAddress
-from ibstack.lab.folder import LabFolder
-from ibstack.lab.guests.namespaces import Namespaces, inside, ip
-from ibstack.lab.guests.partition_wires import StandsFor, add_wire, wire_name
-from ibstack.lab.hosts import vports
-from ibstack.lab.hosts.vports import GuestPort
+from ibstack_lab.folder import LabFolder
+from ibstack_lab.guests.namespaces import Namespaces, inside, ip
+from ibstack_lab.guests.partition_wires import StandsFor, add_wire, wire_name
+from ibstack_lab.hosts import vports
+from ibstack_lab.hosts.vports import GuestPort
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ class Machines:
         argv = (
             sys.executable,
             "-m",
-            "ibstack.lab.guests.partition_bridges",
+            "ibstack_lab.guests.partition_bridges",
             "--lab",
             str(lab.root),
         )

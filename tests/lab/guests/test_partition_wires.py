@@ -8,8 +8,8 @@ import pytest
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.partition import PartitionKey, TableEntry
 from ibstack.fabric.pci import PciAddress
-from ibstack.lab.guests.partition_wires import StandsFor, Wire, changes, wire_name
-from ibstack.lab.hosts.vports import GuestPort
+from ibstack_lab.guests.partition_wires import StandsFor, Wire, changes, wire_name
+from ibstack_lab.hosts.vports import GuestPort
 
 VF = StandsFor("node002", PciAddress.parse("0000:05:00.1"))
 CHILD = StandsFor("node001", PciAddress.parse("0000:05:00.0"), PartitionKey(1))
