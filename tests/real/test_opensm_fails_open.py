@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.formats.partitions_conf.line_buffer import LINE_BYTES
+from ibstack.formats.partitions_conf.strict import PartitionsFileFaults, parse
 from ibstack.lab.fabric.attachment import Attachment
 from ibstack.lab.fabric.simulated import Fabric
 from ibstack.lab.topology import ARTICLE
 from ibstack.mad import FabricReader
-from ibstack.subnet_manager.partitions_grammar import PartitionsFileFaults, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
