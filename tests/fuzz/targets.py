@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fuzz import host_targets
-from ibstack.cluster.files.ini_text import IniText, NotIni
 from ibstack.cluster.text_file.faults import BadFile
 from ibstack.cluster.text_file.reading import read as read_cluster
 from ibstack.fabric.errors import BadInput, BadValue
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
+from ibstack.formats.ini import IniText, NotIni
 from ibstack.formats.partitions_conf.reading import read as read_any
 from ibstack.formats.partitions_conf.strict import PartitionsFileFaults, parse
 from ibstack.host import eswitchd_config

@@ -22,11 +22,11 @@ from cluster.infiniband_cluster import (
     todays_cluster,
     two_fabrics,
 )
-from ibstack.cluster.files.ini_text import IniText
 from ibstack.cluster.files.render import files_of
 from ibstack.fabric.errors import BadInput
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
+from ibstack.formats.ini import IniText
 from ibstack.formats.partitions_conf.strict import PartitionsFileFaults, parse
 from ibstack.host.eswitchd_config import load
 from ibstack.mad import FabricReader, NodeType
