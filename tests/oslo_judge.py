@@ -18,7 +18,7 @@ import nova.conf.pci
 from nova.pci.devspec import PciDeviceSpec
 from oslo_config import cfg
 
-from ibstack.cluster.files.ini_text import IniText
+from ibstack.formats.ini import IniText
 from ibstack.host.options import list_agent_options
 from ibstack.neutron.interface_options import list_interface_options
 from ibstack.neutron.options import list_driver_options

@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fuzz import host_targets
-from ibstack.cluster.files.ini_text import IniText, NotIni
 from ibstack.cluster.text_file.faults import BadFile
 from ibstack.cluster.text_file.reading import read as read_cluster
 from ibstack.fabric.errors import BadInput, BadValue
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
+from ibstack.formats.ini import IniText, NotIni
 from ibstack.formats.partitions_conf.reading import read as read_any
+from ibstack.formats.partitions_conf.strict import PartitionsFileFaults, parse
 from ibstack.host import eswitchd_config
 from ibstack.neutron import replies, reported
 from ibstack.neutron.dhcp_requests import parse_hosts, parse_packet, why_unanswered
 from ibstack.subnet_manager.partitions_conf import read, read_site, render
-from ibstack.subnet_manager.partitions_grammar import PartitionsFileFaults, parse
 from ibstack.upgrade import partitions
 from ibstack.upgrade.host_files import ESWITCHD_CONF, MLNX_CONF
 from ibstack.upgrade.server_files import ML2_CONF

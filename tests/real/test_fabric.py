@@ -87,7 +87,7 @@ def test_a_master_that_is_back_before_the_standby_noticed_is_master_again(
 
 def test_the_fabric_is_hardened_before_the_first_publish(fabric: Fabric) -> None:
     text = fabric.partitions_conf("head").read_text()
-    assert text.startswith("Default=0x7fff,indx0,defmember=limited: ALL=limited,")
+    assert text.startswith("Default=0x7fff,indx0: ALL=limited,")
     assert "ALL=full" not in text
 
 

@@ -22,16 +22,16 @@ from cluster.infiniband_cluster import (
     todays_cluster,
     two_fabrics,
 )
-from ibstack.cluster.files.ini_text import IniText
 from ibstack.cluster.files.render import files_of
 from ibstack.fabric.errors import BadInput
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
+from ibstack.formats.ini import IniText
+from ibstack.formats.partitions_conf.strict import PartitionsFileFaults, parse
 from ibstack.host.eswitchd_config import load
 from ibstack.mad import FabricReader, NodeType
 from ibstack.neutron.options import read_settings as read_driver_settings
 from ibstack.subnet_manager import options as fabricd_options
-from ibstack.subnet_manager.partitions_grammar import PartitionsFileFaults, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -27,13 +27,13 @@ from hypothesis import strategies as st
 
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, KeyRange, PartitionKey
 from ibstack.formats.partitions_conf.reading import read
+from ibstack.formats.partitions_conf.strict import parse
 from ibstack.subnet_manager.drift import DriftClass
 from ibstack.subnet_manager.multicast_groups import (
     MulticastGroup,
     differences,
     wanted_groups,
 )
-from ibstack.subnet_manager.partitions_grammar import parse
 from ibstack.subnet_manager.sa_dump import NoGroups, SaDump
 from ibstack.subnet_manager.settings import Settings
 from ibstack.verify.fabric.groups import parse_saquery

@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.formats.partitions_conf.line_buffer import LINE_BYTES
+from ibstack.formats.partitions_conf.strict import (
+    PartitionsFileFaults,
+    parse,
+)
 from ibstack.mad import FabricReader
-from ibstack.subnet_manager.partitions_grammar import PartitionsFileFaults, parse
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.fabric.simulated import Fabric
 from ibstack_lab.topology import ARTICLE

@@ -18,6 +18,7 @@ from ibstack.fabric.partition import (
     PartitionKey,
 )
 from ibstack.formats.partitions_conf.line_buffer import LINE_BYTES
+from ibstack.formats.partitions_conf.strict import PartitionsFileFaults, parse
 from ibstack.subnet_manager.partitions_conf import (
     PartitionsFile,
     memberships,
@@ -26,7 +27,6 @@ from ibstack.subnet_manager.partitions_conf import (
     render,
     replaces_nothing,
 )
-from ibstack.subnet_manager.partitions_grammar import PartitionsFileFaults, parse
 
 SITE_KEYS = KeyRange(PartitionKey(0x4000), PartitionKey(0x4FFF))
 OURS = KeyRange(PartitionKey(0x0001), PartitionKey(0x3FFF))

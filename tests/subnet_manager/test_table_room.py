@@ -12,8 +12,8 @@ from ibstack.fabric.partition import (
     PartitionKey,
     Partitions,
 )
+from ibstack.formats.partitions_conf.strict import parse
 from ibstack.subnet_manager.known_ports import KnownPorts, TableSize
-from ibstack.subnet_manager.partitions_grammar import parse
 from ibstack.subnet_manager.plan import Member, gather
 from ibstack.subnet_manager.table_room import Rooms, fit
 

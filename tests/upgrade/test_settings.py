@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ibstack.cli.upgrade import usual
-from ibstack.cluster.files.ini_text import NotIni
 from ibstack.fabric.errors import BadInput
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, KeyRange
+from ibstack.formats.ini import NotIni
 from ibstack.upgrade.check import Sources, check
 from ibstack.upgrade.finding import Finding, Verdict
 from ibstack.upgrade.host_files import ESWITCHD_CONF, MLNX_CONF, no_group

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a subnet manager was told is judged; tests/opensm asks OpenSM how it reads that."""
+"""What a subnet manager was told is judged; tests/formats/opensm asks OpenSM how it reads that."""
 
 from __future__ import annotations
 

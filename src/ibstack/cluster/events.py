@@ -6,9 +6,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ibstack.cluster.shell.reach import Event
+from ibstack.formats.nodeset import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from datetime import datetime
 
 
@@ -33,13 +34,3 @@ class Events:
     def clear(self) -> None:
         """Forget what was told."""
         self._found.clear()
-
-
-def folded(hosts: Iterable[str]) -> str:
-    """Return the names as pdsh and clush write them: `node[001-003]`."""
-    names = list(hosts)
-    if len(names) == 1:
-        return names[0]
-    from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet
-
-    return str(NodeSet.fromlist(names, resolver=RESOLVER_NOGROUP))

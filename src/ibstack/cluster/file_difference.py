@@ -7,14 +7,14 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.files.ini_text import IniText, NotIni
 from ibstack.fabric.printable import printable
+from ibstack.formats.ini import IniText, NotIni
 from ibstack.formats.secrets import hidden_line, hidden_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ibstack.cluster.files.ini_text import Keys
+    from ibstack.formats.ini import Keys
 
 _SHOWN: Final = 4
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.events import folded
 from ibstack.cluster.rollout import host_changes
+from ibstack.formats.nodeset import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
-from ibstack.opensm import built_in, command_line
-from ibstack.opensm.configuration import Configuration
-from ibstack.opensm.in_force import Options
+from ibstack.formats.opensm import built_in, command_line
+from ibstack.formats.opensm.configuration import Configuration
+from ibstack.formats.opensm.in_force import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from io import FileIO
 
-    from ibstack.opensm.built_in import BuiltIn
+    from ibstack.formats.opensm.built_in import BuiltIn
 
 _PROGRAM: Final = "opensm"
 _PIECE: Final = 1 << 20

@@ -24,21 +24,15 @@ from ibstack.fabric.partition import (
     PartitionKey,
     Partitions,
 )
+from ibstack.formats.partitions_conf import writing
 from ibstack.formats.partitions_conf.statement import Keyword, Listed, Standing, Statement
-from ibstack.subnet_manager.partitions_grammar import Fault, PartitionsFileFaults, parse
+from ibstack.formats.partitions_conf.strict import Fault, PartitionsFileFaults, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from ibstack.fabric.partition import KeyRange
 
-MEMBERS_TO_A_LINE: Final = 64
-
-_DEFAULT_MEMBERS: Final = (
-    Listed(Keyword.ALL, Standing.LIMITED),
-    Listed(Keyword.ALL_SWITCHES, Standing.FULL),
-    Listed(Keyword.SELF, Standing.FULL),
-)
 _NOTICE: Final = (
     "# Written by ibstack-fabricd, which stops when this file is edited."
     "  The site's own partitions go into its site_partitions file.\n"
@@ -46,7 +40,6 @@ _NOTICE: Final = (
 _SITE_BEGINS: Final = "# The site's own partitions begin here.\n"
 _SITE_ENDS: Final = "# The site's own partitions end here.\n"
 _END: Final = "# End.\n"
-_FULL: Final = Membership.FULL
 RESERVED_KEYS: Final = frozenset({*PROOF_KEYS, SCRATCH_KEY, DEFAULT_PARTITION})
 """Keys that neither a tenant nor a site may have."""
 
@@ -87,26 +80,15 @@ class PartitionsFile:
 
 def render(file: PartitionsFile) -> str:
     """Return the text of *file*: ASCII, every line shorter than OpenSM's limit."""
-    lines = [*_default(file.full_default), _NOTICE]
-    lines.append(f"{_name(file.proof)}={file.proof}: SELF=full;\n")
+    lines = [*writing.default_partition(file.full_default), _NOTICE]
+    lines.append(writing.partition_of(file.proof, Listed(Keyword.SELF, Standing.FULL)))
     if file.scratch:
-        lines += _statements(SCRATCH_KEY, "", dict.fromkeys(file.scratch, Membership.FULL))
+        lines += writing.partition(SCRATCH_KEY, dict.fromkeys(file.scratch, Membership.FULL))
     for key, partition in sorted(file.partitions.items(), key=lambda item: item[0].base):
         lines += _tenant(key, partition.members, file.first)
     if file.site:
         lines += [_SITE_BEGINS, file.site, _SITE_ENDS]
     return "".join([*lines, _END])
-
-
-def _name(key: PartitionKey) -> str:
-    """Return a name that nothing from outside can shape."""
-    return f"n{key.base:04x}"
-
-
-def _default(full: frozenset[Guid]) -> Iterator[str]:
-    listed = [f"{member}" for member in _DEFAULT_MEMBERS]
-    for part in _parts([*listed, *(f"{guid}=full" for guid in sorted(full))]):
-        yield f"Default={DEFAULT_PARTITION},indx0: {part};\n"
 
 
 def _tenant(
@@ -121,24 +103,8 @@ def _tenant(
     others = members
     if own:
         others = {guid: membership for guid, membership in members.items() if guid not in own}
-    yield from _statements(key, ",ipoib", others)
-    yield from _statements(key, ",ipoib,indx0", own)
-
-
-def _statements(key: PartitionKey, flags: str, members: Mapping[Guid, Membership]) -> Iterator[str]:
-    """OpenSM merges statements that repeat a key, so short lines cost nothing."""
-    # Sorted as text: 16 digits each, so that is the order of numbers, and much faster.
-    listed = sorted(
-        f"0x{guid.value:016x}=full" if membership is _FULL else f"0x{guid.value:016x}=limited"
-        for guid, membership in members.items()
-    )
-    for part in _parts(listed):
-        yield f"{_name(key)}={key}{flags}: {part};\n"
-
-
-def _parts(members: list[str]) -> Iterator[str]:
-    for start in range(0, len(members), MEMBERS_TO_A_LINE):
-        yield ", ".join(members[start : start + MEMBERS_TO_A_LINE])
+    yield from writing.partition(key, others, "ipoib")
+    yield from writing.partition(key, own, "ipoib", "indx0")
 
 
 def read(content: bytes, file: str) -> PartitionsFile:
@@ -237,7 +203,7 @@ def _why_not(key: PartitionKey, ours: KeyRange) -> str:
 
 def replaces_nothing(statements: Iterable[Statement], full_default: frozenset[Guid]) -> bool:
     """Tell whether a file of another's says nothing that ibstack's own would not say too."""
-    allowed = {*_DEFAULT_MEMBERS, *(Listed(guid, Standing.FULL) for guid in full_default)}
+    allowed = {*writing.default_members(), *(Listed(guid, Standing.FULL) for guid in full_default)}
     return all(
         statement.key == DEFAULT_PARTITION
         and not statement.groups

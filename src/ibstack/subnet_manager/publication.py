@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import IbstackError, Refused, TryLater
 from ibstack.fabric.partition import PROOF_KEYS, PartitionKey, Partitions
+from ibstack.formats.partitions_conf.strict import Fault, PartitionsFileFaults, parse
 from ibstack.subnet_manager.known_lines import by_line
 from ibstack.subnet_manager.partitions_conf import (
     PartitionsFile,
@@ -27,7 +28,6 @@ from ibstack.subnet_manager.partitions_conf import (
     replaces_nothing,
     understand,
 )
-from ibstack.subnet_manager.partitions_grammar import Fault, PartitionsFileFaults, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ibstack.cluster.files.ini_text import IniText
 from ibstack.fabric.errors import BadInput, TryLater
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
+from ibstack.formats.ini import IniText
 from ibstack.upgrade import database, other_ports, partitions, ports
 from ibstack.upgrade.finding import Verdict
 from ibstack.upgrade.host_files import ESWITCHD_CONF, MLNX_CONF, no_group

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ibstack.cluster.files.ini_text import IniText
 from ibstack.formats.eswitchd_conf import parse_mappings
+from ibstack.formats.ini import IniText
 from ibstack.upgrade.finding import Finding, Verdict
 from ibstack.upgrade.settings import Rules, Said, keeps, not_read
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ibstack.cluster.files.ini_text import IniText
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, KeyRange
+from ibstack.formats.ini import IniText
 from ibstack.upgrade.finding import Finding, Verdict
 from ibstack.upgrade.settings import Rules, Said, is_true, keeps, listed
 

@@ -6,14 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.files.ini_text import IniText
+from ibstack.formats.ini import IniText
 from ibstack.formats.secrets import hidden_value
 from ibstack.upgrade.finding import NOTHING, Finding, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from ibstack.cluster.files.ini_text import Located
+    from ibstack.formats.ini import Located
 
 _SHOWN: Final = 200
 

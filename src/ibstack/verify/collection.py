@@ -13,9 +13,9 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadInput, IbstackError
+from ibstack.formats.opensm.command_line import with_keys_replaced
 from ibstack.formats.secrets import WORDS
 from ibstack.formats.vf_requests import ELSEWHERE
-from ibstack.opensm.command_line import with_keys_replaced
 from ibstack.verify.cloud.agents import dump_agents, load_agents
 from ibstack.verify.cloud.roles import dump_roles, load_roles
 from ibstack.verify.evidence import (

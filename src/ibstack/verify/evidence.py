@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from ibstack.cluster.files.ini_text import IniText, NotIni
+from ibstack.formats.ini import IniText, NotIni
 from ibstack.verify.check import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from ibstack.cluster.files.ini_text import Keys
+    from ibstack.formats.ini import Keys
 
 _Value = TypeVar("_Value")
 COMMANDS: Final = "commands/"

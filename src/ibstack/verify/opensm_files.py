@@ -2,7 +2,7 @@
 """Where a host's subnet managers have their files: by name, as in `etc/opensm/partitions.conf`.
 
 Sources: opensm(8), -F and -P; its partition_config_file; [fabric] partitions_conf of fabricd.conf;
-what the build looks for when it is told nothing (ibstack.opensm.built_in).
+what the build looks for when it is told nothing (ibstack.formats.opensm.built_in).
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from ibstack.opensm import built_in, command_line
-from ibstack.opensm.command_line import CommandLine
-from ibstack.opensm.configuration import Configuration
-from ibstack.opensm.in_force import Options
+from ibstack.formats.opensm import built_in, command_line
+from ibstack.formats.opensm.command_line import CommandLine
+from ibstack.formats.opensm.configuration import Configuration
+from ibstack.formats.opensm.in_force import Options
 from ibstack.verify.evidence import (
     FABRICD_CONF,
     OPENSM_ARGS,
@@ -31,7 +31,7 @@ from ibstack.verify.evidence import (
 from ibstack.verify.host.services import units
 
 if TYPE_CHECKING:
-    from ibstack.opensm.built_in import BuiltIn
+    from ibstack.formats.opensm.built_in import BuiltIn
     from ibstack.verify.evidence import Evidence
 
 _PROGRAMS: Final = {"opensm", "opensmd"}

@@ -22,11 +22,11 @@ from cluster.infiniband_cluster import (
     set_values,
     todays_cluster,
 )
-from ibstack.cluster.files.ini_text import IniText, Keys
 from ibstack.cluster.files.refused import refused_modifications
 from ibstack.cluster.files.render import files_of, files_of_all, ini_paths
 from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.fabric.errors import BadInput, BadValue
+from ibstack.formats.ini import IniText, Keys
 from ibstack.formats.partitions_conf.reading import read
 
 if TYPE_CHECKING:

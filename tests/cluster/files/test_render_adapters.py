@@ -17,10 +17,10 @@ from cluster.infiniband_cluster import (
     todays_cluster,
     two_fabrics,
 )
-from ibstack.cluster.files.ini_text import IniText, Keys
 from ibstack.cluster.files.render import files_of, virtual_functions
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.fabric.errors import BadValue
+from ibstack.formats.ini import IniText, Keys
 from ibstack.verify.check import State, answers
 from ibstack.verify.cloud.checks import dhcp_drivers
 from ibstack.verify.evidence import Evidence

@@ -22,10 +22,10 @@ from cluster.infiniband_cluster import (
     former_cluster,
     set_values,
 )
-from ibstack.cluster.files.ini_text import IniText, Keys
 from ibstack.cluster.files.render import files_of
 from ibstack.cluster.model.entity import Entity, EntityPath
-from ibstack.subnet_manager.partitions_grammar import parse
+from ibstack.formats.ini import IniText, Keys
+from ibstack.formats.partitions_conf.strict import parse
 
 if TYPE_CHECKING:
     from ibstack.cluster.model.state import Draft

@@ -10,7 +10,7 @@ import pytest
 
 from cluster.article import agent_script
 from cluster.replay.article_commands import RECORDED, steps
-from ibstack.cluster.files.ini_text import IniText
+from ibstack.formats.ini import IniText
 from ibstack.formats.partitions_conf.reading import read
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ import pytest
 from cluster.article import KERNEL_PARAMETERS, VNODES, starting_state
 from cluster.infiniband_cluster import BRIDGE, HEAD_ITEMS, ML2, compute_items
 from cluster.replay.article_commands import RECORDED, steps
-from ibstack.cluster.files.ini_text import IniText, Keys
 from ibstack.cluster.files.render import files_of
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.inheritance import (
@@ -21,6 +20,7 @@ from ibstack.cluster.model.inheritance import (
     effective_services,
     kernel_command_line,
 )
+from ibstack.formats.ini import IniText, Keys
 
 if TYPE_CHECKING:
     from pathlib import Path

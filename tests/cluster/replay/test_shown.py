@@ -11,13 +11,13 @@ import pytest
 
 from cluster.replay.article_commands import RECORDED
 from cluster.replay.test_end_state import NODES
-from ibstack.cluster.files.ini_text import IniText
 from ibstack.cluster.files.render.host import Told, ipoib_mtu
 from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.cluster.model.inheritance import effective_services
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.ipoib import IpoibAddress
 from ibstack.fabric.partition import PartitionKey, TableEntry
+from ibstack.formats.ini import IniText
 from ibstack.host.physical_function import find, virtual_functions
 from ibstack.host.sysfs import Sysfs
 from ibstack_lab.hosts.hardware import Hardware

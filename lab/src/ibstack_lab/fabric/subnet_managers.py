@@ -20,6 +20,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ibstack.formats.partitions_conf.writing import default_partition
 from ibstack.mad import FabricReader, NotKnown, Route, SmInfo
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.fabric.netfile import SWITCH
@@ -54,9 +55,6 @@ dump_files_dir {folder}
 sa_db_dump TRUE
 fsync_high_avail_files FALSE
 """
-
-# OpenSM opens the whole fabric where this file is missing, so it is there before OpenSM is.
-_HARDENED: Final = "Default=0x7fff,indx0,defmember=limited: ALL=limited, ALL_SWITCHES=full, {full};"
 
 _ROLE = re.compile(rb"Entering (MASTER|STANDBY|DISCOVERING|NOT-ACTIVE) state")
 
@@ -128,14 +126,14 @@ class SubnetManagers:
         return self._log / f"opensm-{host}.log"
 
     def harden(self) -> None:
-        """Put a hardened partitions file where there is none yet."""
-        full = ", ".join(f"{host.port_guid}=full" for host in self._hosts)
+        """Put a hardened partitions file where there is none yet: OpenSM opens the fabric then."""
+        text = "".join(default_partition(host.port_guid for host in self._hosts))
         for host in self._hosts:
             path = self.partitions_conf(host.name)
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 fresh = path.with_suffix(".new")
-                fresh.write_text(_HARDENED.format(full=full) + "\n")
+                fresh.write_text(text)
                 fresh.rename(path)
 
     def _folder(self, host: str) -> Path:

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NoReturn
 
-from ibstack.cluster.files.ini_text import (
+from ibstack.fabric.errors import BadValue
+from ibstack.formats.ini import (
     edited,
     normal_section,
     refuse_key,
     refuse_section,
 )
-from ibstack.fabric.errors import BadValue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from ibstack.cluster.events import Events, folded
+from ibstack.cluster.events import Events
 from ibstack.cluster.hosts.bringing import Bringing
 from ibstack.cluster.hosts.group_files import write_groups
 from ibstack.cluster.hosts.host_drift import drift_question, host_drift
@@ -22,6 +22,7 @@ from ibstack.cluster.rollout import HostChange, host_changes
 from ibstack.cluster.shell.reach import DeviceStatus, Drift
 from ibstack.fabric.errors import IbstackError, Refused, TryLater
 from ibstack.fabric.printable import printable
+from ibstack.formats.nodeset import folded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

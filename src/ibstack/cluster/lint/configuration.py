@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.files.ini_text import IniText, NotIni
 from ibstack.cluster.files.render import ini_paths
 from ibstack.cluster.lint import known_files
 from ibstack.cluster.lint.finding import Place
+from ibstack.formats.ini import IniText, NotIni
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

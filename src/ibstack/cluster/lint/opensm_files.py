@@ -13,10 +13,10 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.opensm import built_in, command_line
-from ibstack.opensm.command_line import CommandLine
-from ibstack.opensm.configuration import Configuration
-from ibstack.opensm.in_force import Options
+from ibstack.formats.opensm import built_in, command_line
+from ibstack.formats.opensm.command_line import CommandLine
+from ibstack.formats.opensm.configuration import Configuration
+from ibstack.formats.opensm.in_force import Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

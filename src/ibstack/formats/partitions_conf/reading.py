@@ -4,7 +4,7 @@
 The one reader of this format.  It follows OpenSM's parser word by word, in a buffer like OpenSM's
 own, so it knows what that makes of a file that a person wrote; and it goes on where OpenSM refuses
 the file, so that each statement can be judged.  Whoever wants no surprise takes files without a
-remark only (ibstack.subnet_manager.partitions_grammar).
+remark only (ibstack.formats.partitions_conf.strict).
 
 Sources: opensm/doc/partition-config.txt, osm_prtn_config.c and osm_prtn.c in opensm/opensm;
 compared with 3.3.23 under ibsim by tests/real/test_opensm_reads_any_file.py.

@@ -10,7 +10,7 @@ from ibstack.verify.evidence import ML2_CONF, NEUTRON_CONF, Unread, last, shown,
 from ibstack.verify.neutron_files import placed
 
 if TYPE_CHECKING:
-    from ibstack.cluster.files.ini_text import Keys
+    from ibstack.formats.ini import Keys
     from ibstack.verify.evidence import Evidence
     from ibstack.verify.site import Site
 

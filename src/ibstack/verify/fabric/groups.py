@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.partition import PartitionKey
-from ibstack.opensm import configuration
+from ibstack.formats.opensm import configuration
 from ibstack.subnet_manager.multicast_groups import VALUE, MulticastGroup
 from ibstack.subnet_manager.sa_dump import parse_dump
 from ibstack.verify.evidence import FABRICD_CONF, SA_DUMP, SAQUERY, Unread, last

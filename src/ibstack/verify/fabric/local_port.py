@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ibstack.cluster.files.ini_text import IniText
 from ibstack.fabric.errors import BadInput, BadValue
+from ibstack.formats.ini import IniText
 from ibstack.verify.evidence import last
 
 if TYPE_CHECKING:

@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.opensm import command_line, configuration
-from ibstack.opensm.configuration import read_number
-from ibstack.opensm.in_force import read_hex_key
+from ibstack.formats.opensm import command_line, configuration
+from ibstack.formats.opensm.configuration import read_number
+from ibstack.formats.opensm.in_force import read_hex_key
 from ibstack.verify.check import Seen
 from ibstack.verify.evidence import OPENSM_ARGS, shown
 from ibstack.verify.opensm_files import config_name, not_understood
 
 if TYPE_CHECKING:
-    from ibstack.opensm.in_force import Options
+    from ibstack.formats.opensm.in_force import Options
     from ibstack.verify.evidence import Evidence, Unread
 
 HIDDEN: Final = "(hidden)"

@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.files.generated import GeneratedFile
-from ibstack.cluster.files.ini_text import IniText, normal_section
 from ibstack.cluster.files.modifications import Deed, modified
+from ibstack.formats.ini import IniText, normal_section
 
 if TYPE_CHECKING:
     from ibstack.cluster.files.modifications import Modification

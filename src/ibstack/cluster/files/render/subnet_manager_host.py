@@ -10,7 +10,9 @@ from ibstack.cluster.files.render.ini_file import IniFile
 from ibstack.cluster.files.render.line_file import LineFile
 from ibstack.cluster.model.role import SUBNET_MANAGER
 from ibstack.fabric.guid import Guid
-from ibstack.fabric.partition import DEFAULT_PARTITION, PartitionKey
+from ibstack.fabric.partition import PartitionKey
+from ibstack.formats.partitions_conf import writing
+from ibstack.formats.partitions_conf.statement import Keyword, Listed, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,10 +33,8 @@ _ADVICE: Final = (
     ("max_wire_smps", "16"),
     ("sa_db_dump", "TRUE"),
 )
-_MEMBERS_TO_A_LINE: Final = 64
-"""OpenSM cuts lines of more than 4,094 bytes, in the middle of a GUID if need be."""
 _LARGE_MTU: Final = "4092"
-_MTU_4096: Final = ",mtu=5"
+_MTU_4096: Final = "mtu=5"
 """As IBTA codes it; what OpenSM takes by itself is 4, which is 2048."""
 
 
@@ -60,7 +60,7 @@ def _fabric(host: Host) -> Told | None:
     return fabrics[0] if len(fabrics) == 1 else None
 
 
-def _full_members(host: Host, fabric: Told) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _full_members(host: Host, fabric: Told) -> tuple[tuple[Guid, ...], tuple[str, ...]]:
     """Return the GUIDs of full members of the default partition, and what says so."""
     named = {
         device: fabric[prop].origin
@@ -69,7 +69,7 @@ def _full_members(host: Host, fabric: Told) -> tuple[tuple[str, ...], tuple[str,
     }
     # Nothing goes into a file of OpenSM's that is no GUID: it would open the fabric.
     guids = {
-        str(Guid.parse(text)): origin
+        Guid.parse(text): origin
         for device, origin in named.items()
         for text in host.port_guids(device)
     }
@@ -82,7 +82,7 @@ def _fabricd(host: Host, fabric: Told) -> IniFile:
     guids, origins = _full_members(host, fabric)
     ini.put("fabric", "physical_network", fabric.name, fabric.path)
     ini.say("fabric", "owned_keys", owned_keys([fabric]))
-    ini.put("fabric", "full_default_members", ",".join(guids), *origins)
+    ini.put("fabric", "full_default_members", ",".join(map(str, guids)), *origins)
     ini.put("fabric", "partitions_conf", PARTITIONS_PATH, fabric.path)
     return ini
 
@@ -90,20 +90,14 @@ def _fabricd(host: Host, fabric: Told) -> IniFile:
 def _partitions(host: Host, fabric: Told) -> LineFile:
     lines = LineFile(PARTITIONS_PATH, ("opensm",), stays=True)
     keys, mtu, default = key_range(fabric), fabric["mtu"], fabric["defaultmembership"]
-    flags = "ipoib" + _MTU_4096 * (mtu.value == _LARGE_MTU)
+    flags = ("ipoib", _MTU_4096) if mtu.value == _LARGE_MTU else ("ipoib",)
     guids, origins = _full_members(host, fabric)
-    members = [f"ALL={default.text}", "ALL_SWITCHES=full", "SELF=full"]
-    members += [f"{guid}=full" for guid in guids]
-    # Without indx0 OpenSM leaves the first entry empty, and that is where ib0 looks.
-    head = f"Default={DEFAULT_PARTITION},{flags},indx0"
-    parts = [
-        ", ".join(members[start : start + _MEMBERS_TO_A_LINE])
-        for start in range(0, len(members), _MEMBERS_TO_A_LINE)
-    ]
-    text = "".join(f"{head}: {part};\n" for part in parts)
+    others = Standing(default.text)
+    text = "".join(writing.default_partition(guids, others=others, flags=flags))
     lines.put("Default", text, default.origin, mtu.origin, *origins)
+    everyone = Listed(Keyword.ALL_CAS, Standing.FULL)
     tenants = (PartitionKey(base) for base in range(keys.first, keys.last + 1))
-    text = "".join(f"n{key.base:04x}={key},{flags}: ALL_CAS=full;\n" for key in tenants)
+    text = "".join(writing.partition_of(key, everyone, *flags) for key in tenants)
     lines.put(f"n{keys.first:04x} to n{keys.last:04x}", text, fabric["keyrange"].origin, mtu.origin)
     return lines
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.files.ini_text import NotIni
 from ibstack.cluster.lint.checks.neutron_names import AGENT_RANGES, SERVER_RANGES, ranges_of
 from ibstack.cluster.lint.finding import Finding
+from ibstack.formats.ini import NotIni
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

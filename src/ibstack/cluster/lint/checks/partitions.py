@@ -12,11 +12,11 @@ from ibstack.cluster.lint.checks.neutron_names import SERVER_RANGES, fabrics, ra
 from ibstack.cluster.lint.finding import Finding, Severity
 from ibstack.cluster.lint.opensm_files import named_partitions, told, usual_partitions
 from ibstack.fabric.partition import DEFAULT_PARTITION
+from ibstack.formats.opensm.built_in import ETC_OPENSM
+from ibstack.formats.opensm.configuration import BOTH_PKEYS, PARTITIONS
 from ibstack.formats.partitions_conf.reading import read
 from ibstack.formats.partitions_conf.remark import Effect
 from ibstack.formats.partitions_conf.statement import Keyword, Standing
-from ibstack.opensm.built_in import ETC_OPENSM
-from ibstack.opensm.configuration import BOTH_PKEYS, PARTITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.files.ini_text import NotIni
 from ibstack.cluster.lint.checks.neutron_names import COMMENT
 from ibstack.cluster.lint.finding import Finding, Severity
 from ibstack.cluster.lint.known_files import Reader, readers
 from ibstack.cluster.lint.known_options import names, options_of
 from ibstack.formats import eswitchd_conf
+from ibstack.formats.ini import NotIni
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from ibstack.verify.evidence import FABRICD_CONF, Unread, last, shown
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.cluster.files.ini_text import Keys
+    from ibstack.formats.ini import Keys
     from ibstack.verify.cloud.networks import Ml2
     from ibstack.verify.site import Site
 

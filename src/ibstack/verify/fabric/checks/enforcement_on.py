@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.opensm import command_line
-from ibstack.opensm.configuration import NO_ENFORCEMENT
-from ibstack.opensm.in_force import Enforcement
+from ibstack.formats.opensm import command_line
+from ibstack.formats.opensm.configuration import NO_ENFORCEMENT
+from ibstack.formats.opensm.in_force import Enforcement
 from ibstack.verify.check import Rule, Seen
 from ibstack.verify.evidence import OPENSM_ARGS, Unread, shown
 from ibstack.verify.fabric.opensm_conf import judged, unknown
@@ -17,7 +17,7 @@ from ibstack.verify.site import not_one_by_one, on_fabric
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.opensm.in_force import Options
+    from ibstack.formats.opensm.in_force import Options
     from ibstack.verify.evidence import Evidence
     from ibstack.verify.fabric.look import EnforcingPort, FabricLook
     from ibstack.verify.site import Site

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.opensm.configuration import PROTECTION_LEVEL
+from ibstack.formats.opensm.configuration import PROTECTION_LEVEL
 from ibstack.verify.check import Rule
 from ibstack.verify.evidence import Unread
 from ibstack.verify.fabric.opensm_conf import judged, key, unknown

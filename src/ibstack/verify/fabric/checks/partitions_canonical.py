@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ibstack.formats.partitions_conf.strict import PartitionsFileFaults
 from ibstack.subnet_manager.partitions_conf import read
-from ibstack.subnet_manager.partitions_grammar import PartitionsFileFaults
 from ibstack.verify.check import Rule, Seen
 from ibstack.verify.evidence import FABRICD_CONF, Unread
 from ibstack.verify.fabric.files import place, statements, unknown

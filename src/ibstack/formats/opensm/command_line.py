@@ -3,7 +3,7 @@
 
 So `-Pconfig F`, `--Pc=F`, `-P=F` and `-PF` all are --Pconfig F, while `-F=F` is the file "=F": no
 long option begins with F.  Any unambiguous beginning of a long option will do, behind one dash or
-two.  Options are those of OpenSM 3.3.23; tests/opensm/test_command_line.py asks it.
+two.  Options are those of OpenSM 3.3.23; tests/formats/opensm/test_command_line.py asks it.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from oslo_config import iniparser
 
-from ibstack.cluster.files.ini_text import IniText, Keys, NotIni, edited, normal_section
 from ibstack.fabric.errors import BadValue
+from ibstack.formats.ini import IniText, Keys, NotIni, edited, normal_section
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -2,7 +2,7 @@
 """opensm.conf, read as OpenSM reads it.
 
 Source: osm_subn_parse_conf_file() of opensm/osm_subnet.c; defaults as `opensm -c` of 3.3.23 writes
-them.  tests/opensm/test_configuration.py asks OpenSM about random files.
+them.  tests/formats/opensm/test_configuration.py asks OpenSM about random files.
 """
 
 from __future__ import annotations

@@ -14,11 +14,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.opensm import command_line, configuration
+from ibstack.formats.opensm import command_line, configuration
 
 if TYPE_CHECKING:
-    from ibstack.opensm.command_line import CommandLine
-    from ibstack.opensm.configuration import Configuration
+    from ibstack.formats.opensm.command_line import CommandLine
+    from ibstack.formats.opensm.configuration import Configuration
 
 _HEX: Final = re.compile(r"\s*([+-]?)(?:0[xX])?([0-9a-fA-F]+)")
 _LARGEST: Final = (1 << 64) - 1

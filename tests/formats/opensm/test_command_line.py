@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from ibstack.opensm import command_line
-from ibstack.opensm.configuration import Configuration
-from ibstack.opensm.in_force import Enforcement, Options
-from opensm.asked import opensm
+from formats.opensm.asked import opensm
+from ibstack.formats.opensm import command_line
+from ibstack.formats.opensm.configuration import Configuration
+from ibstack.formats.opensm.in_force import Enforcement, Options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Edits of ini files, as oslo.config reads them, that leave every other byte as it is.
 
-How a line is understood is what oslo_config.iniparser does (tests/cluster/files/test_ini_text.py
+How a line is understood is what oslo_config.iniparser does (tests/formats/test_ini.py
 holds the two together): a line that begins with a blank goes on with the value before it, an empty
 line ends it, the first `=` or `:` divides, one pair of quotes around a value is dropped, sections
 that repeat are one, and a key that repeats has several values.  There are no comments in a line.

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ibstack.opensm.command_line import CommandLine
-from ibstack.opensm.configuration import LINE_BYTES, Configuration, read_number
-from ibstack.opensm.in_force import Enforcement, Options
-from opensm.asked import opensm
+from formats.opensm.asked import opensm
+from ibstack.formats.opensm.command_line import CommandLine
+from ibstack.formats.opensm.configuration import LINE_BYTES, Configuration, read_number
+from ibstack.formats.opensm.in_force import Enforcement, Options
 
 if TYPE_CHECKING:
     from pathlib import Path
