@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.hosts.hosts import DOWN, UP
 from ibstack.cluster.hosts.reached_hosts import ReachedHosts
+from ibstack.cluster.hosts.settings import Settings
 from ibstack.cluster.hosts.tree import TreeHosts
-from ibstack.cluster.settings import Settings
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import Store, open_store
 from ibstack.fabric.errors import IbstackError

@@ -21,12 +21,12 @@ from ibstack.fabric.printable import lines as printable_lines
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from ibstack.cluster.settings import Settings
-    from ibstack.cluster.shell.reach import Reach
+    from ibstack.cluster.hosts.backend import HostBackend
+    from ibstack.cluster.hosts.settings import Settings
     from ibstack.cluster.shell.session import Session
     from ibstack.cluster.store.store import Store
 
-    Cluster = tuple[Store, Reach | None]
+    Cluster = tuple[Store, HostBackend | None]
 
 STORE_VARIABLE: Final = "IBSTACK_CLUSTER_STORE"
 _ROOT: Final = 0
@@ -88,7 +88,7 @@ def run(
     cluster: Callable[[argparse.Namespace], Cluster] = open_cluster,
 ) -> int:
     """Run the shell with those options; return the exit code."""
-    from ibstack.cluster.collector import paused_collector
+    from ibstack.cluster.store.gc_pause import paused_collector
 
     lines = _lines(options)
     with paused_collector():
@@ -138,7 +138,7 @@ def _piped() -> Iterator[str]:
 
 def settings_of(options: argparse.Namespace) -> Settings:
     """Return the settings of the cluster that `store` and `config` of *options* mean."""
-    from ibstack.cluster.settings import Settings, read_settings, settings_path
+    from ibstack.cluster.hosts.settings import Settings, read_settings, settings_path
 
     if options.store is None:
         return read_settings(settings_path(options.config))
@@ -147,7 +147,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
     return replace(known, store=options.store)
 
 
-def _session(options: argparse.Namespace, store: Store, reach: Reach | None) -> Session:
+def _session(options: argparse.Namespace, store: Store, reach: HostBackend | None) -> Session:
     from ibstack.cluster.shell.session import Session
     from ibstack.cluster.shell.unix_commands import UnixShell
 

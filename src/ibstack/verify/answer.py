@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.events import folded
+from ibstack.formats.nodeset import folded
 from ibstack.verify.check import State
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from cluster.hosts.tree_cluster import TreeCluster, tree_cluster
 from ibstack.cluster.hosts.image_copy import ImageCopying, Standing, standing, unfinished
 
 if TYPE_CHECKING:
-    from ibstack.cluster.shell.reach import Event
+    from ibstack.cluster.hosts.events import Event
 
 COPYING = "software image one is still being copied; try again when that is done"
 CUT_OFF = "software image one is copied in part only; the next commit"

@@ -10,14 +10,14 @@ import pytest
 
 from cluster.article import HOSTS, starting_state
 from cluster.hosts.ssh_fleet import NOW, Fleet, close_fleet, open_fleet
+from ibstack.cluster.hosts.events import Event
 from ibstack.cluster.hosts.hosts import Listener
 from ibstack.cluster.hosts.order import Done, Order
 from ibstack.cluster.hosts.reached_hosts import ReachedHosts
+from ibstack.cluster.hosts.settings import Settings
 from ibstack.cluster.hosts.ssh import SshHosts
 from ibstack.cluster.model.inheritance import effective_services
 from ibstack.cluster.model.state import Change, State
-from ibstack.cluster.settings import Settings
-from ibstack.cluster.shell.reach import Event
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import open_store
 

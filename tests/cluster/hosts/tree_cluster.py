@@ -10,9 +10,9 @@ from pathlib import Path
 from ibstack.cluster.hosts.hosts import Running
 from ibstack.cluster.hosts.look import Look
 from ibstack.cluster.hosts.reached_hosts import ReachedHosts
+from ibstack.cluster.hosts.settings import Settings
 from ibstack.cluster.hosts.tree import TreeHosts
 from ibstack.cluster.model.state import Change, State
-from ibstack.cluster.settings import Settings
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import Store, open_store
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configuration files of hosts: what follows from the cluster, and how it gets into a file.
 
-`render/` says what a host's files are; `modifications` and `ini_text` edit single keys; `sections`,
-`frozen`, `write` and `host_folder` put them where they belong without losing anybody's work.
+`render/` says what a host's files are, `ini_text` edits single keys; `sections`, `frozen` and
+`write` put them where they belong without losing anybody's work.  `checks` is what `validate` and
+`commit` find wrong.
 """

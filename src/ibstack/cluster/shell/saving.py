@@ -12,8 +12,8 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ibstack.cluster.files.checks import problems_of
 from ibstack.cluster.model.catalogue import kind
-from ibstack.cluster.model.checks import problems_of
 from ibstack.cluster.model.naming import spoken
 from ibstack.cluster.model.state import Draft
 from ibstack.cluster.shell.tables import Column, Listing, lines
@@ -22,8 +22,8 @@ from ibstack.fabric.errors import IbstackError, Refused
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from ibstack.cluster.model.checks import Problem
     from ibstack.cluster.model.entity import EntityPath
+    from ibstack.cluster.model.problem import Problem
     from ibstack.cluster.model.state import Change, State
     from ibstack.cluster.shell.command import Command
     from ibstack.cluster.shell.session import Session

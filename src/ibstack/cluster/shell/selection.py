@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.groups import members
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.device import HEAD
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.inheritance import effective, effective_roles
 from ibstack.cluster.model.naming import MASTER, find_name, meant, noun
+from ibstack.cluster.model.nodegroup import members
 from ibstack.cluster.shell.node_list import expand, fold
 from ibstack.cluster.shell.options import Option
 from ibstack.fabric.errors import BadInput

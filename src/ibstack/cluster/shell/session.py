@@ -33,9 +33,10 @@ from ibstack.formats.secrets import hidden_in
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from ibstack.cluster.hosts.backend import HostBackend, Job
+    from ibstack.cluster.hosts.events import Event
     from ibstack.cluster.model.state import Change, State
     from ibstack.cluster.shell.grammar import Redirection, Statement
-    from ibstack.cluster.shell.reach import Event, Job, Reach
     from ibstack.cluster.store.commit import Commit
 
 
@@ -88,7 +89,7 @@ class Session:
         store: CommitStore,
         *,
         author: str,
-        reach: Reach | None = None,
+        reach: HostBackend | None = None,
         out: TextIO,
         err: TextIO | None = None,
         unix: UnixCommands | None = None,
@@ -332,7 +333,7 @@ class Session:
     # -- What there may not be
 
     @property
-    def reach(self) -> Reach:
+    def reach(self) -> HostBackend:
         if self._reach is None:
             raise Refused("cannot reach the hosts: this shell was started without a way to them")
         return self._reach

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.files.generated import GeneratedFile
 from ibstack.cluster.files.ini_text import IniText, normal_section
-from ibstack.cluster.files.modifications import Deed, modified
+from ibstack.cluster.model.modifications import Deed, modified
 
 if TYPE_CHECKING:
-    from ibstack.cluster.files.modifications import Modification
     from ibstack.cluster.files.render.host import Host, Said
+    from ibstack.cluster.model.modifications import Modification
 
 _MODIFIED: Final = "config file modifications"
 

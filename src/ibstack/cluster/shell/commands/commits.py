@@ -7,8 +7,8 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from ibstack.cluster.files.checks import problems_of
 from ibstack.cluster.model.catalogue import KINDS
-from ibstack.cluster.model.checks import problems_of
 from ibstack.cluster.shell import tables
 from ibstack.cluster.shell.command import Call, Command
 from ibstack.cluster.shell.commands.properties import FORMAT
@@ -55,7 +55,9 @@ def _commit(session: Session, call: Call) -> None:
     changes, found = session.saving.dry_run(at)
     hosts: Sequence[str] = ()
     if changes:
-        from ibstack.cluster.unseen_hosts import planned_unseen  # A shell's start needs none of it.
+        from ibstack.cluster.hosts.offline_plan import (
+            planned_unseen,  # A shell's start needs none of it.
+        )
 
         plan = session.reach.plan if session.reaches_hosts else planned_unseen
         hosts = plan(session.draft.base, session.saving.would_be(changes))

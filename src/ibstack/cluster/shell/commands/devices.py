@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, get_args
 
+from ibstack.cluster.hosts.backend import PowerAction
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.shell import tables
 from ibstack.cluster.shell.command import Call, Command, in_kinds
 from ibstack.cluster.shell.options import Given, Option
-from ibstack.cluster.shell.reach import PowerAction
 from ibstack.cluster.shell.selection import GROUPING, devices, selected
 from ibstack.cluster.shell.states import bracketed, device_line
 from ibstack.cluster.shell.tables import Column, Listing
@@ -18,7 +18,7 @@ from ibstack.fabric.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ibstack.cluster.shell.reach import DeviceStatus
+    from ibstack.cluster.hosts.backend import DeviceStatus
     from ibstack.cluster.shell.session import Session
 
 FORMAT: Final = Option("f", "format", "FORMAT", "table or json")

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cluster.article import starting_state
+from ibstack.cluster.hosts.host_changes import host_changes
+from ibstack.cluster.hosts.offline_plan import planned_unseen
 from ibstack.cluster.model.state import Change, State
-from ibstack.cluster.rollout import host_changes
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import Store, open_store
-from ibstack.cluster.unseen_hosts import planned_unseen
 
 if TYPE_CHECKING:
     from pathlib import Path
