@@ -101,7 +101,7 @@ def run(
         colour = colour_wanted(options.color)
         Terminal(session, colour=colour, commands=own_commands()).run()
     else:
-        _run_lines(session, lines, echo=options.echo)
+        _run_lines(session, lines, echo=options.echo, quit_on_error=options.quit)
     return session.exit_code if lines is not None else 0
 
 
@@ -148,11 +148,13 @@ def settings_of(options: argparse.Namespace) -> Settings:
 
 
 def _session(options: argparse.Namespace, store: Store, reach: HostBackend | None) -> Session:
+    from ibstack.cluster.shell.registry import COMMANDS
     from ibstack.cluster.shell.session import Session
     from ibstack.cluster.shell.unix_commands import UnixShell
 
     return Session(
         store,
+        COMMANDS,
         reach=reach,
         author=author(),
         out=sys.stdout,
@@ -175,7 +177,7 @@ def author() -> str:
         return f"uid {os.getuid()}"
 
 
-def _run_lines(session: Session, lines: Iterable[str], *, echo: bool) -> None:
+def _run_lines(session: Session, lines: Iterable[str], *, echo: bool, quit_on_error: bool) -> None:
     from ibstack.cluster.shell.lines import whole_lines
 
     for line in whole_lines(lines):
@@ -185,9 +187,9 @@ def _run_lines(session: Session, lines: Iterable[str], *, echo: bool) -> None:
         sys.stdout.flush()
         failed = not session.run(line)
         sys.stdout.flush()
-        if session.finished or (failed and session.quit_on_error):
+        if session.finished or (failed and quit_on_error):
             break
-    session.wait_for_jobs()
+    session.hosts.wait_for_jobs()
     lost = len(session.draft.edits)
     if lost:
         objects = "an object was" if lost == 1 else f"{lost} objects were"

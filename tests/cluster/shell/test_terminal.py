@@ -121,7 +121,7 @@ def test_a_text_is_edited_in_the_editor_of_ones_choice(
 
 
 def test_events_are_shown_before_the_prompt(shell: Shell, keyboard: PipeInput) -> None:
-    shell.session.post(Event(NOW, "notice", "node001", "Service opensm was stopped"))
+    shell.session.output.post(Event(NOW, "notice", "node001", "Service opensm was stopped"))
 
     assert "node001: Service opensm was stopped" in typed(shell, keyboard, CTRL_D)
 
