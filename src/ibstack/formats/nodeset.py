@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of hosts, folded as pdsh, clush and nodeset write them."""
+"""Sets of node names as pdsh, clush and nodeset write them: `node[001-003,007]`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def folded(hosts: Iterable[str]) -> str:
-    """Return the names as pdsh and clush write them: `node[001-003]`."""
-    names = list(hosts)
-    if len(names) == 1:
-        return names[0]
+def folded(names: Iterable[str]) -> str:
+    """Return the shortest node set of *names*; a single name is returned as it is."""
+    listed = list(names)
+    if len(listed) == 1:
+        return listed[0]
+    # Only who folds names waits for ClusterShell's import.
     from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet
 
-    return str(NodeSet.fromlist(names, resolver=RESOLVER_NOGROUP))
+    return str(NodeSet.fromlist(listed, resolver=RESOLVER_NOGROUP))
