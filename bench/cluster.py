@@ -25,10 +25,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.cluster.files.render import files_of_all
+from ibstack.cluster.hosts.host_changes import host_changes
 from ibstack.cluster.model.device import HEAD, PHYSICAL
 from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.cluster.model.state import Change, State
-from ibstack.cluster.rollout import host_changes
+from ibstack.cluster.shell.registry import COMMANDS
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import Store, open_store
 from ibstack.cluster.text_file.reading import read
@@ -171,7 +172,7 @@ class _Typed:
     rounds: int = 0
 
     def __post_init__(self) -> None:
-        self.session = Session(self.store, author="bench", out=self.out)
+        self.session = Session(self.store, COMMANDS, author="bench", out=self.out)
 
     def line(self, text: str) -> None:
         self.out.seek(0)

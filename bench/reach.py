@@ -18,8 +18,8 @@ from typing import Final
 
 from ibstack.cluster.hosts.hosts import UP
 from ibstack.cluster.hosts.reached_hosts import ReachedHosts
+from ibstack.cluster.hosts.settings import Settings
 from ibstack.cluster.hosts.tree import TreeHosts
-from ibstack.cluster.settings import Settings
 from ibstack.cluster.store.store import open_store
 
 _HOSTS: Final = 10_000

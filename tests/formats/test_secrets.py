@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibstack.cluster.files.modifications import parse
+from ibstack.cluster.model.modifications import parse
 from ibstack.fabric.errors import BadValue
 from ibstack.formats.secrets import (
     WORDS,

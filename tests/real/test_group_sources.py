@@ -22,10 +22,10 @@ from ClusterShell.NodeUtils import (
 )
 
 from ibstack.cluster.files.group_sources import read_sources
-from ibstack.cluster.files.host_folder import HostFolder
 from ibstack.cluster.files.render import files_of
 from ibstack.cluster.files.render.node_groups import CLUSTERSHELL_PATH
 from ibstack.cluster.files.write import apply_files, plan_files
+from ibstack.cluster.hosts.host_folder import HostFolder
 from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.cluster.model.state import State
 

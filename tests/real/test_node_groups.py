@@ -14,10 +14,10 @@ import pytest
 from ClusterShell.NodeSet import NodeSet
 
 from cluster.shell.shells import new_store
-from ibstack.cluster import groups
-from ibstack.cluster.files.host_folder import HostFolder
+from ibstack.cluster.files import groups
 from ibstack.cluster.files.render import files_of
 from ibstack.cluster.files.write import apply_files, plan_files
+from ibstack.cluster.hosts.host_folder import HostFolder
 from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.cluster.model.state import Draft, State
 

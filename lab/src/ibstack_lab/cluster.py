@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.hosts.hosts import DOWN, UP
 from ibstack.cluster.hosts.reached_hosts import ReachedHosts
+from ibstack.cluster.hosts.settings import Settings
 from ibstack.cluster.hosts.tree import TreeHosts
-from ibstack.cluster.settings import Settings
+from ibstack.cluster.shell.registry import COMMANDS
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import Store, open_store
 from ibstack.fabric.errors import IbstackError
@@ -158,6 +159,6 @@ class LabCluster:
             place.mkdir(parents=True, exist_ok=True)
             (place / "image-release").write_text(f"{name}\n")
         said = io.StringIO()
-        session = Session(store, author="lab", out=said)
+        session = Session(store, COMMANDS, author="lab", out=said)
         if not session.run(cluster_state.starting_state()):
             raise IbstackError(f"cannot begin the lab's cluster:\n{said.getvalue()}")

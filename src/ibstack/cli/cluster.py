@@ -21,13 +21,13 @@ from ibstack.cli.cluster_place import (
 )
 from ibstack.cli.cluster_shell import author
 from ibstack.cli.shell import ExampleInHelp, say
-from ibstack.cluster.model.checks import problems_of
+from ibstack.cluster.files.checks import problems_of
+from ibstack.cluster.hosts.offline_plan import planned_unseen
 from ibstack.cluster.shell.differences import differences
 from ibstack.cluster.text_file.plan import changes_to, plan
 from ibstack.cluster.text_file.reading import ClusterFile, read
 from ibstack.cluster.text_file.schema import schema
 from ibstack.cluster.text_file.writing import export
-from ibstack.cluster.unseen_hosts import planned_unseen
 from ibstack.fabric.errors import BadInput
 from ibstack.fabric.printable import printable
 
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
 
+    from ibstack.cluster.hosts.events import Event
     from ibstack.cluster.model.state import Change, State
-    from ibstack.cluster.shell.reach import Event
 
 HISTORY_COLUMNS: Final = ("number", "author", "time", "objects")
 """Names are the keys of `-f json`, so they must not change."""

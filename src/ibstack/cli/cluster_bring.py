@@ -14,7 +14,7 @@ from ibstack.fabric.errors import Refused
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from ibstack.cluster.shell.reach import Event
+    from ibstack.cluster.hosts.events import Event
 
 
 class ClusterBring(ClusterCommand):

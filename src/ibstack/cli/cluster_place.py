@@ -13,12 +13,12 @@ from cliff.command import Command
 
 from ibstack.cli.cluster_shell import STORE_VARIABLE, open_cluster
 from ibstack.cli.shell import ExampleInHelp, Lister
-from ibstack.cluster.settings import PATH
+from ibstack.cluster.hosts.settings import PATH
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from ibstack.cluster.shell.reach import Reach
+    from ibstack.cluster.hosts.backend import HostBackend
     from ibstack.cluster.store.store import Store
 
 DIFFERS = 3
@@ -39,7 +39,7 @@ class ClusterPlace:
     """A cluster that is at hand."""
 
     store: Store
-    reach: Reach | None
+    reach: HostBackend | None
     """None: its hosts are not reached from here."""
 
 

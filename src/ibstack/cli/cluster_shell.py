@@ -21,12 +21,12 @@ from ibstack.fabric.printable import lines as printable_lines
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from ibstack.cluster.settings import Settings
-    from ibstack.cluster.shell.reach import Reach
+    from ibstack.cluster.hosts.backend import HostBackend
+    from ibstack.cluster.hosts.settings import Settings
     from ibstack.cluster.shell.session import Session
     from ibstack.cluster.store.store import Store
 
-    Cluster = tuple[Store, Reach | None]
+    Cluster = tuple[Store, HostBackend | None]
 
 STORE_VARIABLE: Final = "IBSTACK_CLUSTER_STORE"
 _ROOT: Final = 0
@@ -88,7 +88,7 @@ def run(
     cluster: Callable[[argparse.Namespace], Cluster] = open_cluster,
 ) -> int:
     """Run the shell with those options; return the exit code."""
-    from ibstack.cluster.collector import paused_collector
+    from ibstack.cluster.store.gc_pause import paused_collector
 
     lines = _lines(options)
     with paused_collector():
@@ -101,7 +101,7 @@ def run(
         colour = colour_wanted(options.color)
         Terminal(session, colour=colour, commands=own_commands()).run()
     else:
-        _run_lines(session, lines, echo=options.echo)
+        _run_lines(session, lines, echo=options.echo, quit_on_error=options.quit)
     return session.exit_code if lines is not None else 0
 
 
@@ -138,7 +138,7 @@ def _piped() -> Iterator[str]:
 
 def settings_of(options: argparse.Namespace) -> Settings:
     """Return the settings of the cluster that `store` and `config` of *options* mean."""
-    from ibstack.cluster.settings import Settings, read_settings, settings_path
+    from ibstack.cluster.hosts.settings import Settings, read_settings, settings_path
 
     if options.store is None:
         return read_settings(settings_path(options.config))
@@ -147,12 +147,14 @@ def settings_of(options: argparse.Namespace) -> Settings:
     return replace(known, store=options.store)
 
 
-def _session(options: argparse.Namespace, store: Store, reach: Reach | None) -> Session:
+def _session(options: argparse.Namespace, store: Store, reach: HostBackend | None) -> Session:
+    from ibstack.cluster.shell.registry import COMMANDS
     from ibstack.cluster.shell.session import Session
     from ibstack.cluster.shell.unix_commands import UnixShell
 
     return Session(
         store,
+        COMMANDS,
         reach=reach,
         author=author(),
         out=sys.stdout,
@@ -175,7 +177,7 @@ def author() -> str:
         return f"uid {os.getuid()}"
 
 
-def _run_lines(session: Session, lines: Iterable[str], *, echo: bool) -> None:
+def _run_lines(session: Session, lines: Iterable[str], *, echo: bool, quit_on_error: bool) -> None:
     from ibstack.cluster.shell.lines import whole_lines
 
     for line in whole_lines(lines):
@@ -185,9 +187,9 @@ def _run_lines(session: Session, lines: Iterable[str], *, echo: bool) -> None:
         sys.stdout.flush()
         failed = not session.run(line)
         sys.stdout.flush()
-        if session.finished or (failed and session.quit_on_error):
+        if session.finished or (failed and quit_on_error):
             break
-    session.wait_for_jobs()
+    session.hosts.wait_for_jobs()
     lost = len(session.draft.edits)
     if lost:
         objects = "an object was" if lost == 1 else f"{lost} objects were"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.cluster.files.generated import GeneratedFile
-from ibstack.cluster.files.host_folder import HostFolder
 from ibstack.cluster.files.write import Deed, FileEvent, FileStep, apply_files, plan_files
+from ibstack.cluster.hosts.host_folder import HostFolder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from cluster.article import starting_state
 from ibstack.cluster.hosts.group_files import write_groups
+from ibstack.cluster.hosts.settings import Settings
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.state import Change
-from ibstack.cluster.settings import Settings
 
 NODESET = str(Path(sys.executable).with_name("nodeset"))
 

@@ -12,7 +12,7 @@ from cluster.hosts.tree_cluster import TreeCluster, tree_cluster
 from ibstack.cluster.hosts.image_copy import ImageCopying, Standing, standing, unfinished
 
 if TYPE_CHECKING:
-    from ibstack.cluster.shell.reach import Event
+    from ibstack.cluster.hosts.events import Event
 
 COPYING = "software image one is still being copied; try again when that is done"
 CUT_OFF = "software image one is copied in part only; the next commit"
@@ -58,7 +58,7 @@ def test_a_host_is_not_rebooted_into_an_image_that_is_being_copied(cluster: Tree
     said = cluster.type("device reboot -n node002")
 
     assert f"[error] node002: Reboot: {COPYING}" in said
-    assert cluster.session.failures == 1
+    assert cluster.session.output.failures == 1
     assert cluster.reach.status(["node002"])["node002"].state == "UP"
     assert cluster.read("node002", "/etc/image") == WHOLE
 
@@ -101,7 +101,7 @@ def test_the_next_commit_begins_anew(cluster: TreeCluster) -> None:
     assert "copy /cm/images/openstack-image to /cm/images/one\n" in plan
     assert "Copied: /cm/images/openstack-image -> /cm/images/one\n" in said
     assert image_of(cluster) == WHOLE
-    assert cluster.session.failures == 0
+    assert cluster.session.output.failures == 0
     assert "cut off" not in cluster.type("device drift -n headnode,node002")
 
 

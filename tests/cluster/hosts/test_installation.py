@@ -39,7 +39,7 @@ def test_the_session_goes_on_after_the_installers_commit(cluster: TreeCluster) -
 
     cluster.type("device use node002; set notes hello; commit")
 
-    assert cluster.session.failures == 0
+    assert cluster.session.output.failures == 0
 
 
 def test_full_begins_anew_auto_follows_the_image_and_nosync_leaves(cluster: TreeCluster) -> None:
@@ -146,7 +146,7 @@ def test_what_is_down_cannot_be_rebooted_and_is_installed_when_it_is_switched_on
     cluster: TreeCluster,
 ) -> None:
     assert "power on starts what is down" in cluster.type("device reboot -n node003")
-    assert cluster.session.failures == 1
+    assert cluster.session.output.failures == 1
 
     assert "node003 .................. [   ON   ]\n" in cluster.type("device power on -n node003")
     assert cluster.read("node003", "/etc/image") == "openstack-image\n"

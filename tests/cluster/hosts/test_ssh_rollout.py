@@ -10,14 +10,15 @@ import pytest
 
 from cluster.article import HOSTS, starting_state
 from cluster.hosts.ssh_fleet import NOW, Fleet, close_fleet, open_fleet
+from ibstack.cluster.hosts.events import Event
 from ibstack.cluster.hosts.hosts import Listener
 from ibstack.cluster.hosts.order import Done, Order
 from ibstack.cluster.hosts.reached_hosts import ReachedHosts
+from ibstack.cluster.hosts.settings import Settings
 from ibstack.cluster.hosts.ssh import SshHosts
 from ibstack.cluster.model.inheritance import effective_services
 from ibstack.cluster.model.state import Change, State
-from ibstack.cluster.settings import Settings
-from ibstack.cluster.shell.reach import Event
+from ibstack.cluster.shell.registry import COMMANDS
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import open_store
 
@@ -88,7 +89,7 @@ def cluster(fleet: Fleet, tmp_path: Path) -> Cluster:
     hosts = WatchedHosts(plain._settings, lambda: NOW, lambda _: None)
     reach = ReachedHosts(store, hosts, Settings(images=tmp_path), lambda: NOW)
     out = io.StringIO()
-    session = Session(store, author="root", reach=reach, out=out, clock=lambda: NOW)
+    session = Session(store, COMMANDS, author="root", reach=reach, out=out, clock=lambda: NOW)
     return Cluster(fleet, hosts, reach, session, out)
 
 
@@ -103,7 +104,7 @@ def test_a_commit_reaches_the_hosts_that_answer_and_names_those_that_do_not(
     assert f"[notice] node002: Service {READER} was restarted\n" in said
     assert "[error] node003: cannot bring this commit: connection refused\n" in said
     assert not cluster.done
-    assert cluster.session.failures == 1
+    assert cluster.session.output.failures == 1
     assert b"a:eth6\n" in cluster.bridge("node002").read_bytes()
     assert not cluster.bridge("node003").exists()
 
@@ -211,7 +212,7 @@ def test_a_file_whose_reader_cannot_be_restarted_is_told_and_flagged(cluster: Cl
     assert f"[error] node002: {why}Failed to connect to bus" in said
     assert f"[notice] node003: Service {READER} was restarted\n" in said
     assert not done
-    assert cluster.session.failures == 1
+    assert cluster.session.output.failures == 1
     flagged, well = (line for line in status.splitlines() if line.startswith("node"))
     assert "restart-required" in flagged
     assert "restart-required" not in well
@@ -236,7 +237,9 @@ def test_an_older_commit_does_not_come_after_a_newer_one(cluster: Cluster) -> No
     store, out = cluster.session.store, io.StringIO()
 
     def overtake() -> None:
-        other = Session(store, author="b", reach=cluster.reach, out=out, clock=lambda: NOW)
+        other = Session(
+            store, COMMANDS, author="b", reach=cluster.reach, out=out, clock=lambda: NOW
+        )
         lines = (*change_mappings("newer"), "commit")
         assert all([other.run(line) for line in lines]), out.getvalue()
 
@@ -245,12 +248,12 @@ def test_an_older_commit_does_not_come_after_a_newer_one(cluster: Cluster) -> No
 
     assert b"a:newer\n" in cluster.bridge("node002").read_bytes()
     assert BRIDGE not in cluster.type("device drift -n node002")
-    assert cluster.session.failures == 0
+    assert cluster.session.output.failures == 0
 
 
 def test_a_commit_that_waited_before_it_looked_brings_the_newest(cluster: Cluster) -> None:
     before = cluster.session.store.load()
-    cluster.session._reach = None
+    cluster.session.hosts._backend = None
     cluster.type(*change_mappings("older"), "commit")
     after = cluster.session.store.load()
     cluster.type(*change_mappings("newer"), "commit")
@@ -282,7 +285,7 @@ def test_who_is_done_is_told_while_another_is_waited_for(cluster: Cluster) -> No
             slow.unlink()
 
     before = cluster.session.store.load()
-    cluster.session._reach = None
+    cluster.session.hosts._backend = None
     cluster.type(*change_mappings("eth6"), "commit")
     cluster.hosts.before = slow.touch
     cluster.reach.after_commit(before, cluster.session.store.load(), tell)

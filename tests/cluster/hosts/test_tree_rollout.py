@@ -150,7 +150,7 @@ def test_groups_of_a_site_stay_and_what_they_take_is_told_by_plan_commit_and_dri
     for answer in (plan, said):
         assert told in answer
         assert taken in answer
-    assert cluster.session.failures == 0
+    assert cluster.session.output.failures == 0
     text = genders.read_text()
     assert text.startswith(site)
     assert "\nnode002 computenode\n" in text
@@ -177,7 +177,7 @@ def test_a_genders_file_that_genders_does_not_read_is_left_alone_and_the_commit_
 
     assert "[error] headnode: /etc/genders: cannot write beside what stands there" in said
     assert "line 1, 'node001 all rack=1': there is a blank among the attributes" in said
-    assert cluster.session.failures == 1
+    assert cluster.session.output.failures == 1
     assert genders.read_text() == "node001 all rack=1\n"
     assert "genders does not read" in cluster.type("device drift -n headnode")
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from ibstack.cluster.hosts.hosts import Running
 from ibstack.cluster.hosts.look import Look
 from ibstack.cluster.hosts.reached_hosts import ReachedHosts
+from ibstack.cluster.hosts.settings import Settings
 from ibstack.cluster.hosts.tree import TreeHosts
 from ibstack.cluster.model.state import Change, State
-from ibstack.cluster.settings import Settings
+from ibstack.cluster.shell.registry import COMMANDS
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import Store, open_store
 
@@ -68,5 +69,5 @@ def tree_cluster(folder: Path, state: State, started: Sequence[str]) -> TreeClus
     reach = ReachedHosts(store, hosts, settings, lambda: NOW)
     reach.power(started, "on")
     out = io.StringIO()
-    session = Session(store, author="root", reach=reach, out=out, clock=lambda: NOW)
+    session = Session(store, COMMANDS, author="root", reach=reach, out=out, clock=lambda: NOW)
     return TreeCluster(folder, store, hosts, reach, session, out)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from cluster.article import HOSTS, agent_script, starting_state
 from cluster.hosts.tree_cluster import NOW, TreeCluster, tree_cluster
 from cluster.replay.article_commands import RECORDED, Step, place_of, steps
+from ibstack.cluster.shell.registry import COMMANDS
 from ibstack.cluster.shell.session import Session
 
 if TYPE_CHECKING:
@@ -52,7 +53,12 @@ class Replay:
         out = io.StringIO()
         cluster = self.cluster
         other = Session(
-            cluster.store, author="other", reach=cluster.reach, out=out, clock=lambda: NOW
+            cluster.store,
+            COMMANDS,
+            author="other",
+            reach=cluster.reach,
+            out=out,
+            clock=lambda: NOW,
         )
         other.run(line)
         return tuple(out.getvalue().splitlines())
@@ -61,7 +67,7 @@ class Replay:
         if step.edits:
             self._edit(step)
             return
-        before = self.cluster.session.failures
+        before = self.cluster.session.output.failures
         if step.typed:
             printed = self.cluster.type("home", *step.typed, "home")
         else:
@@ -69,7 +75,7 @@ class Replay:
             printed = self.cluster.type(step.command)
         lines = printed.splitlines()
         self.outcomes[step.number] = Outcome(
-            self.cluster.session.failures - before,
+            self.cluster.session.output.failures - before,
             self.cluster.session.prompt,
             tuple(line for line in lines if not EVENT.fullmatch(line)),
             tuple(found[1] for found in map(EVENT.fullmatch, lines) if found),

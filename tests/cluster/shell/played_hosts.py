@@ -5,16 +5,11 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
+from ibstack.cluster.hosts.backend import DeviceStatus, Drift, HostService, PowerAction
+from ibstack.cluster.hosts.events import Event
+from ibstack.cluster.hosts.order import ServiceAction
 from ibstack.cluster.model.inheritance import effective_services
 from ibstack.cluster.model.state import State
-from ibstack.cluster.shell.reach import (
-    DeviceStatus,
-    Drift,
-    Event,
-    HostService,
-    PowerAction,
-    ServiceAction,
-)
 
 DONE = {
     "start": "started",

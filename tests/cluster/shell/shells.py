@@ -10,7 +10,9 @@ from pathlib import Path
 from cluster.article import starting_state
 from cluster.shell.played_hosts import PlayedHosts
 from ibstack.cluster.model.state import Change, State
-from ibstack.cluster.shell.session import Session, UnixCommands
+from ibstack.cluster.shell.interpreter import UnixCommands
+from ibstack.cluster.shell.registry import COMMANDS
+from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import Store, open_store
 
 NOW = datetime(2014, 10, 17, 8, 42, 9, tzinfo=UTC)
@@ -65,13 +67,18 @@ def open_copy(template: Path, folder: Path) -> Store:
 
 
 def open_shell(
-    store: Store, *, author: str = "root", hosts: bool = True, unix: UnixCommands | None = None
+    store: Store,
+    *,
+    author: str = "root",
+    hosts: PlayedHosts | bool = True,
+    unix: UnixCommands | None = None,
 ) -> Shell:
     """Return a shell on the store."""
     out = io.StringIO()
-    played = PlayedHosts(store.load(), NOW) if hosts else None
+    played = PlayedHosts(store.load(), NOW) if hosts is True else hosts or None
     session = Session(
         store,
+        COMMANDS,
         author=author,
         reach=played,
         out=out,

@@ -67,7 +67,7 @@ def test_no_object_is_labelled_but_by_what_means_it(shell: Shell, script: list[s
 
 
 def test_who_sees_the_prompt_goes_on_from_where_it_says_and_the_judge_tells(shell: Shell) -> None:
-    shell.session.attended = True
+    shell.session.interpreter.attended = True
     shell.type("device", "use node001", "use node00X", "set notes node00X")
 
     assert [label for _, label in labels(shell.session)] == ["node00X"]

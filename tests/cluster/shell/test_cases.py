@@ -43,11 +43,11 @@ def play(shell: Shell, case: Case) -> tuple[str, bool]:
     succeeds = True
     for line in case.typed:
         if line == "@prompt":
-            shell.session.say(shell.session.prompt)
+            shell.session.output.say(shell.session.prompt)
         elif line == "@typed":
-            shell.session.attended = True
+            shell.session.interpreter.attended = True
         elif line == "@quick":
-            shell.session.quit_on_error = True
+            shell.session.interpreter.quit_on_error = True
         elif not shell.session.run(line.replace("⏎", "\n")):
             succeeds = False
     lines = shell.out.getvalue().splitlines()

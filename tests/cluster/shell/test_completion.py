@@ -14,7 +14,7 @@ from ibstack.cluster.model.state import Draft, State
 from ibstack.cluster.shell.completion import complete
 from ibstack.cluster.shell.place import TOP, Place
 from ibstack.cluster.shell.registry import COMMANDS
-from ibstack.cluster.shell.words import Vocabulary
+from ibstack.cluster.shell.vocabulary import Vocabulary
 
 CLUSTER = Draft(State(starting_state()))
 WORDS = Vocabulary(COMMANDS)

@@ -14,9 +14,9 @@ from cluster.article import starting_state
 from cluster.hosts.tree_cluster import TreeCluster, tree_cluster
 from cluster.shell.played_hosts import PlayedJob
 from cluster.shell.shells import NOW, Shell
+from ibstack.cluster.hosts.image_copies import ImageCopy
 from ibstack.cluster.hosts.image_copy import unfinished
 from ibstack.cluster.hosts.image_job import ImageJob
-from ibstack.cluster.image_copies import ImageCopy
 from ibstack.cluster.shell.terminal import Terminal
 from ibstack.fabric.errors import IbstackError
 

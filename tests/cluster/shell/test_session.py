@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from cluster.shell.played_hosts import PlayedHosts
 from cluster.shell.shells import NOW, Shell, open_shell
+from ibstack.cluster.hosts.events import Event
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.kind import Kind
 from ibstack.cluster.model.state import Change, State
 from ibstack.cluster.model.value import Blob
-from ibstack.cluster.shell.reach import Event
 from ibstack.cluster.shell.registry import COMMANDS
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import Store
@@ -109,12 +109,12 @@ def test_flags_follow_the_state(shell: Shell) -> None:
 
 
 def test_events_of_others_wait_for_the_prompt(shell: Shell) -> None:
-    shell.session.post(Event(NOW, "notice", "node001", "Service opensm was stopped"))
+    shell.session.output.post(Event(NOW, "notice", "node001", "Service opensm was stopped"))
 
-    assert [str(event) for event in shell.session.pending_events()] == [
+    assert [str(event) for event in shell.session.output.pending_events()] == [
         "Fri Oct 17 08:42:09 2014 [notice] node001: Service opensm was stopped"
     ]
-    assert list(shell.session.pending_events()) == []
+    assert list(shell.session.output.pending_events()) == []
 
 
 def test_run_tells_whether_all_of_it_succeeded(shell: Shell) -> None:
@@ -126,7 +126,7 @@ def test_run_tells_whether_all_of_it_succeeded(shell: Shell) -> None:
 
 def test_errors_and_answers_go_their_own_ways(store: Store) -> None:
     out, err = io.StringIO(), io.StringIO()
-    session = Session(store, author="root", out=out, err=err)
+    session = Session(store, COMMANDS, author="root", out=out, err=err)
 
     session.run("device use node001; get foo; get ip")
 
@@ -137,7 +137,9 @@ def test_errors_and_answers_go_their_own_ways(store: Store) -> None:
 
 
 def test_a_text_can_be_edited(store: Store) -> None:
-    session = Session(store, author="root", out=io.StringIO(), edit=lambda text: f"{text}more\n")
+    session = Session(
+        store, COMMANDS, author="root", out=io.StringIO(), edit=lambda text: f"{text}more\n"
+    )
 
     session.run('category use virtual-nodes; set finalizescript "echo\n"; set finalizescript')
 
@@ -154,7 +156,7 @@ def test_every_mode_lists_shows_and_helps(shell: Shell, kind: Kind) -> None:
     for name in shell.session.draft.names(kind.name):
         shell.type(f"show {name}; show -f json {name}; use {name}; validate; usedby; {kind.name}")
 
-    assert shell.session.failures == 0
+    assert shell.session.output.failures == 0
 
 
 def test_every_submode_lists_and_shows(shell: Shell) -> None:
@@ -166,7 +168,7 @@ def test_every_submode_lists_and_shows(shell: Shell) -> None:
                 shell.type(f"home; {kind} {submode} {name}; list; list -f json")
                 shell.type("foreach * (show; show -f json)")
 
-    assert shell.session.failures == 0
+    assert shell.session.output.failures == 0
 
 
 def test_every_command_has_its_help(shell: Shell) -> None:
@@ -175,7 +177,7 @@ def test_every_command_has_its_help(shell: Shell) -> None:
         assert command.example
         assert shell.type(f"help {command.name}")
 
-    assert shell.session.failures == 0
+    assert shell.session.output.failures == 0
 
 
 def test_no_two_commands_of_one_place_share_a_name(shell: Shell) -> None:
@@ -201,7 +203,7 @@ SCRAPS = st.sampled_from(
 )
 @given(st.lists(SCRAPS, min_size=1, max_size=12))
 def test_whatever_is_typed_the_session_answers(store: Store, scraps: list[str]) -> None:
-    session = Session(store, author="root", out=io.StringIO())
+    session = Session(store, COMMANDS, author="root", out=io.StringIO())
 
     session.run(" ".join(scraps))
     session.run("home; device use node001; validate")
@@ -211,7 +213,7 @@ def test_whatever_is_typed_the_session_answers(store: Store, scraps: list[str]) 
 
 def test_a_session_imports_neither_a_database_nor_clustershell() -> None:
     program = (
-        "import sys, ibstack.cluster.shell.session;"
+        "import sys, ibstack.cluster.shell.session, ibstack.cluster.shell.registry;"
         "print(sorted({'sqlalchemy', 'alembic', 'ClusterShell', 'prompt_toolkit', 'subprocess'}"
         " & set(sys.modules)))"
     )
@@ -256,8 +258,7 @@ class DeafHosts(PlayedHosts):
 
 
 def test_a_commit_that_hosts_cannot_follow_is_saved_and_says_so(store: Store) -> None:
-    shell = open_shell(store)
-    shell.session._reach = DeafHosts(store.load(), NOW)
+    shell = open_shell(store, hosts=DeafHosts(store.load(), NOW))
 
     said = shell.type("device use node001; set revision r; commit")
 
@@ -265,7 +266,7 @@ def test_a_commit_that_hosts_cannot_follow_is_saved_and_says_so(store: Store) ->
         "Successfully committed 1 Devices",
         "! cannot configure node001: it is down; commit again when it is up (the commit is saved)",
     ]
-    assert shell.session.failures == 1
+    assert shell.session.output.failures == 1
     assert store.load().revision == 2
 
 

@@ -12,8 +12,8 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from cluster.shell.shells import NOW, Shell
+from ibstack.cluster.hosts.events import Event
 from ibstack.cluster.shell.history_file import open_history, usual_path
-from ibstack.cluster.shell.reach import Event
 from ibstack.cluster.shell.terminal import Terminal, colour_wanted, files, own_commands
 
 ENTER, TAB, UP = "\r", "\t", "\x1b[A"
@@ -121,7 +121,7 @@ def test_a_text_is_edited_in_the_editor_of_ones_choice(
 
 
 def test_events_are_shown_before_the_prompt(shell: Shell, keyboard: PipeInput) -> None:
-    shell.session.post(Event(NOW, "notice", "node001", "Service opensm was stopped"))
+    shell.session.output.post(Event(NOW, "notice", "node001", "Service opensm was stopped"))
 
     assert "node001: Service opensm was stopped" in typed(shell, keyboard, CTRL_D)
 

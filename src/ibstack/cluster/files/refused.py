@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ibstack.cluster.files.modifications import Deed, Modification, parse
 from ibstack.cluster.files.render import ini_paths, unmodified_files
+from ibstack.cluster.model.modifications import Deed, Modification, parse
 from ibstack.fabric.errors import BadInput, BadValue
 from ibstack.formats.ini import IniText, normal_section
 from ibstack.formats.secrets import MARK, is_hidden

@@ -12,12 +12,11 @@ from ibstack.cluster.hosts.order import Done
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from ibstack.cluster.events import Events
+    from ibstack.cluster.hosts.events import Event, Events
     from ibstack.cluster.hosts.host_work import HostWork
     from ibstack.cluster.hosts.hosts import Hosts
     from ibstack.cluster.hosts.order import Order
     from ibstack.cluster.model.state import State
-    from ibstack.cluster.shell.reach import Event
 
 _ROUNDS: Final = 3
 """How often hosts are looked at anew whose files are changed meanwhile."""

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from ibstack.cluster.files.host_folder import HostFolder
 from ibstack.cluster.files.render import node_groups
 from ibstack.cluster.files.render.host import Host, Site
 from ibstack.cluster.files.write import apply_files, plan_files
+from ibstack.cluster.hosts.host_folder import HostFolder
 from ibstack.cluster.model.device import HEAD
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from ibstack.cluster.files.generated import GeneratedFile
     from ibstack.cluster.files.write import FileEvent
+    from ibstack.cluster.hosts.settings import Settings
     from ibstack.cluster.model.state import View
-    from ibstack.cluster.settings import Settings
 
 
 def write_groups(

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.file_difference import differences
+from ibstack.cluster.files.file_difference import differences
 from ibstack.cluster.files.sections import Standing
 from ibstack.cluster.files.write import Deed, plan_files
+from ibstack.cluster.hosts.backend import Drift
 from ibstack.cluster.hosts.hosts import UP
 from ibstack.cluster.hosts.look import Look, looked_at
-from ibstack.cluster.shell.reach import Drift
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.file_difference import differences, shown
+from ibstack.cluster.files.file_difference import differences, shown
 from ibstack.cluster.files.write import Deed, FileEvent, plan_files
 from ibstack.cluster.hosts.hosts import UP
 from ibstack.cluster.hosts.look import Look, looked_at
@@ -24,12 +24,11 @@ from ibstack.fabric.errors import IbstackError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from ibstack.cluster.events import Events
     from ibstack.cluster.files.write import FileStep
+    from ibstack.cluster.hosts.events import Events
+    from ibstack.cluster.hosts.host_changes import HostChange
     from ibstack.cluster.hosts.look import Seen
-    from ibstack.cluster.hosts.order import Done
-    from ibstack.cluster.rollout import HostChange
-    from ibstack.cluster.shell.reach import ServiceAction
+    from ibstack.cluster.hosts.order import Done, ServiceAction
 
 RESTART_REQUIRED: Final = PurePosixPath("/run/ibstack-cluster/restart-required")
 """Why a host has to be restarted; a restart takes it away, as all of /run.

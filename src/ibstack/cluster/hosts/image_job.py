@@ -6,8 +6,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from ibstack.cluster.hosts.events import Event
 from ibstack.cluster.hosts.image_copy import ImageCopying, unfinished
-from ibstack.cluster.shell.reach import Event
 from ibstack.fabric.errors import IbstackError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from ibstack.cluster.image_copies import ImageCopy
+    from ibstack.cluster.hosts.image_copies import ImageCopy
 
 _WHOLE: int = 100
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ibstack.cluster.files.write import FileEvent
 
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
     from ibstack.cluster.files.write import FileStep
-    from ibstack.cluster.shell.reach import ServiceAction
+
+
+ServiceAction = Literal["start", "stop", "restart", "reload", "reset"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,21 +5,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from ibstack.cluster.events import Events
+from ibstack.cluster.hosts.backend import (
+    DeviceStatus,
+    Drift,
+)
 from ibstack.cluster.hosts.bringing import Bringing
+from ibstack.cluster.hosts.events import Events
 from ibstack.cluster.hosts.group_files import write_groups
+from ibstack.cluster.hosts.host_changes import HostChange, host_changes
 from ibstack.cluster.hosts.host_drift import drift_question, host_drift
 from ibstack.cluster.hosts.host_work import PAST, RESTART_REQUIRED, planned, question, work_on
 from ibstack.cluster.hosts.hosts import UP
+from ibstack.cluster.hosts.installation import installations
 from ibstack.cluster.hosts.look import Look
 from ibstack.cluster.hosts.order import Order, ServiceOrder
 from ibstack.cluster.hosts.reached_images import ReachedImages
-from ibstack.cluster.installation import installations
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.inheritance import effective_services, frozen_files
 from ibstack.cluster.model.state import Change
-from ibstack.cluster.rollout import HostChange, host_changes
-from ibstack.cluster.shell.reach import DeviceStatus, Drift
 from ibstack.fabric.errors import IbstackError, Refused, TryLater
 from ibstack.fabric.printable import printable
 from ibstack.formats.nodeset import folded
@@ -28,12 +31,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from ibstack.cluster.hosts.backend import HostService, Job, PowerAction
+    from ibstack.cluster.hosts.events import Event
     from ibstack.cluster.hosts.host_work import HostWork
     from ibstack.cluster.hosts.hosts import Hosts
     from ibstack.cluster.hosts.look import Seen
+    from ibstack.cluster.hosts.order import ServiceAction
+    from ibstack.cluster.hosts.settings import Settings
     from ibstack.cluster.model.state import State
-    from ibstack.cluster.settings import Settings
-    from ibstack.cluster.shell.reach import Event, HostService, Job, PowerAction, ServiceAction
 
 _INSTALLER: Final = "installer"
 
@@ -47,7 +52,7 @@ class ReachedStore(Protocol):
 
 
 class ReachedHosts:
-    """Implements Reach on a store and on hosts."""
+    """Implements HostBackend on a store and on hosts."""
 
     def __init__(
         self,

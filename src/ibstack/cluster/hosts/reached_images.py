@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ibstack.cluster.hosts.backend import Drift
+from ibstack.cluster.hosts.image_copies import copies_again, image_copies
 from ibstack.cluster.hosts.image_copy import Standing, standing
 from ibstack.cluster.hosts.image_job import ImageJob
-from ibstack.cluster.image_copies import copies_again, image_copies
-from ibstack.cluster.installation import image_folder
-from ibstack.cluster.shell.reach import Drift
+from ibstack.cluster.hosts.installation import image_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ibstack.cluster.hosts.hosts import Installation
-    from ibstack.cluster.image_copies import ImageCopy
+    from ibstack.cluster.hosts.image_copies import ImageCopy
     from ibstack.cluster.model.state import State
 
 _HALF: Final = (Standing.UNDER_WAY, Standing.CUT_OFF)

@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ibstack.cluster.files.host_folder import stamp
 from ibstack.cluster.hosts import far_side, host_answer
+from ibstack.cluster.hosts.host_folder import stamp
 from ibstack.cluster.hosts.hosts import UP, Progress
 from ibstack.cluster.hosts.look import Look, Seen
 from ibstack.cluster.hosts.order import Done
+from ibstack.cluster.hosts.settings import KEPT
 from ibstack.cluster.hosts.ssh_answer import NoAnswer, answer
 from ibstack.cluster.hosts.ssh_task import run_on
-from ibstack.cluster.settings import KEPT
 from ibstack.fabric.errors import Refused
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from ibstack.cluster.files.host_folder import HostFolder, stamp
 from ibstack.cluster.files.write import apply_files, plan_files
 from ibstack.cluster.hosts import far_side, image_tree
+from ibstack.cluster.hosts.host_folder import HostFolder, stamp
 from ibstack.cluster.hosts.host_script import run_script
 from ibstack.cluster.hosts.hosts import (
     DOWN,
@@ -28,7 +28,7 @@ from ibstack.cluster.hosts.hosts import (
 )
 from ibstack.cluster.hosts.look import Look, Seen, SeenFiles
 from ibstack.cluster.hosts.order import Done, FileDone, Order, ServiceOrder
-from ibstack.cluster.settings import KEPT
+from ibstack.cluster.hosts.settings import KEPT
 from ibstack.fabric.errors import IbstackError, Refused
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ibstack.cluster.hosts.hosts import Hosts
     from ibstack.cluster.hosts.reached_hosts import ReachedHosts, ReachedStore
-    from ibstack.cluster.settings import Settings
+    from ibstack.cluster.hosts.settings import Settings
 
 
 def _now() -> datetime:

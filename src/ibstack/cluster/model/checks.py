@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `validate` and `commit` find wrong with an object, as it is among all others."""
+"""What is wrong with an object, as it is among all others.
+
+What `validate` and `commit` find is this and what follows from generated files: files/checks.
+"""
 
 from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
 from functools import cache
-from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.model.adapter_checks import adapter_problems, manager_problems
@@ -31,19 +33,16 @@ from ibstack.cluster.model.partition import BASE
 from ibstack.cluster.model.problem import Problem, error, label_of, warning
 from ibstack.cluster.model.ranges import range_fault
 from ibstack.cluster.model.role import INFINIBAND_HOST, SUBNET_MANAGER
-from ibstack.cluster.model.usage import Use, used_by
+from ibstack.cluster.model.usage import used_by
 from ibstack.cluster.model.value import Reference, References
-from ibstack.formats.secrets import hidden_item
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from ibstack.cluster.model.entity import Entity
     from ibstack.cluster.model.state import Draft, State
 
     Check = Callable[[State | Draft, Entity], Iterator[Problem]]
-
-__all__ = ["Problem", "Use", "problems", "problems_of", "used_by"]
 
 LAST_KEY: Final = 0x7FFE
 """The last partition key of tenants; the next is the default partition's."""
@@ -60,11 +59,6 @@ def problems(view: State | Draft, path: EntityPath) -> tuple[Problem, ...]:
     if path.kind in _CHECKS:
         found += _CHECKS[path.kind](view, entity)
     return tuple(sorted(found, key=lambda problem: not problem.is_error))
-
-
-def problems_of(view: State | Draft, paths: Iterable[EntityPath]) -> tuple[Problem, ...]:
-    """Return what is wrong with the objects, in their order."""
-    return tuple(chain.from_iterable(problems(view, path) for path in paths))
 
 
 def _missed(view: State | Draft, path: EntityPath) -> Iterator[Problem]:
@@ -191,12 +185,6 @@ def _partition(view: State | Draft, entity: Entity) -> Iterator[Problem]:
 
 
 def _role(view: State | Draft, entity: Entity) -> Iterator[Problem]:
-    # Knows all files that there are: a shell that checks no role need not wait for it.
-    from ibstack.cluster.files.refused import refused_modifications
-
-    name = "configfilemodifications"
-    for item, why in refused_modifications(view, entity.path):
-        yield error(entity.path, name, f"{hidden_item(item)!r}: {why}")
     owner = entity.path.parent
     if owner is not None and owner.kind == "category" and entity.values.get("merge") == "keys":
         yield warning(entity.path, "merge", "a category's role has none to add its keys to")

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.files.modifications import parse
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.entity import EntityPath
+from ibstack.cluster.model.modifications import parse
 from ibstack.cluster.model.naming import the_object, the_property
 from ibstack.cluster.model.natural_order import natural_key
 from ibstack.fabric.errors import BadValue

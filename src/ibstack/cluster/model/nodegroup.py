@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.model.kind import Kind, Property
 from ibstack.cluster.model.node_settings import LABELS
 from ibstack.cluster.model.value import References, Text
+
+if TYPE_CHECKING:
+    from ibstack.cluster.model.entity import Entity
 
 NODEGROUP: Final = Kind(
     name="nodegroup",
@@ -23,3 +26,9 @@ NODEGROUP: Final = Kind(
         *LABELS,
     ),
 )
+
+
+def members(group: Entity) -> tuple[str, ...]:
+    """Return the names of the devices in a node group."""
+    value = group.values.get("nodes", ())
+    return value if isinstance(value, tuple) else ()

@@ -14,14 +14,14 @@ from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.shell.command import Command
 from ibstack.cluster.shell.grammar import quote
 from ibstack.cluster.shell.place import TOP, Place
-from ibstack.cluster.shell.words import NoSuchWord, submode_owner
+from ibstack.cluster.shell.vocabulary import NoSuchWord, submode_owner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ibstack.cluster.model.kind import Kind
     from ibstack.cluster.shell.grammar import Statement
-    from ibstack.cluster.shell.words import Vocabulary
+    from ibstack.cluster.shell.vocabulary import Vocabulary
 
 UNREACHED: Final = "?"
 """Stands in a place for the object that was not reached; no object is called so."""

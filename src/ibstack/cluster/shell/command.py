@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a command of the shell is, and where it may be typed."""
+"""What a command of the shell is, where it may be typed, and what it finds there."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
 
+    from ibstack.cluster.model.state import Draft
+    from ibstack.cluster.shell.commit_flow import CommitFlow, CommitStore
     from ibstack.cluster.shell.grammar import Statement
+    from ibstack.cluster.shell.host_link import HostLink
     from ibstack.cluster.shell.options import Given, Option
-    from ibstack.cluster.shell.place import Place
-    from ibstack.cluster.shell.session import Session
+    from ibstack.cluster.shell.output import Output
+    from ibstack.cluster.shell.place import Place, Range
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ class Command:
     usage: str
     """What follows the name."""
     example: str
-    run: Callable[[Session, Call], None]
+    run: Callable[[ShellContext, Call], None]
     aliases: tuple[str, ...] = ()
     where: Where = ANYWHERE
     options: tuple[Option, ...] = ()
@@ -87,3 +92,86 @@ class Command:
 
     def __str__(self) -> str:
         return f"{self.name} {self.usage}".strip()
+
+
+class Words(Protocol):
+    """The words that a person may type, as commands about words ask for them."""
+
+    aliases: dict[str, str]
+    """Lines by the names that a person gave them."""
+
+    @property
+    def commands(self) -> Sequence[Command]:
+        """Every command there is."""
+        ...
+
+    def command(self, word: str) -> Command | None:
+        """Return the command of that name or alias, wherever it works."""
+        ...
+
+
+class ShellContext(Protocol):
+    """What a command finds where it is run; implemented by Session."""
+
+    place: Place
+    range: Range | None
+    finished: bool
+    """Whether the shell ends when the statement is done."""
+    depth: int
+    """How many files of commands are being run inside each other."""
+    author: str
+    edit: Callable[[str], str] | None
+    """Lets a person edit a text; None: nobody is there."""
+    rest: Callable[[float], None] | None
+    """Waits so many seconds before a person, who may interrupt it; None: nobody is there."""
+    clock: Callable[[], datetime]
+
+    @property
+    def draft(self) -> Draft: ...
+    @property
+    def previous(self) -> Place:
+        """Where one was before one came here."""
+        ...
+
+    @property
+    def in_range(self) -> bool:
+        """Whether commands here are about the devices of the range."""
+        ...
+
+    @property
+    def output(self) -> Output: ...
+    @property
+    def hosts(self) -> HostLink: ...
+    @property
+    def commit_flow(self) -> CommitFlow: ...
+    @property
+    def store(self) -> CommitStore: ...
+    @property
+    def vocabulary(self) -> Words: ...
+
+    def go(self, place: Place) -> None:
+        """Move to *place*."""
+        ...
+
+    def in_the_range(self) -> list[str]:
+        """Return those devices of the range that are still there."""
+        ...
+
+    def run(self, text: str) -> bool:
+        """Run a line; False when a statement failed, which was said then."""
+        ...
+
+    def perform(self, statement: Statement) -> None:
+        """Run one statement; IbstackError where it fails."""
+        ...
+
+    def chain(self, statements: Sequence[Statement], *, comes_back: bool = False) -> bool:
+        """Run statements one after another; False where the rest was not run.
+
+        *comes_back*: after them one is where one was, whatever they do.
+        """
+        ...
+
+    def aside(self) -> AbstractContextManager[None]:
+        """Go elsewhere for a while: one comes back to this place in the end."""
+        ...

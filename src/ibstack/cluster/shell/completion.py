@@ -16,7 +16,7 @@ from ibstack.cluster.shell.arguments import Asked, after_command
 from ibstack.cluster.shell.command import Command
 from ibstack.cluster.shell.grammar import Incomplete, Unreadable, parse, quote
 from ibstack.cluster.shell.place import TOP, Place
-from ibstack.cluster.shell.words import NoSuchWord, Vocabulary, submode_owner, submodes
+from ibstack.cluster.shell.vocabulary import NoSuchWord, Vocabulary, submode_owner, submodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ibstack.cluster.model.entity import Entity
     from ibstack.cluster.model.kind import Kind, Property
     from ibstack.cluster.model.state import View
-    from ibstack.cluster.shell.session import Session
+    from ibstack.cluster.shell.command import ShellContext
     from ibstack.cluster.shell.tables import Cell
 
     Filler = Callable[[Entity], tuple[Cell, str | None]]
@@ -59,7 +59,7 @@ def default_columns(kind: Kind) -> tuple[Column, ...]:
 
 
 def listing(
-    session: Session, entities: Sequence[Entity], columns: Sequence[Column], *, device: str = ""
+    shell: ShellContext, entities: Sequence[Entity], columns: Sequence[Column], *, device: str = ""
 ) -> Listing:
     """Return what is in *columns* of the objects, which are of one kind.
 
@@ -68,7 +68,7 @@ def listing(
     if not entities:
         return Listing(tuple(columns), ())
     kind = KINDS[entities[0].path.kind]
-    fillers = [(each.name, _filler(session, kind, each.name, entities, device)) for each in columns]
+    fillers = [(each.name, _filler(shell, kind, each.name, entities, device)) for each in columns]
     rows: list[Mapping[str, Cell]] = []
     texts: list[Mapping[str, str]] = []
     for entity in entities:
@@ -119,11 +119,11 @@ def _has(kind: Kind, name: str) -> bool:
 
 
 def _filler(
-    session: Session, kind: Kind, name: str, entities: Sequence[Entity], device: str
+    shell: ShellContext, kind: Kind, name: str, entities: Sequence[Entity], device: str
 ) -> Filler:
-    view = session.draft
+    view = shell.draft
     if name == "status":
-        states = _states(session, [each.name for each in entities])
+        states = _states(shell, [each.name for each in entities])
         return lambda entity: (states.get(entity.name), bracketed(states.get(entity.name)))
     if name == "belongstorole":
         return lambda entity: (role_of_service(view, entity.path, device), None)
@@ -174,10 +174,10 @@ def _source(view: View, entity: Entity, prop: Property) -> tuple[Cell, str | Non
     return source or None, source
 
 
-def _states(session: Session, names: Sequence[str]) -> dict[str, str]:
-    if not session.reaches_hosts:
+def _states(shell: ShellContext, names: Sequence[str]) -> dict[str, str]:
+    if not shell.hosts.reached:
         return {}
-    return {name: each.state for name, each in session.reach.status(names).items()}
+    return {name: each.state for name, each in shell.hosts.backend.status(names).items()}
 
 
 def _node_counts(view: View, kind: str) -> Counter[str]:

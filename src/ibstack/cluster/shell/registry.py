@@ -17,8 +17,8 @@ from ibstack.cluster.shell.commands import (
     repeating,
     services,
     shortcuts,
-    speaking,
 )
+from ibstack.cluster.shell.commands import help as speaking
 
 if TYPE_CHECKING:
     from ibstack.cluster.shell.command import Command

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.groups import members
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.device import HEAD
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.inheritance import effective, effective_roles
 from ibstack.cluster.model.naming import MASTER, find_name, meant, noun
+from ibstack.cluster.model.nodegroup import members
 from ibstack.cluster.shell.node_list import expand, fold
 from ibstack.cluster.shell.options import Option
 from ibstack.fabric.errors import BadInput
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from ibstack.cluster.model.entity import Entity
     from ibstack.cluster.model.state import View
+    from ibstack.cluster.shell.command import ShellContext
     from ibstack.cluster.shell.options import Given
-    from ibstack.cluster.shell.session import Session
 
 ALL: Final = "*"
 GROUPING: Final = (
@@ -38,14 +38,14 @@ GROUPING: Final = (
 _GROUPS: Final = ("nodes", "category", "group", "role", "image", "type", "status")
 
 
-def selected(session: Session, given: Given) -> list[str] | None:
+def selected(shell: ShellContext, given: Given) -> list[str] | None:
     """Return the devices that the options and arguments name, in order; None: they name none."""
-    view = session.draft
-    groups = [_names(session, word, given.get(word)) for word in _GROUPS if given.has(word)]
+    view = shell.draft
+    groups = [_names(shell, word, given.get(word)) for word in _GROUPS if given.has(word)]
     if given.arguments:
         groups.append(named(view, "device", None, given.arguments))
     if not groups:
-        return session.in_the_range() if session.in_range else None
+        return shell.in_the_range() if shell.in_range else None
     if len(groups) == 1:
         return groups[0]
     chosen = set(groups[0])
@@ -54,15 +54,15 @@ def selected(session: Session, given: Given) -> list[str] | None:
     return [name for name in view.names("device") if name in chosen]
 
 
-def devices(session: Session, given: Given) -> list[str]:
+def devices(shell: ShellContext, given: Given) -> list[str]:
     """Return the devices that are meant: those named, the one that one is at, or all."""
-    names = selected(session, given)
+    names = selected(shell, given)
     if names is not None:
         return names
-    at = session.place.owner
+    at = shell.place.owner
     if at is not None and at.top.kind == "device":
         return [at.top.name]
-    return session.draft.names("device")
+    return shell.draft.names("device")
 
 
 def named(view: View, kind: str, parent: EntityPath | None, words: Sequence[str]) -> list[str]:
@@ -115,14 +115,14 @@ def _known(view: View, kind: str, parent: EntityPath | None, name: str) -> str:
     return find_name(view, kind, name, parent) or name
 
 
-def _names(session: Session, group: str, text: str) -> list[str]:
-    view = session.draft
+def _names(shell: ShellContext, group: str, text: str) -> list[str]:
+    view = shell.draft
     if group == "nodes":
         return named(view, "device", None, [text])
     if group != "status":
         return _in_group(view, group, text)
     wanted = {word.lower() for word in text.replace(",", " ").split()}
-    states = session.reach.status(view.names("device"))
+    states = shell.hosts.backend.status(view.names("device"))
     return [name for name in view.names("device") if _in_state(states.get(name), wanted)]
 
 

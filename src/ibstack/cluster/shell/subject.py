@@ -14,63 +14,63 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ibstack.cluster.model.entity import Entity
-    from ibstack.cluster.shell.session import Session
+    from ibstack.cluster.shell.command import ShellContext
 
 
-def object_named(session: Session, name: str, doing: str) -> Entity:
+def object_named(shell: ShellContext, name: str, doing: str) -> Entity:
     """Return the object of that name in the mode or submode; BadInput where there is none."""
-    place = session.place
-    known = find_name(session.draft, place.kind, name, place.parent)
+    place = shell.place
+    known = find_name(shell.draft, place.kind, name, place.parent)
     path = place.object(known or name)
     if known is None:
-        _refuse_inherited(session, path, doing)
-    return the_object(session.draft, path, doing)
+        _refuse_inherited(shell, path, doing)
+    return the_object(shell.draft, path, doing)
 
 
-def subject(session: Session, words: Sequence[str], doing: str) -> tuple[Entity, Sequence[str]]:
+def subject(shell: ShellContext, words: Sequence[str], doing: str) -> tuple[Entity, Sequence[str]]:
     """Part `[NAME] PROPERTY …` into the object that is meant, and the rest."""
-    at = session.place.path
-    kind = KINDS[session.place.kind]
+    at = shell.place.path
+    kind = KINDS[shell.place.kind]
     if at is not None:
         # A property's name counts first, so that an object of the same name cannot hide it.
-        if len(words) < 2 or kind.find(words[0]) or not _is_name(session, words[0]):
-            return the_object(session.draft, at, doing), words
-        return object_named(session, words[0], doing), words[1:]
-    if not words or (kind.find(words[0]) and not _is_name(session, words[0])):
-        raise BadInput(_none_chosen(session, doing))
-    return object_named(session, words[0], doing), words[1:]
+        if len(words) < 2 or kind.find(words[0]) or not _is_name(shell, words[0]):
+            return the_object(shell.draft, at, doing), words
+        return object_named(shell, words[0], doing), words[1:]
+    if not words or (kind.find(words[0]) and not _is_name(shell, words[0])):
+        raise BadInput(_none_chosen(shell, doing))
+    return object_named(shell, words[0], doing), words[1:]
 
 
-def the_one(session: Session, words: Sequence[str], doing: str) -> Entity:
+def the_one(shell: ShellContext, words: Sequence[str], doing: str) -> Entity:
     """Return the object that the only word names, or the one that one is at."""
     if len(words) > 1:
         raise BadInput(f"cannot {doing} {' '.join(words)}: it takes one name")
     if words:
-        return object_named(session, words[0], doing)
-    if session.place.path is None:
-        raise BadInput(_none_chosen(session, doing))
-    return the_object(session.draft, session.place.path, doing)
+        return object_named(shell, words[0], doing)
+    if shell.place.path is None:
+        raise BadInput(_none_chosen(shell, doing))
+    return the_object(shell.draft, shell.place.path, doing)
 
 
-def _is_name(session: Session, word: str) -> bool:
-    place = session.place
-    return find_name(session.draft, place.kind, word, place.parent) is not None
+def _is_name(shell: ShellContext, word: str) -> bool:
+    place = shell.place
+    return find_name(shell.draft, place.kind, word, place.parent) is not None
 
 
-def _none_chosen(session: Session, doing: str) -> str:
-    what = noun(session.place.kind)
+def _none_chosen(shell: ShellContext, doing: str) -> str:
+    what = noun(shell.place.kind)
     return f"cannot {doing}: no {what} is chosen; use NAME first, or name it in the command"
 
 
-def _refuse_inherited(session: Session, path: EntityPath, doing: str) -> None:
+def _refuse_inherited(shell: ShellContext, path: EntityPath, doing: str) -> None:
     """Say where an object is that a device has from its category."""
     owner = path.parent
-    device = session.draft.get(owner) if owner is not None and owner.kind == "device" else None
+    device = shell.draft.get(owner) if owner is not None and owner.kind == "device" else None
     category = str(device.values.get("category", "")) if device else ""
     if not category or owner is None:
         return
     above = EntityPath.of("category", category).inside(path.kind, path.name)
-    if session.draft.get(above) is not None:
+    if shell.draft.get(above) is not None:
         word = "assign" if KINDS[path.kind].names else "add"
         raise BadInput(
             f"cannot {doing} {spoken(path)}: it is category {category}'s; change it there, or"

@@ -117,8 +117,13 @@ def json_asked(format_: str) -> bool:
     return format_.lower() in ("json", "{}")
 
 
-def printed(listing: Listing, format_: str = "") -> list[str]:
-    """Return a listing as a command without columns to choose prints it."""
+def printed(listing: Listing, format_: str = "", none: str = "") -> list[str]:
+    """Return a listing as a command without columns to choose prints it.
+
+    *none*: what is printed for people where there are no rows; empty: the head of the table.
+    """
+    if none and not listing.rows and not json_asked(format_):
+        return [none]
     if json_asked(format_):
         return json_rows(listing).splitlines()
     if format_ not in ("", "table"):

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.key_binding import KeyPressEvent
     from prompt_toolkit.output import Output
 
-    from ibstack.cluster.shell.reach import Job
+    from ibstack.cluster.hosts.backend import Job
     from ibstack.cluster.shell.session import Session
 
 _RED: Final = "\033[31m"
@@ -93,14 +93,12 @@ class Terminal:
             input=keyboard,
             output=screen,
         )
-        session.edit = self._edit
-        session.rest = time.sleep
-        session.waits = False
-        session.attended = True
-        session.progress = _show_progress
-        session.on_event = self._wake
+        session.attend(self._edit, time.sleep)
+        session.hosts.progress = _show_progress
+        output = session.output
+        output.on_event = self._wake
         if colour:
-            session.errors = cast("TextIO", _Red(session.errors))
+            output.errors = cast("TextIO", _Red(output.errors))
 
     def run(self) -> None:
         """Run the person's own commands, and lines until they leave."""
@@ -145,13 +143,13 @@ class Terminal:
 
     def _jobs_end(self) -> bool:
         """Wait for jobs, which end with the shell; False: the person would rather stay."""
-        running = len(self._session.jobs.unfinished)
+        running = len(self._session.hosts.jobs.unfinished)
         if not running:
             return True
         what = "a job is" if running == 1 else f"{running} jobs are"
         print(f"{what} not done yet: leaving when done; Ctrl-C stays here", file=sys.stderr)
         try:
-            self._session.wait_for_jobs()
+            self._session.hosts.wait_for_jobs()
         except KeyboardInterrupt:
             return False
         return True
@@ -166,7 +164,7 @@ class Terminal:
         return FormattedText([each for pair in pairs for each in pair][:-1])
 
     def _tell_events(self) -> None:
-        self._session.tell(list(self._session.pending_events()))
+        self._session.output.tell(list(self._session.output.pending_events()))
 
     def _wake(self) -> None:
         """Print events above the line that is being typed; called from any thread."""

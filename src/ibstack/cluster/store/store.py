@@ -6,11 +6,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.collector import paused_collector
 from ibstack.cluster.model.state import Change, State
 from ibstack.cluster.store.commit import Commit, same_object
 from ibstack.cluster.store.conflict import Conflict, clashes
 from ibstack.cluster.store.database import Database
+from ibstack.cluster.store.gc_pause import paused_collector
 from ibstack.cluster.store.journal import (
     add_hold,
     drop_hold,

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ibstack.cluster.files.checks import problems_of
 from ibstack.cluster.model.catalogue import KINDS
-from ibstack.cluster.model.checks import problems_of
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.naming import meant, spoken
 from ibstack.cluster.model.partition import BASE

@@ -6,13 +6,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.collector import paused_collector
 from ibstack.cluster.model.catalogue import KINDS, kinds_inside, top_kinds
 from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.cluster.model.kind import SINGLE
 from ibstack.cluster.model.naming import meant, name_fault, noun
 from ibstack.cluster.model.state import State
 from ibstack.cluster.model.value import NO_ADDRESS, NO_MAC
+from ibstack.cluster.store.gc_pause import paused_collector
 from ibstack.cluster.text_file.faults import BadFile, Fault, Position
 from ibstack.cluster.text_file.form import (
     FORMAT,

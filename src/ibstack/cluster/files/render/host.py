@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.files.modifications import parse
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.device import HEAD
 from ibstack.cluster.model.entity import EntityPath
@@ -19,6 +18,7 @@ from ibstack.cluster.model.inheritance import (
     effective_roles,
     kernel_command_line,
 )
+from ibstack.cluster.model.modifications import parse
 from ibstack.cluster.model.naming import the_object
 from ibstack.cluster.model.value import NO_ADDRESS
 from ibstack.fabric.errors import BadValue
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
     from ibstack.cluster.files.generated import GeneratedFile
-    from ibstack.cluster.files.modifications import Modification
     from ibstack.cluster.model.entity import Entity
     from ibstack.cluster.model.inheritance import Effective
+    from ibstack.cluster.model.modifications import Modification
     from ibstack.cluster.model.state import View
     from ibstack.cluster.model.value import Value
 

@@ -9,12 +9,18 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.files.generated import GeneratedFile
-from ibstack.cluster.files.modifications import Deed, modified
-from ibstack.formats.ini import IniText, normal_section
+from ibstack.cluster.model.modifications import (
+    Deed,
+    modified,
+)
+from ibstack.formats.ini import (
+    IniText,
+    normal_section,
+)
 
 if TYPE_CHECKING:
-    from ibstack.cluster.files.modifications import Modification
     from ibstack.cluster.files.render.host import Host, Said
+    from ibstack.cluster.model.modifications import Modification
 
 _MODIFIED: Final = "config file modifications"
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster import groups
+from ibstack.cluster.files import groups
 from ibstack.cluster.files.genders import BesideLines
 from ibstack.cluster.files.generated import GeneratedFile
 from ibstack.cluster.files.group_sources import BesideSources

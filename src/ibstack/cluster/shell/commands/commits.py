@@ -7,15 +7,15 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from ibstack.cluster.files.checks import problems_of
 from ibstack.cluster.model.catalogue import KINDS
-from ibstack.cluster.model.checks import problems_of
 from ibstack.cluster.shell import tables
-from ibstack.cluster.shell.command import Call, Command
+from ibstack.cluster.shell.command import Call, Command, ShellContext
 from ibstack.cluster.shell.commands.properties import FORMAT
+from ibstack.cluster.shell.commit_flow import problem_listing
 from ibstack.cluster.shell.differences import as_objects, differences
 from ibstack.cluster.shell.jobs import DONE
 from ibstack.cluster.shell.options import Option
-from ibstack.cluster.shell.saving import problem_listing
 from ibstack.cluster.shell.tables import Column, Listing
 from ibstack.fabric.errors import BadInput, Refused
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ibstack.cluster.model.entity import EntityPath
-    from ibstack.cluster.shell.session import Session
     from ibstack.cluster.store.commit import Commit
 
 _SHOWN: Final = 20
@@ -42,54 +41,56 @@ _COMMITS: Final = (
 )
 
 
-def _commit(session: Session, call: Call) -> None:
+def _commit(shell: ShellContext, call: Call) -> None:
     if call.arguments:
         raise BadInput(f"cannot commit {' '.join(call.arguments)}: it takes options only")
-    at = session.place.owner
+    at = shell.place.owner
     if not call.given.has("dry-run"):
         if call.given.has("format"):
             raise BadInput("cannot commit -f: it is for a dry run; write commit --dry-run -f json")
-        with _waiting(session, call):
-            session.saving.commit(at)
+        with _waiting(shell, call):
+            shell.commit_flow.commit(at)
         return
-    changes, found = session.saving.dry_run(at)
+    changes, found = shell.commit_flow.dry_run(at)
     hosts: Sequence[str] = ()
     if changes:
-        from ibstack.cluster.unseen_hosts import planned_unseen  # A shell's start needs none of it.
+        from ibstack.cluster.hosts.offline_plan import (
+            planned_unseen,  # A shell's start needs none of it.
+        )
 
-        plan = session.reach.plan if session.reaches_hosts else planned_unseen
-        hosts = plan(session.draft.base, session.saving.would_be(changes))
+        plan = shell.hosts.backend.plan if shell.hosts.reached else planned_unseen
+        hosts = plan(shell.draft.base, shell.commit_flow.would_be(changes))
     if tables.json_asked(call.given.get("format")):
         problems = tables.objects(problem_listing(found))
         answer = {"problems": problems, "changes": as_objects(changes), "hosts": list(hosts)}
-        session.say(tables.as_json(answer))
+        shell.output.say(tables.as_json(answer))
     else:
-        session.saving.say_problems(found)
-        session.say(*differences(changes), *hosts)
-        session.say("Dry run: nothing was saved" if changes else "Nothing to commit")
+        shell.commit_flow.say_problems(found)
+        shell.output.say(*differences(changes), *hosts)
+        shell.output.say("Dry run: nothing was saved" if changes else "Nothing to commit")
     if any(each.is_error for each in found):
         raise Refused("cannot commit that: a value is wrong; set what the table names, or refresh")
 
 
 @contextmanager
-def _waiting(session: Session, call: Call) -> Iterator[None]:
+def _waiting(shell: ShellContext, call: Call) -> Iterator[None]:
     """Wait for what takes long, or do not, as the options say."""
     if call.given.has("wait") and call.given.has("no-wait"):
         raise BadInput("cannot both wait and not wait; give one of --wait and --no-wait")
-    before = session.waits
-    session.waits = call.given.has("wait") or (before and not call.given.has("no-wait"))
+    before = shell.hosts.waits
+    shell.hosts.waits = call.given.has("wait") or (before and not call.given.has("no-wait"))
     try:
         yield
     finally:
-        session.waits = before
+        shell.hosts.waits = before
 
 
-def _jobs(session: Session, call: Call) -> None:
+def _jobs(shell: ShellContext, call: Call) -> None:
     if call.arguments:
         raise BadInput(f"cannot list jobs {' '.join(call.arguments)}: it takes options only")
-    session.tell(list(session.pending_events()))
+    shell.output.tell(list(shell.output.pending_events()))
     if call.given.has("wait"):
-        session.wait_for_jobs()
+        shell.hosts.wait_for_jobs()
     rows = tuple(
         {
             "number": each.number,
@@ -98,67 +99,67 @@ def _jobs(session: Session, call: Call) -> None:
             "percent": 100 if each.state == DONE else each.job.percent(),
             "started": f"{each.started:%Y-%m-%dT%H:%M:%S%z}",
         }
-        for each in session.jobs.entries
+        for each in shell.hosts.jobs.entries
     )
-    if rows or tables.json_asked(call.given.get("format")):
-        session.say(*tables.printed(Listing(_JOBS, rows), call.given.get("format")))
-    else:
-        session.say("No jobs")
+    listing = Listing(_JOBS, rows)
+    shell.output.say(*tables.printed(listing, call.given.get("format"), "No jobs"))
 
 
-def _validate(session: Session, call: Call) -> None:
-    draft = session.draft
-    at = session.place.owner
+def _validate(shell: ShellContext, call: Call) -> None:
+    draft = shell.draft
+    at = shell.place.owner
     paths: list[EntityPath]
     if at is not None:
         paths = [at.top, *(each.path for each in draft.inside(at.top))]
     else:
-        paths = [each for each in sorted(draft.edits) if _is_here(session, each)]
+        paths = [each for each in sorted(draft.edits) if _is_here(shell, each)]
         if not paths:
-            tops = draft.children(None, [session.place.mode] if session.place.mode else KINDS)
+            tops = draft.children(None, [shell.place.mode] if shell.place.mode else KINDS)
             paths = [each.path for top in tops for each in (top, *draft.inside(top.path))]
     found = problems_of(draft, paths)
     if tables.json_asked(call.given.get("format")):
-        session.say(tables.json_rows(problem_listing(found)))
+        shell.output.say(tables.json_rows(problem_listing(found)))
     else:
-        session.saving.say_problems(found)
+        shell.commit_flow.say_problems(found)
         if not found:
-            session.say("All good")
+            shell.output.say("All good")
     if any(each.is_error for each in found):
         raise Refused("cannot commit that: a value is wrong; set what the table names")
 
 
-def _is_here(session: Session, path: EntityPath) -> bool:
-    return not session.place.mode or path.top.kind == session.place.mode
+def _is_here(shell: ShellContext, path: EntityPath) -> bool:
+    return not shell.place.mode or path.top.kind == shell.place.mode
 
 
-def _refresh(session: Session, call: Call) -> None:
+def _refresh(shell: ShellContext, call: Call) -> None:
     if call.arguments:
         raise BadInput(f"cannot refresh {' '.join(call.arguments)}: use it first, then refresh")
-    at = session.place.owner
+    at = shell.place.owner
     if at is not None:
-        session.saving.drop(lambda path: path.is_inside(at.top))
+        shell.commit_flow.drop(lambda path: path.is_inside(at.top))
     else:
-        session.saving.drop(lambda path: _is_here(session, path))
-    session.saving.take(session.store.load(session.draft.base))
+        shell.commit_flow.drop(lambda path: _is_here(shell, path))
+    shell.commit_flow.take(shell.store.load(shell.draft.base))
 
 
-def _history(session: Session, call: Call) -> None:
+def _history(shell: ShellContext, call: Call) -> None:
     if len(call.arguments) > 1:
         raise BadInput("cannot tell the history: expected history [NUMBER]")
     if call.arguments:
-        commit = _numbered(session, call.arguments[0])
+        commit = _numbered(shell, call.arguments[0])
         if tables.json_asked(call.given.get("format")):
-            session.say(tables.as_json({**_row(commit), "objects": as_objects(commit.changes)}))
+            shell.output.say(
+                tables.as_json({**_row(commit), "objects": as_objects(commit.changes)})
+            )
         else:
-            session.say(str(commit), *differences(commit.changes))
+            shell.output.say(str(commit), *differences(commit.changes))
         return
     limit = call.given.get("limit") or str(_SHOWN)
     if not limit.isdecimal():
         raise BadInput(f"cannot tell the history: {limit!r} is not a number; write history -l 50")
-    commits = session.store.history(int(limit))
+    commits = shell.store.history(int(limit))
     rows = tuple(_row(each) for each in commits)
-    session.say(*tables.printed(Listing(_COMMITS, rows), call.given.get("format")))
+    shell.output.say(*tables.printed(Listing(_COMMITS, rows), call.given.get("format")))
 
 
 def _row(commit: Commit) -> dict[str, tables.Cell]:
@@ -170,8 +171,8 @@ def _row(commit: Commit) -> dict[str, tables.Cell]:
     }
 
 
-def _numbered(session: Session, text: str) -> Commit:
-    commits = session.store.history(None)
+def _numbered(shell: ShellContext, text: str) -> Commit:
+    commits = shell.store.history(None)
     for each in commits:
         if str(each.number) == text:
             return each
@@ -191,26 +192,26 @@ def _some(count: int, kind: str, tops: Sequence[EntityPath] | dict[EntityPath, N
     return f"{count} {KINDS[kind].plural}"
 
 
-def _undo(session: Session, call: Call) -> None:
-    with _waiting(session, call):
-        _take_back(session, call)
+def _undo(shell: ShellContext, call: Call) -> None:
+    with _waiting(shell, call):
+        _take_back(shell, call)
 
 
-def _take_back(session: Session, call: Call) -> None:
+def _take_back(shell: ShellContext, call: Call) -> None:
     if len(call.arguments) > 1 or not all(text.isdecimal() for text in call.arguments):
         raise BadInput("cannot undo: expected undo [NUMBER]; history lists commits")
     if call.arguments:
         number = int(call.arguments[0])
     else:
-        last = session.store.history(1)
+        last = shell.store.history(1)
         if not last:
             raise Refused("cannot undo: nothing was committed yet")
         number = last[0].number
-    before = session.store.load(session.draft.base)
-    after = session.store.undo(number, author=session.author)
-    session.saving.take(after)
-    session.say(f"Successfully undid commit {number} by commit {after.revision}")
-    session.saving.follow(before, after)
+    before = shell.store.load(shell.draft.base)
+    after = shell.store.undo(number, author=shell.author)
+    shell.commit_flow.take(after)
+    shell.output.say(f"Successfully undid commit {number} by commit {after.revision}")
+    shell.hosts.follow(before, after)
 
 
 _WAIT: Final = (

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, get_args
 
+from ibstack.cluster.hosts.backend import PowerAction
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.shell import tables
-from ibstack.cluster.shell.command import Call, Command, in_kinds
+from ibstack.cluster.shell.command import Call, Command, ShellContext, in_kinds
 from ibstack.cluster.shell.options import Given, Option
-from ibstack.cluster.shell.reach import PowerAction
 from ibstack.cluster.shell.selection import GROUPING, devices, selected
 from ibstack.cluster.shell.states import bracketed, device_line
 from ibstack.cluster.shell.tables import Column, Listing
@@ -18,8 +18,7 @@ from ibstack.fabric.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ibstack.cluster.shell.reach import DeviceStatus
-    from ibstack.cluster.shell.session import Session
+    from ibstack.cluster.hosts.backend import DeviceStatus
 
 FORMAT: Final = Option("f", "format", "FORMAT", "table or json")
 _STATUS: Final = (
@@ -37,16 +36,16 @@ _DRIFT: Final = (
 _ACTIONS: Final[tuple[PowerAction, ...]] = get_args(PowerAction)
 
 
-def _status(session: Session, call: Call) -> None:
-    names = devices(session, call.given)
+def _status(shell: ShellContext, call: Call) -> None:
+    names = devices(shell, call.given)
     known: dict[str, DeviceStatus] = {}
-    if session.reaches_hosts:
-        known = dict(session.reach.status(names))
+    if shell.hosts.reached:
+        known = dict(shell.hosts.backend.status(names))
     if tables.json_asked(call.given.get("format")):
         rows = tuple(_status_row(name, known.get(name)) for name in names)
-        session.say(tables.json_rows(Listing(_STATUS, rows)))
+        shell.output.say(tables.json_rows(Listing(_STATUS, rows)))
     else:
-        session.say(*(device_line(name, known.get(name)) for name in names))
+        shell.output.say(*(device_line(name, known.get(name)) for name in names))
 
 
 def _status_row(name: str, status: DeviceStatus | None) -> dict[str, tables.Cell]:
@@ -54,59 +53,57 @@ def _status_row(name: str, status: DeviceStatus | None) -> dict[str, tables.Cell
     return {"device": name, "status": state, "flags": flags}
 
 
-def _chosen(session: Session, given: Given, doing: str) -> list[str]:
+def _chosen(shell: ShellContext, given: Given, doing: str) -> list[str]:
     """Return the devices that are named, or the one that one is at: never all by omission."""
-    names = selected(session, given)
-    if names is None and session.place.owner is not None:
-        names = [session.place.owner.top.name]
+    names = selected(shell, given)
+    if names is None and shell.place.owner is not None:
+        names = [shell.place.owner.top.name]
     if names is None:
         raise BadInput(f"cannot {doing}: no device is chosen; name some, or * for all")
     return names
 
 
-def _reboot(session: Session, call: Call) -> None:
-    names = _chosen(session, call.given, "reboot")
-    session.tell(session.reach.reboot(names))
-    _see_installer(session, names)
+def _reboot(shell: ShellContext, call: Call) -> None:
+    names = _chosen(shell, call.given, "reboot")
+    shell.output.tell(shell.hosts.backend.reboot(names))
+    _see_installer(shell, names)
 
 
-def _see_installer(session: Session, names: Sequence[str]) -> None:
+def _see_installer(shell: ShellContext, names: Sequence[str]) -> None:
     """Go on with what an installation has committed.
 
     Not under edits of the same devices: they would bring back a mode that is for one time only.
     """
-    draft = session.draft
+    draft = shell.draft
     if not any(draft.is_edited(EntityPath.of("device", name)) for name in names):
-        session.saving.take(session.store.load(draft.base))
+        shell.commit_flow.take(shell.store.load(draft.base))
 
 
-def _power(session: Session, call: Call) -> None:
+def _power(shell: ShellContext, call: Call) -> None:
     action = next((each for each in _ACTIONS if call.arguments[:1] == (each,)), None)
     if action is None:
         raise BadInput(f"cannot run power: expected power {'|'.join(_ACTIONS)}")
     given = Given(call.given.options, call.arguments[1:])
-    names = _chosen(session, given, f"power {action}")
-    known = session.reach.power(names, action)
-    _see_installer(session, names)
+    names = _chosen(shell, given, f"power {action}")
+    known = shell.hosts.backend.power(names, action)
+    _see_installer(shell, names)
     if tables.json_asked(given.get("format")):
         rows = tuple({"device": name, "power": known.get(name)} for name in names)
-        session.say(tables.json_rows(Listing(_POWER, rows)))
+        shell.output.say(tables.json_rows(Listing(_POWER, rows)))
     else:
-        session.say(*(f"{f'{name} ':.<26} {bracketed(known.get(name))}" for name in names))
+        shell.output.say(*(f"{f'{name} ':.<26} {bracketed(known.get(name))}" for name in names))
 
 
-def _drift(session: Session, call: Call) -> None:
-    names = devices(session, call.given)
-    found = session.reach.drift(names)
+def _drift(shell: ShellContext, call: Call) -> None:
+    names = devices(shell, call.given)
+    found = shell.hosts.backend.drift(names)
     rows = tuple(
         {"host": each.host, "what": each.what, "wanted": each.wanted, "found": each.found}
         for each in found
     )
-    session.differs = session.differs or bool(rows)
-    if rows or tables.json_asked(call.given.get("format")):
-        session.say(*tables.printed(Listing(_DRIFT, rows), call.given.get("format")))
-    else:
-        session.say("No drift")
+    shell.output.differs = shell.output.differs or bool(rows)
+    listing = Listing(_DRIFT, rows)
+    shell.output.say(*tables.printed(listing, call.given.get("format"), "No drift"))
 
 
 _NAMED: Final = "[OPTIONS] [NAMES|*]"

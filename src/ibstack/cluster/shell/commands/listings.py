@@ -10,7 +10,7 @@ from ibstack.cluster.model.inheritance import effective_objects
 from ibstack.cluster.model.natural_order import natural_key
 from ibstack.cluster.model.usage import used_by
 from ibstack.cluster.shell import object_table, tables
-from ibstack.cluster.shell.command import IN_A_MODE, Call, Command, in_kinds
+from ibstack.cluster.shell.command import IN_A_MODE, Call, Command, ShellContext, in_kinds
 from ibstack.cluster.shell.commands.properties import FORMAT
 from ibstack.cluster.shell.options import Option
 from ibstack.cluster.shell.subject import the_one
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ibstack.cluster.model.entity import Entity
     from ibstack.cluster.model.kind import Kind
     from ibstack.cluster.shell.options import Given
-    from ibstack.cluster.shell.session import Session
 
 _MODIFIED: Final = (Column("state", "State"), Column("type", "Type"), Column("name", "Name"))
 _USES: Final = (Column("type", "Type"), Column("name", "Name"), Column("parameter", "Parameter"))
@@ -34,22 +33,22 @@ _MODES: Final = (
 )
 
 
-def _list(session: Session, call: Call) -> None:
+def _list(shell: ShellContext, call: Call) -> None:
     if call.arguments:
         raise BadInput(f"cannot list {' '.join(call.arguments)}: it takes options only")
-    if not session.place.levels:
-        session.say(*tables.printed(_modes(session), call.given.get("format")))
+    if not shell.place.levels:
+        shell.output.say(*tables.printed(_modes(shell), call.given.get("format")))
         return
-    kind = KINDS[session.place.kind]
-    if kind.name == "roles" or (kind.overrides and _device(session)):
-        _list_inherited(session, kind, call.given)
+    kind = KINDS[shell.place.kind]
+    if kind.name == "roles" or (kind.overrides and _device(shell)):
+        _list_inherited(shell, kind, call.given)
         return
-    place = session.place
-    entities = list(session.draft.children(place.parent, (kind.name,)))
-    _print(session, kind, entities, call.given)
+    place = shell.place
+    entities = list(shell.draft.children(place.parent, (kind.name,)))
+    _print(shell, kind, entities, call.given)
 
 
-def _print(session: Session, kind: Kind, entities: Sequence[Entity], given: Given) -> None:
+def _print(shell: ShellContext, kind: Kind, entities: Sequence[Entity], given: Given) -> None:
     format_ = given.get("format") or ("json" if given.get("delimiter") == "{}" else "")
     known = list(object_table.columns_of(kind).values())
     sort = tables.chosen(known, given.get("sort")) if given.has("sort") else ()
@@ -60,14 +59,14 @@ def _print(session: Session, kind: Kind, entities: Sequence[Entity], given: Give
     else:
         columns = object_table.default_columns(kind)
     wanted = tuple({each.name: each for each in (*columns, *sort)}.values())
-    found = object_table.listing(session, entities, wanted)
+    found = object_table.listing(shell, entities, wanted)
     found = Listing(columns, *_sorted(found, sort))
     if tables.json_asked(format_):
-        session.say(tables.json_rows(found))
+        shell.output.say(tables.json_rows(found))
     elif given.has("delimiter"):
-        session.say(*tables.delimited(found, given.get("delimiter")))
+        shell.output.say(*tables.delimited(found, given.get("delimiter")))
     else:
-        session.say(*tables.lines(found))
+        shell.output.say(*tables.lines(found))
 
 
 def _sorted(
@@ -79,18 +78,18 @@ def _sorted(
     return tuple(row for row, _ in pairs), tuple(text for _, text in pairs)
 
 
-def _device(session: Session) -> str:
-    parent = session.place.parent
+def _device(shell: ShellContext) -> str:
+    parent = shell.place.parent
     return parent.name if parent is not None and parent.kind == "device" else ""
 
 
-def _list_inherited(session: Session, kind: Kind, given: Given) -> None:
+def _list_inherited(shell: ShellContext, kind: Kind, given: Given) -> None:
     """List roles, services and the like with those that the device has from its category."""
-    device = _device(session)
+    device = _device(shell)
     if device:
-        found = object_table.inherited(session.draft, device, kind)
+        found = object_table.inherited(shell.draft, device, kind)
     else:
-        names = session.draft.names(kind.name, session.place.parent)
+        names = shell.draft.names(kind.name, shell.place.parent)
         found = [(name, "", 250) for name in names]
     rows: list[dict[str, tables.Cell]] = []
     texts: list[dict[str, str]] = []
@@ -101,15 +100,15 @@ def _list_inherited(session: Session, kind: Kind, given: Given) -> None:
     key = tables.snake_case(kind.key)
     columns = [Column("name", f"{kind.key.capitalize()} (key)", key=key)]
     if kind.overrides:
-        columns += _own_columns(session, device, kind, rows, texts)
+        columns += _own_columns(shell, device, kind, rows, texts)
     format_ = "json" if given.get("delimiter") == "{}" else given.get("format")
     if tables.json_asked(format_):
         columns += [Column("source", "Source"), Column("priority", "Priority")]
-    session.say(*tables.printed(Listing(tuple(columns), tuple(rows), tuple(texts)), format_))
+    shell.output.say(*tables.printed(Listing(tuple(columns), tuple(rows), tuple(texts)), format_))
 
 
 def _own_columns(
-    session: Session,
+    shell: ShellContext,
     device: str,
     kind: Kind,
     rows: Sequence[dict[str, tables.Cell]],
@@ -117,9 +116,9 @@ def _own_columns(
 ) -> list[Column]:
     """Fill in what `list` shows of objects of *kind*, and return its columns."""
     columns = list(object_table.default_columns(kind))[1:]
-    found = effective_objects(session.draft, device, kind.name)
+    found = effective_objects(shell.draft, device, kind.name)
     entities = [found[str(row["name"])][0] for row in rows]
-    listed = object_table.listing(session, entities, columns, device=device)
+    listed = object_table.listing(shell, entities, columns, device=device)
     for row, more in zip(rows, listed.rows, strict=True):
         row.update({column.name: more[column.name] for column in columns})
     for text, shown in zip(texts, listed.texts, strict=True):
@@ -127,14 +126,14 @@ def _own_columns(
     return columns
 
 
-def _modes(session: Session) -> Listing:
-    edited = session.draft.edited_kinds()
+def _modes(shell: ShellContext) -> Listing:
+    edited = shell.draft.edited_kinds()
     return Listing(
         _MODES,
         tuple(
             {
                 "mode": kind.name,
-                "objects": len(session.draft.names(kind.name)),
+                "objects": len(shell.draft.names(kind.name)),
                 "modified": kind.name in edited,
             }
             for kind in top_kinds()
@@ -142,9 +141,9 @@ def _modes(session: Session) -> Listing:
     )
 
 
-def _modified(session: Session, call: Call) -> None:
-    draft = session.draft
-    mode = session.place.mode
+def _modified(shell: ShellContext, call: Call) -> None:
+    draft = shell.draft
+    mode = shell.place.mode
     tops = dict.fromkeys(path.top for path in sorted(draft.edits))
     rows: list[dict[str, tables.Cell]] = []
     for path in tops:
@@ -153,33 +152,29 @@ def _modified(session: Session, call: Call) -> None:
             state = "~" if after is None else "+" if before is None else ""
             singular = KINDS[path.kind].singular
             rows.append({"state": state, "type": singular, "name": path.name})
-    if rows or tables.json_asked(call.given.get("format")):
-        found = Listing(_MODIFIED, tuple(rows))
-        session.say(*tables.printed(found, call.given.get("format")))
-    else:
-        session.say(f"No modified objects{f' of type {mode}' if mode else ''}")
+    none = f"No modified objects{f' of type {mode}' if mode else ''}"
+    found = Listing(_MODIFIED, tuple(rows))
+    shell.output.say(*tables.printed(found, call.given.get("format"), none))
 
 
-def _usedby(session: Session, call: Call) -> None:
-    entity = the_one(session, call.arguments, "tell who uses")
+def _usedby(shell: ShellContext, call: Call) -> None:
+    entity = the_one(shell, call.arguments, "tell who uses")
     rows: list[dict[str, tables.Cell]] = [
         {"type": use.type, "name": use.name, "parameter": use.parameter}
-        for use in used_by(session.draft, entity.path)
+        for use in used_by(shell.draft, entity.path)
     ]
-    if rows or tables.json_asked(call.given.get("format")):
-        found = Listing(_USES, tuple(rows))
-        session.say(*tables.printed(found, call.given.get("format")))
-    else:
-        session.say(f"Nothing uses {entity.name}")
+    found = Listing(_USES, tuple(rows))
+    none = f"Nothing uses {entity.name}"
+    shell.output.say(*tables.printed(found, call.given.get("format"), none))
 
 
-def _listnodes(session: Session, call: Call) -> None:
-    category = the_one(session, call.arguments, "list the nodes of").path
-    users = (use.path for use in used_by(session.draft, category) if use.path.kind == "device")
+def _listnodes(shell: ShellContext, call: Call) -> None:
+    category = the_one(shell, call.arguments, "list the nodes of").path
+    users = (use.path for use in used_by(shell.draft, category) if use.path.kind == "device")
     paths = dict.fromkeys(path for path in users if path.parent is None)
-    entities = [entity for path in paths if (entity := session.draft.get(path)) is not None]
+    entities = [entity for path in paths if (entity := shell.draft.get(path)) is not None]
     inside = [each for each in entities if each.values.get("category") == category.name]
-    _print(session, KINDS["device"], inside, call.given)
+    _print(shell, KINDS["device"], inside, call.given)
 
 
 _LIST_OPTIONS: Final = (

@@ -3,50 +3,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ibstack.cluster.model.catalogue import KINDS
-from ibstack.cluster.shell.command import IN_A_MODE, Call, Command
+from ibstack.cluster.shell.command import IN_A_MODE, Call, Command, ShellContext
 from ibstack.cluster.shell.place import TOP
 from ibstack.cluster.shell.subject import object_named
 from ibstack.fabric.errors import BadInput
 
-if TYPE_CHECKING:
-    from ibstack.cluster.shell.session import Session
 
-
-def _use(session: Session, call: Call) -> None:
-    if KINDS[session.place.kind].single:
-        raise BadInput(f"cannot use {session.place.kind}: there is only one, and this is it")
+def _use(shell: ShellContext, call: Call) -> None:
+    if KINDS[shell.place.kind].single:
+        raise BadInput(f"cannot use {shell.place.kind}: there is only one, and this is it")
     if len(call.arguments) != 1:
         raise BadInput(f"cannot use {len(call.arguments)} names: expected use NAME")
-    session.go(session.place.use(object_named(session, call.arguments[0], "use").name))
+    shell.go(shell.place.use(object_named(shell, call.arguments[0], "use").name))
 
 
-def _exit(session: Session, call: Call) -> None:
-    if not session.place.levels:
-        session.finished = True
+def _exit(shell: ShellContext, call: Call) -> None:
+    if not shell.place.levels:
+        shell.finished = True
         return
-    single = KINDS[session.place.kind].single
-    session.go(session.place.left().up() if single else session.place.up())
+    single = KINDS[shell.place.kind].single
+    shell.go(shell.place.left().up() if single else shell.place.up())
 
 
-def _quit(session: Session, call: Call) -> None:
-    session.finished = True
+def _quit(shell: ShellContext, call: Call) -> None:
+    shell.finished = True
 
 
-def _home(session: Session, call: Call) -> None:
-    session.go(TOP)
+def _home(shell: ShellContext, call: Call) -> None:
+    shell.go(TOP)
 
 
-def _goto(session: Session, call: Call) -> None:
+def _goto(shell: ShellContext, call: Call) -> None:
     if call.arguments not in ((), ("-",)):
         raise BadInput(f"cannot go to {' '.join(call.arguments)}: it takes - only; use goto -")
-    session.go(session.previous)
+    shell.go(shell.previous)
 
 
-def _path(session: Session, call: Call) -> None:
-    session.say(session.place.commands())
+def _path(shell: ShellContext, call: Call) -> None:
+    shell.output.say(shell.place.commands())
 
 
 COMMANDS: Final[tuple[Command, ...]] = (

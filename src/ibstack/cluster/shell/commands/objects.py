@@ -10,7 +10,7 @@ from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.device import NODES
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.naming import noun
-from ibstack.cluster.shell.command import IN_A_MODE, Call, Command, in_kinds
+from ibstack.cluster.shell.command import IN_A_MODE, Call, Command, ShellContext, in_kinds
 from ibstack.cluster.shell.node_list import expand
 from ibstack.cluster.shell.place import Place
 from ibstack.cluster.shell.subject import object_named, the_one
@@ -22,25 +22,24 @@ if TYPE_CHECKING:
     from ibstack.cluster.model.entity import Entity
     from ibstack.cluster.model.kind import Kind
     from ibstack.cluster.model.state import Draft
-    from ibstack.cluster.shell.session import Session
 
 
-def _add(session: Session, call: Call) -> None:
-    place = session.place
+def _add(shell: ShellContext, call: Call) -> None:
+    place = shell.place
     kind = KINDS[place.kind]
     typed = bool(kind.types) and not kind.names
     words = list(call.arguments)
     if not 1 <= len(words) <= 1 + typed + len(_FURTHER.get(kind.name, ())):
         raise BadInput(f"cannot add {noun(kind.name)}: {_expected(kind, words, typed=typed)}")
     type_ = words.pop(0) if typed and len(words) > 1 else ""
-    path = edits.add(session.draft, kind.name, words[0], place.parent, type_)
+    path = edits.add(shell.draft, kind.name, words[0], place.parent, type_)
     try:
         if words[1:]:
-            _GIVES[kind.name](session.draft, path, *words[1:])
+            _GIVES[kind.name](shell.draft, path, *words[1:])
     except BadInput:
-        session.draft.remove(path)
+        shell.draft.remove(path)
         raise
-    session.go(Place.at(path))
+    shell.go(Place.at(path))
 
 
 def _expected(kind: Kind, words: Sequence[str], *, typed: bool) -> str:
@@ -89,23 +88,23 @@ _GIVES: Final[dict[str, Callable[..., None]]] = {
 }
 
 
-def _clone(session: Session, call: Call) -> None:
+def _clone(shell: ShellContext, call: Call) -> None:
     if len(call.arguments) != 2:
         raise BadInput("cannot clone: expected clone SOURCE NAME")
-    source = object_named(session, call.arguments[0], "clone")
-    session.go(Place.at(edits.clone(session.draft, source.path, call.arguments[1])))
+    source = object_named(shell, call.arguments[0], "clone")
+    shell.go(Place.at(edits.clone(shell.draft, source.path, call.arguments[1])))
 
 
-def _remove(session: Session, call: Call) -> None:
-    at = session.place.path
+def _remove(shell: ShellContext, call: Call) -> None:
+    at = shell.place.path
     if not call.arguments:
-        paths = [the_one(session, (), "remove").path]
+        paths = [the_one(shell, (), "remove").path]
     else:
-        names = expand(" ".join(call.arguments)) if _is_device(session) else call.arguments
-        paths = [object_named(session, name, "remove").path for name in names]
-    _remove_all(session.draft, paths)
+        names = expand(" ".join(call.arguments)) if _is_device(shell) else call.arguments
+        paths = [object_named(shell, name, "remove").path for name in names]
+    _remove_all(shell.draft, paths)
     if at in paths:
-        session.go(session.place.left())
+        shell.go(shell.place.left())
 
 
 def _remove_all(draft: Draft, paths: Sequence[EntityPath]) -> None:
@@ -122,30 +121,30 @@ def _remove_all(draft: Draft, paths: Sequence[EntityPath]) -> None:
         raise
 
 
-def _is_device(session: Session) -> bool:
-    return session.place.kind == "device"
+def _is_device(shell: ShellContext) -> bool:
+    return shell.place.kind == "device"
 
 
-def _assign(session: Session, call: Call) -> None:
+def _assign(shell: ShellContext, call: Call) -> None:
     if len(call.arguments) != 1:
         raise BadInput("cannot assign: expected assign ROLE")
-    place = session.place
-    path = edits.add(session.draft, place.kind, call.arguments[0], place.parent)
-    session.go(Place.at(path))
+    place = shell.place
+    path = edits.add(shell.draft, place.kind, call.arguments[0], place.parent)
+    shell.go(Place.at(path))
 
 
-def _unassign(session: Session, call: Call) -> None:
-    role = the_one(session, call.arguments, "unassign").path
-    edits.remove(session.draft, role)
-    if session.place.path == role:
-        session.go(session.place.left())
+def _unassign(shell: ShellContext, call: Call) -> None:
+    role = the_one(shell, call.arguments, "unassign").path
+    edits.remove(shell.draft, role)
+    if shell.place.path == role:
+        shell.go(shell.place.left())
 
 
-def _swap(session: Session, call: Call) -> None:
+def _swap(shell: ShellContext, call: Call) -> None:
     if len(call.arguments) != 2:
         raise BadInput("cannot swap: expected swap NAME NAME")
-    one, other = (object_named(session, name, "swap").path for name in call.arguments)
-    edits.swap(session.draft, one, other)
+    one, other = (object_named(shell, name, "swap").path for name in call.arguments)
+    edits.swap(shell.draft, one, other)
 
 
 COMMANDS: Final[tuple[Command, ...]] = (

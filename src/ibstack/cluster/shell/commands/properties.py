@@ -9,7 +9,7 @@ from ibstack.cluster.model import edits
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.naming import spoken, the_property
 from ibstack.cluster.model.value import Blob, References
-from ibstack.cluster.shell.command import IN_A_MODE, Call, Command
+from ibstack.cluster.shell.command import IN_A_MODE, Call, Command, ShellContext
 from ibstack.cluster.shell.options import Option
 from ibstack.cluster.shell.place import Place
 from ibstack.cluster.shell.selection import device_list
@@ -22,86 +22,87 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ibstack.cluster.model.entity import Entity
-    from ibstack.cluster.shell.session import Session
 
 FORMAT: Final = Option("f", "format", "FORMAT", "table or json")
 
 
-def _parted(session: Session, call: Call, doing: str) -> tuple[Entity, str, Sequence[str]]:
+def _parted(shell: ShellContext, call: Call, doing: str) -> tuple[Entity, str, Sequence[str]]:
     """Part `[NAME] PROPERTY VALUE…`."""
-    entity, words = subject(session, call.arguments, doing)
+    entity, words = subject(shell, call.arguments, doing)
     if not words:
         raise BadInput(f"cannot {doing}: no property is named; show lists them")
     return entity, words[0], words[1:]
 
 
-def _set(session: Session, call: Call) -> None:
-    entity, name, words = _parted(session, call, "set")
+def _set(shell: ShellContext, call: Call) -> None:
+    entity, name, words = _parted(shell, call, "set")
     if not words:
-        before, after = _edited(session, entity, name)
+        before, after = _edited(shell, entity, name)
         if before == after:
             # A script that was only looked at is still the one that is inherited.
-            session.say(f"{name} of {spoken(entity.path)} is as it was")
+            shell.output.say(f"{name} of {spoken(entity.path)} is as it was")
             return
         words = [after]
-    words = _names_in(session, entity, name, words)
+    words = _names_in(shell, entity, name, words)
     prop = KINDS[entity.path.kind].find(name)
     if prop is not None and is_name(prop):
-        _rename(session, entity, words)
+        _rename(shell, entity, words)
         return
-    edits.set_value(session.draft, entity.path, name, words)
+    edits.set_value(shell.draft, entity.path, name, words)
 
 
-def _rename(session: Session, entity: Entity, words: Sequence[str]) -> None:
+def _rename(shell: ShellContext, entity: Entity, words: Sequence[str]) -> None:
     if len(words) != 1:
         raise BadInput(f"cannot rename {spoken(entity.path)}: expected one name")
-    path = edits.rename(session.draft, entity.path, words[0])
-    if session.place.path == entity.path:
-        session.place = Place.at(path)
+    path = edits.rename(shell.draft, entity.path, words[0])
+    if shell.place.path == entity.path:
+        shell.place = Place.at(path)
 
 
-def _edited(session: Session, entity: Entity, name: str) -> tuple[str, str]:
+def _edited(shell: ShellContext, entity: Entity, name: str) -> tuple[str, str]:
     """Let the person edit a text; return it before and after.  BadInput where it is no text."""
     prop = the_property(entity, name, f"set {name} of")
-    if session.edit is None or not isinstance(prop.type, Blob):
+    if shell.edit is None or not isinstance(prop.type, Blob):
         raise BadInput(
             f"cannot set {prop.name} of {spoken(entity.path)}: no value is given;"
             f" clear {prop.name} unsets it"
         )
-    before = str(shown(session.draft, entity, prop).effective.value)
-    after = session.edit(before)
+    before = str(shown(shell.draft, entity, prop).effective.value)
+    after = shell.edit(before)
     # Editors end the last line, whether or not they were asked to.
     return before, before if after == f"{before}\n" else after
 
 
-def _names_in(session: Session, entity: Entity, name: str, words: Sequence[str]) -> Sequence[str]:
+def _names_in(
+    shell: ShellContext, entity: Entity, name: str, words: Sequence[str]
+) -> Sequence[str]:
     """Return the devices that node lists among *words* stand for, where the property takes them."""
     prop = KINDS[entity.path.kind].find(name)
     if prop is None or not isinstance(prop.type, References) or prop.type.kind != "device":
         return words
-    return device_list(session.draft, words) if any(words) else words
+    return device_list(shell.draft, words) if any(words) else words
 
 
-def _get(session: Session, call: Call) -> None:
-    entity, name, words = _parted(session, call, "get")
+def _get(shell: ShellContext, call: Call) -> None:
+    entity, name, words = _parted(shell, call, "get")
     if words:
         raise BadInput(f"cannot get {' '.join((name, *words))}: it takes one property")
     prop = the_property(entity, name, f"get {name} of")
-    session.say(*shown(session.draft, entity, prop).alone)
+    shell.output.say(*shown(shell.draft, entity, prop).alone)
 
 
-def _append(session: Session, call: Call) -> None:
-    entity, name, words = _parted(session, call, "append")
+def _append(shell: ShellContext, call: Call) -> None:
+    entity, name, words = _parted(shell, call, "append")
     _need(words, "append to", name)
-    words = _names_in(session, entity, name, words)
-    edits.append_values(session.draft, entity.path, name, words)
+    words = _names_in(shell, entity, name, words)
+    edits.append_values(shell.draft, entity.path, name, words)
 
 
-def _removefrom(session: Session, call: Call) -> None:
-    entity, name, words = _parted(session, call, "removefrom")
+def _removefrom(shell: ShellContext, call: Call) -> None:
+    entity, name, words = _parted(shell, call, "removefrom")
     _need(words, "remove from", name)
-    words = _names_in(session, entity, name, words)
-    edits.remove_values(session.draft, entity.path, name, words)
+    words = _names_in(shell, entity, name, words)
+    edits.remove_values(shell.draft, entity.path, name, words)
 
 
 def _need(words: Sequence[str], doing: str, name: str) -> None:
@@ -109,22 +110,22 @@ def _need(words: Sequence[str], doing: str, name: str) -> None:
         raise BadInput(f"cannot {doing} {name}: no value is given; give one or more")
 
 
-def _clear(session: Session, call: Call) -> None:
-    entity, name, words = _parted(session, call, "clear")
+def _clear(shell: ShellContext, call: Call) -> None:
+    entity, name, words = _parted(shell, call, "clear")
     try:
         for each in (name, *words):
-            edits.clear_value(session.draft, entity.path, each)
+            edits.clear_value(shell.draft, entity.path, each)
     except BadInput:
-        session.draft.put(entity)
+        shell.draft.put(entity)
         raise
 
 
-def _show(session: Session, call: Call) -> None:
-    entity = the_one(session, call.arguments, "show")
+def _show(shell: ShellContext, call: Call) -> None:
+    entity = the_one(shell, call.arguments, "show")
     if json_asked(call.given.get("format")):
-        session.say(as_json(as_object(session.draft, entity)))
+        shell.output.say(as_json(as_object(shell.draft, entity)))
     else:
-        session.say(*two_columns(rows(session.draft, entity)))
+        shell.output.say(*two_columns(rows(shell.draft, entity)))
 
 
 COMMANDS: Final[tuple[Command, ...]] = (

@@ -5,26 +5,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.shell.command import Call, Command, in_kinds
+from ibstack.cluster.shell.command import Call, Command, ShellContext, in_kinds
 from ibstack.cluster.shell.grammar import quote
 from ibstack.cluster.shell.place import Range
 from ibstack.cluster.shell.selection import GROUPING, selected
 
 if TYPE_CHECKING:
     from ibstack.cluster.shell.options import Given
-    from ibstack.cluster.shell.session import Session
 
 
-def _range(session: Session, call: Call) -> None:
-    before, session.range = session.range, None
+def _range(shell: ShellContext, call: Call) -> None:
+    before, shell.range = shell.range, None
     try:
-        names = selected(session, call.given)
+        names = selected(shell, call.given)
     except BaseException:
-        session.range = before
+        shell.range = before
         raise
     if names is not None:
-        session.range = Range(_typed(call.given), tuple(names))
-    session.go(session.place.left())
+        shell.range = Range(_typed(call.given), tuple(names))
+    shell.go(shell.place.left())
 
 
 def _typed(given: Given) -> str:

@@ -3,16 +3,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from ibstack.cluster.shell import walk
-from ibstack.cluster.shell.command import Call, Command
+from ibstack.cluster.shell.command import Call, Command, ShellContext
 from ibstack.cluster.shell.grammar import Part, Statement, Word, quote
 from ibstack.cluster.shell.options import Option
 from ibstack.fabric.errors import BadInput, IbstackError, Refused
-
-if TYPE_CHECKING:
-    from ibstack.cluster.shell.session import Session
 
 _EVERY_S: Final = "2"
 _LONGEST_S: Final = 86400
@@ -26,38 +22,38 @@ def _statement(call: Call, doing: str) -> Statement:
     return Statement(words, call.block)
 
 
-def _time(session: Session, call: Call) -> None:
+def _time(shell: ShellContext, call: Call) -> None:
     statement = _statement(call, "time")
-    started = session.clock()
+    started = shell.clock()
     try:
-        walk.run(session, statement)
+        shell.perform(statement)
     finally:
-        session.say(f"real {(session.clock() - started).total_seconds():.3f} s")
+        shell.output.say(f"real {(shell.clock() - started).total_seconds():.3f} s")
 
 
-def _watch(session: Session, call: Call) -> None:
+def _watch(shell: ShellContext, call: Call) -> None:
     statement = _statement(call, "watch")
     every_s = _seconds(call.given.get("interval") or _EVERY_S)
-    if session.rest is None:
+    if shell.rest is None:
         raise Refused("cannot watch: nobody is at a terminal to end it; run the command itself")
     line = " ".join(quote(word) for word in call.arguments)
-    here = session.place
+    here = shell.place
     try:
-        while not session.finished:
-            _refresh(session)
-            clear = _CLEAR if session.out.isatty() else ""
-            now = f"{session.clock():%a %b %d %H:%M:%S %Y}"
-            session.say(f"{clear}Every {every_s:g} s: {line}  {now}  (Ctrl-C ends it)", "")
+        while not shell.finished:
+            _refresh(shell)
+            clear = _CLEAR if shell.output.out.isatty() else ""
+            now = f"{shell.clock():%a %b %d %H:%M:%S %Y}"
+            shell.output.say(f"{clear}Every {every_s:g} s: {line}  {now}  (Ctrl-C ends it)", "")
             try:
-                walk.run(session, statement)
+                shell.perform(statement)
             except IbstackError as error:
                 # What fails now may be well the next time: a host that starts.
-                session.complain(error)
-            session.place = here
-            session.out.flush()
-            session.rest(every_s)
+                shell.output.complain(error)
+            shell.place = here
+            shell.output.out.flush()
+            shell.rest(every_s)
     except KeyboardInterrupt:
-        session.place = here
+        shell.place = here
 
 
 def _seconds(text: str) -> float:
@@ -70,10 +66,10 @@ def _seconds(text: str) -> float:
     return every_s
 
 
-def _refresh(session: Session) -> None:
+def _refresh(shell: ShellContext) -> None:
     """See what others have committed; not under edits: they are judged by what was seen."""
-    if not session.draft.edits:
-        session.saving.take(session.store.load(session.draft.base))
+    if not shell.draft.edits:
+        shell.commit_flow.take(shell.store.load(shell.draft.base))
 
 
 COMMANDS: Final[tuple[Command, ...]] = (

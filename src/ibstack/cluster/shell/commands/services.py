@@ -10,7 +10,7 @@ from ibstack.cluster.model.inheritance import effective_services
 from ibstack.cluster.model.naming import meant, spoken
 from ibstack.cluster.model.usage import used_by
 from ibstack.cluster.shell import tables
-from ibstack.cluster.shell.command import Call, Command, in_kinds
+from ibstack.cluster.shell.command import Call, Command, ShellContext, in_kinds
 from ibstack.cluster.shell.commands.properties import FORMAT
 from ibstack.cluster.shell.states import node_service_line, service_lines
 from ibstack.cluster.shell.tables import Column, Listing
@@ -19,40 +19,39 @@ from ibstack.fabric.errors import BadInput, IbstackError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ibstack.cluster.hosts.order import ServiceAction
     from ibstack.cluster.model.entity import EntityPath
-    from ibstack.cluster.shell.reach import ServiceAction
-    from ibstack.cluster.shell.session import Session
 
 _STATES: Final = (Column("node", "Node"), Column("service", "Service"), Column("state", "State"))
 
 
-def _owner(session: Session) -> EntityPath:
-    owner = session.place.parent
+def _owner(shell: ShellContext) -> EntityPath:
+    owner = shell.place.parent
     assert owner is not None, "services are inside a device or a category"
     return owner
 
 
-def _hosts(session: Session, owner: EntityPath) -> list[str]:
+def _hosts(shell: ShellContext, owner: EntityPath) -> list[str]:
     """Return the device, or the nodes of the category."""
     if owner.kind == "device":
         return [owner.name]
-    users = used_by(session.draft, owner)
+    users = used_by(shell.draft, owner)
     nodes = [use.path for use in users if use.path.kind == "device" and not use.path.parent]
     return list(dict.fromkeys(path.name for path in nodes))
 
 
-def _known(session: Session, owner: EntityPath) -> list[str]:
+def _known(shell: ShellContext, owner: EntityPath) -> list[str]:
     if owner.kind == "device":
-        return list(effective_services(session.draft, owner.name))
-    return session.draft.names("services", owner)
+        return list(effective_services(shell.draft, owner.name))
+    return shell.draft.names("services", owner)
 
 
-def _names(session: Session, words: Sequence[str], doing: str) -> list[str]:
+def _names(shell: ShellContext, words: Sequence[str], doing: str) -> list[str]:
     """Return the services that are meant: those named, the one that one is at, or none."""
-    owner = _owner(session)
-    if not words and session.place.path is not None:
-        return [session.place.path.name]
-    known = _known(session, owner)
+    owner = _owner(shell)
+    if not words and shell.place.path is not None:
+        return [shell.place.path.name]
+    known = _known(shell, owner)
     for word in words:
         if word not in known:
             near = meant(word, known) or "; list shows what there is"
@@ -60,43 +59,43 @@ def _names(session: Session, words: Sequence[str], doing: str) -> list[str]:
     return list(words)
 
 
-def _status(session: Session, call: Call) -> None:
-    owner = _owner(session)
-    names = _names(session, call.arguments, "tell the status of") or _known(session, owner)
-    asked = [(host, name) for host in _hosts(session, owner) for name in names]
-    known = session.reach.service_states(asked) if session.reaches_hosts else {}
+def _status(shell: ShellContext, call: Call) -> None:
+    owner = _owner(shell)
+    names = _names(shell, call.arguments, "tell the status of") or _known(shell, owner)
+    asked = [(host, name) for host in _hosts(shell, owner) for name in names]
+    known = shell.hosts.backend.service_states(asked) if shell.hosts.reached else {}
     found = [(*each, known.get(each)) for each in asked]
     if tables.json_asked(call.given.get("format")):
         keys = [column.name for column in _STATES]
         rows = tuple(dict(zip(keys, each, strict=True)) for each in found)
-        session.say(tables.json_rows(Listing(_STATES, rows)))
+        shell.output.say(tables.json_rows(Listing(_STATES, rows)))
     elif owner.kind == "device":
-        session.say(*service_lines([(name, state) for _, name, state in found]))
+        shell.output.say(*service_lines([(name, state) for _, name, state in found]))
     else:
-        session.say(*(node_service_line(*each) for each in found))
+        shell.output.say(*(node_service_line(*each) for each in found))
 
 
-def _act(action: ServiceAction, session: Session, call: Call) -> None:
-    names = _names(session, call.arguments, action)
+def _act(action: ServiceAction, shell: ShellContext, call: Call) -> None:
+    names = _names(shell, call.arguments, action)
     if not names:
         raise BadInput(f"cannot {action}: no service is named; write {action} NAME")
-    hosts = _hosts(session, _owner(session))
+    hosts = _hosts(shell, _owner(shell))
     asked = [(host, name) for host in hosts for name in names]
-    events, failed = session.reach.service(asked, action)
+    events, failed = shell.hosts.backend.service(asked, action)
     # One host that is away shall not keep the others from it.
     for why in dict.fromkeys(failed.values()):
-        session.complain(IbstackError(why))
-    session.tell(events)
+        shell.output.complain(IbstackError(why))
+    shell.output.tell(events)
     for host, name in asked:
         if (host, name) not in failed:
-            _remember(session, action, host, name)
+            _remember(shell, action, host, name)
 
 
-def _remember(session: Session, action: ServiceAction, host: str, name: str) -> None:
+def _remember(shell: ShellContext, action: ServiceAction, host: str, name: str) -> None:
     if action == "stop":
-        session.store.hold(host, name)
+        shell.store.hold(host, name)
     elif action in ("start", "restart"):
-        session.store.release(host, name)
+        shell.store.release(host, name)
 
 
 def _command(action: ServiceAction, summary: str) -> Command:

@@ -4,41 +4,35 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.naming import meant
 from ibstack.cluster.shell import tables
-from ibstack.cluster.shell.command import Call, Command
+from ibstack.cluster.shell.command import Call, Command, ShellContext
 from ibstack.cluster.shell.commands.properties import FORMAT
 from ibstack.cluster.shell.grammar import parse, quote
 from ibstack.cluster.shell.tables import Column, Listing
 from ibstack.fabric.errors import BadInput
 
-if TYPE_CHECKING:
-    from ibstack.cluster.shell.session import Session
-
 _ALIASES: Final = (Column("name", "Name"), Column("commands", "Commands"))
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
-def _alias(session: Session, call: Call) -> None:
-    known = session.vocabulary.aliases
+def _alias(shell: ShellContext, call: Call) -> None:
+    known = shell.vocabulary.aliases
     if not call.arguments:
         rows = tuple({"name": name, "commands": text} for name, text in sorted(known.items()))
-        if rows or tables.json_asked(call.given.get("format")):
-            listed = Listing(_ALIASES, rows)
-            session.say(*tables.printed(listed, call.given.get("format")))
-        else:
-            session.say("No aliases")
+        listing = Listing(_ALIASES, rows)
+        shell.output.say(*tables.printed(listing, call.given.get("format"), "No aliases"))
         return
     name, *words = call.arguments
     if not words:
         if name not in known:
             raise BadInput(f"cannot tell alias {name}: there is no such{meant(name, known)}")
-        session.say(f"alias {name} {quote(known[name])}")
+        shell.output.say(f"alias {name} {quote(known[name])}")
         return
-    _check(session, name)
+    _check(shell, name)
     # One word is a line as it would be typed; several are the words of a statement.
     text = words[0] if len(words) == 1 else " ".join(map(quote, words))
     if not parse(text):
@@ -46,16 +40,16 @@ def _alias(session: Session, call: Call) -> None:
     known[name] = text
 
 
-def _check(session: Session, name: str) -> None:
+def _check(shell: ShellContext, name: str) -> None:
     if not _NAME.fullmatch(name):
         raise BadInput(f"cannot alias {name!r}: expected letters, digits and _ . - for a name")
-    if name in KINDS or session.vocabulary.command(name) is not None:
+    if name in KINDS or shell.vocabulary.command(name) is not None:
         what = "mode" if name in KINDS else "command"
         raise BadInput(f"cannot alias {name}: there is a {what} of that name; use another")
 
 
-def _unalias(session: Session, call: Call) -> None:
-    known = session.vocabulary.aliases
+def _unalias(shell: ShellContext, call: Call) -> None:
+    known = shell.vocabulary.aliases
     if not call.arguments:
         raise BadInput("cannot unalias: no name is given; alias lists them")
     for name in call.arguments:
@@ -65,11 +59,11 @@ def _unalias(session: Session, call: Call) -> None:
         known.pop(name, None)
 
 
-def _export(session: Session, call: Call) -> None:
+def _export(shell: ShellContext, call: Call) -> None:
     if call.arguments:
         raise BadInput("cannot export: it takes nothing; write export > FILE")
-    for name, text in sorted(session.vocabulary.aliases.items()):
-        session.say(f"alias {name} {quote(text)}")
+    for name, text in sorted(shell.vocabulary.aliases.items()):
+        shell.output.say(f"alias {name} {quote(text)}")
 
 
 COMMANDS: Final[tuple[Command, ...]] = (

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from ibstack.cluster.settings import (
+from ibstack.cluster.hosts.settings import (
     PATH,
     VARIABLE,
     Settings,

@@ -1,16 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is told of hosts: the same of many is told once, with their names folded."""
+"""What happened on hosts: the same of many is told once, with their names folded."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ibstack.cluster.shell.reach import Event
+from ibstack.fabric.printable import printable
 from ibstack.formats.nodeset import folded
+from ibstack.formats.secrets import hidden_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened on a host."""
+
+    at: datetime
+    severity: str
+    """info, notice, warning or error."""
+    host: str
+    text: str
+
+    def __str__(self) -> str:
+        text = printable(hidden_in(f"{self.host}: {self.text}"))
+        return f"{self.at:%a %b %d %H:%M:%S %Y} [{self.severity}] {text}"
 
 
 class Events:

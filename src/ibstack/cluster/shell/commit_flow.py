@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commits of a session: what is checked, what is saved, what is said of it.
+"""From edits to a commit: what is checked, what is saved, what is said of it.
 
 At an object a commit saves that object; elsewhere everything that is not committed yet.  Commits
 inside a foreach are gathered and saved as one when it ends, or when the next command looks at what
@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from ibstack.cluster.files.checks import problems_of
 from ibstack.cluster.model.catalogue import kind
-from ibstack.cluster.model.checks import problems_of
 from ibstack.cluster.model.naming import spoken
 from ibstack.cluster.model.state import Draft
 from ibstack.cluster.shell.tables import Column, Listing, lines
@@ -22,20 +22,43 @@ from ibstack.fabric.errors import IbstackError, Refused
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from ibstack.cluster.model.checks import Problem
     from ibstack.cluster.model.entity import EntityPath
+    from ibstack.cluster.model.problem import Problem
     from ibstack.cluster.model.state import Change, State
-    from ibstack.cluster.shell.command import Command
-    from ibstack.cluster.shell.session import Session
+    from ibstack.cluster.shell.output import Output
+    from ibstack.cluster.store.commit import Commit
 
 PROBLEM_COLUMNS = (Column("code", "Code"), Column("field", "Field"), Column("message", "Message"))
 
 
-class Saving:
-    """What a session has to save, and how it does."""
+class CommitStore(Protocol):
+    """What a shell needs of a store: the real one, or one that forgets (`--dry`, tests)."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def load(self, known: State | None = None) -> State: ...
+    def commit(self, changes: Sequence[Change], *, base: State, author: str) -> State: ...
+    def history(self, limit: int | None = None) -> Sequence[Commit]: ...
+    def undo(self, number: int, *, author: str) -> State: ...
+    def held(self) -> frozenset[tuple[str, str]]: ...
+    def hold(self, device: str, service: str) -> None: ...
+    def release(self, device: str, service: str) -> None: ...
+
+
+class CommitFlow:
+    """A draft over a store's state, and the way of its edits into the store."""
+
+    def __init__(
+        self,
+        store: CommitStore,
+        author: str,
+        output: Output,
+        follow: Callable[[State, State], None],
+    ) -> None:
+        """*follow* lets the hosts follow a commit, from the state before it to the one after."""
+        self.draft = Draft(store.load())
+        self._store = store
+        self._author = author
+        self._output = output
+        self._follow = follow
         self._gathered: dict[EntityPath, None] | None = None
 
     @contextmanager
@@ -51,12 +74,14 @@ class Saving:
         finally:
             self._gathered = None
 
-    def before(self, command: Command) -> None:
-        """Save what is gathered, if *command* would meet or alter it."""
+    def before(self, at: EntityPath | None, *, changes: bool, looks_outside: bool) -> None:
+        """Save what is gathered, if a command typed at *at* would meet or alter it.
+
+        *changes*: it edits the object.  *looks_outside*: it looks at more than the draft.
+        """
         if not self._gathered:
             return
-        at = self._session.place.owner
-        if command.looks_outside or (command.changes and (not at or at.top in self._gathered)):
+        if looks_outside or (changes and (not at or at.top in self._gathered)):
             self._flush()
 
     def commit(self, at: EntityPath | None) -> None:
@@ -65,15 +90,15 @@ class Saving:
             self._gathered[at.top] = None
             return
         changes = self._changes(at)
-        if not changes and self._session.draft.edits:
-            self._session.say("Nothing is changed here; what is changed elsewhere: home; commit")
+        if not changes and self.draft.edits:
+            self._output.say("Nothing is changed here; what is changed elsewhere: home; commit")
         found = self.check(changes)
         self.say_problems(found)
         errors = sum(each.is_error for each in found)
         if errors:
             wrong = f"{errors} values are wrong" if errors > 1 else "a value is wrong"
             remedy = "set what the table names, or refresh"
-            if len(changes) < len(self._session.draft.edits):
+            if len(changes) < len(self.draft.edits):
                 # What it refers to may be there, and not be committed either.
                 remedy += ", or commit all that is changed: home; commit"
             raise Refused(f"cannot commit: {wrong}, so nothing was saved; {remedy}")
@@ -87,7 +112,7 @@ class Saving:
     def say_problems(self, found: Sequence[Problem]) -> None:
         """Print the table of what is wrong, if anything is."""
         if found:
-            self._session.say(*lines(problem_listing(found)))
+            self._output.say(*lines(problem_listing(found)))
 
     def dry_run(self, at: EntityPath | None) -> tuple[Sequence[Change], Sequence[Problem]]:
         """Return what a commit would save, and what is wrong with it."""
@@ -96,37 +121,25 @@ class Saving:
 
     def would_be(self, changes: Sequence[Change]) -> State:
         """Return the state after a commit of *changes*."""
-        base = self._session.draft.base
+        base = self.draft.base
         return base.with_changes(changes, base.revision + 1)
 
     def drop(self, unwanted: Callable[[EntityPath], bool]) -> None:
         """Forget the edits of the objects that *unwanted* says."""
-        draft = self._session.draft
+        draft = self.draft
         kept = [change for change in draft.changes() if not unwanted(change.path)]
-        self._session.draft = _draft(draft.base, kept)
+        self.draft = _draft(draft.base, kept)
 
     def take(self, head: State) -> None:
         """Go on with the store's state *head* under the edits that are left."""
-        self._session.draft = self._session.draft.rebased(head)
-
-    def follow(self, before: State, after: State) -> None:
-        """Let the hosts follow a commit; what takes long is waited for if the session waits."""
-        session = self._session
-        if session.reaches_hosts:
-            # Before a person Ctrl-C ends the waiting, and not what is waited for.
-            apart = session.rest is not None
-            session.jobs.start(session.reach.jobs(before, after), apart=apart)
-            if session.waits:
-                session.wait_for_jobs()
-            with session.telling() as tell:
-                session.reach.after_commit(before, after, tell)
+        self.draft = self.draft.rebased(head)
 
     def _changes(self, at: EntityPath | None) -> tuple[Change, ...]:
-        return self._session.draft.changes(at.top if at else None)
+        return self.draft.changes(at.top if at else None)
 
     def _after(self, changes: Sequence[Change]) -> Draft:
         """Return a draft with *changes* only: what is not saved with them is not there for them."""
-        draft = self._session.draft
+        draft = self.draft
         if len(changes) == len(draft.edits):
             return draft
         return _draft(draft.base, changes)
@@ -134,7 +147,7 @@ class Saving:
     def _flush(self) -> None:
         """Save the gathered objects but for those in which something is wrong."""
         tops, self._gathered = self._gathered or {}, {}
-        changes = [each for each in self._session.draft.changes() if each.path.top in tops]
+        changes = [each for each in self.draft.changes() if each.path.top in tops]
         found = self.check(changes)
         self.say_problems(found)
         wrong = {each.path.top for each in found if each.is_error}
@@ -142,20 +155,19 @@ class Saving:
         if wrong:
             names = ", ".join(sorted(path.name for path in wrong))
             error = f"cannot commit {names}: a value is wrong; set what the table names, or refresh"
-            self._session.complain(Refused(error))
+            self._output.complain(Refused(error))
 
     def _save(self, changes: Sequence[Change]) -> None:
         if not changes:
             return
-        session = self._session
-        before = session.draft.base
-        after = session.store.commit(changes, base=before, author=session.author)
+        before = self.draft.base
+        after = self._store.commit(changes, base=before, author=self._author)
         self.take(after)
-        session.say(*_saved(changes, after))
+        self._output.say(*_saved(changes, after))
         try:
-            self.follow(before, after)
+            self._follow(before, after)
         except IbstackError as error:
-            session.complain(error, " (the commit is saved)")
+            self._output.complain(error, " (the commit is saved)")
 
 
 def _draft(base: State, changes: Iterable[Change]) -> Draft:

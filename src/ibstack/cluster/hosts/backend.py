@@ -1,39 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a shell asks of the hosts: the seam to what reaches them, or plays them."""
+"""What a shell or a command asks of a cluster's hosts: the seam to what reaches them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from ibstack.fabric.printable import printable
-from ibstack.formats.secrets import hidden_in
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
-    from datetime import datetime
 
+    from ibstack.cluster.hosts.events import Event
+    from ibstack.cluster.hosts.order import ServiceAction
     from ibstack.cluster.model.state import State
 
-ServiceAction = Literal["start", "stop", "restart", "reload", "reset"]
 HostService = tuple[str, str]
 """The name of a host, and of a service on it."""
 PowerAction = Literal["on", "off", "reset", "status"]
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened on a host."""
-
-    at: datetime
-    severity: str
-    """info, notice, warning or error."""
-    host: str
-    text: str
-
-    def __str__(self) -> str:
-        text = printable(hidden_in(f"{self.host}: {self.text}"))
-        return f"{self.at:%a %b %d %H:%M:%S %Y} [{self.severity}] {text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +58,11 @@ class Job(Protocol):
         ...
 
 
-class Reach(Protocol):
-    """Where the hosts are reached."""
+class HostBackend(Protocol):
+    """Asks and tells the hosts of a cluster: by ssh, in folders, or played by a test."""
 
     def status(self, devices: Sequence[str]) -> Mapping[str, DeviceStatus]:
-        """Return the states of *devices*; who is not in the answer is not known."""
+        """Return the state of each of *devices* that is known."""
         ...
 
     def service_states(self, services: Collection[HostService]) -> Mapping[HostService, str | None]:

@@ -5,9 +5,9 @@ import pytest
 
 from cluster.article import starting_state
 from ibstack.cluster.files.render import files_of
+from ibstack.cluster.hosts.host_changes import host_changes
 from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.cluster.model.state import Change, State
-from ibstack.cluster.rollout import host_changes
 
 MADE = Entity(EntityPath.of("nodegroup", "gpu"), values={"nodes": ("node002",)})
 

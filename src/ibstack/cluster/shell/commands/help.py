@@ -8,34 +8,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.model.catalogue import KINDS, top_kinds
-from ibstack.cluster.shell.command import Call, Command
+from ibstack.cluster.shell.command import Call, Command, ShellContext
 from ibstack.cluster.shell.lines import whole_lines
 from ibstack.cluster.shell.options import Option
-from ibstack.cluster.shell.words import submodes, suggestion
+from ibstack.cluster.shell.vocabulary import submodes, suggestion
 from ibstack.fabric.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ibstack.cluster.model.kind import Kind
-    from ibstack.cluster.shell.session import Session
 
 _DEEPEST: Final = 16
 _OF_PROPERTIES: Final = ("set", "get", "append", "removefrom", "clear")
 
 
-def _help(session: Session, call: Call) -> None:
+def _help(shell: ShellContext, call: Call) -> None:
     if call.arguments:
-        _explain(session, " ".join(call.arguments))
+        _explain(shell, " ".join(call.arguments))
         return
     modes = ", ".join(kind.name for kind in top_kinds())
-    session.say("Modes: " + modes)
-    inner = submodes(session.place)
+    shell.output.say("Modes: " + modes)
+    inner = submodes(shell.place)
     if inner:
-        session.say("Submodes: " + ", ".join(kind.name for kind in inner))
-    here = [each for each in session.vocabulary.commands if each.where.allows(session.place)]
-    session.say("Commands:", *_summaries(here))
-    session.say("help COMMAND tells more of one; help set PROPERTY explains a property")
+        shell.output.say("Submodes: " + ", ".join(kind.name for kind in inner))
+    here = [each for each in shell.vocabulary.commands if each.where.allows(shell.place)]
+    shell.output.say("Commands:", *_summaries(here))
+    shell.output.say("help COMMAND tells more of one; help set PROPERTY explains a property")
 
 
 def _summaries(commands: Sequence[Command]) -> list[str]:
@@ -43,23 +42,25 @@ def _summaries(commands: Sequence[Command]) -> list[str]:
     return [f"  {each.name:{width}}  {each.summary}" for each in commands]
 
 
-def _explain(session: Session, text: str) -> None:
+def _explain(shell: ShellContext, text: str) -> None:
     word, _, prop = text.partition(" ")
-    found = [each for each in session.vocabulary.commands if word in (each.name, *each.aliases)]
-    here = [each for each in found if each.where.allows(session.place)]
+    found = [each for each in shell.vocabulary.commands if word in (each.name, *each.aliases)]
+    here = [each for each in found if each.where.allows(shell.place)]
     if word in ("set", "get") and prop:
-        _explain_property(session, prop)
+        _explain_property(shell, prop)
     elif here or found:
         for each in here or found:
-            session.say(*_explanation(each))
-        kind = KINDS.get(session.place.kind)
+            shell.output.say(*_explanation(each))
+        kind = KINDS.get(shell.place.kind)
         if word in _OF_PROPERTIES and kind is not None:
             listed = ", ".join(each.name for each in kind.properties)
-            session.say(f"  Properties in {kind.name}, which help {kind.name} explains: {listed}")
+            shell.output.say(
+                f"  Properties in {kind.name}, which help {kind.name} explains: {listed}"
+            )
     elif word in KINDS:
-        session.say(*_kind_explanation(KINDS[word]))
+        shell.output.say(*_kind_explanation(KINDS[word]))
     else:
-        names = [*KINDS, *(each.name for each in session.vocabulary.commands)]
+        names = [*KINDS, *(each.name for each in shell.vocabulary.commands)]
         near = suggestion(word, names)
         raise BadInput(f"cannot help with {word!r}: no such command; {near or 'help lists them'}")
 
@@ -79,40 +80,40 @@ def _kind_explanation(kind: Kind) -> list[str]:
     return [*lines, *(f"  {each.name:{width}}  {each.help}" for each in kind.properties)]
 
 
-def _explain_property(session: Session, name: str) -> None:
-    kind = KINDS.get(session.place.kind)
+def _explain_property(shell: ShellContext, name: str) -> None:
+    kind = KINDS.get(shell.place.kind)
     prop = kind.find(name) if kind else None
     if kind is None or prop is None:
         where = f"{kind.name} has" if kind else "no mode is entered, so there is"
         raise BadInput(f"cannot help with property {name!r}: {where} no such; help MODE lists them")
-    session.say(f"{prop.name} ({prop.label}): {prop.help}")
+    shell.output.say(f"{prop.name} ({prop.label}): {prop.help}")
     if prop.aliases:
-        session.say(f"  Also: {', '.join(prop.aliases)}")
+        shell.output.say(f"  Also: {', '.join(prop.aliases)}")
     default = prop.type.show(prop.default)
     if default:
-        session.say(f"  Default: {default}")
+        shell.output.say(f"  Default: {default}")
 
 
-def _run(session: Session, call: Call) -> None:
+def _run(shell: ShellContext, call: Call) -> None:
     if len(call.arguments) != 1:
         raise BadInput("cannot run: expected run FILE")
     name = call.arguments[0]
-    if session.depth >= _DEEPEST:
+    if shell.depth >= _DEEPEST:
         raise BadInput(f"cannot run {name}: files run each other {_DEEPEST} deep; break the circle")
     try:
         text = Path(os.path.expanduser(name)).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
         raise BadInput(f"cannot run {name}: {why}") from error
-    session.depth += 1
+    shell.depth += 1
     try:
         for line in whole_lines(text.splitlines()):
             if call.given.has("echo"):
-                session.say(line)
-            if not session.run(line) and call.given.has("quit"):
+                shell.output.say(line)
+            if not shell.run(line) and call.given.has("quit"):
                 return
     finally:
-        session.depth -= 1
+        shell.depth -= 1
 
 
 COMMANDS: Final[tuple[Command, ...]] = (

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cluster.article import starting_state
+from ibstack.cluster.hosts.host_changes import host_changes
+from ibstack.cluster.hosts.offline_plan import planned_unseen
 from ibstack.cluster.model.state import Change, State
-from ibstack.cluster.rollout import host_changes
+from ibstack.cluster.shell.registry import COMMANDS
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import Store, open_store
-from ibstack.cluster.unseen_hosts import planned_unseen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +38,7 @@ def store(tmp_path: Path) -> Store:
 
 def said(store: Store, line: str) -> str:
     out = io.StringIO()
-    assert Session(store, author="root", out=out).run(line), out.getvalue()
+    assert Session(store, COMMANDS, author="root", out=out).run(line), out.getvalue()
     return out.getvalue()
 
 

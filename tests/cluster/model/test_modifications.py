@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibstack.cluster.files.modifications import Deed, Modification, modified, parse
+from ibstack.cluster.model.modifications import Deed, Modification, modified, parse
 from ibstack.fabric.errors import BadValue
 
 ML2 = "/etc/neutron/plugins/ml2/ml2_conf.ini"

@@ -10,7 +10,7 @@ from ibstack.cluster.files.remark import Remark
 from ibstack.cluster.model.category import CATEGORY
 from ibstack.cluster.model.device import HEAD, VIRTUAL
 from ibstack.cluster.model.naming import group_fault, noun
-from ibstack.cluster.model.nodegroup import NODEGROUP
+from ibstack.cluster.model.nodegroup import NODEGROUP, members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -81,12 +81,6 @@ def remarks(view: View) -> tuple[Remark, ...]:
 
 def _sayable(view: View, kind: str) -> Iterator[Entity]:
     return (each for each in view.children(None, (kind,)) if not group_fault(kind, each.name))
-
-
-def members(group: Entity) -> tuple[str, ...]:
-    """Return the names of the devices in a node group."""
-    value = group.values.get("nodes", ())
-    return value if isinstance(value, tuple) else ()
 
 
 def _yaml(source: str, groups: Mapping[str, object]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from ibstack.cluster.hosts import far_side
-from ibstack.cluster.settings import KEPT
+from ibstack.cluster.hosts.settings import KEPT
 from ibstack.fabric.errors import IbstackError, Refused
 
 if TYPE_CHECKING:

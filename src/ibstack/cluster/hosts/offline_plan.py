@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.rollout import host_changes
+from ibstack.cluster.hosts.host_changes import host_changes
 from ibstack.formats.nodeset import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ibstack.cluster.hosts.host_changes import HostChange
     from ibstack.cluster.model.state import State
-    from ibstack.cluster.rollout import HostChange
 
 _NOT_LOOKED_AT: Final = (
     "Hosts were not looked at, for no way to them is set ([hosts] reach): what they have now may"
