@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from types import ModuleType
 
 import pytest
 
 from cluster.hosts.ssh_fleet import SSHD, Fleet, close_fleet, environment, open_fleet, sshd_options
-from ibstack.cluster.hosts import far_side
+from ibstack.cluster.hosts import far_files, far_side
+from ibstack.cluster.hosts.far_program import program
 from ibstack.cluster.hosts.hosts import DOWN, UP
 from ibstack.cluster.hosts.look import Look
 from ibstack.cluster.hosts.order import Done, FileOrder, Order
@@ -156,8 +158,8 @@ def test_a_connection_that_is_cut_on_the_way_back_leaves_the_whole_file(fleet: F
 
 
 def test_what_is_left_of_a_request_that_was_cut_is_no_program() -> None:
-    whole = Path(far_side.__file__).read_text() + '\nmain("abc")'
-    call = len(whole) - len('main("abc")')
+    whole = program("abc").decode().rstrip()
+    call = whole.rindex("main(")
 
     for end in range(call + 1, len(whole)):
         cut = whole[:end]
@@ -168,13 +170,17 @@ def test_what_is_left_of_a_request_that_was_cut_is_no_program() -> None:
         assert not isinstance(last, ast.Expr) or not isinstance(last.value, ast.Call), cut[-20:]
 
 
-def test_the_far_side_keeps_to_the_python_of_old_hosts() -> None:
-    tree = ast.parse(Path(far_side.__file__).read_text(), feature_version=(3, 6))
-    modules = {
+@pytest.mark.parametrize("module", [far_files, far_side])
+def test_the_far_side_keeps_to_the_python_of_old_hosts(module: ModuleType) -> None:
+    assert module.__file__ is not None
+    tree = ast.parse(Path(module.__file__).read_text(), feature_version=(3, 6))
+    imported = {
         each.name for node in ast.walk(tree) if isinstance(node, ast.Import) for each in node.names
-    }
+    } | {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
 
-    assert not any(name.startswith("ibstack") for name in modules)
+    ours = {name for name in imported if name.startswith("ibstack")}
+    assert ours <= {far_files.__name__}, "the host has nothing else of ibstack"
+    assert ast.parse(program("abc"), feature_version=(3, 6))
 
 
 def test_a_hundred_hosts_are_asked_in_one_go(fleet: Fleet) -> None:
