@@ -116,6 +116,20 @@ def test_a_commit_reaches_the_hosts_that_answer_and_names_those_that_do_not(
     assert not any("[error]" in each for each in events)
 
 
+def test_a_new_file_of_neutrons_is_nobody_elses(cluster: Cluster) -> None:
+    groups = cluster.fleet.root("node001") / "etc/group"
+    groups.parent.mkdir(parents=True)
+    groups.write_text("neutron:x:1234:\n")
+
+    cluster.type(*change_mappings("eth6"), "commit")
+
+    found = [cluster.bridge(host).stat() for host in ("node001", "node002")]
+    assert [(each.st_mode & 0o7777, each.st_uid, each.st_gid) for each in found] == [
+        (0o640, 0, 1234),
+        (0o600, 0, 0),
+    ]
+
+
 def test_a_reboot_brings_what_a_host_has_missed_and_drift_sees_it(cluster: Cluster) -> None:
     missing = cluster.type("device drift -n node001..node003")
     said = cluster.type("device reboot -n node001..node003")

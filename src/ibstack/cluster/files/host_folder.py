@@ -34,9 +34,9 @@ class HostFolder:
     def matching(self, pattern: PurePosixPath) -> tuple[PurePosixPath, ...]:
         return tuple(map(PurePosixPath, far_files.matching(self._root, str(pattern))))
 
-    def write(self, path: PurePosixPath, content: bytes, mode: int) -> None:
+    def write(self, path: PurePosixPath, content: bytes, mode: int, group: str = "") -> None:
         with _told("write", path):
-            far_files.write(self._root, str(path), content, mode)
+            far_files.write(self._root, str(path), content, mode, group)
 
     def remove(self, path: PurePosixPath) -> None:
         with _told("remove", path):

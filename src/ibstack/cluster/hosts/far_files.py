@@ -10,6 +10,7 @@ import fcntl
 import fnmatch
 import hashlib
 import os
+import re
 import stat
 import tempfile
 import time
@@ -20,6 +21,8 @@ from typing import Dict, List, Optional, Tuple
 # ruff: noqa: UP006, UP031, UP035, UP045
 
 LARGEST_BYTES = 4 * 1024 * 1024
+NEWEST = 10
+"""How many copies of one file are kept aside."""
 _LOCK_WAIT_S = 20.0
 LOCK = "/run/ibstack-rollout.lock"
 """What a rollout holds: only root can open it, so that nobody else can hold it up."""
@@ -37,26 +40,43 @@ class Overtaken(Exception):
         self.revision = revision
 
 
-def place(root: str, path: str) -> str:
-    """Return where *path* is below *root*; Refusal for a link, or a way that leads outside."""
+def place(root: str, path: str, linked: bool = False) -> str:
+    """Return where *path* is below *root*; Refusal for a link, or a way that leads outside.
+
+    *linked*: folders on its way may be links that stay within *root*, as /lib is to /usr/lib.
+    """
     found = os.path.join(root, path.lstrip("/"))
     inside = os.path.realpath(root)
     folder = os.path.realpath(os.path.dirname(found))
     if os.path.commonpath([inside, folder]) != inside:
         raise Refusal("a folder on its way leads outside %s" % inside)
+    if not linked:
+        _check_folders(inside, os.path.dirname(path).strip("/"))
     if os.path.islink(found):
         link = os.readlink(found)
         raise Refusal("it is a symbolic link to %s; replace it by a file, or freeze it" % link)
     return found
 
 
-def read(root: str, path: str) -> Optional[bytes]:
-    """Return what stands there; None where there is no file."""
+def _check_folders(inside: str, folder: str) -> None:
+    """Raise Refusal for a link on the way to *folder*, which is below *inside*."""
+    way = inside
+    for name in folder.split("/"):
+        way = os.path.join(way, name)
+        if os.path.islink(way):
+            raise Refusal(
+                "the folder /%s on its way is a symbolic link to %s; mount it there instead, or"
+                " freeze the file" % (os.path.relpath(way, inside), os.readlink(way))
+            )
+
+
+def read(root: str, path: str, linked: bool = False) -> Optional[bytes]:
+    """Return what stands there; None where there is no file.  *linked*: as of `place`."""
     if not os.path.lexists(os.path.join(root, path.lstrip("/"))):
         return None
     try:
         # A pipe that somebody made there must not be waited for.
-        handle = os.open(place(root, path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = os.open(place(root, path, linked), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     with open(handle, "rb") as file:
@@ -86,11 +106,40 @@ def asked_paths(root: str, paths: List[str]) -> List[str]:
     return [p for path in paths for p in (matching(root, path) if "*" in path else [path])]
 
 
-def write(root: str, path: str, content: bytes, mode: int) -> None:
-    """Replace the file in one step; one that is there keeps its mode and owner."""
+def write(root: str, path: str, content: bytes, mode: int, group: str = "") -> None:
+    """Replace the file in one step; one that is there keeps its mode and owner.
+
+    A new one is its owner's alone where the host has no such *group*; empty: it needs none.
+    """
     target = place(root, path)
     os.makedirs(os.path.dirname(target), exist_ok=True)
-    _replace(target, content, mode)
+    number = group_number(root, group) if group else -1
+    _replace(target, content, mode & 0o700 if group and number < 0 else mode, number)
+
+
+def group_number(root: str, group: str) -> int:
+    """Return the number of *group* on the host whose / is *root*; -1 where it has none such.
+
+    Also where who runs this may not give a file away.
+    """
+    if os.geteuid() != 0:
+        return -1
+    if os.path.realpath(root) == "/":
+        # Groups may come from elsewhere than /etc/group (nsswitch.conf(5)).
+        import grp
+
+        try:
+            return grp.getgrnam(group).gr_gid
+        except KeyError:
+            return -1
+    try:
+        lines = (read(root, "/etc/group") or b"").decode("utf-8", "replace").splitlines()
+    except (OSError, Refusal):
+        return -1
+    for fields in (line.split(":") for line in lines):
+        if len(fields) == 4 and fields[0] == group and fields[2].isdigit():
+            return int(fields[2])
+    return -1
 
 
 def remove(root: str, path: str) -> None:
@@ -100,31 +149,46 @@ def remove(root: str, path: str) -> None:
 
 
 def keep(root: str, path: str, kept: str, stamp: str) -> str:
-    """Copy the file below the folder *kept*, its name dated with *stamp*; return that place."""
+    """Copy the file below the folder *kept*, its name dated with *stamp*; return that place.
+
+    Of the copies of one file the newest NEWEST stay.
+    """
     source = place(root, path)
     with open(source, "rb") as file:
         content = file.read()
     mode = os.stat(source).st_mode & 0o777
     first = os.path.join(kept, path.lstrip("/")) + "." + stamp
-    copy, number = first, 1
-    while os.path.lexists(os.path.join(root, copy.lstrip("/"))):
-        number += 1
-        copy = "%s.%d" % (first, number)
-    target = place(root, copy)
-    os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
-    _replace(target, content, mode)
+    folder = os.path.dirname(place(root, first))
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    before = _copies(folder, os.path.basename(path))
+    number = 1 + max([number for each, number, _ in before if each == stamp], default=0)
+    copy = first if number == 1 else "%s.%d" % (first, number)
+    _replace(place(root, copy), content, mode)
+    for _, _, old in before[: max(0, len(before) + 1 - NEWEST)]:
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(folder, old))
     return copy
 
 
-def _replace(target: str, content: bytes, mode: int) -> None:
-    """Put *content* there so that any reader sees the old file or the new one, whole."""
+def _copies(folder: str, name: str) -> List[Tuple[str, int, str]]:
+    """Return (date, number, name) of each copy of the file *name*, the oldest first."""
+    pattern = re.compile(re.escape(name) + r"\.([0-9]{8}T[0-9]{6}Z)(?:\.([0-9]+))?")
+    found = [pattern.fullmatch(each) for each in os.listdir(folder)]
+    return sorted((each.group(1), int(each.group(2) or 1), each.group()) for each in found if each)
+
+
+def _replace(target: str, content: bytes, mode: int, group: int = -1) -> None:
+    """Put *content* there so that any reader sees the old file or the new one, whole.
+
+    *mode* and *group*, a number or -1 for ours, are of a file that is not there yet.
+    """
     folder, name = os.path.split(target)
     handle, scratch = tempfile.mkstemp(prefix=".%s." % name, dir=folder)
     try:
         with open(handle, "wb") as out:
             out.write(content)
             out.flush()
-            _copy_owner(target, handle, mode)
+            _set_owner(target, handle, mode, group)
             os.fsync(handle)
         os.replace(scratch, target)
     except BaseException:
@@ -137,10 +201,11 @@ def _replace(target: str, content: bytes, mode: int) -> None:
         os.close(place_of_name)
 
 
-def _copy_owner(target: str, handle: int, mode: int) -> None:
+def _set_owner(target: str, handle: int, mode: int, group: int) -> None:
     try:
         before = os.stat(target)
     except FileNotFoundError:
+        os.fchown(handle, -1, group)
         os.fchmod(handle, mode)
         return
     if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
@@ -159,8 +224,9 @@ def digest(content: Optional[bytes]) -> Optional[str]:
     return None if content is None else hashlib.sha256(content).hexdigest()
 
 
-FileOrder = Tuple[str, Optional[str], Optional[bytes], int, bool]
-"""Path, digest of what was seen there, content to be there, mode, whether the former is kept."""
+FileOrder = Tuple[str, Optional[str], Optional[bytes], int, str, bool]
+"""Path, digest of what was seen there, content to be there, mode and group of a new file, whether
+the former is kept."""
 
 
 def bring_files(
@@ -181,7 +247,7 @@ def bring_files(
     try:
         _take_turn(lock, revision)
         failed = {}  # type: Dict[str, Tuple[str, str]]
-        for path, before, _, _, _ in orders:
+        for path, before, _, _, _, _ in orders:
             try:
                 if digest(read(root, path)) != before:
                     return None
@@ -198,7 +264,7 @@ def bring_files(
 
 
 def _bring_file(root: str, order: FileOrder, kept: str, stamp: str) -> Tuple[str, str]:
-    path, _, after, mode, keeps = order
+    path, _, after, mode, group, keeps = order
     copy, doing = "", "keep"
     try:
         if keeps:
@@ -208,7 +274,7 @@ def _bring_file(root: str, order: FileOrder, kept: str, stamp: str) -> Tuple[str
             remove(root, path)
         else:
             doing = "write"
-            write(root, path, after, mode)
+            write(root, path, after, mode, group)
     except (OSError, Refusal) as error:
         return copy, failure(doing, path, error)
     return copy, ""

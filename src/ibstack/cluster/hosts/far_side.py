@@ -95,7 +95,7 @@ def look(root: str, request: Dict[str, Any]) -> Dict[str, Any]:
     files = {}  # type: Dict[str, Any]
     for path in asked_paths(root, request["files"]):
         try:
-            content = read(root, path)
+            content = read(root, path, request["linked"])
             files[path] = {"content": None if content is None else _to_text(content)}
         except (OSError, Refusal) as error:
             files[path] = {"failed": failure("read", path, error)}
@@ -121,6 +121,7 @@ def bring(root: str, request: Dict[str, Any]) -> Dict[str, Any]:
             each["before"],
             None if each["after"] is None else base64.b64decode(each["after"]),
             each["mode"],
+            each["group"],
             each["keep"],
         )
         for each in request["files"]

@@ -159,6 +159,7 @@ class SshHosts:
                 "before": far_files.digest(each.before),
                 "after": None if each.after is None else base64.b64encode(each.after).decode(),
                 "mode": each.mode,
+                "group": each.group,
                 "keep": each.keep,
             }
             for each in order.files
@@ -169,7 +170,12 @@ class SshHosts:
 
 
 def _question(look: Look) -> dict[str, Any]:
-    return {"do": "look", "files": [*map(str, look.files)], "services": [*look.services]}
+    return {
+        "do": "look",
+        "files": [*map(str, look.files)],
+        "linked": look.linked,
+        "services": [*look.services],
+    }
 
 
 def _most_bytes(files: int) -> int:

@@ -94,16 +94,16 @@ class TreeHosts:
             return Seen(found.state)
         running = Running(found.image, found.kernel_command_line)
         services = {name: found.services.get(name, DOWN) for name in look.services}
-        files = self._look_at_files(host, look.files)
+        files = self._look_at_files(host, look)
         return Seen(UP, files=files, services=services, running=running)
 
-    def _look_at_files(self, host: str, paths: Iterable[PurePosixPath]) -> SeenFiles:
+    def _look_at_files(self, host: str, look: Look) -> SeenFiles:
         root = self._root(host)
         contents: dict[PurePosixPath, bytes | None] = {}
         failures: dict[PurePosixPath, str] = {}
-        for path in far_files.asked_paths(root, [str(each) for each in paths]):
+        for path in far_files.asked_paths(root, [str(each) for each in look.files]):
             try:
-                contents[PurePosixPath(path)] = far_files.read(root, path)
+                contents[PurePosixPath(path)] = far_files.read(root, path, look.linked)
             except (OSError, far_files.Refusal) as error:
                 failures[PurePosixPath(path)] = far_files.failure("read", path, error)
         return SeenFiles(contents, failures)
@@ -113,7 +113,10 @@ class TreeHosts:
         if found.state != UP:
             return Done(failed=f"it is {found.state}; {_LATER}")
         files = [
-            (str(each.path), far_files.digest(each.before), each.after, each.mode, each.keep)
+            (
+                *(str(each.path), far_files.digest(each.before), each.after),
+                *(each.mode, each.group, each.keep),
+            )
             for each in order.files
         ]
         try:
