@@ -3,6 +3,7 @@
 
 import ast
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from types import ModuleType
 import pytest
 
 from cluster.hosts.ssh_fleet import SSHD, Fleet, close_fleet, environment, open_fleet, sshd_options
-from ibstack.cluster.hosts import far_files, far_side
+from ibstack.cluster.hosts import far_files, far_side, host_answer
 from ibstack.cluster.hosts.far_program import program
 from ibstack.cluster.hosts.hosts import DOWN, UP
 from ibstack.cluster.hosts.look import Look
@@ -59,6 +60,35 @@ def test_a_host_that_nobody_answers_for_is_down(fleet: Fleet) -> None:
 
     assert seen[WELL].state == UP
     assert (seen[ILL].state, seen[ILL].why) == (DOWN, "connection refused")
+
+
+def test_of_a_host_that_takes_the_connection_and_says_nothing_nothing_was_done(
+    fleet: Fleet,
+) -> None:
+    hosts = fleet.hosts(connect_timeout_s=2)
+    fleet.daemon.send_signal(signal.SIGSTOP)
+    try:
+        seen = hosts.look({ILL: Look()})[ILL]
+        done = hosts.bring({ILL: Order((FileOrder(FILE, None, b"new\n"),))})[ILL]
+    finally:
+        fleet.daemon.send_signal(signal.SIGCONT)
+
+    assert (seen.state, seen.why, seen.flags) == (DOWN, "it does not answer", ())
+    assert done.failed == "it does not answer"
+
+
+def test_a_host_without_systemctl_tells_of_no_service(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = fleet.folder / "no-programs"
+    here.mkdir()
+    monkeypatch.setenv("PATH", str(here))
+    request = {"files": [], "linked": False, "services": ["opensm"]}
+
+    seen = host_answer.seen(far_side.look(str(fleet.root(ILL)), request), Look((), ("opensm",)))
+
+    assert seen.services_unknown == "cannot look at services: there is no systemctl"
+    assert (seen.services, seen.flags) == ({}, ("services-unknown",))
 
 
 def test_a_host_key_that_changed_is_told_and_nothing_is_sent(fleet: Fleet) -> None:
