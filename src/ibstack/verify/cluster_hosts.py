@@ -36,12 +36,12 @@ _NO_COMMANDS: Final = "the cluster's way to its hosts reads files; see `--write`
 def read_hosts(hosts: Hosts, names: Iterable[str]) -> dict[str, Evidence]:
     """Return what each host shows; of one that is not up, that it is not."""
     paths = tuple(PurePosixPath(f"/{name}") for name in _NAMES)
-    asked = {name: Look(files=paths, running=True) for name in names}
+    asked = {name: Look(files=paths, linked=True, running=True) for name in names}
     found = {name: Evidence(name, _texts(seen)) for name, seen in hosts.look(asked).items()}
     # Where these lie, the first look tells.
     others = {name: _others(host) for name, host in found.items()}
     again = {
-        name: Look(files=tuple(PurePosixPath(f"/{file}") for file in files))
+        name: Look(files=tuple(PurePosixPath(f"/{file}") for file in files), linked=True)
         for name, files in others.items()
         if files
     }

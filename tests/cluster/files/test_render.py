@@ -30,6 +30,8 @@ from ibstack.formats.ini import IniText, Keys
 from ibstack.formats.partitions_conf.reading import read
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ibstack.cluster.model.state import Draft
 
 OVS = "/etc/neutron/plugins/ml2/openvswitch_agent.ini"
@@ -47,6 +49,29 @@ def keys(draft: Draft, device: str, path: str) -> Keys:
 
 def paths(draft: Draft, device: str) -> list[str]:
     return [str(path) for path in files_of(draft, device)]
+
+
+@pytest.mark.parametrize("cluster", [todays_cluster, former_cluster])
+def test_files_of_neutron_and_nova_are_their_groups_alone(cluster: Callable[[], Draft]) -> None:
+    draft = cluster()
+    found = [file for host in draft.names("device") for file in files_of(draft, host).values()]
+
+    for file in found:
+        path = str(file.path)
+        service = next((each for each in ("neutron", "nova") if f"/etc/{each}/" in path), "")
+        group = "neutron" if file.path.name == "agent.conf" else service
+        assert (file.group, file.mode) == ((group, 0o640) if group else ("", 0o644)), path
+    assert {each.group for each in found} == {"", "neutron", "nova"}
+
+
+def test_a_file_that_is_given_a_secret_is_its_owners_alone() -> None:
+    draft, conf = todays_cluster(), "/etc/ibstack/fabricd.conf"
+    secret = f"+{conf}[DEFAULT]transport_url=rabbit://user:secret@broker/"
+    set_values(draft, HEAD_ROLE, configfilemodifications=(secret,))
+
+    found = files_of(draft, "headnode")[PurePosixPath(conf)]
+
+    assert (found.group, found.mode) == ("", 0o600)
 
 
 def test_each_host_has_the_files_of_its_roles() -> None:

@@ -112,6 +112,63 @@ class HostsContract:
         assert self.place(rig, PurePosixPath(KEPT)).read_bytes() == b"by hand\n"
         assert not self.place(rig).exists()
 
+    def test_of_what_is_kept_the_newest_ten_stay(self, rig: Rig) -> None:
+        folder = self.place(rig, PurePosixPath(KEPT)).parent
+        others = ("dhcp_agent.ini.bak", "l3_agent.ini.20141017T084209Z", f"{FILE.name}.20141016T1Z")
+        for name in others:
+            (folder / name).write_text("somebody's\n")
+        (folder / f"{FILE.name}.20131231T235959Z").write_text("the year before\n")
+        for number in range(13):
+            self.place(rig).write_bytes(b"%d\n" % number)
+            order = Order((FileOrder(FILE, b"%d\n" % number, None, keep=True),))
+            done = rig.hosts.bring({HERE: order})[HERE]
+            kept = rig.root(HERE) / done.files[FILE].kept.lstrip("/")
+            assert kept.read_bytes() == b"%d\n" % number
+
+        names = {each.name for each in folder.iterdir()}
+        assert names >= set(others)
+        texts = {(folder / each).read_text() for each in names - set(others)}
+        assert texts == {f"{number}\n" for number in range(3, 13)}
+
+    def test_a_new_file_is_its_groups_to_read_or_nobodys(self, rig: Rig) -> None:
+        self.place(rig, PurePosixPath("/etc/group")).write_text("root:x:0:\nneutron:x:1234:\n")
+        place = self.place(rig)
+
+        def made(group: str) -> tuple[int, int, int]:
+            place.unlink(missing_ok=True)
+            order = Order((FileOrder(FILE, None, b"x", 0o640, group),))
+            assert not rig.hosts.bring({HERE: order})[HERE].files[FILE].failed
+            found = place.stat()
+            return found.st_mode & 0o7777, found.st_uid, found.st_gid
+
+        assert made("neutron") == (0o640, 0, 1234)
+        assert made("nova") == (0o600, 0, 0)
+        assert made("") == (0o640, 0, 0)
+        os.chown(place, 12, 34)
+        place.chmod(0o644)
+        rig.hosts.bring({HERE: Order((FileOrder(FILE, b"x", b"y", 0o640, "neutron"),))})
+        found = place.stat()
+        assert (place.read_bytes(), found.st_uid, found.st_gid) == (b"y", 12, 34)
+        assert found.st_mode & 0o7777 == 0o644
+
+    def test_a_file_in_a_linked_folder_is_left_alone(self, rig: Rig) -> None:
+        real = self.place(rig, PurePosixPath("/opt/neutron/dhcp_agent.ini"))
+        real.write_bytes(b"somebody's\n")
+        self.place(rig).parent.rmdir()
+        self.place(rig, PurePosixPath("/etc/neutron")).symlink_to("../opt/neutron")
+
+        seen = rig.hosts.look({HERE: Look((FILE,))})[HERE]
+        read = rig.hosts.look({HERE: Look((FILE,), linked=True)})[HERE]
+        order = Order((FileOrder(FILE, b"somebody's\n", b"new\n"), FileOrder(OTHER, None, b"x")))
+        done = rig.hosts.bring({HERE: order})[HERE]
+
+        said = "the folder /etc/neutron on its way is a symbolic link to ../opt/neutron"
+        assert said in seen.files.failures[FILE]
+        assert read.files.contents == {FILE: b"somebody's\n"}
+        assert said in done.files[FILE].failed
+        assert not done.files[OTHER].failed
+        assert real.read_bytes() == b"somebody's\n"
+
     @pytest.mark.parametrize("seen", [None, b"another\n"])
     def test_where_something_else_stands_than_was_seen_nothing_is_done(
         self, rig: Rig, seen: bytes | None

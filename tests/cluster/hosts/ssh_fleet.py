@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from ibstack.cluster.hosts import far_side
 from ibstack.cluster.hosts.ssh import SshHosts
 from ibstack.cluster.ssh_settings import SshSettings
 
@@ -60,6 +61,12 @@ class Fleet:
     def set_units(self, name: str, units: dict[str, dict[str, object]]) -> None:
         (self.host(name) / "units.json").write_text(json.dumps(units))
 
+    def set_python(self, name: str, command: str) -> None:
+        """Put *command* of a shell in the place of the host's Python."""
+        python = self.host(name) / "python"
+        python.write_text(f"#!/bin/sh\n{command}\n")
+        python.chmod(0o755)
+
     def write_known_hosts(self, changed: Sequence[str] = ()) -> None:
         """Write the keys of all hosts; of those *changed* the key of somebody else."""
         keys = {name: (self.folder / f"{name}.pub").read_text() for name in ("host", "other")}
@@ -93,12 +100,25 @@ Host *
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], datetime] = lambda: NOW,
         fanout: int = 64,
-        python: str = "python3",
+        python: str = "python-there",
+        connect_timeout_s: int = 10,
     ) -> SshHosts:
         settings = SshSettings(
-            config=self.folder / "ssh_config", timeout_s=timeout_s, fanout=fanout, python=python
+            config=self.folder / "ssh_config",
+            timeout_s=timeout_s,
+            fanout=fanout,
+            python=python,
+            connect_timeout_s=connect_timeout_s,
         )
         return SshHosts(settings, now, sleep)
+
+
+def answering(text: str) -> str:
+    """Return the command of a Python that answers with this packed text whatever it is asked."""
+    said = "".join(
+        f"{far_side.MARK}{text[start : start + 4000]}\n" for start in range(0, len(text), 4000)
+    )
+    return f"cat >/dev/null; cat <<'ANSWER'\n{said}{far_side.END}\nANSWER"
 
 
 def open_fleet(folder: Path, names: Sequence[str]) -> Fleet:
@@ -114,6 +134,10 @@ def open_fleet(folder: Path, names: Sequence[str]) -> Fleet:
     systemctl = programs / "systemctl"
     systemctl.write_text(f'#!/bin/sh\nexec {sys.executable} -IS {STAND_IN} "$@"\n')
     systemctl.chmod(0o755)
+    python = programs / "python-there"
+    own = '"$IBSTACK_ROOT/../python"'
+    python.write_text(f'#!/bin/sh\nif [ -e {own} ]; then exec {own} "$@"; fi\nexec python3 "$@"\n')
+    python.chmod(0o755)
     # sshd parts with its privileges there; its unit makes it, and where there is no systemd nobody.
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     ports = dict(zip(names, _free_ports(len(names)), strict=True))

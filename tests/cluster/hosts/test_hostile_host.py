@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.hosts.ssh_fleet import Fleet, close_fleet, open_fleet
+from cluster.hosts.ssh_fleet import Fleet, answering, close_fleet, open_fleet
 from ibstack.cluster.hosts import far_side, host_answer
 from ibstack.cluster.hosts.look import Look, Seen
 from ibstack.cluster.hosts.order import Done, FileOrder, Order, ServiceOrder
@@ -22,8 +22,6 @@ from ibstack.cluster.hosts.ssh_task import Heard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-
-    from ibstack.cluster.hosts.ssh import SshHosts
 
 WELL, ILL = "node001", "node002"
 FILE = PurePosixPath("/etc/neutron/agent.ini")
@@ -43,10 +41,6 @@ MIB = 1 << 20
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     fleet = open_fleet(tmp_path_factory.mktemp("fleet"), (WELL, ILL))
-    python = fleet.folder / "bin/python-there"
-    own = '"$IBSTACK_ROOT/../python"'
-    python.write_text(f'#!/bin/sh\nif [ -e {own} ]; then exec {own} "$@"; fi\nexec python3 "$@"\n')
-    python.chmod(0o755)
     yield fleet
     close_fleet(fleet)
 
@@ -57,25 +51,6 @@ def fleet(started: Fleet) -> Fleet:
     for name in (WELL, ILL):
         started.set_units(name, {"opensm.service": {"active": "active"}})
     return started
-
-
-def hosts(fleet: Fleet) -> SshHosts:
-    return fleet.hosts(python="python-there")
-
-
-def with_python(fleet: Fleet, command: str) -> None:
-    """Put *command* of a shell in the place of the host's Python."""
-    python = fleet.host(ILL) / "python"
-    python.write_text(f"#!/bin/sh\n{command}\n")
-    python.chmod(0o755)
-
-
-def answering(text: str) -> str:
-    """Return the command that answers with this packed text."""
-    said = "".join(
-        f"{far_side.MARK}{text[start : start + 4000]}\n" for start in range(0, len(text), 4000)
-    )
-    return f"cat >/dev/null; cat <<'ANSWER'\n{said}{far_side.END}\nANSWER"
 
 
 def without(value: Mapping[str, Any], *keys: str) -> dict[str, Any]:
@@ -104,9 +79,9 @@ WRONG: dict[str, object] = {
 def test_an_answer_of_another_shape_is_garbled_and_the_others_are_heard(
     fleet: Fleet, wrong: object
 ) -> None:
-    with_python(fleet, answering(far_side.packed(wrong)))
+    fleet.set_python(ILL, answering(far_side.packed(wrong)))
 
-    seen = hosts(fleet).look({WELL: LOOK, ILL: LOOK})
+    seen = fleet.hosts().look({WELL: LOOK, ILL: LOOK})
 
     assert seen[WELL].up
     assert (seen[ILL].state, seen[ILL].flags) == (None, ("garbled",))
@@ -119,9 +94,9 @@ def test_an_answer_of_another_shape_is_garbled_and_the_others_are_heard(
 def test_an_answer_to_an_order_of_another_shape_may_have_been_done(
     fleet: Fleet, wrong: object
 ) -> None:
-    with_python(fleet, answering(far_side.packed(wrong)))
+    fleet.set_python(ILL, answering(far_side.packed(wrong)))
 
-    done = hosts(fleet).bring({WELL: ORDER, ILL: ORDER})
+    done = fleet.hosts().bring({WELL: ORDER, ILL: ORDER})
 
     assert (fleet.root(WELL) / str(FILE).lstrip("/")).read_bytes() == b"new\n"
     assert not done[WELL].failed
@@ -131,9 +106,9 @@ def test_an_answer_to_an_order_of_another_shape_may_have_been_done(
 
 def test_an_answer_nested_beyond_measure_is_garbled(fleet: Fleet) -> None:
     deep = "[" * 200_000 + "]" * 200_000
-    with_python(fleet, answering(packed_text(deep)))
+    fleet.set_python(ILL, answering(packed_text(deep)))
 
-    assert hosts(fleet).look({ILL: Look()})[ILL].flags == ("garbled",)
+    assert fleet.hosts().look({ILL: Look()})[ILL].flags == ("garbled",)
 
 
 def packed_text(text: str) -> str:
@@ -153,8 +128,8 @@ def packed_text(text: str) -> str:
     ids=["packed", "endless", "endless errors", "one endless line", "one endless line of errors"],
 )
 def test_what_a_host_says_takes_little_memory(fleet: Fleet, command: str) -> None:
-    with_python(fleet, command)
-    ask = hosts(fleet)
+    fleet.set_python(ILL, command)
+    ask = fleet.hosts()
     ask.look({WELL: Look()})
 
     Path("/proc/self/clear_refs").write_text("5")
@@ -174,10 +149,10 @@ def peak_bytes() -> int:
 
 def test_what_a_host_says_is_fit_for_a_terminal(fleet: Fleet) -> None:
     said = "no\x1b[2J\x07\r\u202eluck\nnode001: all is well"
-    with_python(fleet, answering(far_side.packed(SHOWN | {"failed": said})))
-    shown = hosts(fleet).look({ILL: LOOK})[ILL].services_unknown
-    with_python(fleet, "printf 'out\\033]0;of\\007 luck\\n' >&2; exit 3")
-    failed = hosts(fleet).look({ILL: LOOK})[ILL].why
+    fleet.set_python(ILL, answering(far_side.packed(SHOWN | {"failed": said})))
+    shown = fleet.hosts().look({ILL: LOOK})[ILL].services_unknown
+    fleet.set_python(ILL, "printf 'out\\033]0;of\\007 luck\\n' >&2; exit 3")
+    failed = fleet.hosts().look({ILL: LOOK})[ILL].why
 
     assert shown == "no\\x1b[2J\\x07\\r\\u202eluck\\nnode001: all is well"
     assert failed == "Python there failed: out\\x1b]0;of\\x07 luck"

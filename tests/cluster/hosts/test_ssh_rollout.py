@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from cluster.article import HOSTS, starting_state
-from cluster.hosts.ssh_fleet import NOW, Fleet, close_fleet, open_fleet
+from cluster.hosts.ssh_fleet import (
+    NOW,
+    Fleet,
+    answering,
+    close_fleet,
+    open_fleet,
+)
+from ibstack.cluster.hosts import far_side
 from ibstack.cluster.hosts.events import Event
 from ibstack.cluster.hosts.hosts import Listener
 from ibstack.cluster.hosts.order import Done, Order
@@ -115,6 +122,39 @@ def test_a_commit_reaches_the_hosts_that_answer_and_names_those_that_do_not(
     assert b"a:eth6\n" in cluster.bridge("node003").read_bytes()
     assert any(f" node003: create {BRIDGE}" in each for each in events)
     assert not any("[error]" in each for each in events)
+
+
+@pytest.mark.parametrize("answer", [{}, [], {"files": {}, "services": {}}])
+def test_a_host_that_answers_nonsense_is_named_and_the_others_get_theirs(
+    cluster: Cluster, answer: object
+) -> None:
+    cluster.fleet.set_python("node003", answering(far_side.packed(answer)))
+
+    committed = cluster.type(*change_mappings("eth6"), "commit")
+    done = cluster.done
+    drift = cluster.type("device drift -n node002,node003")
+
+    assert f"[notice] node002: Service {READER} was restarted\n" in committed
+    assert "[error] node003: cannot bring this commit: its answer was garbled: " in committed
+    assert not done
+    assert "its answer was garbled" in next(
+        line for line in drift.splitlines() if line.startswith("node003")
+    )
+    assert BRIDGE not in drift
+
+
+def test_a_new_file_of_neutrons_is_nobody_elses(cluster: Cluster) -> None:
+    groups = cluster.fleet.root("node002") / "etc/group"
+    groups.parent.mkdir(parents=True)
+    groups.write_text("neutron:x:1234:\n")
+
+    cluster.type(*change_mappings("eth6"), "commit")
+
+    found = [cluster.bridge(host).stat() for host in ("node002", "node003")]
+    assert [(each.st_mode & 0o7777, each.st_uid, each.st_gid) for each in found] == [
+        (0o640, 0, 1234),
+        (0o600, 0, 0),
+    ]
 
 
 def test_a_reboot_brings_what_a_host_has_missed_and_drift_sees_it(cluster: Cluster) -> None:

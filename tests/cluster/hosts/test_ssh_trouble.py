@@ -3,15 +3,18 @@
 
 import ast
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from types import ModuleType
 
 import pytest
 
 from cluster.hosts.ssh_fleet import SSHD, Fleet, close_fleet, environment, open_fleet, sshd_options
-from ibstack.cluster.hosts import far_side
+from ibstack.cluster.hosts import far_files, far_side, host_answer
+from ibstack.cluster.hosts.far_program import program
 from ibstack.cluster.hosts.hosts import DOWN, UP
 from ibstack.cluster.hosts.look import Look
 from ibstack.cluster.hosts.order import Done, FileOrder, Order
@@ -57,6 +60,35 @@ def test_a_host_that_nobody_answers_for_is_down(fleet: Fleet) -> None:
 
     assert seen[WELL].state == UP
     assert (seen[ILL].state, seen[ILL].why) == (DOWN, "connection refused")
+
+
+def test_of_a_host_that_takes_the_connection_and_says_nothing_nothing_was_done(
+    fleet: Fleet,
+) -> None:
+    hosts = fleet.hosts(connect_timeout_s=2)
+    fleet.daemon.send_signal(signal.SIGSTOP)
+    try:
+        seen = hosts.look({ILL: Look()})[ILL]
+        done = hosts.bring({ILL: Order((FileOrder(FILE, None, b"new\n"),))})[ILL]
+    finally:
+        fleet.daemon.send_signal(signal.SIGCONT)
+
+    assert (seen.state, seen.why, seen.flags) == (DOWN, "it does not answer", ())
+    assert done.failed == "it does not answer"
+
+
+def test_a_host_without_systemctl_tells_of_no_service(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = fleet.folder / "no-programs"
+    here.mkdir()
+    monkeypatch.setenv("PATH", str(here))
+    request = {"files": [], "linked": False, "services": ["opensm"]}
+
+    seen = host_answer.seen(far_side.look(str(fleet.root(ILL)), request), Look((), ("opensm",)))
+
+    assert seen.services_unknown == "cannot look at services: there is no systemctl"
+    assert (seen.services, seen.flags) == ({}, ("services-unknown",))
 
 
 def test_a_host_key_that_changed_is_told_and_nothing_is_sent(fleet: Fleet) -> None:
@@ -156,8 +188,8 @@ def test_a_connection_that_is_cut_on_the_way_back_leaves_the_whole_file(fleet: F
 
 
 def test_what_is_left_of_a_request_that_was_cut_is_no_program() -> None:
-    whole = Path(far_side.__file__).read_text() + '\nmain("abc")'
-    call = len(whole) - len('main("abc")')
+    whole = program("abc").decode().rstrip()
+    call = whole.rindex("main(")
 
     for end in range(call + 1, len(whole)):
         cut = whole[:end]
@@ -168,13 +200,17 @@ def test_what_is_left_of_a_request_that_was_cut_is_no_program() -> None:
         assert not isinstance(last, ast.Expr) or not isinstance(last.value, ast.Call), cut[-20:]
 
 
-def test_the_far_side_keeps_to_the_python_of_old_hosts() -> None:
-    tree = ast.parse(Path(far_side.__file__).read_text(), feature_version=(3, 6))
-    modules = {
+@pytest.mark.parametrize("module", [far_files, far_side])
+def test_the_far_side_keeps_to_the_python_of_old_hosts(module: ModuleType) -> None:
+    assert module.__file__ is not None
+    tree = ast.parse(Path(module.__file__).read_text(), feature_version=(3, 6))
+    imported = {
         each.name for node in ast.walk(tree) if isinstance(node, ast.Import) for each in node.names
-    }
+    } | {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
 
-    assert not any(name.startswith("ibstack") for name in modules)
+    ours = {name for name in imported if name.startswith("ibstack")}
+    assert ours <= {far_files.__name__}, "the host has nothing else of ibstack"
+    assert ast.parse(program("abc"), feature_version=(3, 6))
 
 
 def test_a_hundred_hosts_are_asked_in_one_go(fleet: Fleet) -> None:

@@ -28,6 +28,8 @@ class GeneratedFile:
     """Each key, in an ini file as `[section]key`, and the object and property it follows from."""
     mode: int = 0o644
     """For a file that is not there yet; one that is there keeps its own."""
+    group: str = ""
+    """The same: who reads it besides its owner, and nobody where the host has no such group."""
     whole: bool = True
     """False: a section of a file whose rest is none of our business."""
     services: tuple[str, ...] = ()

@@ -35,8 +35,11 @@ class FilesRead(Protocol):
 class HostFiles(FilesRead, Protocol):
     """The files of one host.  What cannot be done is an IbstackError that says why."""
 
-    def write(self, path: PurePosixPath, content: bytes, mode: int) -> None:
-        """Replace the file in one step; one that is there keeps its mode and owner."""
+    def write(self, path: PurePosixPath, content: bytes, mode: int, group: str = "") -> None:
+        """Replace the file in one step; one that is there keeps its mode and owner.
+
+        A new one is its owner's alone where the host has no such *group*; empty: it needs none.
+        """
         ...
 
     def remove(self, path: PurePosixPath) -> None:
@@ -219,7 +222,7 @@ def _apply(host_files: HostFiles, step: FileStep) -> FileEvent | None:
         if now.after is None:
             host_files.remove(now.file.path)
         else:
-            host_files.write(now.file.path, now.after, now.file.mode)
+            host_files.write(now.file.path, now.after, now.file.mode, now.file.group)
     except IbstackError as error:
         return FileEvent(now, kept, str(error))
     return FileEvent(now, kept)

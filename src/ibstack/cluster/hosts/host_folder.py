@@ -8,7 +8,7 @@ from datetime import UTC
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from ibstack.cluster.hosts import far_side
+from ibstack.cluster.hosts import far_files
 from ibstack.cluster.hosts.settings import KEPT
 from ibstack.fabric.errors import IbstackError, Refused
 
@@ -29,22 +29,22 @@ class HostFolder:
 
     def read(self, path: PurePosixPath) -> bytes | None:
         with _told("read", path):
-            return far_side.read(self._root, str(path))
+            return far_files.read(self._root, str(path))
 
     def matching(self, pattern: PurePosixPath) -> tuple[PurePosixPath, ...]:
-        return tuple(map(PurePosixPath, far_side.matching(self._root, str(pattern))))
+        return tuple(map(PurePosixPath, far_files.matching(self._root, str(pattern))))
 
-    def write(self, path: PurePosixPath, content: bytes, mode: int) -> None:
+    def write(self, path: PurePosixPath, content: bytes, mode: int, group: str = "") -> None:
         with _told("write", path):
-            far_side.write(self._root, str(path), content, mode)
+            far_files.write(self._root, str(path), content, mode, group)
 
     def remove(self, path: PurePosixPath) -> None:
         with _told("remove", path):
-            far_side.remove(self._root, str(path))
+            far_files.remove(self._root, str(path))
 
     def keep_aside(self, path: PurePosixPath) -> str:
         with _told("keep", path):
-            return far_side.keep(self._root, str(path), self._kept, stamp(self._now()))
+            return far_files.keep(self._root, str(path), self._kept, stamp(self._now()))
 
 
 def stamp(now: datetime) -> str:
@@ -56,7 +56,7 @@ def stamp(now: datetime) -> str:
 def _told(wanted: str, path: PurePosixPath) -> Iterator[None]:
     try:
         yield
-    except far_side.Refusal as error:
-        raise Refused(far_side.failure(wanted, str(path), error)) from error
+    except far_files.Refusal as error:
+        raise Refused(far_files.failure(wanted, str(path), error)) from error
     except OSError as error:
-        raise IbstackError(far_side.failure(wanted, str(path), error)) from error
+        raise IbstackError(far_files.failure(wanted, str(path), error)) from error

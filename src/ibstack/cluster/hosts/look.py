@@ -25,6 +25,8 @@ class Look:
     services: tuple[str, ...] = ()
     running: bool = False
     """Whether to tell what it was started with."""
+    linked: bool = False
+    """Whether files are looked at that lie in linked folders: they cannot be written."""
 
 
 def looked_at(files: Mapping[PurePosixPath, GeneratedFile]) -> tuple[PurePosixPath, ...]:

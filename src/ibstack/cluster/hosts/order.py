@@ -29,6 +29,8 @@ class FileOrder:
     """None: no file."""
     mode: int = 0o644
     """Of a file that is not there yet; one that is there keeps its mode and owner."""
+    group: str = ""
+    """The same; where the host has no such group, the file is its owner's alone.  Empty: none."""
     keep: bool = False
     """Whether what stands there is kept aside first."""
 
@@ -85,7 +87,7 @@ class Done:
 def file_order(step: FileStep) -> FileOrder:
     """Return the order that carries out *step*."""
     file = step.file
-    return FileOrder(file.path, step.before, step.after, file.mode, step.keeps_aside)
+    return FileOrder(file.path, step.before, step.after, file.mode, file.group, step.keeps_aside)
 
 
 def file_event(step: FileStep, done: FileDone) -> FileEvent:

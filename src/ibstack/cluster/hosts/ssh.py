@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import base64
 from functools import partial
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ibstack.cluster.hosts import far_side, host_answer
+from ibstack.cluster.hosts import (
+    far_files,
+    host_answer,
+)
+from ibstack.cluster.hosts.far_program import program
 from ibstack.cluster.hosts.host_folder import stamp
 from ibstack.cluster.hosts.hosts import UP, Progress
 from ibstack.cluster.hosts.look import Look, Seen
@@ -21,6 +24,7 @@ from ibstack.fabric.errors import Refused
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
+    from pathlib import PurePosixPath
 
     from ibstack.cluster.hosts.hosts import Installation, Listener
     from ibstack.cluster.hosts.order import Order
@@ -51,7 +55,6 @@ class SshHosts:
         self._now = now
         self._sleep = sleep
         self._kept = kept
-        self._script = Path(far_side.__file__).read_bytes()
 
     def states(self, names: Iterable[str]) -> Mapping[str, str]:
         seen = self.look(dict.fromkeys(names, Look()))
@@ -138,12 +141,7 @@ class SshHosts:
 
         *heard* is told of each as it comes, and *waiting* of those that take longer.
         """
-        # The call is the last line and needs its bracket: of a text that was cut off nothing is
-        # done, because Python reads all of it first.
-        said = {
-            host: self._script + f'\nmain("{far_side.packed(request)}")\n'.encode()
-            for host, request in requests.items()
-        }
+        said = {host: program(request) for host, request in requests.items()}
         found: dict[str, _Value | NoAnswer] = {}
 
         def take(host: str, said: Heard) -> None:
@@ -161,9 +159,10 @@ class SshHosts:
         files = [
             {
                 "path": str(each.path),
-                "before": far_side.digest(each.before),
+                "before": far_files.digest(each.before),
                 "after": None if each.after is None else base64.b64encode(each.after).decode(),
                 "mode": each.mode,
+                "group": each.group,
                 "keep": each.keep,
             }
             for each in order.files
@@ -174,13 +173,18 @@ class SshHosts:
 
 
 def _question(look: Look) -> dict[str, Any]:
-    return {"do": "look", "files": [*map(str, look.files)], "services": [*look.services]}
+    return {
+        "do": "look",
+        "files": [*map(str, look.files)],
+        "linked": look.linked,
+        "services": [*look.services],
+    }
 
 
 def _most_bytes(files: int) -> int:
     """Return how large an answer that tells of so many files may be, when it is unpacked."""
     # In base 64 four thirds, and an error message may stand in a file's place.
-    return _FRAME_BYTES + files * (far_side.LARGEST_BYTES * 4 // 3 + 1024)
+    return _FRAME_BYTES + files * (far_files.LARGEST_BYTES * 4 // 3 + 1024)
 
 
 def _not_seen(found: NoAnswer) -> Seen:

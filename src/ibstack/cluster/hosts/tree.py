@@ -14,8 +14,14 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.cluster.files.write import apply_files, plan_files
-from ibstack.cluster.hosts import far_side, image_tree
-from ibstack.cluster.hosts.host_folder import HostFolder, stamp
+from ibstack.cluster.hosts import (
+    far_files,
+    image_tree,
+)
+from ibstack.cluster.hosts.host_folder import (
+    HostFolder,
+    stamp,
+)
 from ibstack.cluster.hosts.host_script import run_script
 from ibstack.cluster.hosts.hosts import (
     DOWN,
@@ -94,18 +100,18 @@ class TreeHosts:
             return Seen(found.state)
         running = Running(found.image, found.kernel_command_line)
         services = {name: found.services.get(name, DOWN) for name in look.services}
-        files = self._look_at_files(host, look.files)
+        files = self._look_at_files(host, look)
         return Seen(UP, files=files, services=services, running=running)
 
-    def _look_at_files(self, host: str, paths: Iterable[PurePosixPath]) -> SeenFiles:
+    def _look_at_files(self, host: str, look: Look) -> SeenFiles:
         root = self._root(host)
         contents: dict[PurePosixPath, bytes | None] = {}
         failures: dict[PurePosixPath, str] = {}
-        for path in far_side.asked_paths(root, [str(each) for each in paths]):
+        for path in far_files.asked_paths(root, [str(each) for each in look.files]):
             try:
-                contents[PurePosixPath(path)] = far_side.read(root, path)
-            except (OSError, far_side.Refusal) as error:
-                failures[PurePosixPath(path)] = far_side.failure("read", path, error)
+                contents[PurePosixPath(path)] = far_files.read(root, path, look.linked)
+            except (OSError, far_files.Refusal) as error:
+                failures[PurePosixPath(path)] = far_files.failure("read", path, error)
         return SeenFiles(contents, failures)
 
     def _bring(self, host: str, order: Order) -> Done:
@@ -113,16 +119,19 @@ class TreeHosts:
         if found.state != UP:
             return Done(failed=f"it is {found.state}; {_LATER}")
         files = [
-            (str(each.path), far_side.digest(each.before), each.after, each.mode, each.keep)
+            (
+                *(str(each.path), far_files.digest(each.before), each.after),
+                *(each.mode, each.group, each.keep),
+            )
             for each in order.files
         ]
         try:
-            done = far_side.bring_files(
+            done = far_files.bring_files(
                 self._root(host), files, str(self._kept), stamp(self._now()), order.revision
             )
         except OSError as error:
             return Done(failed=str(error.strerror))
-        except far_side.Overtaken as error:
+        except far_files.Overtaken as error:
             return Done(overtaken=error.revision)
         if done is None:
             return Done(stale=True)

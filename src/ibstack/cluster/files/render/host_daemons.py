@@ -52,7 +52,7 @@ def files(host: Host) -> Iterator[GeneratedFile]:
 
 
 def _agent(adapters: tuple[Adapter, ...]) -> IniFile:
-    ini = IniFile(AGENT_PATH, ("ibstack-agent",))
+    ini = IniFile(AGENT_PATH, ("ibstack-agent",), group="neutron")
     ini.put("eswitch", "socket", _SOCKET, adapters[0].role.path)
     return ini
 
@@ -67,7 +67,7 @@ def _eswitchd(adapters: tuple[Adapter, ...]) -> IniFile:
 
 
 def _former_agent(adapters: tuple[Adapter, ...]) -> IniFile:
-    ini = IniFile(FORMER_AGENT_PATH, ("neutron-mlnx-agent",))
+    ini = IniFile(FORMER_AGENT_PATH, ("neutron-mlnx-agent",), group="neutron")
     # Two adapters on one fabric share its range.
     fabrics = list({each.fabric.name: each.fabric for each in adapters}.values())
     stack = joined(each["stack"] for each in fabrics).origin

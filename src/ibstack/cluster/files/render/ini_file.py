@@ -17,6 +17,7 @@ from ibstack.formats.ini import (
     IniText,
     normal_section,
 )
+from ibstack.formats.secrets import is_secret
 
 if TYPE_CHECKING:
     from ibstack.cluster.files.render.host import Host, Said
@@ -42,6 +43,8 @@ class IniFile:
     path: str
     services: tuple[str, ...] = ()
     whole: bool = True
+    group: str = ""
+    """Of the programs that read it, where they are not root's: it is nobody else's to read."""
     _keys: list[_Key] = field(default_factory=list)
 
     def put(self, section: str, name: str, value: str, *origins: str) -> None:
@@ -66,10 +69,19 @@ class IniFile:
             text,
             ", ".join(objects_of(origin)),
             origin,
+            mode=self._mode(origin),
+            group=self.group,
             whole=self.whole,
             services=self.services,
             ini=True,
         )
+
+    def _mode(self, origin: tuple[tuple[str, str], ...]) -> int:
+        """Return a new file's mode; *origin*: each of its keys as `[section]key`."""
+        if self.group:
+            return 0o640
+        secret = any(is_secret(key.rpartition("]")[2]) for key, _ in origin)
+        return 0o600 if secret else 0o644
 
 
 def objects_of(origin: tuple[tuple[str, str], ...]) -> list[str]:

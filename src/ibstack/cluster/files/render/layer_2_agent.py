@@ -39,7 +39,7 @@ def files(host: Host) -> Iterator[GeneratedFile]:
 
 
 def _openvswitch(host: Host, role: Role) -> IniFile:
-    ini = IniFile(OPENVSWITCH_PATH, ("neutron-openvswitch-agent",))
+    ini = IniFile(OPENVSWITCH_PATH, ("neutron-openvswitch-agent",), group="neutron")
     ini.say("ovs", "bridge_mappings", interface_mappings(host, role))
     if role["isolation"].value == VXLAN:
         ini.say("ovs", "local_ip", tunnel_address(host))
@@ -53,7 +53,7 @@ def _openvswitch(host: Host, role: Role) -> IniFile:
 def _linuxbridge(host: Host, role: Role) -> IniFile:
     isolation = role["isolation"]
     tunnels = isolation.value == VXLAN
-    ini = IniFile(LINUXBRIDGE_PATH, ("neutron-linuxbridge-agent",))
+    ini = IniFile(LINUXBRIDGE_PATH, ("neutron-linuxbridge-agent",), group="neutron")
     # vxlan is not listed here: this option is of the plugin that was before ML2.
     types = "flat" if tunnels else "flat,vlan"
     ini.put("vlans", "tenant_network_type", types, isolation.origin)

@@ -36,7 +36,7 @@ def files(host: Host) -> Iterator[GeneratedFile]:
     role = host.roles.get(OPENSTACK_NODE)
     if role is None or not host.is_head:
         return
-    ini = IniFile(PATH, ("neutron-server", "neutron-api", "neutron-rpc-server"))
+    ini = IniFile(PATH, ("neutron-server", "neutron-api", "neutron-rpc-server"), group="neutron")
     _ml2(ini, host, role)
     ini.say("ml2_type_flat", "flat_networks", flat_networks(host, role))
     ini.say("ml2_type_vlan", "network_vlan_ranges", vlan_ranges(host, role))

@@ -34,8 +34,8 @@ def files(host: Host) -> Iterator[GeneratedFile]:
     if role is None:
         return
     former = "mlnx" in stacks(host, role)
-    dhcp = IniFile(DHCP_PATH, ("neutron-dhcp-agent",))
-    l3 = IniFile(L3_PATH, ("neutron-l3-agent",))
+    dhcp = IniFile(DHCP_PATH, ("neutron-dhcp-agent",), group="neutron")
+    l3 = IniFile(L3_PATH, ("neutron-l3-agent",), group="neutron")
     if former:
         origins = [each["stack"].origin for each in host.fabrics_of(role)]
         dhcp.put("DEFAULT", "dhcp_driver", _FORMER_DHCP_DRIVER, *origins)

@@ -29,7 +29,7 @@ def files(host: Host) -> Iterator[GeneratedFile]:
     adapters = adapters_of(host)
     if not adapters or OPENSTACK_NODE not in host.roles or host.is_head:
         return
-    ini = IniFile(PATH, ("nova-compute", "openstack-nova-compute"), whole=False)
+    ini = IniFile(PATH, ("nova-compute", "openstack-nova-compute"), whole=False, group="nova")
     ours, former = of_ibstack(adapters), of_mellanox(adapters)
     if ours:
         # One id means all VFs of mlx4, so with several adapters they go by their interfaces.
