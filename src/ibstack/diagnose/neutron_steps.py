@@ -1,16 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stations of a port's way that lie in Neutron.  Pure."""
+"""The steps of a port's way that lie in Neutron.  Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.fabric.errors import BadValue
-from ibstack.fabric.guid import Guid
-from ibstack.fabric.partition import DEFAULT_PARTITION, PartitionKey, TableEntry
-from ibstack.fabric.pci import PciAddress
-from ibstack.neutron.binding import OWN_VIF_TYPE, VIF_TYPE
-from ibstack.verify.port.cloud_facts import (
+from ibstack.diagnose.cloud_facts import (
     AGENT,
     CloudNetwork,
     CloudPort,
@@ -18,10 +13,15 @@ from ibstack.verify.port.cloud_facts import (
     physical_networks,
     served,
 )
-from ibstack.verify.port.finding import Facts, Finding, State, not_needed, right, wrong
+from ibstack.diagnose.finding import Facts, Finding, State, not_needed, right, wrong
+from ibstack.fabric.errors import BadValue
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.partition import DEFAULT_PARTITION, PartitionKey, TableEntry
+from ibstack.fabric.pci import PciAddress
+from ibstack.neutron.binding import OWN_VIF_TYPE, VIF_TYPE
 
 if TYPE_CHECKING:
-    from ibstack.verify.port.cloud_facts import CloudAgent
+    from ibstack.diagnose.cloud_facts import CloudAgent
 
 _PORT: Final = "Neutron API, port"
 _NETWORK: Final = "Neutron API, network"
@@ -32,7 +32,7 @@ _TYPES: Final = ("vlan", "flat")
 
 
 def port_of(facts: Facts) -> tuple[CloudPort, CloudNetwork]:
-    """Return the port and its network; only for stations behind the first."""
+    """Return the port and its network; only for steps behind the first."""
     port, network = facts.cloud.port, facts.cloud.network
     if port is None or network is None:
         raise RuntimeError("the walk should have ended where Neutron does not know the port")
@@ -208,8 +208,8 @@ def is_bound(facts: Facts) -> Finding:
             " port's physical network to one of them only",
         )
     again = "restart the agent of Neutron that owns it" if own else "boot the server anew"
-    for station in (agent_alive, network_mapped, *(() if own else (vf_reported,))):
-        cause = station(facts)
+    for step in (agent_alive, network_mapped, *(() if own else (vf_reported,))):
+        cause = step(facts)
         if cause.state is State.WRONG:
             return wrong(
                 f"{found}; {cause.found}",

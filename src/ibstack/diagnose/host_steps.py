@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stations of a port's way that lie on its host.  Pure."""
+"""The steps of a port's way that lie on its host.  Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.verify.port.finding import (
+from ibstack.diagnose.finding import (
     Facts,
     Finding,
-    not_looked,
+    not_known,
     not_needed,
     right,
     waits,
     wrong,
 )
-from ibstack.verify.port.in_neutron import entry_of, guid_of, port_of
+from ibstack.diagnose.neutron_steps import entry_of, guid_of, port_of
 
 if TYPE_CHECKING:
+    from ibstack.diagnose.host_facts import VfFacts
     from ibstack.fabric.guid import Guid
-    from ibstack.verify.port.place_facts import VfFacts
 
 _ALL_ONES: Final = (1 << 64) - 1
 _UNSET: Final = {0: "zero", _ALL_ONES: "all F"}
@@ -40,13 +40,13 @@ def daemon_answers(facts: Facts) -> Finding:
             f"ibstack-eswitchd on {port.host} does not answer",
             f"run `systemctl status ibstack-eswitchd` on {port.host}",
         )
-    return not_looked(why, source)
+    return not_known(why, source)
 
 
 def vf_present(facts: Facts) -> Finding:
     vf, source = facts.vf, _pci_source(facts)
     if vf is None:
-        return not_looked(facts.why_missing("vf"), source)
+        return not_known(facts.why_missing("vf"), source)
     port, network = port_of(facts)
     if not vf.function:
         return wrong(
@@ -88,7 +88,7 @@ def vf_present(facts: Facts) -> Finding:
 def has_its_guid(facts: Facts) -> Finding:
     vf, source = facts.vf, _guid_source(facts)
     if vf is None:
-        return not_looked(facts.why_missing("vf"), source)
+        return not_known(facts.why_missing("vf"), source)
     port, _ = port_of(facts)
     wanted = guid_of(facts)
     if vf.plug is None:
@@ -99,7 +99,7 @@ def has_its_guid(facts: Facts) -> Finding:
             f"see whether nova-compute runs there and what it says of `ebrctl add-port`; {_REPLUG}",
         )
     if vf.guid is None:
-        return not_looked("the kernel does not show it", source)
+        return not_known("the kernel does not show it", source)
     if vf.guid == wanted.value:
         return _node_guid(vf, wanted, source) or right(f"GUID {wanted}", source)
     if vf.guid in _UNSET:
@@ -133,12 +133,12 @@ def _node_guid(vf: VfFacts, wanted: Guid, source: str) -> Finding | None:
 def link_policy(facts: Facts) -> Finding:
     vf = facts.vf
     if vf is None:
-        return not_looked(facts.why_missing("vf"), _pci_source(facts))
+        return not_known(facts.why_missing("vf"), _pci_source(facts))
     source = f"ibstack-eswitchd on {vf.host}"
     if vf.kind == _MLX4:
         return not_needed("mlx4 has no link policy for VFs", source)
     if vf.link is None:
-        return not_looked("the kernel does not show it", source)
+        return not_known("the kernel does not show it", source)
     if vf.link != "down":
         return right(f"link {vf.link}", source)
     if vf.plug is not None and _pending(vf):
@@ -159,7 +159,7 @@ def link_policy(facts: Facts) -> Finding:
 def plug_seen(facts: Facts) -> Finding:
     vf, source = facts.vf, _plug_source(facts)
     if vf is None:
-        return not_looked(facts.why_missing("vf"), source)
+        return not_known(facts.why_missing("vf"), source)
     port, network = port_of(facts)
     if vf.plug is None:
         raise RuntimeError("the walk should have ended where nothing is plugged")
@@ -192,10 +192,10 @@ def plug_seen(facts: Facts) -> Finding:
 def physical_port_active(facts: Facts) -> Finding:
     vf = facts.vf
     if vf is None:
-        return not_looked(facts.why_missing("vf"), _pci_source(facts))
+        return not_known(facts.why_missing("vf"), _pci_source(facts))
     source = f"ibstack-eswitchd on {vf.host}"
     if vf.port_state is None:
-        return not_looked("the kernel does not show it", source)
+        return not_known("the kernel does not show it", source)
     if vf.port_state == "active":
         return right("active", source)
     return waits(
@@ -210,7 +210,7 @@ def index_mapped(facts: Facts) -> Finding:
     """mlx4: virtual index 0 leads to the entry itself."""
     vf = facts.vf
     if vf is None:
-        return not_looked(facts.why_missing("vf"), _pci_source(facts))
+        return not_known(facts.why_missing("vf"), _pci_source(facts))
     source = f"{vf.host}: …/iov/*/ports/1/pkey_idx/0"
     if vf.kind != _MLX4:
         return not_needed("mlx5 VFs have tables of their own", source)
@@ -233,13 +233,13 @@ def alias_accepted(facts: Facts) -> Finding:
     """mlx4: subnet administration has taken the VF's GUID as an alias of the port."""
     vf = facts.vf
     if vf is None:
-        return not_looked(facts.why_missing("vf"), _pci_source(facts))
+        return not_known(facts.why_missing("vf"), _pci_source(facts))
     source = f"{vf.host}: …/iov/ports/1/gids"
     if vf.kind != _MLX4:
         return not_needed("mlx5 VFs are ports of their own", source)
     wanted = guid_of(facts)
     if vf.alias is None:
-        return not_looked("the kernel does not show it", source)
+        return not_known("the kernel does not show it", source)
     if vf.alias == wanted.value:
         return right(f"accepted {wanted}", source)
     if vf.alias == 0:
@@ -267,7 +267,7 @@ def _none_accepted(facts: Facts, vf: VfFacts, source: str) -> Finding:
     if port_of(facts)[0].status != "ACTIVE":
         return not_needed("no guest's driver has asked for it yet", source)
     log = "cannot be read" if vf.declined is None else "names no decline"
-    return not_looked(
+    return not_known(
         f"none accepted: no guest's driver has asked, or it waits; the kernel's log {log}", source
     )
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looking at the fabric from the host of a subnet manager: OpenSM, its file, tables."""
+"""The fabric, as it is read from the host of a subnet manager: OpenSM, its file, tables."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ibstack.diagnose.host_facts import DesiredFacts, FabricFacts, FileFacts, ObservedPort
 from ibstack.fabric.errors import IbstackError, TryLater
 from ibstack.fabric.partition import PROOF_KEYS, PartitionKey
 from ibstack.mad import CannotReadFabric, NotKnown, PortState, SmState
 from ibstack.subnet_manager.opensm import OpenSm
 from ibstack.subnet_manager.publication import Publication
-from ibstack.verify.port.place_facts import DesiredFacts, FabricFacts, FileFacts, SeenPort
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from ibstack.diagnose.host_facts import Question
     from ibstack.mad import FabricMap, FabricReader
     from ibstack.neutron.replies import FabricMembers
     from ibstack.subnet_manager.options import FabricdSettings
-    from ibstack.verify.port.place_facts import Question
 
 _NOT_KNOWN: Final = "not known"
 _AGAIN_S: Final = 0.1
-"""A sweep may be under way: what one look finds wrong is looked at once more."""
+"""A sweep may be under way: what one reading finds wrong is read once more."""
 
 
 @dataclass(frozen=True, slots=True)
-class FabricPlace:
-    """Ways to what is to be looked at."""
+class FabricSource:
+    """Ways to what is to be read."""
 
     host: str
     settings: FabricdSettings
@@ -41,12 +41,12 @@ class FabricPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _Observed:
     master: str | None = None
     master_name: str = ""
     no_master: str = ""
     unread: str = ""
-    ports: tuple[SeenPort, ...] = ()
+    ports: tuple[ObservedPort, ...] = ()
 
     @property
     def proofs(self) -> tuple[int, ...] | None:
@@ -57,15 +57,15 @@ class _Seen:
         return tuple(sorted(raw & 0x7FFF for raw in own.table if raw & 0x7FFF in keys))
 
 
-def look(place: FabricPlace, question: Question) -> FabricFacts:
-    """Look at it all; what cannot be read is None, and why is said."""
-    settings = place.settings
+def read(source: FabricSource, question: Question) -> FabricFacts:
+    """Read it all; what cannot be read is None, and why is said."""
+    settings = source.settings
     opensm = OpenSm(settings.partitions_conf, settings.opensm_pid_file, settings.reload_command)
     serves = settings.fabric.serves_vports
-    seen = _settled(place, question)
-    desired, undesired = _desired(place, question)
+    seen = _settled(source, question)
+    desired, undesired = _desired(source, question)
     return FabricFacts(
-        host=place.host,
+        host=source.host,
         opensm_runs=bool(opensm.processes()),
         serves_vports=opensm.knows_vports() if serves is None else serves,
         master=seen.master,
@@ -81,27 +81,27 @@ def look(place: FabricPlace, question: Question) -> FabricFacts:
     )
 
 
-def _settled(place: FabricPlace, question: Question) -> _Seen:
-    """Return what two looks in a row show alike, or what the third one shows."""
-    before = _look_once(place, question)
+def _settled(source: FabricSource, question: Question) -> _Observed:
+    """Return what two readings in a row show alike, or what the third one shows."""
+    before = _read_once(source, question)
     for _ in range(2):
         time.sleep(_AGAIN_S)
-        after = _look_once(place, question)
+        after = _read_once(source, question)
         if after == before:
             break
         before = after
     return before
 
 
-def _look_once(place: FabricPlace, question: Question) -> _Seen:
+def _read_once(source: FabricSource, question: Question) -> _Observed:
     try:
-        with place.open_reader() as reader:
+        with source.open_reader() as reader:
             return _through(reader, question)
     except CannotReadFabric as error:
-        return _Seen(unread=str(error))
+        return _Observed(unread=str(error))
 
 
-def _through(reader: FabricReader, question: Question) -> _Seen:
+def _through(reader: FabricReader, question: Question) -> _Observed:
     manager, fabric = reader.subnet_manager(), reader.discover()
     master, why = None, ""
     if isinstance(manager, NotKnown):
@@ -112,10 +112,10 @@ def _through(reader: FabricReader, question: Question) -> _Seen:
         master = str(manager.guid)
     ports = _ports(reader, fabric, {*question.guids, *([master] if master else [])})
     name = next((port.name for port in ports if port.guid == master), "")
-    return _Seen(master, name, why, "", ports)
+    return _Observed(master, name, why, "", ports)
 
 
-def _ports(reader: FabricReader, fabric: FabricMap, guids: set[str]) -> tuple[SeenPort, ...]:
+def _ports(reader: FabricReader, fabric: FabricMap, guids: set[str]) -> tuple[ObservedPort, ...]:
     """Read the ports with *guids*; of several with one GUID, the one that serves is the first."""
     wanted = [record for record in fabric.ends if str(record.guid) in guids]
     records = sorted(wanted, key=lambda record: record.guid)
@@ -124,10 +124,10 @@ def _ports(reader: FabricReader, fabric: FabricMap, guids: set[str]) -> tuple[Se
         name = record.place if record.shares_guid else record.description or "no name"
         active = record.state is PortState.ACTIVE
         if isinstance(table, NotKnown):
-            found.append(SeenPort(str(record.guid), name, active, None, table.why))
+            found.append(ObservedPort(str(record.guid), name, active, None, table.why))
         else:
             raw = tuple(entry.to_wire() if entry else 0 for entry in table)
-            found.append(SeenPort(str(record.guid), name, active, raw))
+            found.append(ObservedPort(str(record.guid), name, active, raw))
     return tuple(found)
 
 
@@ -156,9 +156,9 @@ def _file(settings: FabricdSettings, question: Question) -> FileFacts:
     )
 
 
-def _desired(place: FabricPlace, question: Question) -> tuple[DesiredFacts | None, str]:
+def _desired(source: FabricSource, question: Question) -> tuple[DesiredFacts | None, str]:
     try:
-        answer = place.members()
+        answer = source.members()
     except TryLater as error:
         return None, str(error)
     if answer.members is None:

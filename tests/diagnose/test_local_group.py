@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from diagnose.test_local_vf import ADAPTER, put
+from ibstack.diagnose.host_facts import GroupFacts, Question
+from ibstack.diagnose.local_group import GroupSource, read
+from ibstack.diagnose.local_vf import VfSource
+from ibstack.diagnose.mapped_ports import MappedPort, mapped_ports
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.partition import PartitionKey
 from ibstack.host.observed import ObservedHost
 from ibstack.mad import FabricReader
 from ibstack.mad.datagrams import Attribute
 from ibstack.mad.umad import Received
-from ibstack.verify.port.look_group import GroupPlace, look
-from ibstack.verify.port.look_vf import HostPlace
-from ibstack.verify.port.mapped_ports import MappedPort, mapped_ports
-from ibstack.verify.port.place_facts import GroupFacts, Question
-from verify.port.test_vf import ADAPTER, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,7 +108,7 @@ def test_an_answer_that_does_not_come_is_no_answer_that_says_no(
 ) -> None:
     wire = Wire(answers)
 
-    found = look(GroupPlace("node001", lambda _: (), wire.reader, wire.administration), QUESTION)
+    found = read(GroupSource("node001", lambda _: (), wire.reader, wire.administration), QUESTION)
 
     assert found.there is there
     assert found.why.startswith(why)
@@ -138,9 +138,9 @@ def test_a_mapped_port_that_is_a_member_is_asked_through(
     asked: list[tuple[str | None, int | None, int]],
 ) -> None:
     wire = Wire()
-    place = GroupPlace("node001", lambda _: ports, wire.reader, wire.administration)
+    place = GroupSource("node001", lambda _: ports, wire.reader, wire.administration)
 
-    assert look(place, QUESTION) == found
+    assert read(place, QUESTION) == found
     assert wire.asked == asked
 
 
@@ -150,8 +150,8 @@ def test_an_administration_that_cannot_be_reached_says_why() -> None:
         raise TryLater("subnet administration did not answer")
         yield Wire()
 
-    place = GroupPlace("node001", lambda _: (MINE,), Wire().reader, away)
-    assert look(place, QUESTION).why == "subnet administration did not answer"
+    place = GroupSource("node001", lambda _: (MINE,), Wire().reader, away)
+    assert read(place, QUESTION).why == "subnet administration did not answer"
 
 
 def serve(listening: socket.socket, answer: ObservedHost) -> None:
@@ -168,7 +168,7 @@ def test_the_ports_of_a_physical_network_are_those_that_eswitchd_maps(tmp_path: 
     for index, entry in enumerate(["0x7fff", "0x8101", "0x0000", "text"]):
         put(tmp_path, f"{folder}/pkeys/{index}", entry)
     put(tmp_path, "class/infiniband/mlx5_1/ports/1/sm_lid", "0x9")
-    place = HostPlace("node001", str(tmp_path / "socket"), tmp_path)
+    place = VfSource("node001", str(tmp_path / "socket"), tmp_path)
     assert mapped_ports(place, "ibhostnet") == ()
     with closing(socket.socket(socket.AF_UNIX)) as listening:
         listening.bind(place.socket)

@@ -7,9 +7,9 @@ import re
 
 import pytest
 
+from diagnose import test_diagnosis
 from explained_faults import FAULTS, PAGE, Fault, rows_of_the_page
-from ibstack.verify.port.walk import WAY
-from verify.port import test_walk
+from ibstack.diagnose.diagnosis import STEPS
 
 
 def test_the_page_has_every_fault_and_no_other() -> None:
@@ -21,11 +21,11 @@ def test_the_page_has_every_station_in_its_order() -> None:
     lines, _, _ = table.partition("\n\n")
     rows = [line.strip("|").split("|")[0].strip() for line in lines.splitlines()[2:]]
 
-    assert rows == [station.looked_at for station in WAY]
+    assert rows == [station.looked_at for station in STEPS]
 
 
 def test_the_page_counts_the_cases_of_the_walk() -> None:
-    assert f"`tests/verify/port/test_walk.py` holds {len(test_walk.FAULTS)} cases more" in (
+    assert f"`tests/diagnose/test_diagnosis.py` holds {len(test_diagnosis.FAULTS)} cases more" in (
         PAGE.read_text()
     )
 

@@ -26,9 +26,9 @@ from explained_ports import (
     with_vf,
     without,
 )
-from ibstack.verify.port.finding import Facts, State
-from ibstack.verify.port.place_facts import DesiredFacts, GroupFacts, Plug
-from ibstack.verify.port.walk import WAY, explain
+from ibstack.diagnose.diagnosis import STEPS, diagnose
+from ibstack.diagnose.finding import Facts, State
+from ibstack.diagnose.host_facts import DesiredFacts, GroupFacts, Plug
 
 Change = Callable[[Facts], Facts]
 _OTHER = Plug("fa:16:3e:99:99:99", "0000:05:00.1", "ibhostnet", "programmed")
@@ -51,7 +51,7 @@ def twin(facts: Facts, **changes: object) -> Facts:
     return replace(facts, cloud=replace(facts.cloud, neighbours=(other,)))
 
 
-# Station, kind of adapter, what is changed, what the first line says.
+# Step, kind of adapter, what is changed, what the first line says.
 FAULTS: Final[list[tuple[str, str, Change, str]]] = [
     (
         "Neutron knows the port",
@@ -521,16 +521,16 @@ FAULTS: Final[list[tuple[str, str, Change, str]]] = [
 
 @pytest.mark.parametrize("kind", ["mlx4", "mlx5"])
 def test_nothing_is_wrong_with_a_healthy_port(kind: str) -> None:
-    explained = explain(healthy(kind))
+    explained = diagnose(healthy(kind))
 
     assert explained.answer == "port vm1: nothing is wrong on its whole way"
-    assert (explained.exit_code, explained.unseen) == (0, ())
-    assert [station for station, _ in explained.walked] == list(WAY)
+    assert (explained.exit_code, explained.unknown) == (0, ())
+    assert [station for station, _ in explained.walked] == list(STEPS)
 
 
 @pytest.mark.parametrize("owner", ["network:dhcp", "network:router_interface"])
 def test_a_port_that_its_host_plugs_needs_no_vf_and_no_guest(owner: str) -> None:
-    explained = explain(dhcp_port(healthy("mlx5"), owner))
+    explained = diagnose(dhcp_port(healthy("mlx5"), owner))
 
     assert explained.exit_code == 0, explained.answer
     state = {station.looked_at: finding.state for station, finding in explained.walked}
@@ -541,20 +541,20 @@ def test_a_port_that_its_host_plugs_needs_no_vf_and_no_guest(owner: str) -> None
 
 def test_an_ethernet_port_is_sent_to_no_harmful_remedy() -> None:
     facts = with_port(healthy("mlx5"), vif_type="hw_veb", vnic_type="direct", host="node009")
-    explained = explain(twin(with_network(facts, physical_network="ethernet"), host="node008"))
+    explained = diagnose(twin(with_network(facts, physical_network="ethernet"), host="node008"))
 
     assert explained.to_do.startswith("Ask who keeps that network")
 
 
 def test_a_twin_that_is_no_direct_port_is_none() -> None:
-    assert explain(twin(healthy("mlx5"), vnic_type="normal", host="x")).fault is None
+    assert diagnose(twin(healthy("mlx5"), vnic_type="normal", host="x")).fault is None
 
 
 @pytest.mark.parametrize(
     ("station", "kind", "change", "says"), FAULTS, ids=[f"{f[0]}: {f[3][:40]}" for f in FAULTS]
 )
 def test_a_fault_is_the_first_line(station: str, kind: str, change: Change, says: str) -> None:
-    explained = explain(change(healthy(kind)))
+    explained = diagnose(change(healthy(kind)))
 
     assert explained.answer.startswith(f"port vm1: {says}")
     assert explained.exit_code == 3
@@ -568,7 +568,7 @@ def test_a_fault_is_the_first_line(station: str, kind: str, change: Change, says
 
 
 def test_every_station_has_a_fault_that_it_names() -> None:
-    assert {station.looked_at for station in WAY} == {fault[0] for fault in FAULTS}
+    assert {station.looked_at for station in STEPS} == {fault[0] for fault in FAULTS}
 
 
 def test_what_nobody_could_look_at_is_named_and_is_not_right() -> None:
@@ -580,11 +580,11 @@ def test_what_nobody_could_look_at_is_named_and_is_not_right() -> None:
         group=None,
         missing=(("vf", "ssh: no route"), ("fabric", "ssh: no route"), ("dhcp", "ssh: no route")),
     )
-    explained = explain(facts)
+    explained = diagnose(facts)
 
     assert explained.exit_code == 4
     assert "could not be looked at" in explained.answer
-    assert {"GUID of the VF", "key in the table", "lease"} <= set(explained.unseen)
+    assert {"GUID of the VF", "key in the table", "lease"} <= set(explained.unknown)
     said = [f.found for s, f in explained.walked if s.looked_at == "GUID of the VF"]
     assert said == ["ssh: no route"]
 
@@ -592,8 +592,8 @@ def test_what_nobody_could_look_at_is_named_and_is_not_right() -> None:
 def test_what_waits_is_the_answer_only_where_nothing_behind_it_is_wrong() -> None:
     pending = with_vf(healthy("mlx4"), plug=_PENDING, index=None, entry=None)
 
-    assert "is pending" in explain(pending).answer
-    assert "no subnet manager" in explain(with_fabric(pending, master=None)).answer
+    assert "is pending" in diagnose(pending).answer
+    assert "no subnet manager" in diagnose(with_fabric(pending, master=None)).answer
 
 
 @pytest.mark.parametrize("declined", [None, False])
@@ -602,16 +602,16 @@ def test_a_guid_that_no_subnet_manager_has_accepted_is_not_called_right(
 ) -> None:
     facts = with_vf(healthy("mlx4"), alias=0, declined=declined)
 
-    assert explain(facts).unseen == ("alias GUID",)
-    state = {s.looked_at: f.state for s, f in explain(with_port(facts, status="DOWN")).walked}
+    assert diagnose(facts).unknown == ("alias GUID",)
+    state = {s.looked_at: f.state for s, f in diagnose(with_port(facts, status="DOWN")).walked}
     assert state["alias GUID"] is State.NOT_NEEDED
 
 
 def test_a_full_member_that_the_settings_list_is_no_open_port() -> None:
     facts = with_table(healthy("mlx4"), PHYSICAL, 0xFFFF, 0x8101, 0)
 
-    assert "the port can talk to every other" in explain(facts).answer
-    assert explain(listed(facts)).exit_code == 0
+    assert "the port can talk to every other" in diagnose(facts).answer
+    assert diagnose(listed(facts)).exit_code == 0
 
 
 def test_a_vf_that_no_walk_finds_is_not_known_where_neutron_says_that_it_serves() -> None:
@@ -620,14 +620,14 @@ def test_a_vf_that_no_walk_finds_is_not_known_where_neutron_says_that_it_serves(
     assert facts.fabric is not None
     off = with_fabric(facts, ports=tuple(p for p in facts.fabric.ports if p.guid != GUID))
 
-    explained = explain(off)
-    assert (explained.exit_code, explained.unseen) == (4, ("key in the table",))
-    state = {s.looked_at: f.state for s, f in explain(with_port(off, status="DOWN")).walked}
+    explained = diagnose(off)
+    assert (explained.exit_code, explained.unknown) == (4, ("key in the table",))
+    state = {s.looked_at: f.state for s, f in diagnose(with_port(off, status="DOWN")).walked}
     assert state["key in the table"] is State.NOT_NEEDED
 
 
 def test_a_file_that_may_not_be_read_is_not_known_and_was_edited_by_nobody() -> None:
     facts = with_file(healthy("mlx5"), whose="not known", faults=("cannot read it",), proof=None)
 
-    assert explain(facts).exit_code == 4
-    assert explain(facts).unseen == ("membership published", "file loaded")
+    assert diagnose(facts).exit_code == 4
+    assert diagnose(facts).unknown == ("membership published", "file loaded")

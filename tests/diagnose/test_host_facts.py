@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from explained_ports import healthy
+from ibstack.diagnose.broadcast_group import mgid
+from ibstack.diagnose.host_facts import HostFacts, Question, from_json, to_json
+from ibstack.diagnose.local_dhcp import DhcpSource, read
+from ibstack.diagnose.remote_facts import SSH_COMMAND, RemoteHosts
 from ibstack.fabric.errors import BadValue, TryLater
 from ibstack.fabric.partition import PartitionKey
-from ibstack.verify.port.broadcast_group import mgid
-from ibstack.verify.port.look_dhcp import DhcpPlace, look
-from ibstack.verify.port.place_facts import PlaceFacts, Question, from_json, to_json
-from ibstack.verify.port.reach import DEFAULT_WAY, Reach
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,25 +28,27 @@ QUESTION = Question(MAC, pci="0000:05:00.1", key=0x101, port_id="p1", guids=("0x
 @pytest.mark.parametrize("kind", ["mlx4", "mlx5"])
 def test_an_answer_comes_over_as_json_unchanged(kind: str) -> None:
     facts = healthy(kind)
-    answer = PlaceFacts(facts.vf, facts.fabric, facts.dhcp[0], facts.group, {"vf": "why"})
+    answer = HostFacts(facts.vf, facts.fabric, facts.dhcp[0], facts.group, {"vf": "why"})
 
-    assert from_json(PlaceFacts, json.loads(json.dumps(to_json(answer)))) == answer
+    assert from_json(HostFacts, json.loads(json.dumps(to_json(answer)))) == answer
 
 
 @pytest.mark.parametrize("raw", [None, [], {}, {"vf": 1}, {"vf": {"host": 3}}, "text"])
 def test_an_answer_of_another_shape_is_refused(raw: object) -> None:
     with pytest.raises(BadValue, match="answer of ibstack host facts"):
-        from_json(PlaceFacts, raw)
+        from_json(HostFacts, raw)
 
 
 def test_a_host_is_asked_by_the_command_that_reaches_it(tmp_path: Path) -> None:
-    answer = PlaceFacts(missing={"fabric": "no adapter"})
+    answer = HostFacts(missing={"fabric": "no adapter"})
     (tmp_path / "answer").write_text(json.dumps(to_json(answer)))
     asked = tmp_path / "asked"
     say = f"import sys; open({str(asked)!r}, 'w').write(' '.join(sys.argv[1:]))"
     program = f"{say}; print(open({str(tmp_path / 'answer')!r}).read())"
 
-    found = Reach(f"{sys.executable} -c {shlex.quote(program)} {{host}}").look("node002", QUESTION)
+    found = RemoteHosts(f"{sys.executable} -c {shlex.quote(program)} {{host}}").read(
+        "node002", QUESTION
+    )
 
     assert found == answer
     assert asked.read_text() == (
@@ -68,7 +70,7 @@ def test_a_host_is_asked_by_the_command_that_reaches_it(tmp_path: Path) -> None:
     ],
 )
 def test_a_host_that_cannot_be_asked_says_why_of_each_part(way: str, why: str) -> None:
-    found = Reach(way).look("node002", QUESTION)
+    found = RemoteHosts(way).read("node002", QUESTION)
 
     assert (found.vf, found.fabric, found.dhcp, found.group) == (None, None, None, None)
     assert found.missing == dict.fromkeys(("vf", "fabric", "dhcp", "group"), why)
@@ -80,7 +82,7 @@ def test_a_host_that_cannot_be_asked_says_why_of_each_part(way: str, why: str) -
 def test_no_process_starts_for_what_is_no_name_of_a_host(tmp_path: Path, host: str) -> None:
     started = tmp_path / "started"
 
-    found = Reach(f"touch {started} {{host}}").look(host, Question(MAC))
+    found = RemoteHosts(f"touch {started} {{host}}").read(host, Question(MAC))
 
     assert not started.exists()
     assert set(found.missing.values()) == {f"{host!r} was not asked: that is no name of a host"}
@@ -102,33 +104,33 @@ def test_no_process_starts_for_a_word_that_a_shell_could_mean(
     """What one host answers is asked of the next: it must not run commands there."""
     started = tmp_path / "started"
 
-    found = Reach(f"touch {started} {{host}}").look("node002", question)
+    found = RemoteHosts(f"touch {started} {{host}}").read("node002", question)
 
     assert not started.exists()
     assert "may not be handed to another host" in found.missing["vf"]
 
 
 def test_ssh_is_told_where_its_options_end() -> None:
-    assert DEFAULT_WAY.endswith(" -- {host}")
+    assert SSH_COMMAND.endswith(" -- {host}")
 
 
 def test_dnsmasqs_files_say_who_is_known_and_who_has_a_lease(tmp_path: Path) -> None:
-    place = DhcpPlace("node001", tmp_path)
+    place = DhcpSource("node001", tmp_path)
     question = Question(MAC, network="n1")
     with pytest.raises(TryLater, match=f"there is no folder {tmp_path}/dhcp"):
-        look(place, question)
+        read(place, question)
     (tmp_path / "dhcp").mkdir()
-    assert not look(place, question).served
+    assert not read(place, question).served
     folder = tmp_path / "dhcp" / "n1"
     folder.mkdir()
     (folder / "host").write_text(f"{MAC},id:{CLIENT_ID},host-10-1-0-5,10.1.0.5\n")
 
-    found = look(place, question)
+    found = read(place, question)
     assert (found.known, found.client_id, found.lease) == (True, CLIENT_ID, None)
     (folder / "leases").write_text(
         f"1 {MAC} 10.1.0.5 host {CLIENT_ID}\n1 * 10.1.0.6 * 20:ab\n1 {MAC} 10.1.0.7 * *\n"
     )
-    found = look(place, question)
+    found = read(place, question)
     assert (found.lease, found.unmatched) == ("10.1.0.5", ("20:ab",))
 
 

@@ -16,15 +16,15 @@ from oslo_config import cfg
 
 from explained_ports import healthy
 from ibstack.cli.host_facts import dhcp_state
+from ibstack.diagnose import local_dhcp, local_fabric, local_vf
+from ibstack.diagnose.diagnosis import diagnose
+from ibstack.diagnose.host_facts import FabricFacts, Question
+from ibstack.diagnose.local_dhcp import DhcpSource
+from ibstack.diagnose.local_fabric import FabricSource
+from ibstack.diagnose.local_vf import VfSource
 from ibstack.fabric.errors import TryLater
 from ibstack.mad import CannotReadFabric
 from ibstack.subnet_manager import options
-from ibstack.verify.port import look_dhcp, look_fabric, look_vf
-from ibstack.verify.port.look_dhcp import DhcpPlace
-from ibstack.verify.port.look_fabric import FabricPlace
-from ibstack.verify.port.look_vf import HostPlace
-from ibstack.verify.port.place_facts import FabricFacts, Question
-from ibstack.verify.port.walk import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,12 +66,12 @@ def test_a_socket_that_does_not_let_us_in_is_no_daemon_that_does_not_answer(fold
         listening.listen()
         path.chmod(0o600)
         with nobody(), pytest.raises(TryLater) as refused:
-            look_vf.look(HostPlace("node002", str(path)), Question(MAC))
+            local_vf.read(VfSource("node002", str(path)), Question(MAC))
 
     facts = replace(healthy("mlx5"), vf=None, missing=(("vf", str(refused.value)),))
-    explained = explain(facts)
+    explained = diagnose(facts)
     assert explained.exit_code == 4
-    assert "eswitchd answers" in explained.unseen
+    assert "eswitchd answers" in explained.unknown
 
 
 @pytest.mark.parametrize("name", ["host", "leases"])
@@ -83,14 +83,14 @@ def test_files_of_dnsmasq_that_may_not_be_read_are_not_known(folder: Path, name:
     hidden(network / name, "")
 
     with nobody(), pytest.raises(TryLater, match=f"{network / name}: Permission denied"):
-        look_dhcp.look(DhcpPlace("node001", folder), Question(MAC, network="n1"))
+        local_dhcp.read(DhcpSource("node001", folder), Question(MAC, network="n1"))
 
 
 def test_a_folder_of_dnsmasq_that_may_not_be_entered_is_not_known(folder: Path) -> None:
     (folder / "dhcp").mkdir(mode=0o700)
 
     with nobody(), pytest.raises(TryLater, match="Permission denied"):
-        look_dhcp.look(DhcpPlace("node001", folder), Question(MAC, network="n1"))
+        local_dhcp.read(DhcpSource("node001", folder), Question(MAC, network="n1"))
 
 
 @pytest.mark.parametrize("name", ["neutron.conf", "neutron/neutron.conf"])
@@ -129,9 +129,9 @@ def seen_by_nobody(partitions_conf: Path, state: Path) -> FabricFacts:
     def nothing() -> Any:
         raise TryLater("no message bus")
 
-    place = FabricPlace("head", options.read_settings(conf), nowhere, nothing)
+    place = FabricSource("head", options.read_settings(conf), nowhere, nothing)
     with nobody():
-        return look_fabric.look(place, Question(MAC, key=0x101))
+        return local_fabric.read(place, Question(MAC, key=0x101))
 
 
 @pytest.mark.parametrize("what", ["partitions.conf", "state/publication.json", "locked/x.conf"])
@@ -154,8 +154,8 @@ def test_a_partitions_file_that_may_not_be_read_was_edited_by_nobody(
     )
     fabric = healthy("mlx5").fabric
     assert fabric is not None
-    explained = explain(replace(healthy("mlx5"), fabric=replace(fabric, file=facts.file)))
-    assert explained.unseen == ("membership published", "file loaded")
+    explained = diagnose(replace(healthy("mlx5"), fabric=replace(fabric, file=facts.file)))
+    assert explained.unknown == ("membership published", "file loaded")
 
 
 def test_a_partitions_file_that_is_not_there_is_nobodys(folder: Path) -> None:

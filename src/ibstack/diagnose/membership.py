@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ibstack.diagnose.cloud_facts import adapter_of, is_own, own_adapters
+from ibstack.diagnose.neutron_steps import guid_of, port_of
 from ibstack.fabric.errors import BadValue
-from ibstack.verify.port.cloud_facts import adapter_of, is_own, own_adapters
-from ibstack.verify.port.in_neutron import guid_of, port_of
 
 if TYPE_CHECKING:
-    from ibstack.verify.port.finding import Facts
+    from ibstack.diagnose.finding import Facts
 
 _MLX4: Final = "mlx4"
 

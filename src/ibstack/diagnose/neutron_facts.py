@@ -6,11 +6,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
-from ibstack.fabric.errors import BadInput, BadValue
-from ibstack.fabric.guid import Guid
-from ibstack.fabric.ipoib import IpoibAddress
-from ibstack.fabric.pci import PciAddress, unfold
-from ibstack.verify.port.cloud_facts import (
+from ibstack.diagnose.cloud_facts import (
     DHCP_AGENT,
     AgentAdapter,
     CloudAgent,
@@ -19,6 +15,10 @@ from ibstack.verify.port.cloud_facts import (
     CloudPort,
     text_of,
 )
+from ibstack.fabric.errors import BadInput, BadValue
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.ipoib import IpoibAddress
+from ibstack.fabric.pci import PciAddress, unfold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ class NetworkApi(Protocol):
         ...
 
 
-def ask(api: NetworkApi, wanted: str, host: str | None = None) -> CloudFacts:
+def read_cloud(api: NetworkApi, wanted: str, host: str | None = None) -> CloudFacts:
     """Read what is known of the port *wanted*: its name, id or VF, or an address made of its MAC.
 
     *host* tells several apart.  BadInput where several ports are meant, or a name or an id that no

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one station of a port's way shows."""
+"""What one step of a port's way shows."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ibstack.verify.port.cloud_facts import CloudFacts
-    from ibstack.verify.port.place_facts import DhcpFacts, FabricFacts, GroupFacts, VfFacts
+    from ibstack.diagnose.cloud_facts import CloudFacts
+    from ibstack.diagnose.host_facts import DhcpFacts, FabricFacts, GroupFacts, VfFacts
 
 
 class State(enum.Enum):
-    """What is to be thought of a station."""
+    """What is to be thought of a step."""
 
     RIGHT = "right"
     WRONG = "wrong"
     WAITS = "waits"
-    """Not there yet; what it waits for may be a station further on."""
-    NOT_LOOKED = "not looked at"
+    """Not there yet; what it waits for may be a step further on."""
+    NOT_KNOWN = "not looked at"
     """It could not be looked at, so nobody knows."""
     NOT_NEEDED = "not needed"
 
@@ -66,8 +66,8 @@ def waits(found: str, source: str, answer: str, remedy: str) -> Finding:
     return Finding(State.WAITS, found, source, answer, remedy)
 
 
-def not_looked(why: str, source: str) -> Finding:
-    return Finding(State.NOT_LOOKED, why, source)
+def not_known(why: str, source: str) -> Finding:
+    return Finding(State.NOT_KNOWN, why, source)
 
 
 def not_needed(why: str, source: str) -> Finding:

@@ -1,38 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looking at what Neutron's DHCP agent on this host has told dnsmasq, and what that handed out."""
+"""What Neutron's DHCP agent on this host has told dnsmasq, and what that has handed out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ibstack.diagnose.host_facts import DhcpFacts
 from ibstack.fabric.errors import TryLater
 from ibstack.neutron.dhcp_requests import parse_hosts
-from ibstack.verify.port.place_facts import DhcpFacts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ibstack.verify.port.place_facts import Question
+    from ibstack.diagnose.host_facts import Question
 
 _LEASE_WORDS: Final = 5
 _NAMED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class DhcpPlace:
+class DhcpSource:
     """*state_path*: that of dhcp_agent.ini."""
 
     host: str
     state_path: Path
 
 
-def look(place: DhcpPlace, question: Question) -> DhcpFacts:
-    """Look at the network of *question* for its MAC; *served* is false where there is nothing.
+def read(source: DhcpSource, question: Question) -> DhcpFacts:
+    """Read what there is of the MAC in the network of *question*; *served*: is there anything?
 
     TryLater where what is there may not be read, or the agent keeps nothing at all there.
     """
-    folder = place.state_path / "dhcp" / (question.network or "")
+    folder = source.state_path / "dhcp" / (question.network or "")
     hosts = _text(folder / "host")
     if hosts is None and not folder.parent.exists():
         raise TryLater(
@@ -41,14 +41,14 @@ def look(place: DhcpPlace, question: Question) -> DhcpFacts:
             " with --state-path"
         )
     if hosts is None:
-        return DhcpFacts(place.host, str(folder), served=False)
+        return DhcpFacts(source.host, str(folder), served=False)
     guests, leases = parse_hosts(hosts), _leases(_text(folder / "leases") or "")
     mac = bytes.fromhex(question.mac.replace(":", ""))
     mine = next((guest for guest in guests if guest.mac == mac), None)
     known = {guest.client_id.hex(":") for guest in guests}
     client_id = mine.client_id.hex(":") if mine and mine.client_id else None
     return DhcpFacts(
-        host=place.host,
+        host=source.host,
         path=str(folder),
         served=True,
         known=mine is not None,

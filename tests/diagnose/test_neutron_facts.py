@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import pytest
 
+from ibstack.diagnose.neutron_facts import read_cloud
 from ibstack.fabric.errors import BadInput
-from ibstack.verify.port.ask_neutron import ask
 
 MAC, GUID, PCI = "fa:16:3e:00:00:01", "0xfa163e0000000001", "0000:05:00.1"
 IPOIB = "80:00:02:08:fe:80:00:00:00:00:00:00:fa:16:3e:00:00:00:00:01"
@@ -84,7 +84,7 @@ class Neutron:
     "wanted", ["vm1", "id-of-vm1", MAC, MAC.upper(), GUID, GUID[2:], IPOIB, IPOIB.upper()]
 )
 def test_a_port_is_found_by_any_of_its_names(wanted: str) -> None:
-    found = ask(Neutron(), wanted)
+    found = read_cloud(Neutron(), wanted)
 
     assert found.port is not None
     assert (found.port.id, found.port.client_id) == ("id-of-vm1", "20:fa")
@@ -93,7 +93,7 @@ def test_a_port_is_found_by_any_of_its_names(wanted: str) -> None:
 
 
 def test_a_pci_address_names_a_port_where_the_host_is_given() -> None:
-    found = ask(Neutron(), PCI, "node003")
+    found = read_cloud(Neutron(), PCI, "node003")
 
     assert found.port is not None
     assert found.port.name == "vm2"
@@ -104,8 +104,8 @@ def test_a_pci_address_names_a_port_on_a_host_whose_agent_is_gone() -> None:
     cloud.rows["agents"].clear()
 
     with pytest.raises(BadInput, match=r"several ports are meant: .* on node002, .* on node003"):
-        ask(cloud, PCI)
-    found = ask(cloud, PCI, "node003").port
+        read_cloud(cloud, PCI)
+    found = read_cloud(cloud, PCI, "node003").port
     assert found is not None
     assert found.name == "vm2"
 
@@ -115,14 +115,14 @@ def test_a_mac_of_two_networks_names_a_port_where_the_host_is_given() -> None:
     cloud.rows["ports"].append(port("other", MAC, "node003", "0000:05:00.5") | {"network_id": "n2"})
 
     with pytest.raises(BadInput, match="several ports are meant"):
-        ask(cloud, MAC)
-    found = ask(cloud, MAC, "node003").port
+        read_cloud(cloud, MAC)
+    found = read_cloud(cloud, MAC, "node003").port
     assert found is not None
     assert found.name == "other"
 
 
 def test_a_mac_of_another_host_than_was_given_is_found_all_the_same() -> None:
-    assert ask(Neutron(), MAC, "node009").port is not None
+    assert read_cloud(Neutron(), MAC, "node009").port is not None
 
 
 def test_the_guid_of_a_physical_port_is_refused_with_the_ports_that_it_serves() -> None:
@@ -131,24 +131,24 @@ def test_the_guid_of_a_physical_port_is_refused_with_the_ports_that_it_serves() 
 
     served = "that is the adapter of node002 on ibhostnet, which serves id-of-vm1 on node002, id-of"
     with pytest.raises(BadInput, match=served):
-        ask(cloud, PHYSICAL)
+        read_cloud(cloud, PHYSICAL)
     with pytest.raises(BadInput, match="no MAC makes that GUID, and no host reports an adapter"):
-        ask(cloud, "0x0002c90300000099")
+        read_cloud(cloud, "0x0002c90300000099")
 
 
 @pytest.mark.parametrize("wanted", [PCI, "twice"])
 def test_what_names_several_ports_is_refused_with_their_ids(wanted: str) -> None:
     with pytest.raises(BadInput, match=r"several ports are meant: .* on node002, .* on node003"):
-        ask(Neutron(), wanted)
+        read_cloud(Neutron(), wanted)
 
 
 def test_a_name_that_no_port_has_is_refused() -> None:
     with pytest.raises(BadInput, match=r"cannot explain port 'vm9': Neutron shows this user no"):
-        ask(Neutron(), "vm9")
+        read_cloud(Neutron(), "vm9")
 
 
 def test_a_mac_that_no_port_has_may_be_plugged_all_the_same() -> None:
-    found = ask(Neutron(), "fa:16:3e:00:00:99")
+    found = read_cloud(Neutron(), "fa:16:3e:00:00:99")
 
     assert (found.port, found.mac) == (None, "fa:16:3e:00:00:99")
 
@@ -157,17 +157,17 @@ def test_another_port_on_its_vf_is_a_neighbour() -> None:
     cloud = Neutron()
     cloud.rows["ports"].append(port("late", "fa:16:3e:00:00:77", "node002", PCI))
 
-    assert [each.name for each in ask(cloud, "vm1").neighbours] == ["late"]
+    assert [each.name for each in read_cloud(cloud, "vm1").neighbours] == ["late"]
 
 
 def test_a_port_of_its_mac_is_a_neighbour_on_the_same_physical_network_alone() -> None:
     cloud = Neutron()
     twin = port("ethernet", MAC, "node009", "0000:07:00.1") | {"network_id": "n2"}
     cloud.rows["ports"].append(twin)
-    assert ask(cloud, "vm1").neighbours == ()
+    assert read_cloud(cloud, "vm1").neighbours == ()
 
     cloud.rows["ports"].append(twin | {"id": "id-of-twin", "network_id": "n1"})
-    assert [each.id for each in ask(cloud, "vm1").neighbours] == ["id-of-twin"]
+    assert [each.id for each in read_cloud(cloud, "vm1").neighbours] == ["id-of-twin"]
 
 
 _ROW: Final[dict[str, Any]] = {"physical_network": "ibhostnet", "kind": "mlx4"}
@@ -197,7 +197,7 @@ def test_a_report_that_cannot_be_read_is_told_and_hides_no_other_port(
     cloud = Neutron()
     cloud.rows["agents"][1]["configurations"] = report
 
-    found = ask(cloud, "vm1")
+    found = read_cloud(cloud, "vm1")
 
     broken = found.agent("ibstack-agent", "node003")
     assert broken is not None

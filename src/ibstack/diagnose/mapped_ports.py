@@ -6,16 +6,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ibstack.diagnose.vf_guids import text_of
 from ibstack.fabric.errors import BadValue, IbstackError
 from ibstack.fabric.partition import PartitionKey, TableEntry
 from ibstack.host.eswitch_client import EswitchClient
-from ibstack.verify.port.vf_guids import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ibstack.verify.port.look_vf import HostPlace
+    from ibstack.diagnose.local_vf import VfSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class MappedPort:
     """Of its P_Key table."""
 
 
-def mapped_ports(place: HostPlace, physical_network: str) -> tuple[MappedPort, ...]:
+def mapped_ports(place: VfSource, physical_network: str) -> tuple[MappedPort, ...]:
     """Return those of *physical_network*; none where ibstack-eswitchd or sysfs does not tell."""
     try:
         adapters = EswitchClient(place.socket).read().adapters

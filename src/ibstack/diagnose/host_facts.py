@@ -65,7 +65,7 @@ class VfFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class SeenPort:
+class ObservedPort:
     """A port on the fabric; *table* holds 16 bits for each index."""
 
     guid: str
@@ -113,7 +113,7 @@ class FabricFacts:
     """Why none is known."""
     unread: str = ""
     """Why the fabric could not be read at all."""
-    ports: tuple[SeenPort, ...] = ()
+    ports: tuple[ObservedPort, ...] = ()
     proofs: tuple[int, ...] | None = None
     """The proof keys in the table of the port of the master."""
     full_default: tuple[str, ...] = ()
@@ -123,11 +123,11 @@ class FabricFacts:
     undesired: str = ""
     """Why Neutron could not be asked."""
 
-    def port(self, guid: str) -> SeenPort | None:
+    def port(self, guid: str) -> ObservedPort | None:
         """Return the port with *guid*; of several, the one that serves."""
         return next((port for port in self.ports if port.guid == guid), None)
 
-    def sharing(self, guid: str) -> list[SeenPort]:
+    def sharing(self, guid: str) -> list[ObservedPort]:
         """Return the ports with *guid* where there are several; none where it is one port's."""
         found = [port for port in self.ports if port.guid == guid]
         return found if len(found) > 1 else []
@@ -183,7 +183,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceFacts:
+class HostFacts:
     """The answer; a part that was not asked for, or could not be had, is None."""
 
     vf: VfFacts | None = None

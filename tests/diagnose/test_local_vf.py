@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from ibstack.diagnose.kernel_log import was_declined
+from ibstack.diagnose.vf_guids import VfGuids, read_alias, read_guids
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import PciAddress
 from ibstack.host.netlink import NetlinkFailed, VfInfo
 from ibstack.host.observed import AdapterKind, ObservedAdapter, ObservedVf
-from ibstack.verify.port.kernel_log import was_declined
-from ibstack.verify.port.vf_guids import VfGuids, read_alias, read_guids
 
 if TYPE_CHECKING:
     from pathlib import Path

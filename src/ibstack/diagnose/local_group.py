@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looking, from a member of a partition, at its IPoIB broadcast group.
+"""The IPoIB broadcast group of a partition, as a member of it is told.
 
 OpenSM tells of a group only those that share its partition: who is no member is told that there is
 none, so that answer counts from a member alone (seen on OpenSM 3.3.23 under ibsim;
@@ -11,24 +11,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ibstack.diagnose.broadcast_group import has_group
+from ibstack.diagnose.host_facts import GroupFacts
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.partition import PartitionKey
 from ibstack.mad import CannotReadFabric, NotKnown, Route
 from ibstack.mad.datagrams import ENTRIES_OF_A_BLOCK
-from ibstack.verify.port.broadcast_group import has_group
-from ibstack.verify.port.place_facts import GroupFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
+    from ibstack.diagnose.host_facts import Question
+    from ibstack.diagnose.mapped_ports import MappedPort
     from ibstack.mad import DatagramPort, FabricReader
-    from ibstack.verify.port.mapped_ports import MappedPort
-    from ibstack.verify.port.place_facts import Question
 
 
 @dataclass(frozen=True, slots=True)
-class GroupPlace:
+class GroupSource:
     """Ways to the fabric from this host's own ports."""
 
     host: str
@@ -40,53 +40,53 @@ class GroupPlace:
     """A port of a device for datagrams to subnet administration, or any port."""
 
 
-def look(place: GroupPlace, question: Question) -> GroupFacts:
-    """Look for the group of the question's partition; CannotReadFabric: there is no port here."""
+def read(source: GroupSource, question: Question) -> GroupFacts:
+    """Ask for the group of the question's partition; CannotReadFabric: there is no port here."""
     key = PartitionKey(question.group or 0)
-    ports = place.mapped(question.physical_network or "")
+    ports = source.mapped(question.physical_network or "")
     if ports:
-        return _by_sysfs(place, ports, key)
-    with place.open_reader() as reader:
+        return _by_sysfs(source, ports, key)
+    with source.open_reader() as reader:
         own = reader.port
         if isinstance(own, NotKnown):
-            return GroupFacts(place.host, None, f"its port does not answer: {own.why}")
+            return GroupFacts(source.host, None, f"its port does not answer: {own.why}")
         if not own.sm_lid:
-            return _unconfigured(place)
+            return _unconfigured(source)
         member = _is_member(reader, key)
     if isinstance(member, NotKnown):
-        return GroupFacts(place.host, None, f"the table of its port is not known: {member.why}")
+        return GroupFacts(source.host, None, f"the table of its port is not known: {member.why}")
     if not member:
-        return _no_member(place, key)
-    return _ask(place, None, None, own.sm_lid, key)
+        return _no_member(source, key)
+    return _ask(source, None, None, own.sm_lid, key)
 
 
-def _by_sysfs(place: GroupPlace, ports: Sequence[MappedPort], key: PartitionKey) -> GroupFacts:
+def _by_sysfs(source: GroupSource, ports: Sequence[MappedPort], key: PartitionKey) -> GroupFacts:
     """Ask through a port of the right fabric: a host may have several, and their M_Keys."""
     members = [port for port in ports if key in port.keys]
     if not members:
-        return _no_member(place, key)
+        return _no_member(source, key)
     port = next((port for port in members if port.sm_lid), None)
     if port is None:
-        return _unconfigured(place)
-    return _ask(place, port.device, port.number, port.sm_lid, key)
+        return _unconfigured(source)
+    return _ask(source, port.device, port.number, port.sm_lid, key)
 
 
 def _ask(
-    place: GroupPlace, device: str | None, number: int | None, sm_lid: int, key: PartitionKey
+    source: GroupSource, device: str | None, number: int | None, sm_lid: int, key: PartitionKey
 ) -> GroupFacts:
     try:
-        with place.open_administration(device, number) as port:
-            return GroupFacts(place.host, has_group(port, sm_lid, key))
+        with source.open_administration(device, number) as port:
+            return GroupFacts(source.host, has_group(port, sm_lid, key))
     except (TryLater, CannotReadFabric) as error:
-        return GroupFacts(place.host, None, str(error))
+        return GroupFacts(source.host, None, str(error))
 
 
-def _unconfigured(place: GroupPlace) -> GroupFacts:
-    return GroupFacts(place.host, None, "no subnet manager has configured its port")
+def _unconfigured(source: GroupSource) -> GroupFacts:
+    return GroupFacts(source.host, None, "no subnet manager has configured its port")
 
 
-def _no_member(place: GroupPlace, key: PartitionKey) -> GroupFacts:
-    return GroupFacts(place.host, None, f"{place.host} is no member of {key}")
+def _no_member(source: GroupSource, key: PartitionKey) -> GroupFacts:
+    return GroupFacts(source.host, None, f"{source.host} is no member of {key}")
 
 
 def _is_member(reader: FabricReader, key: PartitionKey) -> bool | NotKnown:

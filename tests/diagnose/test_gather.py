@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from ibstack.verify.port.gather import gather
-from ibstack.verify.port.place_facts import PlaceFacts, Question
-from ibstack.verify.port.reach import nothing
-from ibstack.verify.port.walk import explain
-from verify.port.test_ask_neutron import MAC, PCI, Neutron
+from diagnose.test_neutron_facts import MAC, PCI, Neutron
+from ibstack.diagnose.diagnosis import diagnose
+from ibstack.diagnose.gather import gather
+from ibstack.diagnose.host_facts import HostFacts, Question
+from ibstack.diagnose.remote_facts import no_facts
 
 
 @dataclass
@@ -21,9 +21,9 @@ class Hosts:
 
     asked: list[tuple[str, Question]] = field(default_factory=list)
 
-    def look(self, host: str, question: Question) -> PlaceFacts:
+    def look(self, host: str, question: Question) -> HostFacts:
         self.asked.append((host, question))
-        return nothing(f"{host} is away")
+        return no_facts(f"{host} is away")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_what_neutron_says_of_a_port_is_judged_by_the_walk(
     cloud.rows["ports"][0] |= change
     cloud.rows["agents"][0]["configurations"]["adapters"][0]["kind"] = "mlx5"
 
-    assert explain(gather(cloud, hosts.look, "vm1")).answer.startswith(f"port vm1: {says}")
+    assert diagnose(gather(cloud, hosts.look, "vm1")).answer.startswith(f"port vm1: {says}")
 
 
 def test_a_port_of_ethernet_troubles_no_host() -> None:
@@ -56,7 +56,7 @@ def test_a_port_of_ethernet_troubles_no_host() -> None:
 
 @pytest.mark.parametrize("wanted", ["fa:16:3e:00:00:99", "0000:05:00.7"])
 def test_a_host_that_cannot_be_asked_for_a_port_unknown_to_neutron_is_named(wanted: str) -> None:
-    found = explain(gather(Neutron(), Hosts().look, wanted, "node009"))
+    found = diagnose(gather(Neutron(), Hosts().look, wanted, "node009"))
 
     assert found.answer == f"port {wanted}: Neutron has no port {wanted!r}"
     assert found.exit_code == 3

@@ -1,37 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stations of a port's way that lie on the fabric and at its subnet manager.  Pure."""
+"""The steps of a port's way that lie on the fabric and at its subnet manager.  Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.verify.port.finding import (
+from ibstack.diagnose.finding import (
     Facts,
     Finding,
     State,
-    not_looked,
+    not_known,
     not_needed,
     right,
     waits,
     wrong,
 )
-from ibstack.verify.port.in_neutron import entry_of, port_of
-from ibstack.verify.port.membership import is_flat, members_of, shares_a_table
+from ibstack.diagnose.membership import is_flat, members_of, shares_a_table
+from ibstack.diagnose.neutron_steps import entry_of, port_of
 
 if TYPE_CHECKING:
-    from ibstack.verify.port.place_facts import FabricFacts, FileFacts
+    from ibstack.diagnose.host_facts import FabricFacts, FileFacts
 
 _FABRICD: Final = "ibstack-fabricd"
 _NOT_KNOWN: Final = "not known"
 
 
-def sm_in_office(facts: Facts) -> Finding:
+def sm_is_master(facts: Facts) -> Finding:
     fabric = facts.fabric
     if fabric is None:
-        return not_looked(facts.why_missing("fabric"), "fabric, SMInfo")
+        return not_known(facts.why_missing("fabric"), "fabric, SMInfo")
     source = f"fabric, SMInfo, read from {fabric.host}"
     if fabric.unread:
-        return not_looked(fabric.unread, source)
+        return not_known(fabric.unread, source)
     if fabric.master is None:
         return wrong(
             f"none: {fabric.no_master}",
@@ -74,10 +74,10 @@ def sm_serves_vports(facts: Facts) -> Finding:
     if shared:
         return not_needed("mlx4 VFs are no ports of their own", "adapter")
     if fabric is None:
-        return not_looked(facts.why_missing("fabric"), "OpenSM")
+        return not_known(facts.why_missing("fabric"), "OpenSM")
     source = f"{fabric.host}: serves_vports of fabricd.conf, and OpenSM's program"
     if fabric.serves_vports is None:
-        return not_looked("OpenSM's program cannot be read", source)
+        return not_known("OpenSM's program cannot be read", source)
     if fabric.serves_vports:
         return right("it can", source)
     return wrong(
@@ -92,11 +92,11 @@ def sm_serves_vports(facts: Facts) -> Finding:
 def is_desired(facts: Facts) -> Finding:
     fabric, source = facts.fabric, "Neutron RPC, fabric_members"
     if fabric is None:
-        return not_looked(facts.why_missing("fabric"), source)
+        return not_known(facts.why_missing("fabric"), source)
     if is_flat(facts):
         return not_needed("every port is a limited member of the default partition", source)
     if fabric.desired is None:
-        return not_looked(fabric.undesired, source)
+        return not_known(fabric.undesired, source)
     port, _ = port_of(facts)
     if fabric.desired.held is not None:
         return wrong(
@@ -128,16 +128,16 @@ def is_desired(facts: Facts) -> Finding:
 def is_published(facts: Facts) -> Finding:
     fabric, members = facts.fabric, members_of(facts)
     if fabric is None or fabric.file is None:
-        return not_looked(facts.why_missing("fabric"), "partitions.conf")
+        return not_known(facts.why_missing("fabric"), "partitions.conf")
     file, source = fabric.file, f"{fabric.host}: {fabric.file.path}"
     if file.whose == _NOT_KNOWN:
-        return not_looked(file.faults[0], source)
+        return not_known(file.faults[0], source)
     if file.whose in ("foreign", "edited") or file.faults:
         return _not_ours(fabric, source)
     if is_flat(facts):
         return not_needed("every port is a limited member of the default partition", source)
     if not members:
-        return not_looked("the port's adapter is not known", source)
+        return not_known("the port's adapter is not known", source)
     found = [_in_file(facts, fabric, file, member, source) for member in members]
     return next((each for each in found if each.state is State.WRONG), found[0])
 
@@ -187,14 +187,14 @@ def _not_ours(fabric: FabricFacts, source: str) -> Finding:
 def is_loaded(facts: Facts) -> Finding:
     fabric = facts.fabric
     if fabric is None or fabric.file is None:
-        return not_looked(facts.why_missing("fabric"), "table of the subnet manager's port")
+        return not_known(facts.why_missing("fabric"), "table of the subnet manager's port")
     source = f"table of the subnet manager's port {fabric.master}"
     if fabric.file.whose == _NOT_KNOWN:
-        return not_looked(fabric.file.faults[0], source)
+        return not_known(fabric.file.faults[0], source)
     if fabric.file.proof is None:
-        return not_looked("the file carries no proof key: it is not ibstack's", source)
+        return not_known("the file carries no proof key: it is not ibstack's", source)
     if fabric.proofs is None:
-        return not_looked(fabric.unread or fabric.no_master or "it cannot be read", source)
+        return not_known(fabric.unread or fabric.no_master or "it cannot be read", source)
     proof = f"0x{fabric.file.proof:04x}"
     if fabric.file.proof in fabric.proofs:
         return right(f"proof key {proof} is there", source)
@@ -210,10 +210,10 @@ def is_loaded(facts: Facts) -> Finding:
 def has_a_group(facts: Facts) -> Finding:
     group, source = facts.group, f"subnet administration, broadcast group of {_key(facts)}"
     if group is None:
-        return not_looked(facts.why_missing("group"), source)
+        return not_known(facts.why_missing("group"), source)
     source = f"{source}, asked from {group.host}"
     if group.there is None:
-        return not_looked(group.why, source)
+        return not_known(group.why, source)
     if group.there:
         return right("it is there", source)
     return wrong(

@@ -5,21 +5,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.fabric.partition import DEFAULT_PARTITION, TableEntry
-from ibstack.verify.port.finding import (
+from ibstack.diagnose.finding import (
     Facts,
     Finding,
     State,
-    not_looked,
+    not_known,
     not_needed,
     right,
     wrong,
 )
-from ibstack.verify.port.in_neutron import entry_of, port_of
-from ibstack.verify.port.membership import is_flat, is_physical, members_of
+from ibstack.diagnose.membership import is_flat, is_physical, members_of
+from ibstack.diagnose.neutron_steps import entry_of, port_of
+from ibstack.fabric.partition import DEFAULT_PARTITION, TableEntry
 
 if TYPE_CHECKING:
-    from ibstack.verify.port.place_facts import FabricFacts, SeenPort
+    from ibstack.diagnose.host_facts import FabricFacts, ObservedPort
 
 _OPEN: Final = TableEntry(DEFAULT_PARTITION, full_member=True)
 _PLACES_NAMED: Final = 4
@@ -31,7 +31,7 @@ def in_table(facts: Facts) -> Finding:
     if fabric is None or fabric.unread or not members:
         why = fabric.unread if fabric else facts.why_missing("fabric")
         source = f"P_Key table of {', '.join(members) or 'its member'}"
-        return not_looked(why or "the port's adapter is not known", source)
+        return not_known(why or "the port's adapter is not known", source)
     found = [_table_of(facts, fabric, member) for member in members]
     return next((each for each in found if each.state is State.RIGHT), found[0])
 
@@ -43,7 +43,7 @@ def _table_of(facts: Facts, fabric: FabricFacts, member: str) -> Finding:
     if sharing := fabric.sharing(member):
         return _shared(member, [port.name for port in sharing], source)
     if seen.table is None:
-        return not_looked(seen.why, source)
+        return not_known(seen.why, source)
     if not seen.active:
         return wrong(
             f"{member} is not active",
@@ -72,7 +72,7 @@ def _not_on_fabric(facts: Facts, member: str, source: str) -> Finding:
     if not is_physical(facts):
         gone = f"{member} is not among the ports that a walk of the fabric finds"
         if port.status == "ACTIVE":
-            return not_looked(
+            return not_known(
                 f"{gone}: no guest's driver has started on the VF, or the adapter shows its VFs as"
                 " no nodes of their own",
                 source,
@@ -86,7 +86,7 @@ def _not_on_fabric(facts: Facts, member: str, source: str) -> Finding:
     )
 
 
-def _entry_in(facts: Facts, seen: SeenPort, wanted: TableEntry, source: str) -> Finding:
+def _entry_in(facts: Facts, seen: ObservedPort, wanted: TableEntry, source: str) -> Finding:
     table = [TableEntry.from_wire(raw) for raw in seen.table or ()]
     port, where = port_of(facts)[0], f"the P_Key table of {seen.guid} ({seen.name})"
     may_be_open = _is_master(facts, seen) or _is_listed(facts, seen)
@@ -147,10 +147,10 @@ def _missing(
     )
 
 
-def _is_master(facts: Facts, seen: SeenPort) -> bool:
+def _is_master(facts: Facts, seen: ObservedPort) -> bool:
     return facts.fabric is not None and facts.fabric.master == seen.guid
 
 
-def _is_listed(facts: Facts, seen: SeenPort) -> bool:
+def _is_listed(facts: Facts, seen: ObservedPort) -> bool:
     """A standby's host, storage, a gateway: full_default_members of fabricd.conf names it."""
     return facts.fabric is not None and seen.guid in facts.fabric.full_default

@@ -16,13 +16,13 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ibstack.diagnose.host_facts import HostFacts, Question, from_json
 from ibstack.fabric.errors import BadValue
-from ibstack.verify.port.place_facts import PlaceFacts, Question, from_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DEFAULT_WAY: Final = "ssh -o BatchMode=yes -o ConnectTimeout=5 -- {host}"
+SSH_COMMAND: Final = "ssh -o BatchMode=yes -o ConnectTimeout=5 -- {host}"
 _HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*")
 """No option, and nothing that the shell of the other host, to which ssh hands it, may mean."""
@@ -33,21 +33,21 @@ _PARTS: Final = ("vf", "fabric", "dhcp", "group")
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
-    """*way*: a command line with {host} in it, before which the command to run there is put."""
+class RemoteHosts:
+    """*command*: a command line with {host} in it, before which the command to run there is put."""
 
-    way: str = DEFAULT_WAY
+    command: str = SSH_COMMAND
 
-    def look(self, host: str, question: Question) -> PlaceFacts:
+    def read(self, host: str, question: Question) -> HostFacts:
         """Ask *host*; where it cannot be asked, each part says why."""
         if not _HOST.fullmatch(host):
-            return nothing(f"{host!r} was not asked: that is no name of a host")
+            return no_facts(f"{host!r} was not asked: that is no name of a host")
         asked = dict(_words(question))
         odd = [word for words in asked.values() for word in words if not _WORD.fullmatch(word)]
         if odd:
-            return nothing(f"{host} was not asked: {odd[0]!r} may not be handed to another host")
+            return no_facts(f"{host} was not asked: {odd[0]!r} may not be handed to another host")
         argv = [
-            *(word.replace("{host}", host) for word in shlex.split(self.way)),
+            *(word.replace("{host}", host) for word in shlex.split(self.command)),
             *_COMMAND,
             *(each for option, words in asked.items() for word in words for each in (option, word)),
         ]
@@ -63,23 +63,23 @@ class Reach:
                 timeout=_TIMEOUT_S,
             )
         except subprocess.TimeoutExpired:
-            return nothing(f"{host} did not answer within {_TIMEOUT_S} s")
+            return no_facts(f"{host} did not answer within {_TIMEOUT_S} s")
         except OSError as error:
-            return nothing(f"{argv[0]} cannot be run: {error.strerror}")
+            return no_facts(f"{argv[0]} cannot be run: {error.strerror}")
         return _answer(host, done)
 
 
-def _answer(host: str, done: subprocess.CompletedProcess[str]) -> PlaceFacts:
+def _answer(host: str, done: subprocess.CompletedProcess[str]) -> HostFacts:
     try:
-        return from_json(PlaceFacts, json.loads(done.stdout))
+        return from_json(HostFacts, json.loads(done.stdout))
     except BadValue as error:
-        return nothing(
+        return no_facts(
             f"{host} runs another release of ibstack, whose answer cannot be read here:"
             f" {error.why[:_SAID]}"
         )
     except (ValueError, RecursionError):
         said = (done.stderr.strip().splitlines() or ["it said nothing that can be read"])[-1]
-        return nothing(f"{host} could not be asked, status {done.returncode}: {said[:_SAID]}")
+        return no_facts(f"{host} could not be asked, status {done.returncode}: {said[:_SAID]}")
 
 
 def _words(question: Question) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -101,6 +101,6 @@ def _words(question: Question) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "--physical-network", (question.physical_network,)
 
 
-def nothing(why: str) -> PlaceFacts:
+def no_facts(why: str) -> HostFacts:
     """Return the answer of a host that nobody could ask."""
-    return PlaceFacts(missing=dict.fromkeys(_PARTS, why))
+    return HostFacts(missing=dict.fromkeys(_PARTS, why))

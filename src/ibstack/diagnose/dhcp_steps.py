@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stations of a port's way that lie at DHCP, and what Neutron makes of all of them.  Pure."""
+"""The steps of a port's way that lie at DHCP, and what Neutron makes of all of them.  Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.fabric.errors import BadValue
-from ibstack.fabric.ipoib import ClientIdForm, client_id, parse_client_id
-from ibstack.fabric.partition import TableEntry
-from ibstack.verify.port.cloud_facts import AGENT, DHCP_AGENT, own_adapters
-from ibstack.verify.port.finding import (
+from ibstack.diagnose.cloud_facts import AGENT, DHCP_AGENT, own_adapters
+from ibstack.diagnose.finding import (
     Facts,
     Finding,
-    not_looked,
+    not_known,
     not_needed,
     right,
     waits,
     wrong,
 )
-from ibstack.verify.port.in_neutron import entry_of, guid_of, port_of
+from ibstack.diagnose.neutron_steps import entry_of, guid_of, port_of
+from ibstack.fabric.errors import BadValue
+from ibstack.fabric.ipoib import ClientIdForm, client_id, parse_client_id
+from ibstack.fabric.partition import TableEntry
 
 if TYPE_CHECKING:
-    from ibstack.verify.port.place_facts import DhcpFacts
+    from ibstack.diagnose.host_facts import DhcpFacts
 
 _NO_DHCP: Final = "no subnet of its addresses has DHCP"
 _AGENTS: Final = "Neutron API, DHCP agents of the network"
@@ -62,7 +62,7 @@ def host_is_member(facts: Facts) -> Finding:
         return not_needed(_NO_DHCP, "Neutron API, subnets")
     source, fabric = "P_Key tables of the DHCP hosts' adapters", facts.fabric
     if fabric is None or fabric.unread:
-        return not_looked(fabric.unread if fabric else facts.why_missing("fabric"), source)
+        return not_known(fabric.unread if fabric else facts.why_missing("fabric"), source)
     wanted, unknown, without = entry_of(facts).partition, list[str](), list[str]()
     for host in facts.cloud.dhcp_hosts:
         guids = own_adapters(facts.cloud, host)
@@ -74,7 +74,7 @@ def host_is_member(facts: Facts) -> Finding:
         else:
             without.append(host)
     if unknown or not without:
-        return not_looked(f"no adapter of {', '.join(unknown) or 'any'} can be read", source)
+        return not_known(f"no adapter of {', '.join(unknown) or 'any'} can be read", source)
     return wrong(
         f"{', '.join(without)} is no full member of {wanted}",
         source,
@@ -125,7 +125,7 @@ def dnsmasq_knows(facts: Facts) -> Finding:
     if not wants_dhcp(facts):
         return not_needed(_NO_DHCP, "Neutron API, subnets")
     if not facts.dhcp:
-        return not_looked(facts.why_missing("dhcp"), "hosts file of dnsmasq")
+        return not_known(facts.why_missing("dhcp"), "hosts file of dnsmasq")
     port, network = port_of(facts)
     for place in facts.dhcp:
         source = f"{place.host}: {place.path}/host"
@@ -169,7 +169,7 @@ def has_a_lease(facts: Facts) -> Finding:
     if not wants_dhcp(facts):
         return not_needed(_NO_DHCP, "Neutron API, subnets")
     if not facts.dhcp:
-        return not_looked(facts.why_missing("dhcp"), "leases of dnsmasq")
+        return not_known(facts.why_missing("dhcp"), "leases of dnsmasq")
     leased = next((place for place in facts.dhcp if place.lease), None)
     if leased is not None:
         return right(f"{leased.lease}", f"{leased.host}: {leased.path}/leases")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looking at one VF on this host: what ibstack-eswitchd says, and what the kernel shows."""
+"""One VF of this host: what ibstack-eswitchd says, and what the kernel shows."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ibstack.diagnose.host_facts import Plug, VfFacts
+from ibstack.diagnose.kernel_log import KERNEL_LOG, was_declined
+from ibstack.diagnose.vf_guids import read_alias, read_guids
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.pci import PciAddress
 from ibstack.host.eswitch_client import DEFAULT_SOCKET, EswitchClient, EswitchUnreachable
-from ibstack.verify.port.kernel_log import KERNEL_LOG, was_declined
-from ibstack.verify.port.place_facts import Plug, VfFacts
-from ibstack.verify.port.vf_guids import read_alias, read_guids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ibstack.diagnose.host_facts import Question
+    from ibstack.diagnose.vf_guids import NetlinkVf
     from ibstack.host.observed import ObservedAdapter, ObservedAttachment, ObservedHost, ObservedVf
-    from ibstack.verify.port.place_facts import Question
-    from ibstack.verify.port.vf_guids import NetlinkVf
 
 
 def _says_nothing(_index: int) -> Mapping[int, NetlinkVf]:
@@ -28,8 +28,8 @@ def _says_nothing(_index: int) -> Mapping[int, NetlinkVf]:
 
 
 @dataclass(frozen=True, slots=True)
-class HostPlace:
-    """Where to look on a host."""
+class VfSource:
+    """Where a host shows its VFs."""
 
     name: str = os.uname().nodename
     socket: str = DEFAULT_SOCKET
@@ -39,25 +39,25 @@ class HostPlace:
     kernel_log: Path = KERNEL_LOG
 
 
-def look(place: HostPlace, question: Question) -> VfFacts:
-    """Look at the VF of *question*; EswitchUnreachable where ibstack-eswitchd does not answer.
+def read(source: VfSource, question: Question) -> VfFacts:
+    """Read the VF of *question*; EswitchUnreachable where ibstack-eswitchd does not answer.
 
     Without a PCI address: the one that the MAC is plugged at.
     """
-    host = _read_host(place)
+    host = _read_host(source)
     mine = next((a for a in host.attachments if a.mac == question.mac), None)
     pci = question.pci or (str(mine.pci) if mine else "")
     others = (a for a in host.attachments if str(a.pci) == pci and a is not mine)
     holder = next(others, None)
     adapter, vf = _of(host.adapters, pci)
-    function = place.sysfs / "bus/pci/devices" / pci if pci else None
+    function = source.sysfs / "bus/pci/devices" / pci if pci else None
     guids = alias = declined = None
     if adapter is not None and vf is not None:
-        guids = read_guids(place.sysfs, place.netlink, adapter, vf)
-        alias = read_alias(place.sysfs, adapter, vf)
-        declined = _declined(place, adapter, vf) if alias == 0 else None
+        guids = read_guids(source.sysfs, source.netlink, adapter, vf)
+        alias = read_alias(source.sysfs, adapter, vf)
+        declined = _declined(source, adapter, vf) if alias == 0 else None
     return VfFacts(
-        host=place.name,
+        host=source.name,
         pci=pci,
         function=function is not None and function.exists(),
         virtual=function is not None and (function / "physfn").exists(),
@@ -80,14 +80,14 @@ def look(place: HostPlace, question: Question) -> VfFacts:
     )
 
 
-def _read_host(place: HostPlace) -> ObservedHost:
+def _read_host(source: VfSource) -> ObservedHost:
     try:
-        return EswitchClient(place.socket).read()
+        return EswitchClient(source.socket).read()
     except EswitchUnreachable as error:
         if isinstance(error.__cause__, PermissionError):
             # It may well answer others: that is no fault of the port's way.
             raise TryLater(
-                f"cannot look at VFs of {place.name}: {place.socket} lets in root and the group"
+                f"cannot look at VFs of {source.name}: {source.socket} lets in root and the group"
                 " that ibstack-eswitchd serves; run this as one of them"
             ) from error
         raise
@@ -104,9 +104,9 @@ def _of(
     return None, None
 
 
-def _declined(place: HostPlace, adapter: ObservedAdapter, vf: ObservedVf) -> bool | None:
+def _declined(source: VfSource, adapter: ObservedAdapter, vf: ObservedVf) -> bool | None:
     slave = vf.number + 1  # Slave 0 is the physical function.
-    return was_declined(place.kernel_log, adapter.pci, slave)
+    return was_declined(source.kernel_log, adapter.pci, slave)
 
 
 def _plug(found: ObservedAttachment | None) -> Plug | None:
