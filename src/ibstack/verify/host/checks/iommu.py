@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""VFs are given to guests through the IOMMU, which a kernel's parameters can keep off."""
+"""The IOMMU, through which VFs are given to guests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ibstack.formats.kernel_words import parameters
-from ibstack.verify.check import Rule, Seen
+from ibstack.verify.check import Seen, rule
 from ibstack.verify.evidence import CMDLINE, shown
 from ibstack.verify.host.iommu import AMD, INTEL, Architecture, architecture, cpu_vendor, iommu
 from ibstack.verify.site import each_vf_host
@@ -22,6 +22,27 @@ _FOREIGN: Final = {INTEL: ("amd_iommu",), AMD: ("intel_iommu",)}
 """What a processor's kernel does not heed."""
 # `iommu=` is x86's and POWER's.
 _HEEDED: Final = {Architecture.ARM: (), Architecture.POWER: ("iommu",), Architecture.OTHER: ()}
+_WHERE: Final = "the kernel parameters of the host's image, and restart the host"
+
+
+# Sources: kernel Documentation/admin-guide/kernel-parameters.txt; parse_amd_iommu_options() of
+# drivers/iommu/amd/init.c, which knows no `on`, and intel_iommu_setup() of drivers/iommu/intel;
+# CONFIG_INTEL_IOMMU_DEFAULT_ON.
+@rule(
+    "iommu-asked",
+    "the kernel's parameters let it use the IOMMU",
+    "no iommu=off, intel_iommu=off or amd_iommu=off; intel_iommu=on where Intel's is off without",
+    f"add intel_iommu=on (AMD needs no word) to {_WHERE}",
+    rank=1,
+)
+@each_vf_host
+def iommu_asked(host: Evidence) -> Iterator[Seen]:
+    """VFs are given to guests through the IOMMU, which a kernel's parameters can keep off."""
+
+    def judge(text: str) -> Iterator[Seen]:
+        yield _judged(host, _asked(host, text))
+
+    return host.read(CMDLINE, judge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +53,6 @@ class _Asked:
     off: tuple[str, ...]
     """The words that keep it off here."""
     intel_on: bool
-
-
-def _look(host: Evidence) -> Iterator[Seen]:
-    def judge(text: str) -> Iterator[Seen]:
-        yield _judged(host, _asked(host, text))
-
-    return host.read(CMDLINE, judge)
 
 
 def _asked(host: Evidence, text: str) -> _Asked:
@@ -88,15 +102,15 @@ def _wants_a_word(host: Evidence) -> bool:
     return cpu_vendor(host) in (INTEL, None)
 
 
-_WHERE: Final = "the kernel parameters of the host's image, and restart the host"
-# Sources: kernel Documentation/admin-guide/kernel-parameters.txt; parse_amd_iommu_options() of
-# drivers/iommu/amd/init.c, which knows no `on`, and intel_iommu_setup() of drivers/iommu/intel;
-# CONFIG_INTEL_IOMMU_DEFAULT_ON.
-RULE: Final = Rule(
-    "iommu-asked",
-    "the kernel's parameters let it use the IOMMU",
-    "no iommu=off, intel_iommu=off or amd_iommu=off; intel_iommu=on where Intel's is off without",
-    f"add intel_iommu=on (AMD needs no word) to {_WHERE}",
-    each_vf_host(_look),
-    rank=1,
+@rule(
+    "iommu-on",
+    "the IOMMU is on",
+    "an IOMMU in /sys/class/iommu",
+    "switch VT-d (AMD: IOMMU, SVM) on in the firmware setup of the host; Intel's wants"
+    " intel_iommu=on for many kernels as well",
 )
+@each_vf_host
+def iommu_on(host: Evidence) -> Iterator[Seen]:
+    """The article's `dmesg | grep -e DMAR -e IOMMU`: the IOMMU is on, so VFs can go to guests."""
+    known = iommu(host)
+    yield Seen(host.host, known.on, known.found, known.source)
