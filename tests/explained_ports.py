@@ -5,25 +5,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ibstack.fabric.guid import Guid
-from ibstack.verify.port.cloud_facts import (
+from ibstack.diagnose.cloud_facts import (
     AgentAdapter,
     CloudAgent,
     CloudFacts,
     CloudNetwork,
     CloudPort,
 )
-from ibstack.verify.port.finding import Facts
-from ibstack.verify.port.place_facts import (
+from ibstack.diagnose.finding import Facts
+from ibstack.diagnose.host_facts import (
     DesiredFacts,
     DhcpFacts,
     FabricFacts,
     FileFacts,
     GroupFacts,
+    ObservedPort,
     Plug,
-    SeenPort,
     VfFacts,
 )
+from ibstack.fabric.guid import Guid
 
 MAC, PCI = "fa:16:3e:00:00:01", "0000:05:00.1"
 GUID, PHYSICAL, DHCP_GUID, MASTER = (
@@ -68,11 +68,11 @@ def healthy(kind: str) -> Facts:
             master=MASTER,
             master_name="head",
             ports=(
-                SeenPort(MASTER, "head", True, (0xFFFF, 0xFFF0, 0)),
-                SeenPort(
+                ObservedPort(MASTER, "head", True, (0xFFFF, 0xFFF0, 0)),
+                ObservedPort(
                     member, "node002", True, (0x7FFF, 0x8101, 0) if shared else (0x8101, 0x7FFF, 0)
                 ),
-                SeenPort(DHCP_GUID, "node001", True, (0x7FFF, 0x8101, 0)),
+                ObservedPort(DHCP_GUID, "node001", True, (0x7FFF, 0x8101, 0)),
             ),
             proofs=(0x7FF0,),
             file=FileFacts("/etc/opensm/partitions.conf", "ours", (), 0x7FF0, {member: "full"}),
@@ -178,7 +178,7 @@ def with_table(facts: Facts, guid: str, *table: int) -> Facts:
 def with_another(facts: Facts, guid: str, name: str) -> Facts:
     """Return the facts where a further port, which is not served, has *guid*."""
     assert facts.fabric is not None
-    other = SeenPort(guid, name, False, (0xFFFF, 0, 0))
+    other = ObservedPort(guid, name, False, (0xFFFF, 0, 0))
     return with_fabric(facts, ports=(*facts.fabric.ports, other))
 
 

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 import ibstack.neutron.native_threads  # noqa: F401  Eventlet would warn.
 from guest_fleet import Dhcp, Fleet
 from ibstack.cli.host_facts import fabric_place
+from ibstack.diagnose.diagnosis import Diagnosis, diagnose
+from ibstack.diagnose.gather import gather
+from ibstack.diagnose.local_dhcp import DhcpSource
+from ibstack.diagnose.local_fabric import FabricSource
+from ibstack.diagnose.local_facts import LocalSources, read_local
+from ibstack.diagnose.local_group import GroupSource
+from ibstack.diagnose.local_vf import VfSource
+from ibstack.diagnose.mapped_ports import mapped_ports
 from ibstack.fabric.errors import TryLater
 from ibstack.mad import FabricReader
-from ibstack.verify.port.gather import gather
-from ibstack.verify.port.look_dhcp import DhcpPlace
-from ibstack.verify.port.look_fabric import FabricPlace
-from ibstack.verify.port.look_group import GroupPlace
-from ibstack.verify.port.look_here import Here, look_here
-from ibstack.verify.port.look_vf import HostPlace
-from ibstack.verify.port.mapped_ports import mapped_ports
-from ibstack.verify.port.walk import Explained, explain
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.fabric.tamper import write_entries
 from ibstack_lab.hosts.daemons import eswitchd_socket
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from ibstack.diagnose.host_facts import HostFacts, Question
     from ibstack.fabric.guid import Guid
-    from ibstack.verify.port.place_facts import PlaceFacts, Question
     from ibstack_lab.cloud import Cloud
 
 MLX4, MLX5, DHCP_HOST, SM_HOST = "node002", "node003", "node001", "head"
@@ -60,33 +60,33 @@ class Scene:
     def settings(self, host: str) -> Path:
         return self.cloud.lab.host(host) / "etc" / "fabricd.conf"
 
-    def explain(self, wanted: str, host: str | None = None) -> Explained:
+    def explain(self, wanted: str, host: str | None = None) -> Diagnosis:
         """Explain a port with what each host of the lab shows."""
-        return explain(gather(self.operator, self.look, wanted, host))
+        return diagnose(gather(self.operator, self.look, wanted, host))
 
     def first_line(self, wanted: str, host: str | None = None) -> str:
         return self.explain(wanted, host).answer
 
-    def look(self, host: str, question: Question) -> PlaceFacts:
+    def look(self, host: str, question: Question) -> HostFacts:
         folder = self.cloud.lab.host(host)
-        place = HostPlace(host, str(eswitchd_socket(self.cloud.lab, host)), folder / "sys")
-        here = Here(
+        place = VfSource(host, str(eswitchd_socket(self.cloud.lab, host)), folder / "sys")
+        here = LocalSources(
             host=place,
-            dhcp=lambda: DhcpPlace(host, folder / "neutron"),
+            dhcp=lambda: DhcpSource(host, folder / "neutron"),
             fabric=lambda: self.fabric_from(host),
-            group=GroupPlace(
+            group=GroupSource(
                 host,
                 lambda network: mapped_ports(place, network),
                 lambda: self.reader(host),
                 lambda *_port: self.attachment(host),
             ),
         )
-        return look_here(here, question)
+        return read_local(here, question)
 
-    def fabric_from(self, host: str) -> FabricPlace:
+    def fabric_from(self, host: str) -> FabricSource:
         if host != SM_HOST:
             raise TryLater(f"cannot look at the fabric from {host or 'here'}: no fabricd.conf")
-        return FabricPlace(
+        return FabricSource(
             host=host,
             settings=self._fabric.settings,
             open_reader=lambda: self.reader(host),

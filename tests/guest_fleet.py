@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import PkeyTable
     from ibstack_lab.cloud import Cloud
-    from ibstack_lab.compute import Machine
     from ibstack_lab.guests.guest import Guest
+    from ibstack_lab.machine import Machine
     from ibstack_lab.process import Process
     from ibstack_lab.services.network_api import Resource
 

@@ -35,7 +35,7 @@ ADAPTERS = {
     "ibstack.host.signals",
     "ibstack.neutron.dhcp_socket",
     "ibstack.subnet_manager.opensm",
-    "ibstack.verify.port.reach",
+    "ibstack.diagnose.remote_facts",
     "ibstack.verify.this_host",
 }
 OUTSIDE = {"subprocess", "socket"}

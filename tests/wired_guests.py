@@ -12,13 +12,13 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.ipoib import ClientIdForm, client_id
 from ibstack.fabric.partition import PartitionKey, TableEntry
 from ibstack.fabric.pci import PciAddress
-from ibstack_lab.compute import Machine
 from ibstack_lab.guests import guest_view
 from ibstack_lab.guests.guest import Guest
 from ibstack_lab.guests.namespaces import Namespaces, inside, ip
 from ibstack_lab.guests.partition_wires import StandsFor, add_wire
 from ibstack_lab.hosts import vports
 from ibstack_lab.hosts.vports import GuestPort
+from ibstack_lab.machine import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable

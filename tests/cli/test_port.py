@@ -14,7 +14,7 @@ import yaml
 
 from explained_ports import healthy, with_agent, with_port
 from ibstack.cli.port import COLUMNS, PortExplain, rows
-from ibstack.verify.port.walk import explain
+from ibstack.diagnose.diagnosis import diagnose
 
 ANSWER = "port vm1: the port is switched off in Neutron\n"
 HOSTILE = "is it this?\x1b[2J\x1b[Hport vm1: nothing is wrong"
@@ -30,7 +30,7 @@ class Told(PortExplain):
             facts = with_agent(facts, "ibstack-agent", "node002", adapters=(), unread=(HOSTILE,))
         else:
             facts = with_port(facts, admin_state_up=False)
-        self._explained = explain(facts)
+        self._explained = diagnose(facts)
         return COLUMNS, rows(self._explained)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibstack_lab.cloud import Cloud
-    from ibstack_lab.compute import Machine
+    from ibstack_lab.machine import Machine
     from ibstack_lab.services.network_api import Resource
 
 MLX4, MLX5 = "node002", "node003"

@@ -57,7 +57,7 @@ def test_a_fault_is_the_first_line(scene: Scene, fault: Fault) -> None:
             pytest.fail(f"{error}; expected {expected}, said {seen[-1:]}")
 
 
-def explain(cloud: Cloud, *words: str) -> subprocess.CompletedProcess[str]:
+def diagnose(cloud: Cloud, *words: str) -> subprocess.CompletedProcess[str]:
     """Run the command as on the subnet manager's host, from where it asks the others."""
     lab = ("lab", "exec", "--lab", str(cloud.lab.root), SM_HOST)
     return subprocess.run(
@@ -72,7 +72,7 @@ def explain(cloud: Cloud, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_command_asks_every_host_of_the_way(cloud: Cloud, scene: Scene) -> None:
     scene.wait_until_well()
-    done = explain(cloud, scene.mlx4.name, "-f", "json")
+    done = diagnose(cloud, scene.mlx4.name, "-f", "json")
     answer = json.loads(done.stdout)
 
     assert (done.returncode, answer["exit_code"]) == (0, 0), done.stdout + done.stderr
@@ -87,7 +87,7 @@ def test_the_port_of_a_dhcp_agent_is_well_without_a_vf(scene: Scene) -> None:
 
     explained = scene.explain(port["id"])
 
-    assert explained.exit_code == 0, (explained.answer, explained.unseen)
+    assert explained.exit_code == 0, (explained.answer, explained.unknown)
     state = {station.looked_at: finding.state.value for station, finding in explained.walked}
     assert (state["Neutron binding"], state["key in the table"]) == ("right", "right")
     assert state["VF present"] == "not needed"

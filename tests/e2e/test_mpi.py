@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ibstack_lab.cloud import Cloud
-    from ibstack_lab.compute import Machine
+    from ibstack_lab.machine import Machine
     from ibstack_lab.services.network_api import Resource
 
 Boot: TypeAlias = "Callable[[str, Resource, str], Machine]"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from explained_ports import healthy
-from ibstack.verify.port.walk import explain
+from ibstack.diagnose.diagnosis import diagnose
 
 from .conftest import NODE, Refused
 
@@ -68,7 +68,7 @@ def test_both_pages_say_so() -> None:
 
 
 def test_the_explanation_of_a_port_says_so() -> None:
-    walked = [finding.found for _, finding in explain(healthy("mlx5")).walked]
+    walked = [finding.found for _, finding in diagnose(healthy("mlx5")).walked]
 
     assert "vif type ib_hostdev; security groups: not enforced on a VF" in walked
 

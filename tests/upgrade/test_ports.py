@@ -14,8 +14,8 @@ from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
 from ibstack.upgrade import database, other_ports
 from ibstack.upgrade.check import Sources, check
 from ibstack.upgrade.finding import Verdict
-from ibstack.upgrade.other_ports import OtherPorts
-from ibstack.upgrade.ports import KnownCloud, KnownPort, judge
+from ibstack.upgrade.known_cloud import KnownCloud, KnownPort, OtherPorts
+from ibstack.upgrade.ports import judge
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -26,7 +26,7 @@ from ibstack_lab.services import accounts
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from ibstack_lab.compute import Machine
+    from ibstack_lab.machine import Machine
 
 _DIFFERS: Final = 3
 

@@ -15,7 +15,7 @@ import sys
 import time
 import uuid
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +28,7 @@ from ibstack_lab.guests.guest import Guest
 from ibstack_lab.guests.partition_wires import SHORT_ID
 from ibstack_lab.hosts import hardware
 from ibstack_lab.hosts.daemons import eswitchd_socket
+from ibstack_lab.machine import Machine
 from ibstack_lab.services import accounts
 from ibstack_lab.topology import PHYSICAL_NETWORK
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
     from ibstack_lab.cloud import Cloud
     from ibstack_lab.services.accounts import Account
-    from ibstack_lab.services.network_api import Resource
     from ibstack_lab.topology import Host
 
 ACTIVE_WITHIN_S: Final = 30.0
@@ -46,37 +46,6 @@ _EBRCTL_TIMEOUT_S: Final = 120
 _LOOK_EVERY_S: Final = 0.1
 _IPV4: Final = 4
 _BOOTED_AS: Final = "booted-as.json"
-_CLIENT_ID: Final = ("client-id", "61")
-"""Names of the option (neutron/agent/linux/dhcp.py, _get_client_id())."""
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """A virtual machine: what Neutron says of its one port."""
-
-    name: str
-    port_id: str
-    host: str
-    mac: str
-    pci: str
-    status: str
-    network_id: str
-    client_id: str | None = None
-    """By which the DHCP server knows it; None where its port has none."""
-
-    @classmethod
-    def of(cls, port: Resource) -> Machine:
-        options = (o for o in port.get("extra_dhcp_opts", ()) if o["opt_name"] in _CLIENT_ID)
-        return cls(
-            name=port["name"],
-            port_id=port["id"],
-            host=port["binding:host_id"],
-            mac=port["mac_address"],
-            pci=port["binding:profile"].get("pci_slot", ""),
-            status=port["status"],
-            network_id=port["network_id"],
-            client_id=next((each["opt_value"] for each in options), None),
-        )
 
 
 class Compute:

@@ -12,27 +12,27 @@ from typing import TYPE_CHECKING, Final
 from cliff.command import Command
 
 from ibstack.cli.shell import ExampleInHelp
+from ibstack.diagnose.broadcast_group import SUBNET_ADMINISTRATION
+from ibstack.diagnose.host_facts import Question, to_json
+from ibstack.diagnose.local_dhcp import DhcpSource
+from ibstack.diagnose.local_facts import LocalSources, read_local
+from ibstack.diagnose.local_group import GroupSource
+from ibstack.diagnose.local_vf import VfSource
+from ibstack.diagnose.mapped_ports import mapped_ports
 from ibstack.fabric.errors import BadInput, TryLater
 from ibstack.fabric.partition import PartitionKey
 from ibstack.host.eswitch_client import DEFAULT_SOCKET
 from ibstack.host.netlink import Netlink
 from ibstack.mad import open_port
 from ibstack.mad.umad import UmadPort
-from ibstack.verify.port.broadcast_group import SUBNET_ADMINISTRATION
-from ibstack.verify.port.look_dhcp import DhcpPlace
-from ibstack.verify.port.look_group import GroupPlace
-from ibstack.verify.port.look_here import Here, look_here
-from ibstack.verify.port.look_vf import HostPlace
-from ibstack.verify.port.mapped_ports import mapped_ports
-from ibstack.verify.port.place_facts import Question, to_json
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator, Sequence
 
+    from ibstack.diagnose.local_fabric import FabricSource
     from ibstack.mad import DatagramPort
     from ibstack.neutron.replies import FabricMembers
-    from ibstack.verify.port.look_fabric import FabricPlace
 
 _FABRICD_CONF: Final = "/etc/ibstack/fabricd.conf"
 _DHCP_CONF: Final = ("/etc/neutron/neutron.conf", "/etc/neutron/dhcp_agent.ini")
@@ -71,17 +71,17 @@ def add_places(parser: ArgumentParser) -> None:
     )
 
 
-def here(parsed: Namespace) -> Here:
+def here(parsed: Namespace) -> LocalSources:
     """Return this host as *parsed* names its places."""
     name = os.environ.get("IBSTACK_HOST") or os.uname().nodename
     named = os.environ.get("IBSTACK_FABRICD_CONF")
     files = parsed.config_file or [named or _FABRICD_CONF]
-    host = HostPlace(name, parsed.socket, parsed.sysfs, lambda index: Netlink(index).read())
-    return Here(
+    host = VfSource(name, parsed.socket, parsed.sysfs, lambda index: Netlink(index).read())
+    return LocalSources(
         host=host,
-        dhcp=lambda: DhcpPlace(name, parsed.state_path or dhcp_state()),
+        dhcp=lambda: DhcpSource(name, parsed.state_path or dhcp_state()),
         fabric=lambda: fabric_place(name, files),
-        group=GroupPlace(
+        group=GroupSource(
             name, lambda network: mapped_ports(host, network), open_port, administration
         ),
     )
@@ -122,14 +122,14 @@ def administration(ca: str | None, port: int | None) -> Iterator[DatagramPort]:
         opened.settled()
 
 
-def fabric_place(host: str, config_files: Sequence[str]) -> FabricPlace:
+def fabric_place(host: str, config_files: Sequence[str]) -> FabricSource:
     """Return the ways to the fabric by ibstack-fabricd's own settings; TryLater: it has none."""
     from oslo_config import cfg
 
     import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
+    from ibstack.diagnose.local_fabric import FabricSource
     from ibstack.neutron.client import PluginClient, open_transport
     from ibstack.subnet_manager import options
-    from ibstack.verify.port.look_fabric import FabricPlace
 
     conf = cfg.CONF  # The global one: see ibstack.subnet_manager.daemon.main().
     options.register(conf)
@@ -150,7 +150,7 @@ def fabric_place(host: str, config_files: Sequence[str]) -> FabricPlace:
         finally:
             transport.cleanup()
 
-    return FabricPlace(
+    return FabricSource(
         host=host,
         settings=settings,
         open_reader=lambda: open_port(settings.ca, settings.port, m_key=settings.m_key),
@@ -203,4 +203,4 @@ class HostFacts(ExampleInHelp, Command):
         )
         if not (question.mac or question.pci):
             raise BadInput("cannot look at this host: give --mac or --pci")
-        print(json.dumps(to_json(look_here(here(parsed), question))))
+        print(json.dumps(to_json(read_local(here(parsed), question))))

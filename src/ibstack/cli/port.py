@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.cli.host_facts import add_places, here
 from ibstack.cli.shell import Lister
+from ibstack.diagnose.diagnosis import Diagnosis, diagnose
+from ibstack.diagnose.gather import gather
+from ibstack.diagnose.local_facts import read_local
+from ibstack.diagnose.remote_facts import SSH_COMMAND, RemoteHosts, no_facts
 from ibstack.fabric.printable import printable
-from ibstack.verify.port.gather import gather
-from ibstack.verify.port.look_here import look_here
-from ibstack.verify.port.reach import DEFAULT_WAY, Reach, nothing
-from ibstack.verify.port.walk import Explained, explain
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
 
-    from ibstack.verify.port.place_facts import PlaceFacts, Question
+    from ibstack.diagnose.host_facts import HostFacts, Question
 
 COLUMNS: Final = ("looked_at", "state", "found", "source")
 _NO_LOOK: Final = "none"
@@ -36,7 +36,7 @@ class PortExplain(Lister):
 
     def __init__(self, app: Any, app_args: Any, **others: Any) -> None:
         super().__init__(app, app_args, **others)
-        self._explained: Explained | None = None
+        self._explained: Diagnosis | None = None
 
     def get_parser(self, prog_name: str) -> ArgumentParser:
         parser: ArgumentParser = super().get_parser(prog_name)
@@ -45,7 +45,7 @@ class PortExplain(Lister):
         parser.add_argument(
             "--reach",
             metavar="COMMAND",
-            default=os.environ.get("IBSTACK_REACH") or DEFAULT_WAY,
+            default=os.environ.get("IBSTACK_REACH") or SSH_COMMAND,
             help=f"what runs a command on {{host}}; {_NO_LOOK}: ask no other host (%(default)s)",
         )
         add_places(parser)
@@ -55,16 +55,16 @@ class PortExplain(Lister):
         from ibstack.verify.openstack_api import OpenstackNetworks  # Slow: a second of imports.
 
         place = here(parsed)
-        reach = Reach(parsed.reach)
+        reach = RemoteHosts(parsed.reach)
 
-        def look(host: str, question: Question) -> PlaceFacts:
+        def read(host: str, question: Question) -> HostFacts:
             if host in ("", place.host.name):
-                return look_here(place, question)
+                return read_local(place, question)
             if parsed.reach == _NO_LOOK:
-                return nothing(f"{host} was not asked, as --reach {_NO_LOOK} says")
-            return reach.look(host, question)
+                return no_facts(f"{host} was not asked, as --reach {_NO_LOOK} says")
+            return reach.read(host, question)
 
-        self._explained = explain(gather(OpenstackNetworks(), look, parsed.port, parsed.host))
+        self._explained = diagnose(gather(OpenstackNetworks(), read, parsed.port, parsed.host))
         return COLUMNS, rows(self._explained)
 
     def run(self, parsed: Namespace) -> int:
@@ -92,14 +92,14 @@ class PortExplain(Lister):
         return 0
 
 
-def rows(explained: Explained) -> list[tuple[Any, ...]]:
+def rows(explained: Diagnosis) -> list[tuple[Any, ...]]:
     return [
-        (station.looked_at, finding.state.value, finding.found, finding.source)
-        for station, finding in explained.walked
+        (step.looked_at, finding.state.value, finding.found, finding.source)
+        for step, finding in explained.walked
     ]
 
 
-def as_json(explained: Explained, columns: Sequence[str] = COLUMNS) -> dict[str, Any]:
+def as_json(explained: Diagnosis, columns: Sequence[str] = COLUMNS) -> dict[str, Any]:
     """Return the whole answer, of its way those *columns*; its keys must not change."""
     walk = [dict(zip(COLUMNS, row, strict=True)) for row in rows(explained)]
     return {

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.partition import KeyRange
     from ibstack.upgrade.finding import Finding
-    from ibstack.upgrade.ports import KnownCloud
+    from ibstack.upgrade.known_cloud import KnownCloud
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from ibstack.fabric.errors import BadInput, TryLater
-from ibstack.upgrade.other_ports import OtherPorts
-from ibstack.upgrade.ports import KnownCloud, KnownPort
+from ibstack.upgrade.known_cloud import KnownCloud, KnownPort, OtherPorts
 
 _PORTS: Final = sa.text(
     "SELECT p.id, p.mac_address, p.status, b.host, b.profile,"

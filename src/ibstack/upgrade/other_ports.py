@@ -8,46 +8,17 @@ baremetal ports and, with bind_normal_ports, of DHCP and router ports.  Pure.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.neutron.binding import OWN_DEVICE_OWNERS, OWN_VIF_TYPE
+from ibstack.neutron.binding import OWN_VIF_TYPE
 from ibstack.upgrade.finding import Finding, Verdict
-from ibstack.upgrade.ports import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ibstack.fabric.partition import PartitionKey
-    from ibstack.upgrade.ports import KnownCloud
+    from ibstack.upgrade.known_cloud import KnownCloud, OtherPorts
 
 _SEGMENTS_SHOWN: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class OtherPorts:
-    """Ports of one kind in one segment."""
-
-    vnic_type: str
-    vif_type: str
-    device_owner: str
-    network_type: str | None
-    physical_network: str | None
-    segmentation_id: int | None
-    count: int
-
-    @property
-    def key(self) -> PartitionKey | None:
-        return key_of(self.network_type, self.segmentation_id)
-
-    @property
-    def are_of_hosts(self) -> bool:
-        """Whether ibstack serves them: DHCP and router ports, whoever has bound them."""
-        return (
-            self.vif_type == OWN_VIF_TYPE
-            and self.vnic_type == "normal"
-            and self.device_owner in OWN_DEVICE_OWNERS
-        )
 
 
 def on_infiniband(cloud: KnownCloud) -> Sequence[OtherPorts]:

@@ -4,67 +4,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
-from ibstack.fabric.partition import DEFAULT_PARTITION, PartitionKey
 from ibstack.fabric.pci import PciAddress
 from ibstack.upgrade.finding import Finding, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from ibstack.fabric.partition import KeyRange
-    from ibstack.upgrade.other_ports import OtherPorts
+    from ibstack.upgrade.known_cloud import KnownCloud, KnownPort
 
 OUR_AGENT: Final = "ibstack-agent"
 _AGAIN: Final = "delete it, or unplug its instance and plug it again"
-
-
-@dataclass(frozen=True, slots=True)
-class KnownPort:
-    """A port that is bound as ib_hostdev, as the database has it."""
-
-    id: str
-    mac: str
-    status: str
-    host: str
-    pci_slot: str | None
-    network_type: str | None
-    """None: it is bound to no segment."""
-    physical_network: str | None
-    segmentation_id: int | None
-
-    @property
-    def key(self) -> PartitionKey | None:
-        return key_of(self.network_type, self.segmentation_id)
-
-
-@dataclass(frozen=True, slots=True)
-class KnownCloud:
-    """What the database says."""
-
-    ports: Sequence[KnownPort]
-    agents: dict[str, str]
-    """The program that was the layer 2 agent of each host when it last reported."""
-    journal: int | None
-    """Operations that mlnx_sdn_assist has not finished; None: it has no table."""
-    others: Sequence[OtherPorts] = ()
-    """Ports that are bound otherwise than as ib_hostdev, on whatever network."""
-
-
-def key_of(network_type: str | None, segmentation_id: int | None) -> PartitionKey | None:
-    """Return the partition of ports in a segment; None: in none that ibstack knows."""
-    if network_type == "flat":
-        return DEFAULT_PARTITION
-    if network_type != "vlan" or segmentation_id is None:
-        return None
-    try:
-        return PartitionKey(segmentation_id)
-    except BadValue:
-        return None
 
 
 def judge(cloud: KnownCloud, owned: KeyRange, source: str) -> Iterator[Finding]:

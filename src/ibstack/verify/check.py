@@ -58,6 +58,13 @@ class Rule:
     """Which of several failures is told first: causes rank below what follows from them."""
 
 
+def rule(
+    id: str, fact: str, wanted: str, remedy: str, *, rank: int = 5
+) -> Callable[[Callable[[Site], Iterable[Seen]]], Rule]:
+    """Return what makes a Rule of a look at a site; where that stands in `checks/` it is known."""
+    return lambda look: Rule(id, fact, wanted, remedy, look, rank)
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One answer: of one rule, about one thing."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every check there is.  A new one is one file: a module below `checks/` that has a `RULE`."""
+"""Every check there is.  A new one is a function below `checks/` with `@rule(…)` above it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ibstack.verify.check import answers
+from ibstack.verify.check import Rule, answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ibstack.verify.check import Check, Rule
+    from ibstack.verify.check import Check
     from ibstack.verify.site import Site
 
 
@@ -28,10 +28,12 @@ class Scope(enum.Enum):
 
 @cache
 def rules(scope: Scope) -> tuple[Rule, ...]:
-    """Return the rules of one scope, in order of their modules' names."""
+    """Return the rules of one scope, in order of their ids."""
     package = import_module(f"ibstack.verify.{scope.value}.checks")
-    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
-    return tuple(import_module(f"{package.__name__}.{name}").RULE for name in names)
+    names = (module.name for module in pkgutil.iter_modules(package.__path__))
+    modules = [import_module(f"{package.__name__}.{name}") for name in names]
+    found = (each for module in modules for each in vars(module).values() if type(each) is Rule)
+    return tuple(sorted(found, key=lambda rule: rule.id))
 
 
 def verify(site: Site, scopes: Iterable[Scope]) -> list[Check]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ibstack.verify.check import Seen
 from ibstack.verify.evidence import ESWITCHD_CONF, OPENSM_CONF, Evidence, Unread
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ibstack.verify.fabric.look import FabricLook
 
+_Subject = TypeVar("_Subject")
 _NOTHING: Final = Unread("it was not looked at")
 
 
@@ -146,19 +147,30 @@ def on_fabric(look: Callable[[FabricLook], Iterable[Seen]]) -> Callable[[Site], 
     return look_at_it
 
 
-def not_one_by_one(seen: Iterable[Seen], source: str, count: str) -> Iterator[Seen]:
-    """Yield what does not hold or is not known, and one answer for all of the rest.
+def summarize_ok(
+    source: str, count: str
+) -> Callable[[Callable[[_Subject], Iterable[Seen]]], Callable[[_Subject], Iterator[Seen]]]:
+    """Return what makes one answer of all that holds, beside what does not or is not known.
 
     *count*: what there are several of, as in `12 ports`.
     """
-    holds = 0
-    for each in seen:
-        if each.holds:
-            holds += 1
-        else:
-            yield each
-    if holds:
-        yield Seen("", True, f"{holds} {count}", source)
+
+    def summarized(
+        look: Callable[[_Subject], Iterable[Seen]],
+    ) -> Callable[[_Subject], Iterator[Seen]]:
+        def look_and_count(subject: _Subject) -> Iterator[Seen]:
+            holds = 0
+            for each in look(subject):
+                if each.holds:
+                    holds += 1
+                else:
+                    yield each
+            if holds:
+                yield Seen("", True, f"{holds} {count}", source)
+
+        return look_and_count
+
+    return summarized
 
 
 def with_agents(

@@ -7,7 +7,6 @@ import pytest
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PartitionKey, TableEntry
-from ibstack_lab.compute import Machine
 from ibstack_lab.demo.findings import (
     Findings,
     MachineFacts,
@@ -17,6 +16,7 @@ from ibstack_lab.demo.findings import (
     membership_lines,
 )
 from ibstack_lab.fabric.tables import PortTable
+from ibstack_lab.machine import Machine
 from ibstack_lab.topology import ARTICLE
 
 RED, BLUE = PartitionKey(1), PartitionKey(2)

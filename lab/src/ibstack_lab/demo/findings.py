@@ -13,8 +13,8 @@ from ibstack_lab.topology import AdapterKind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ibstack_lab.compute import Machine
     from ibstack_lab.fabric.tables import PortTable
+    from ibstack_lab.machine import Machine
     from ibstack_lab.topology import Topology
 
 

@@ -22,9 +22,10 @@ from ibstack_lab.services.dhcp_agent import namespace_of
 from ibstack_lab.topology import INTERFACE
 
 if TYPE_CHECKING:
-    from ibstack_lab.compute import Compute, Machine
+    from ibstack_lab.compute import Compute
     from ibstack_lab.demo.stage import Stage
     from ibstack_lab.guests.heard_requests import HeardRequest
+    from ibstack_lab.machine import Machine
 
 _MANAGEMENT: Final = ("ibhosts", "ibnetdiscover", "ibping 1")
 _WITHIN_S: Final = 30

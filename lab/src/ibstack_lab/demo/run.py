@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ibstack_lab.cloud import Cloud
-    from ibstack_lab.compute import Compute, Machine
+    from ibstack_lab.compute import Compute
+    from ibstack_lab.machine import Machine
     from ibstack_lab.services.accounts import Account
 
 _INTRODUCTION: Final = """\

@@ -23,9 +23,10 @@ from ibstack_lab.hosts.daemons import eswitchd_socket
 from ibstack_lab.services import accounts
 
 if TYPE_CHECKING:
-    from ibstack_lab.compute import Compute, Machine
+    from ibstack_lab.compute import Compute
     from ibstack_lab.demo.stage import Stage
     from ibstack_lab.fabric.tables import PortTable
+    from ibstack_lab.machine import Machine
 
 _SETTLED_WITHIN_S: Final = 30.0
 _LOOK_EVERY_S: Final = 0.3

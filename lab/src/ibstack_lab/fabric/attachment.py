@@ -30,7 +30,7 @@ from ibstack_lab.fabric.packets import (
 )
 
 if TYPE_CHECKING:
-    from ibstack_lab.fabric.simulated import Fabric
+    from ibstack_lab.fabric.wires import Wires
 
 _PERMISSIVE_LID: Final = 0xFFFF
 # Clients name themselves with their process id; ours lie above any of those (pid_max: 2^22).
@@ -50,7 +50,7 @@ class Attachment:
     window = 8
     """Linux queues 10 datagrams for a socket (net.unix.max_dgram_qlen); ibsim drops the rest."""
 
-    def __init__(self, fabric: Fabric, node: str) -> None:
+    def __init__(self, fabric: Wires, node: str) -> None:
         """Raises CannotReadFabric where ibsim does not run or does not know *node*."""
         self._name = fabric.name
         name, self._control = self._named()

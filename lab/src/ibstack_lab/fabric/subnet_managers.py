@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from ibstack_lab.fabric.simulated import Fabric
+    from ibstack_lab.fabric.wires import Wires
     from ibstack_lab.topology import Host
 
 _HIGHEST_PRIORITY: Final = 15
@@ -74,11 +74,11 @@ class _OpenSm(Process):
 class SubnetManagers:
     """The OpenSMs of one fabric.  All state is in files, below the fabric's folder."""
 
-    def __init__(self, fabric: Fabric, log: Path, run: Path) -> None:
-        self._fabric = fabric
+    def __init__(self, wires: Wires, log: Path, run: Path) -> None:
+        self._wires = wires
         self._log = log
         self._run = run
-        self._hosts = fabric.topology.subnet_manager_hosts
+        self._hosts = wires.topology.subnet_manager_hosts
 
     def process(self, host: str) -> Process:
         """Return the OpenSM of *host*, to start and to kill at any time."""
@@ -89,9 +89,9 @@ class SubnetManagers:
             ["opensm", "-F", str(folder / "opensm.conf")],
             self.log(host),
             self.pid_file(host),
-            env={**self._fabric.attach_env(host), **caches},
+            env={**self._wires.attach_env(host), **caches},
             cwd=folder / "clients",
-            starting=lambda: self._starting(self._fabric.topology.host(host)),
+            starting=lambda: self._starting(self._wires.topology.host(host)),
         )
 
     def start(self, host: str) -> None:
@@ -137,18 +137,18 @@ class SubnetManagers:
                 fresh.rename(path)
 
     def _folder(self, host: str) -> Path:
-        return self._fabric.folder / host
+        return self._wires.folder / host
 
     @contextmanager
     def _starting(self, host: Host) -> Iterator[None]:
         """Prepare what the OpenSM of *host* needs; hold the others until it answers."""
         self.harden()
-        self._fabric.client_cwd(host.name)
-        self._fabric.reap()  # A killed OpenSM would go on getting the traps meant for this one.
+        self._wires.client_cwd(host.name)
+        self._wires.reap()  # A killed OpenSM would go on getting the traps meant for this one.
         priority = host.subnet_manager_priority or 0
         self._write_conf(host, priority)
         others = [other for other in self._hosts if other != host]
-        with closing(Attachment(self._fabric, SWITCH)) as attachment, ExitStack() as held:
+        with closing(Attachment(self._wires, SWITCH)) as attachment, ExitStack() as held:
             reader = FabricReader(attachment, timeout_s=0.02, tries=1)
             for other in others:
                 self._hold(held, other)
@@ -179,7 +179,7 @@ class SubnetManagers:
         process.wait_until(raised, timeout_s=10)
 
     def _ask(self, host: Host, reader: FabricReader) -> SmInfo | None:
-        found = reader.subnet_manager_at(Route(self._fabric.route_from_switch(host.name)))
+        found = reader.subnet_manager_at(Route(self._wires.route_from_switch(host.name)))
         return None if isinstance(found, NotKnown) else found
 
     def _is_master(self, host: Host) -> bool:
@@ -195,7 +195,7 @@ class SubnetManagers:
         return int(found.group(1)) if found else 0
 
     def _write_conf(self, host: Host, priority: int) -> None:
-        small = len(self._fabric.topology.hosts) <= _SMALL
+        small = len(self._wires.topology.hosts) <= _SMALL
         path = self._folder(host.name) / "opensm.conf"
         fresh = path.with_suffix(".new")
         fresh.write_text(

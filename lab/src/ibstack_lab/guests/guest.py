@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ibstack.fabric.guid import Guid
-    from ibstack_lab.compute import Machine
     from ibstack_lab.folder import LabFolder
+    from ibstack_lab.machine import Machine
 
 ADDRESS_WITHIN_S: Final = 30.0
 _LOOK_EVERY_S: Final = 0.05

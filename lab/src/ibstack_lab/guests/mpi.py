@@ -26,8 +26,8 @@ from ibstack_lab.topology import INTERFACE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ibstack_lab.compute import Machine
     from ibstack_lab.folder import LabFolder
+    from ibstack_lab.machine import Machine
 
 WITHIN_S: Final = 60.0
 """Much more than it takes: a second, or four where there is no way."""

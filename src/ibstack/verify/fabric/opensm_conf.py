@@ -9,12 +9,20 @@ from ibstack.formats.opensm import command_line, configuration
 from ibstack.formats.opensm.configuration import read_number
 from ibstack.formats.opensm.in_force import read_hex_key
 from ibstack.verify.check import Seen
-from ibstack.verify.evidence import OPENSM_ARGS, shown
-from ibstack.verify.opensm_files import config_name, not_understood
+from ibstack.verify.evidence import OPENSM_ARGS, Unread, shown
+from ibstack.verify.opensm_files import config_name, not_understood, options
+from ibstack.verify.site import each_subnet_manager_host
 
 if TYPE_CHECKING:
+    from collections.abc import (
+        Callable,
+        Iterable,
+        Iterator,
+    )
+
     from ibstack.formats.opensm.in_force import Options
-    from ibstack.verify.evidence import Evidence, Unread
+    from ibstack.verify.evidence import Evidence
+    from ibstack.verify.site import Site
 
 HIDDEN: Final = "(hidden)"
 """Stands in a collection for a key that was set."""
@@ -60,6 +68,21 @@ def sm_keys(said: Options) -> tuple[int | None, ...]:
 def place(host: Evidence) -> str:
     """Return the path of the configuration."""
     return shown(config_name(host))
+
+
+def each_opensm_conf(
+    look: Callable[[Evidence, Options], Iterable[Seen]],
+) -> Callable[[Site], Iterator[Seen]]:
+    """Return a rule's look at what each OpenSM was told, where that is known."""
+
+    def look_at_those(host: Evidence) -> Iterator[Seen]:
+        said = options(host)
+        if isinstance(said, Unread):
+            yield unknown(host, said)
+        else:
+            yield from look(host, said)
+
+    return each_subnet_manager_host(look_at_those)
 
 
 def unknown(host: Evidence, unread: Unread) -> Seen:

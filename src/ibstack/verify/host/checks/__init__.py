@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One module for each check; each has a `RULE`."""
+"""One module for each subject; its checks are functions with `@rule(…)`."""

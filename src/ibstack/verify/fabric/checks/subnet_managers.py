@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One master, a standby that takes over soon, and both listed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ibstack.mad import SmState
+from ibstack.verify.check import Seen, rule
+from ibstack.verify.evidence import Unread
+from ibstack.verify.fabric.files import full_in_default, place, statements, unknown
+from ibstack.verify.fabric.opensm_conf import each_opensm_conf, judged
+from ibstack.verify.site import each_subnet_manager_host, on_fabric
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ibstack.formats.opensm.in_force import Options
+    from ibstack.verify.evidence import Evidence
+    from ibstack.verify.fabric.look import FabricLook
+    from ibstack.verify.site import Site
+
+_REMEDIES: Final = {
+    0: "start OpenSM on the SM hosts, and look at its log",
+    1: "start OpenSM on a second SM host: without one nothing changes while the first is away",
+    2: "give every subnet manager the same sm_key: those with another do not trust each other",
+}
+_SM_INFO: Final = "SMInfo of each port with a subnet manager"
+
+
+@rule(
+    "one-master",
+    "one subnet manager is master, and another stands by",
+    "1 master, and a standby",
+    _REMEDIES[1],
+)
+@on_fabric
+def one_master(fabric: FabricLook) -> Iterator[Seen]:
+    """One subnet manager is master, and another stands by."""
+    silent = [port for port in fabric.managers if port.sm_state is None]
+    for port in silent:
+        yield Seen(port.host, None, "its subnet manager does not answer", _SM_INFO, str(port))
+    states = [port.sm_state for port in fabric.managers]
+    masters, standbys = states.count(SmState.MASTER), states.count(SmState.STANDBY)
+    found = f"{masters} master, {standbys} standby"
+    if silent and masters < 2:
+        return
+    remedy = _REMEDIES.get(masters, _REMEDIES[2])
+    yield Seen("", masters == 1 and standbys > 0, found, _SM_INFO, remedy=remedy)
+
+
+# Seen on OpenSM 3.3.23: SELF is the manager in office; after a failover the former one is limited.
+@rule(
+    "sm-listed",
+    "every subnet manager's port is listed as a full member of the default partition",
+    "each port GUID as full in the Default line",
+    "add it to full_default_members of /etc/ibstack/fabricd.conf on every SM host, and restart"
+    " ibstack-fabricd",
+    rank=4,
+)
+def sm_listed(site: Site) -> Iterator[Seen]:
+    """Each subnet manager's port is a full member of the default partition in each file."""
+    fabric = site.fabric
+    if isinstance(fabric, Unread):
+        yield Seen("", None, fabric.why, "the fabric")
+        return
+    managers = {port.guid: port for port in fabric.managers}
+
+    def judge(host: Evidence) -> Iterator[Seen]:
+        said = statements(host)
+        if isinstance(said, Unread):
+            yield unknown(host, said)
+            return
+        missing = [managers[guid] for guid in sorted(managers.keys() - full_in_default(said))]
+        found = ", ".join(f"{port.guid} of {port.node}" for port in missing)
+        found = f"not listed: {found}" if missing else f"all {len(managers)} are"
+        yield Seen(host.host, not missing, found, place(host))
+
+    yield from each_subnet_manager_host(judge)(site)
+
+
+_LONGEST_S: Final = 5.0
+
+
+# Seen on OpenSM 3.3.23, kill -9 of the master, 50 hosts: 10000 ms and 4: 55 s; 1000 and 2: 3.2 s.
+@rule(
+    "standby-polling",
+    "a standby takes over soon",
+    f"within {_LONGEST_S:g} s",
+    "set sminfo_polling_timeout 1000 and polling_retry_number 2 in opensm.conf of every SM host",
+)
+@each_opensm_conf
+def standby_polling(host: Evidence, said: Options) -> Iterator[Seen]:
+    """A standby notices soon that the master is gone: until then nothing can change."""
+    timeout_ms = said.file.number("sminfo_polling_timeout")
+    tries = said.file.number("polling_retry_number")
+    after_s = timeout_ms * (tries + 1) / 1000
+    found = f"{after_s:g} s ({timeout_ms} ms, {tries} more tries)"
+    yield judged(host, holds=after_s <= _LONGEST_S, found=found)

@@ -1,2 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""Why does this port not work: its whole way, station by station."""
