@@ -51,6 +51,9 @@ class Fabric:
 
     survey: Survey
     managers: frozenset[Guid]
+    """The site's ports on which a subnet manager runs."""
+    may_manage: frozenset[Guid]
+    """The site's ports on which one may run."""
     manager: Manager
     """What is on this host's own port."""
     known: KnownPorts
@@ -159,7 +162,9 @@ class Sources:
                     "cannot read the fabric: the local port has no link; look at its cable, or"
                     " name another one with ca and port of [fabric]"
                 )
-            return Fabric(view.survey(), view.managers(), view.manager(), view.known(None))
+            manager, survey = view.manager(), view.survey()
+            ours = view.may_manage() or frozenset()
+            return Fabric(survey, view.managers() & ours, ours, manager, view.known(None))
 
     def tenants(self, partitions: Partitions) -> Partitions:
         """Return those of *partitions* that are neither the site's nor reserved."""

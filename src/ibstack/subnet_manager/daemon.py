@@ -254,7 +254,9 @@ def _signer(settings: FabricdSettings) -> Signer | None:
 def fabric_view(settings: FabricdSettings) -> FabricView:
     """Return the view through the port that is configured."""
     return FabricView(
-        lambda: open_port(settings.ca, settings.port, m_key=settings.m_key), local_port_guids
+        lambda: open_port(settings.ca, settings.port, m_key=settings.m_key),
+        local_port_guids,
+        may_manage=settings.fabric.full_default,
     )
 
 

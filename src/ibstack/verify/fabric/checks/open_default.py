@@ -26,7 +26,7 @@ _SOURCE: Final = "P_KeyTable of each port"
 
 def _look(site: Site) -> Iterator[Seen]:
     known = site.subnet_manager_hosts()
-    listed = {guid for host in known for guid in _listed(host)}
+    listed = {guid for host in known for guid in listed_full(host)}
     names = {host.host for host in known}
 
     def judge(fabric: FabricLook) -> Iterator[Seen]:
@@ -46,8 +46,8 @@ def _look(site: Site) -> Iterator[Seen]:
     return on_fabric(summed)(site)
 
 
-def _listed(host: Evidence) -> frozenset[Guid]:
-    """Return who may be one, by the host's files."""
+def listed_full(host: Evidence) -> frozenset[Guid]:
+    """Return who may be a full member of the default partition, by the host's files."""
     said, keys = statements(host), host.ini(FABRICD_CONF)
     found = frozenset() if isinstance(said, Unread) else full_in_default(said)
     if isinstance(keys, Unread):

@@ -42,8 +42,8 @@ RULE: Final = Rule(
     "sm-listed",
     "every subnet manager's port is listed as a full member of the default partition",
     "each port GUID as full in the Default line",
-    "add it to full_default_members of /etc/ibstack/fabricd.conf on every SM host, and restart"
-    " ibstack-fabricd",
+    "where it is the site's own, add it to full_default_members of /etc/ibstack/fabricd.conf on"
+    " every SM host, and restart ibstack-fabricd",
     _look,
     rank=4,
 )
