@@ -35,16 +35,19 @@ class Fabricd:
     metrics_port: int = 0
     settings: str = ""
     """More lines of [fabric]."""
+    managers: Collection[Guid] = ()
+    """The ports in full_default_members; none: of every host that runs an OpenSM."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir()
-        managers = self.fabric.topology.subnet_manager_hosts
+        hosts = self.fabric.topology.subnet_manager_hosts
+        managers = self.managers or [host.port_guid for host in hosts]
         self.conf = self.folder / "fabricd.conf"
         self.conf.write_text(
             f"[DEFAULT]\nhost = {self.host}\ntransport_url = fake:///\n"
             "[fabric]\nphysical_network = ibhostnet\n"
             f"partitions_conf = {self.fabric.partitions_conf(self.host)}\n"
-            f"full_default_members = {', '.join(str(host.port_guid) for host in managers)}\n"
+            f"full_default_members = {', '.join(map(str, managers))}\n"
             f"state_path = {self.folder}/state\nserves_vports = yes\n"
             "poll_interval = 0.1\nremoval_grace_s = 0.1\nreport_interval = 1\n"
             f"{self.settings}"

@@ -2,6 +2,7 @@
 """When Neutron is asked, and what holds while it cannot be."""
 
 from collections.abc import Collection
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from ibstack.fabric.partition import Membership, PartitionKey
 from ibstack.fabric.pci import PciAddress
 from ibstack.neutron.replies import FabricMembers, Held, LeftVf, Member
 from ibstack.subnet_manager.daemon import NeutronCloud
+from ibstack.subnet_manager.kept_members import KeptMembers
 
 
 class Client:
@@ -149,6 +151,46 @@ def test_a_port_whose_adapter_is_not_reported_keeps_what_it_has_there(
     client.held = ()
     cloud.hint()
     assert ports(cloud) == []
+
+
+def test_what_a_port_keeps_is_kept_over_a_restart(client: Client, tmp_path: Path) -> None:
+    def started() -> NeutronCloud:
+        return NeutronCloud(client, "ibhostnet", 10, kept=KeptMembers(tmp_path))  # type: ignore[arg-type]
+
+    client.members = (member("p1"), member("p2"))
+    cloud = started()
+    assert ports(cloud) == ["p1", "p2"]
+    assert not (tmp_path / "kept-members.json").exists(), "nothing is kept yet"
+    client.members = ()
+    client.held = tuple(Held(p, "no adapter", "h", PartitionKey(1)) for p in ("p1", "p2"))
+    cloud.hint()
+    assert ports(cloud) == ["p1", "p2"]
+
+    client.held = client.held[:1]
+    assert ports(started()) == ["p1"]
+    client.held = ()
+    assert ports(started()) == []
+    client.held = (Held("p1", "no adapter", "h", PartitionKey(1)),)
+    assert ports(started()) == [], "what was taken away does not come back"
+
+
+@pytest.mark.parametrize("text", ["", "{}", '[["p1"]]', "null"])
+def test_a_broken_record_keeps_nothing(client: Client, tmp_path: Path, text: str) -> None:
+    (tmp_path / "kept-members.json").write_text(text)
+    client.held = (Held("p1", "no adapter", "h", PartitionKey(1)),)
+
+    assert ports(NeutronCloud(client, "n", 10, kept=KeptMembers(tmp_path))) == []  # type: ignore[arg-type]
+
+
+def test_who_only_looks_writes_nothing(client: Client, tmp_path: Path) -> None:
+    client.members = (member("p1"),)
+    looks = NeutronCloud(client, "n", 10, kept=KeptMembers(tmp_path, remembers=False))  # type: ignore[arg-type]
+    ports(looks)
+    client.members, client.held = (), (Held("p1", "no adapter", "h", PartitionKey(1)),)
+    looks.hint()
+
+    assert ports(looks) == ["p1"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_vfs_that_are_attached_without_a_port_are_known_while_neutron_is_away(

@@ -7,12 +7,17 @@ from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PROOF_KEYS, Membership, PartitionKey
 from ibstack.formats.partitions_conf.statement import Statement
+from ibstack.subnet_manager.drift import Drift
 from ibstack.subnet_manager.fabric_view import Manager, Role
 from ibstack.subnet_manager.plan import Admit, Expel, Step
 from ibstack.subnet_manager.publication import Found, Whose
 from ibstack.subnet_manager.staleness import Staleness, is_stale
 
 AWAY = TryLater("cannot ask Neutron: the broker is away")
+
+
+def alarm_of(staleness: Staleness, *, failed: bool, other: bool) -> Drift | None:
+    return next(iter(staleness.alarms(None, failed=failed, other_file=lambda: other)), None)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +42,7 @@ def test_the_alarm_is_for_a_file_that_may_be_old(
         staleness.take_role(role)
     staleness.hear(None if heard else AWAY)
 
-    alarm = staleness.alarm(failed=failed, other_file=lambda: other)
+    alarm = alarm_of(staleness, failed=failed, other=other)
 
     assert (alarm is None) if says is None else (says in str(alarm))
 
@@ -47,11 +52,11 @@ def test_an_old_file_stays_old_until_a_pass_does_not_fail_whatever_key_the_maste
 ):
     staleness = Staleness()
     staleness.take_role(Role.STANDBY)
-    assert staleness.alarm(failed=True, other_file=lambda: True)
-    assert staleness.alarm(failed=True, other_file=lambda: False)
+    assert alarm_of(staleness, failed=True, other=True)
+    assert alarm_of(staleness, failed=True, other=False)
 
-    assert staleness.alarm(failed=False, other_file=lambda: False) is None
-    assert staleness.alarm(failed=True, other_file=lambda: False) is None
+    assert alarm_of(staleness, failed=False, other=False) is None
+    assert alarm_of(staleness, failed=True, other=False) is None
 
 
 @pytest.mark.parametrize("between", [(), (Role.NONE,)])
@@ -60,17 +65,17 @@ def test_an_old_file_that_is_taken_into_office_is_an_alarm_until_a_newer_one_is_
 ) -> None:
     staleness = Staleness()
     staleness.take_role(Role.STANDBY)
-    staleness.alarm(failed=True, other_file=lambda: True)
+    alarm_of(staleness, failed=True, other=True)
     for role in (*between, Role.MASTER):
         staleness.take_role(role)
     staleness.hear(None)
 
     for failed in (True, False):
-        alarm = staleness.alarm(failed=failed, other_file=lambda: False)
+        alarm = alarm_of(staleness, failed=failed, other=False)
         assert "took over with an old file" in str(alarm)
 
     staleness.prove()
-    assert staleness.alarm(failed=True, other_file=lambda: False) is None
+    assert alarm_of(staleness, failed=True, other=False) is None
 
 
 def test_an_answer_holds_until_the_role_changes_and_the_alarm_is_logged_when_it_begins_and_ends(
@@ -86,10 +91,10 @@ def test_an_answer_holds_until_the_role_changes_and_the_alarm_is_logged_when_it_
     staleness.hear(AWAY)
     assert not staleness.confirmed
     for _ in range(3):
-        staleness.alarm(failed=True, other_file=lambda: False)
+        alarm_of(staleness, failed=True, other=False)
     staleness.hear(None)
     for _ in range(2):
-        staleness.alarm(failed=False, other_file=lambda: False)
+        alarm_of(staleness, failed=False, other=False)
     said = [(record.levelname, record.getMessage()[:18]) for record in caplog.records]
     assert said == [("ERROR", "drift: stale stand"), ("INFO", "drift is over: sta")]
 

@@ -330,7 +330,19 @@ FABRIC: Final = (
     ),
     Fault(
         "sm-listed",
-        "a subnet manager on a host that is not listed",
+        "a subnet manager whose port is listed for fabricd, which has not published it",
+        "fabric.json",
+        '"table": "0x7fff",\n   "is_sm": false,\n   "sm_state": null',
+        '"table": "0x7fff",\n   "is_sm": true,\n   "sm_state": "standby"',
+        (
+            "head/etc/ibstack/fabricd.conf",
+            "full_default_members = 0x0002c90300000011,0x0002c90300000021",
+            "full_default_members = 0x0002c90300000011,0x0002c90300000021, 0x0002c90300000041",
+        ),
+    ),
+    Fault(
+        "site-managers",
+        "a subnet manager that is none of the site's",
         "fabric.json",
         '"table": "0x7fff",\n   "is_sm": false,\n   "sm_state": null',
         '"table": "0x7fff",\n   "is_sm": true,\n   "sm_state": "standby"',

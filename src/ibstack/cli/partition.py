@@ -17,6 +17,7 @@ from ibstack.mad import PortInfo
 from ibstack.subnet_manager.admission import Seen, judged
 from ibstack.subnet_manager.claims import Claims
 from ibstack.subnet_manager.file_changes import file_of, other_changes
+from ibstack.subnet_manager.kept_members import KeptMembers
 from ibstack.subnet_manager.known_hosts import KnownHosts
 from ibstack.subnet_manager.partitions_conf import understand
 from ibstack.subnet_manager.plan import Wanted, gather, plan
@@ -51,6 +52,9 @@ class Fabric:
 
     survey: Survey
     managers: frozenset[Guid]
+    """The site's ports on which a subnet manager runs."""
+    may_manage: frozenset[Guid]
+    """The site's ports on which one may run."""
     manager: Manager
     """What is on this host's own port."""
     known: KnownPorts
@@ -115,7 +119,12 @@ class Sources:
             timeout_s=settings.rpc_timeout_s,
             signer=Signer.read(settings.answer_key_file),
         )
-        return NeutronCloud(client, settings.physical_network, settings.poll_interval_s)
+        return NeutronCloud(
+            client,
+            settings.physical_network,
+            settings.poll_interval_s,
+            kept=KeptMembers(settings.state_path, remembers=False),
+        )
 
     def wanted(self) -> tuple[Desired, Wanted]:
         desired = self.desired()
@@ -142,6 +151,13 @@ class Sources:
         )
         return judged(desired, settings, Site.read(settings), seen)[0]
 
+    def fitting_and_said(self, desired: Desired, wanted: Wanted, fabric: Fabric) -> Wanted:
+        """Return the same, and say of each port of *wanted* that does not fit why."""
+        fits = self.fitting(desired, fabric)
+        for port in fits.unfit.keys() - wanted.unfit.keys():
+            say(f"port {port} is not served: {fits.unfit[port]}")
+        return fits
+
     def published(self) -> Found:
         from ibstack.subnet_manager.daemon import publication
 
@@ -159,7 +175,9 @@ class Sources:
                     "cannot read the fabric: the local port has no link; look at its cable, or"
                     " name another one with ca and port of [fabric]"
                 )
-            return Fabric(view.survey(), view.managers(), view.manager(), view.known(None))
+            manager, survey = view.manager(), view.survey()
+            ours = view.may_manage() or frozenset()
+            return Fabric(survey, view.managers() & ours, ours, manager, view.known(None))
 
     def tenants(self, partitions: Partitions) -> Partitions:
         """Return those of *partitions* that are neither the site's nor reserved."""
@@ -207,8 +225,8 @@ class PartitionList(PartitionCommand):
     example = "ibstack partition list -f json"
 
     def answer(self, sources: Sources, parsed: Namespace) -> Table:
-        partitions, shared = _members(sources)
         fabric = _orsay(sources.observed)
+        partitions, shared = _members(sources, fabric)
         if fabric is not None:
             fabric.warn_of_shared_guids(g for part in partitions.values() for g in part.members)
         rows = [
@@ -278,7 +296,9 @@ class PartitionShow(PartitionCommand):
 class PartitionPlan(PartitionCommand):
     """Show what ibstack-fabricd would publish now: the steps from its file to what is wanted.
 
-    Wanted are Neutron's members, full_default_members, and the lines of site_partitions.
+    Wanted are Neutron's members as far as the tables of the fabric's ports have room for them,
+    full_default_members, and the lines of site_partitions.  Where the fabric cannot be read, that
+    is said, and nothing is known of room.
 
     Exit code 0: nothing to do; 3: there are steps; 4: Neutron could not be asked.
     """
@@ -289,6 +309,9 @@ class PartitionPlan(PartitionCommand):
         settings = sources.settings
         site = Site.read(settings.fabric)  # What fabricd refuses is never published.
         desired, wanted = sources.wanted()
+        fabric = _orsay(sources.observed)
+        if fabric is not None:
+            wanted = sources.fitting_and_said(desired, wanted, fabric)
         found = sources.published()
         if found.whose in {Whose.FOREIGN, Whose.EDITED}:
             raise NotOurFile(settings.partitions_conf, found)
@@ -324,9 +347,12 @@ def _before(found: Found, file: str) -> PartitionsFile | None:
     return understand(found.statements, found.text, file)
 
 
-def _members(sources: Sources) -> tuple[Partitions, frozenset[Guid]]:
+def _members(sources: Sources, fabric: Fabric | None) -> tuple[Partitions, frozenset[Guid]]:
+    """Return the members by partition that fit the tables, and which of them are physical ports."""
     try:
-        _, wanted = sources.wanted()
+        desired, wanted = sources.wanted()
+        if fabric is not None:
+            wanted = sources.fitting_and_said(desired, wanted, fabric)
     except TryLater as error:
         say(f"{error}; showing what was published last")
         found = sources.published()

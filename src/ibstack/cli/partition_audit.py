@@ -124,6 +124,7 @@ def _look(sources: Sources) -> tuple[Audit, Fabric, tuple[NoGroups, ...]]:
         full_default=settings.full_default | fabric.managers,
         site_keys=Site.read(settings).keys,
         managers=fabric.managers,
+        may_manage=fabric.may_manage,
         physical=wanted.shared,
         left=desired.left,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from ibstack.fabric.errors import BadValue, IbstackError
@@ -135,6 +135,9 @@ class SmInfo:
     """0 to 15: higher wins."""
     activity: int
     """Counts up while it is alive."""
+    key: int = field(default=0, repr=False)
+    """Its SM_Key, a secret of 64 bits; 0: not told.  OpenSM 3.3.23 tells it to whoever asks; older
+    ones to who asks as a master (osm_sminfo_rcv.c; tests/real/test_foreign_managers.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +285,7 @@ def decode_sm_info(data: bytes) -> SmInfo:
         state=_one_of(SmState, data[20] & 0x0F, "SMInfo"),
         priority=data[20] >> 4,
         activity=int.from_bytes(data[16:20], "big"),
+        key=int.from_bytes(data[8:16], "big"),
     )
 
 

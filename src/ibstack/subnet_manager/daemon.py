@@ -40,13 +40,14 @@ from ibstack.runtime.loop import Loop
 from ibstack.subnet_manager import options
 from ibstack.subnet_manager.drift import LeftVf
 from ibstack.subnet_manager.fabric_view import FabricView
+from ibstack.subnet_manager.kept_members import KeptMembers
 from ibstack.subnet_manager.known_hosts import KnownHosts
 from ibstack.subnet_manager.metrics import FabricMetrics
 from ibstack.subnet_manager.moment import Desired
 from ibstack.subnet_manager.opensm import OpenSm
 from ibstack.subnet_manager.plan import Member
 from ibstack.subnet_manager.publication import Order, Publication
-from ibstack.subnet_manager.reconcile import FabricReconciler, Status
+from ibstack.subnet_manager.reconcile import FabricReconciler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -79,7 +80,11 @@ class NeutronCloud:
         physical_network: str,
         poll_s: float,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        kept: KeptMembers | None = None,
     ) -> None:
+        """*kept* remembers over a restart what ports keep; None: nothing does."""
+        self._kept_before = kept
         self._client = client
         self._physical_network = physical_network
         self._poll_s = poll_s
@@ -115,21 +120,24 @@ class NeutronCloud:
 
     def _ask(self) -> None:
         answer = self._client.fabric_members(self._physical_network, self._etag)
-        # Another one also says that what was looked at is new, and the same.
-        self._etag = answer.etag
         if answer.members is not None:
             members = tuple(
                 Member(m.port_id, m.host, m.guid, m.key, m.membership, m.shared)
                 for m in answer.members
             )
             left = tuple(LeftVf(vf.host, vf.pci, vf.guid) for vf in answer.left)
+            kept = tuple(self._kept(answer.held))
+            if self._kept_before is not None:
+                self._kept_before.store(kept)
             self._latest = Desired(
                 answer.etag,
-                (*members, *self._kept(answer.held)),
+                (*members, *kept),
                 left=left,
                 hosts=answer.hosts,
                 alarms=tuple(map(str, answer.claims)),
             )
+        # Another one also says that what was looked at is new, and the same.
+        self._etag = answer.etag
         self._answers += 1
         if self._latest is not None:
             self._latest = replace(self._latest, answers=self._answers)
@@ -143,9 +151,12 @@ class NeutronCloud:
         """
         still = {(each.port_id, each.host, each.key) for each in held if each.key is not None}
         if self._latest is not None:
-            for member in self._latest.members:
-                if (member.port_id, member.host, member.key) in still:
-                    yield member
+            before = self._latest.members
+        else:
+            before = () if self._kept_before is None else self._kept_before.load()
+        for member in before:
+            if (member.port_id, member.host, member.key) in still:
+                yield member
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +211,12 @@ def wire(conf: cfg.ConfigOpts) -> Fabricd:
     transport = open_transport(conf)
     signer = _signer(settings)
     client = PluginClient(transport, timeout_s=settings.rpc_timeout_s, signer=signer)
-    cloud = NeutronCloud(client, settings.physical_network, settings.poll_interval_s)
+    cloud = NeutronCloud(
+        client,
+        settings.physical_network,
+        settings.poll_interval_s,
+        kept=KeptMembers(settings.state_path),
+    )
     stopping = threading.Event()
     metrics = FabricMetrics(_VERSION, settings.physical_network)
     reconciler = FabricReconciler(
@@ -228,7 +244,7 @@ def wire(conf: cfg.ConfigOpts) -> Fabricd:
         interval=lambda: settings.poll_interval_s,
         settle=_SETTLE_S,
         backoff=_BACKOFF,
-        report=_Reporter(reconciler, heartbeat, metrics).report,
+        report=Reporter(reconciler, heartbeat, metrics).report,
     )
 
     def look() -> None:
@@ -254,7 +270,9 @@ def _signer(settings: FabricdSettings) -> Signer | None:
 def fabric_view(settings: FabricdSettings) -> FabricView:
     """Return the view through the port that is configured."""
     return FabricView(
-        lambda: open_port(settings.ca, settings.port, m_key=settings.m_key), local_port_guids
+        lambda: open_port(settings.ca, settings.port, m_key=settings.m_key),
+        local_port_guids,
+        may_manage=settings.fabric.full_default,
     )
 
 
@@ -269,7 +287,7 @@ def publication(settings: FabricdSettings) -> Publication:
     return Publication(settings.partitions_conf, settings.state_path, full)
 
 
-class _Reporter:
+class Reporter:
     """Tells systemd of every pass, and Neutron at once of what is new."""
 
     def __init__(
@@ -278,7 +296,7 @@ class _Reporter:
         self._reconciler = reconciler
         self._heartbeat = heartbeat
         self._metrics = metrics
-        self._last = Status()
+        self._last: tuple[object, ...] = ()
 
     def report(self, outcome: Outcome) -> None:
         self._metrics.take(outcome, self._reconciler.numbers)
@@ -286,9 +304,10 @@ class _Reporter:
         said = next(iter(status.problems), "all partitions are in force").partition("\n")[0]
         systemd.notify(f"WATCHDOG=1\nSTATUS={status.role}: {said}")
         # The digest changes with every publish: that alone can wait for the next beat.
-        if (status.role, status.problems) != (self._last.role, self._last.problems):
+        told = status.role, status.problems, self._reconciler.reserved_guids
+        if told != self._last:
             self._heartbeat.nudge()
-        self._last = status
+        self._last = told
 
 
 def _configurations(settings: FabricdSettings, reconciler: FabricReconciler) -> dict[str, Any]:

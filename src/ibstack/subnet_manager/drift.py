@@ -21,7 +21,7 @@ from ibstack.fabric.partition import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import PartitionKey
@@ -53,6 +53,8 @@ class DriftClass(enum.Enum):
     """A VF is still attached for a GUID that has no port; it is on no partition."""
     DUPLICATE_GUID = "duplicate guid"
     """Several nodes have one GUID: OpenSM serves one of them, and keys are given by GUID."""
+    FOREIGN_MANAGER = "foreign subnet manager"
+    """A subnet manager runs on a port that is none of the site's."""
     GROUP_MISSING = "group missing"
     """The partitions file asks for a multicast group that OpenSM has not made."""
     GROUP_DIFFERS = "group differs"
@@ -70,6 +72,7 @@ _ALARMS: Final = {
     DriftClass.ENFORCEMENT_LOST,
     DriftClass.STALE_STANDBY,
     DriftClass.DUPLICATE_GUID,
+    DriftClass.FOREIGN_MANAGER,
 }
 GROUP_KINDS: Final = {DriftClass.GROUP_MISSING, DriftClass.GROUP_DIFFERS}
 _PLACES_NAMED: Final = 4
@@ -126,6 +129,25 @@ class SharedGuid:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenManager:
+    """A port on which a subnet manager runs, by its own word."""
+
+    guid: Guid
+    place: str
+    """Its node, and where its cable ends."""
+    state: str | None
+    """`master`, `standby`, `discovering` or `not active`; None: it does not answer."""
+    has_our_key: bool | None = None
+    """Whether its SM_Key is that of the subnet manager on this host; None: not known."""
+
+    def __str__(self) -> str:
+        if self.state is None:
+            return f"{self.place}: it does not answer"
+        keys = {None: "", True: ", with our SM_Key", False: ", with another SM_Key"}
+        return f"{self.place}: {self.state}{keys[self.has_our_key]}"
+
+
+@dataclass(frozen=True, slots=True)
 class Survey:
     """What one look at the whole fabric shows."""
 
@@ -142,6 +164,8 @@ class Survey:
     """Further ports, with the GUID of one of *ports*."""
     shared: tuple[SharedGuid, ...] = ()
     """Every GUID that several nodes have."""
+    managers: tuple[SeenManager, ...] = ()
+    """Every port with a subnet manager."""
 
     @property
     def ends(self) -> tuple[tuple[Guid, ObservedPort], ...]:
@@ -221,6 +245,8 @@ class Expected:
     """None: not known, so no key is called unknown."""
     managers: frozenset[Guid] = frozenset()
     """The ports where a proof key belongs."""
+    may_manage: frozenset[Guid] | None = None
+    """The ports on which the site runs subnet managers; None: not known."""
     physical: frozenset[Guid] = frozenset()
     """Members that are physical ports, which are always on the fabric; a VF comes and goes."""
     left: tuple[LeftVf, ...] = ()
@@ -266,6 +292,8 @@ def audit(expected: Expected, survey: Survey) -> Audit:
         Drift(DriftClass.DUPLICATE_GUID, shared.guid, None, detail=str(shared))
         for shared in survey.shared
     )
+    if expected.may_manage is not None:
+        found += foreign_managers(expected.may_manage, survey.managers)
 
     def unsure(drift: Drift) -> bool:
         return not expected.judges(drift.kind) or _unseen(survey, drift)
@@ -273,11 +301,20 @@ def audit(expected: Expected, survey: Survey) -> Audit:
     return Audit(tuple(drift for drift in found if expected.judges(drift.kind)), unsure)
 
 
+def foreign_managers(
+    may_manage: frozenset[Guid], managers: Iterable[SeenManager]
+) -> Iterator[Drift]:
+    """Yield those of *managers* that run on no port of *may_manage*."""
+    for each in managers:
+        if each.guid not in may_manage:
+            yield Drift(DriftClass.FOREIGN_MANAGER, each.guid, None, detail=f"at {each}")
+
+
 def _unseen(survey: Survey, drift: Drift) -> bool:
     """Tell whether a survey could not have shown *drift*."""
     if drift.kind is DriftClass.LEFT_ATTACHED:
         return False  # Its host says so, and no table.
-    if drift.kind is DriftClass.DUPLICATE_GUID:
+    if drift.kind in (DriftClass.DUPLICATE_GUID, DriftClass.FOREIGN_MANAGER):
         return bool(survey.problems)
     return drift.guid is not None and survey.unsure(drift.guid)
 

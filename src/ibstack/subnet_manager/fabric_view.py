@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Final
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.partition import PROOF_KEYS, PartitionKey, PkeyTable
 from ibstack.mad import FabricMap, Lid, NodeType, NotKnown, PortRecord, PortState, SmState
-from ibstack.subnet_manager.drift import ObservedPort, SharedGuid, Survey
+from ibstack.subnet_manager.drift import ObservedPort, SeenManager, SharedGuid, Survey
 from ibstack.subnet_manager.known_ports import KnownPorts, known_ports
+from ibstack.subnet_manager.seen_managers import seen_managers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -51,9 +52,11 @@ class Manager:
     port: Guid
     """The master's, where it is on this host; else the local port."""
     proofs: frozenset[PartitionKey] | None
-    """The proof keys on the port of the master; None: not known."""
+    """The proof keys on the port of the master; None: not known, or the master is a stranger."""
     why: str = ""
     """Why there is none."""
+    stranger: SeenManager | None = None
+    """The master, where it is on another host and on none of the site's ports."""
 
 
 class FabricView:
@@ -64,8 +67,15 @@ class FabricView:
         open_reader: Callable[[], AbstractContextManager[FabricReader]],
         own_ports: Callable[[], Collection[Guid]] = frozenset,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        may_manage: frozenset[Guid] | None = None,
     ) -> None:
-        """*own_ports* names the ports of this host; without it only the local one is looked at."""
+        """*own_ports* names the ports of this host; without it only the local one is looked at.
+
+        *may_manage*: the ports on which the site runs subnet managers, beside this host's; None:
+        not known.
+        """
+        self._may_manage = may_manage
         self._open_reader = open_reader
         self._own_ports = own_ports
         self._clock = clock
@@ -112,9 +122,24 @@ class FabricView:
         if state in (None, SmState.NOT_ACTIVE) and not self._has_candidate(others):
             why = here.why if isinstance(here, NotKnown) else "it is not active"
             return Manager(Role.NONE, own.guid, None, why)
-        master = self._at_lid(port.sm_lid)
-        proofs = self._proofs(master) if master is not None else None
-        return Manager(Role.STANDBY, own.guid, proofs)
+        return self._standing_by(own, port.sm_lid)
+
+    def _standing_by(self, own: PortRecord, lid: int) -> Manager:
+        """Return what a standby sees of the master at *lid*; a stranger's proof keys prove none."""
+        master = self._at_lid(lid)
+        if master is None:
+            return Manager(Role.STANDBY, own.guid, None)
+        if self._may_manage is not None and master.guid not in self._site_managers(own.guid):
+            (stranger,) = seen_managers(self.reader, [master], own.lid)
+            return Manager(Role.STANDBY, own.guid, None, stranger=stranger)
+        return Manager(Role.STANDBY, own.guid, self._proofs(master))
+
+    def _site_managers(self, own: Guid) -> frozenset[Guid]:
+        return (self._may_manage or frozenset()) | frozenset(self._own_ports()) | {own}
+
+    def may_manage(self) -> frozenset[Guid] | None:
+        """Return the ports on which the site runs subnet managers, this host's; None: not known."""
+        return None if self._may_manage is None else self._site_managers(self._own_record().guid)
 
     def proofs(self) -> frozenset[PartitionKey] | None:
         """Return the proof keys on the port of this host's master, or else on the local port.
@@ -209,7 +234,19 @@ class FabricView:
                 for twin, table in zip(twins, further, strict=True)
             ),
             tuple(map(shared_guid, fabric.duplicates)),
+            seen_managers(
+                self.reader, self._with_manager(fabric), (self._seat or self._own_record()).lid
+            ),
         )
+
+    def _with_manager(self, fabric: FabricMap) -> list[PortRecord]:
+        """Return the ports that say that a subnet manager runs there, and the one that is obeyed.
+
+        Whoever has a host can leave out the bit that says so, and be master all the same.
+        """
+        port = self.reader.port
+        obeyed = 0 if isinstance(port, NotKnown) else port.sm_lid
+        return [each for each in fabric.ends if each.is_sm or (obeyed and each.lid == obeyed)]
 
     def _pkey_tables(self, records: Collection[PortRecord]) -> dict[Guid, PkeyTable | NotKnown]:
         self.tables_read += len(records)

@@ -11,12 +11,12 @@ import dataclasses
 import json
 import logging
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import quote, unquote
 
 from ibstack.fabric.errors import BadInput, Refused, TryLater
 from ibstack.fabric.guid import Guid
-from ibstack.fabric.partition import Membership, PartitionKey
+from ibstack.subnet_manager.kept_members import member_of, row_of
 from ibstack.subnet_manager.plan import Member
 from ibstack.subnet_manager.publication import replace
 
@@ -207,7 +207,7 @@ class KnownHosts:
                 host: {Guid.parse(guid): kind for guid, kind in ports.items()}
                 for host, ports in raw["hosts"].items()
             }
-            return known, tuple(map(_member, raw["kept"]))
+            return known, tuple(map(member_of, raw["kept"]))
         except FileNotFoundError:
             return {}, ()
         except OSError as error:
@@ -223,10 +223,7 @@ class KnownHosts:
             host: {str(guid): ports[guid] for guid in sorted(ports)}
             for host, ports in sorted((self._known or {}).items())
         }
-        kept = [
-            [m.port_id, m.host, str(m.guid), str(m.key), m.membership.value, m.shared]
-            for m in self._kept
-        ]
+        kept = [row_of(member) for member in self._kept]
         return json.dumps({"version": _VERSION, "hosts": hosts, "kept": kept}, indent=0) + "\n"
 
     def _store(self) -> None:
@@ -256,18 +253,6 @@ def _stands(member: Member, known: Ports, doubts: Doubts) -> bool:
         return member.guid not in doubts
     # A VF's own GUID comes of its MAC: it is a member by the kind of its adapter.
     return None not in doubts and bool(known) and not doubts.keys() & known.keys()
-
-
-def _member(row: Any) -> Member:
-    port_id, host, guid, key, membership, shared = row
-    return Member(
-        str(port_id),
-        str(host),
-        Guid.parse(guid),
-        PartitionKey.parse(key),
-        Membership(membership),
-        shared is True,
-    )
 
 
 def _alarm(host: str, doubts: Doubts) -> str:

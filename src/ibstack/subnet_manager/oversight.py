@@ -108,6 +108,7 @@ class Oversight:
             full_default=self._settings.full_default | here,
             site_keys=site_keys,
             managers=here,
+            may_manage=self._fabric.may_manage(),
             physical=physical,
             left=left,
         )

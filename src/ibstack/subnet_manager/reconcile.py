@@ -157,9 +157,12 @@ class FabricReconciler:
         unknown = self._role is Role.MASTER and not auditor.looked
         drift = None if unknown else auditor.known
         failed = bool(outcome.failures)
-        if alarm := self._staleness.alarm(failed=failed, other_file=self._has_another_file):
-            problems.insert(0, str(alarm))
-            drift = (alarm, *auditor.known)
+        alarms = self._staleness.alarms(
+            self._manager, failed=failed, other_file=self._has_another_file
+        )
+        if alarms:
+            problems[:0] = map(str, alarms)
+            drift = (*alarms, *auditor.known)
         role = Role.NONE if self._manager is None else self._manager.role
         name = "unknown" if role is Role.NONE else role.value
         return Status(name, self._publication.fingerprint() or "", tuple(problems), drift)

@@ -9,7 +9,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from ibstack.subnet_manager.drift import STALE_STANDBY, UNCONFIRMED, UNPROVED
+from ibstack.subnet_manager.drift import (
+    STALE_STANDBY,
+    UNCONFIRMED,
+    UNPROVED,
+    Drift,
+    DriftClass,
+)
 from ibstack.subnet_manager.fabric_view import Role
 from ibstack.subnet_manager.plan import Expel
 from ibstack.subnet_manager.publication import Whose
@@ -19,12 +25,25 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.errors import IbstackError
     from ibstack.fabric.guid import Guid
-    from ibstack.subnet_manager.drift import Drift
     from ibstack.subnet_manager.fabric_view import Manager
     from ibstack.subnet_manager.plan import Step
     from ibstack.subnet_manager.publication import Found
 
 LOG = logging.getLogger(__name__)
+
+
+def stranger_in_office(manager: Manager) -> Drift | None:
+    """Return the alarm of a host whose port obeys a master that is none of the site's.
+
+    The subnet manager there stands by, or is a master of another SM_Key that was written over.
+    """
+    if manager.stranger is None:
+        return None
+    detail = (
+        f"at {manager.stranger}; this host's port obeys it; if it is the site's, list its port in"
+        " full_default_members"
+    )
+    return Drift(DriftClass.FOREIGN_MANAGER, manager.stranger.guid, None, detail=detail)
 
 
 def is_stale(
@@ -57,7 +76,7 @@ class Staleness:
         self._role: Role | None = None
         self._old = False
         """The file was another one than the master's, and none that is newer is in force."""
-        self._alarm: Drift | None = None
+        self._alarms: tuple[Drift, ...] = ()
 
     def take_role(self, role: Role) -> None:
         """The role has changed.  A standby that had an old file takes that into office."""
@@ -72,25 +91,38 @@ class Staleness:
         """As master: a file that Neutron has confirmed is in force."""
         self._old = False
 
-    def alarm(self, *, failed: bool, other_file: Callable[[], bool]) -> Drift | None:
-        """Return the alarm to raise after a pass; log it where it is new.
+    def alarms(
+        self, manager: Manager | None, *, failed: bool, other_file: Callable[[], bool]
+    ) -> tuple[Drift, ...]:
+        """Return the alarms to raise after a pass; log each when it begins and when it is over.
+
+        *manager*: None where nothing was seen of it in this pass, so what was known stays.
+        """
+        stale = self._stale(failed=failed, other_file=other_file)
+        if manager is None:
+            strange = [each for each in self._alarms if each.kind is DriftClass.FOREIGN_MANAGER]
+        else:
+            strange = [each for each in [stranger_in_office(manager)] if each]
+        now = (*([stale] if stale else []), *strange)
+        for alarm in self._alarms:
+            if alarm not in now:
+                LOG.info("drift is over: %s", alarm)
+        for alarm in now:
+            if alarm not in self._alarms:
+                LOG.error("drift: %s", alarm)
+        self._alarms = now
+        return now
+
+    def _stale(self, *, failed: bool, other_file: Callable[[], bool]) -> Drift | None:
+        """Return the alarm of a file that may be old.
 
         *other_file* tells of a standby whose pass *failed* whether its file is another one than the
         master's.  Once it was, only a pass that does not fail shows that it no longer is: there are
         few proof keys, and the master may by chance come to the old one again.
         """
-        alarm = None
         if self._role is Role.STANDBY:
             self._old = failed and (self._old or other_file())
-            alarm = STALE_STANDBY if self._old else None
-        elif self._role is Role.MASTER and failed and not self.confirmed:
-            alarm = UNCONFIRMED
-        elif self._role is Role.MASTER and self._old:
-            alarm = UNPROVED
-        if alarm != self._alarm:
-            if self._alarm is not None:
-                LOG.info("drift is over: %s", self._alarm)
-            if alarm is not None:
-                LOG.error("drift: %s", alarm)
-        self._alarm = alarm
-        return alarm
+            return STALE_STANDBY if self._old else None
+        if self._role is Role.MASTER and failed and not self.confirmed:
+            return UNCONFIRMED
+        return UNPROVED if self._role is Role.MASTER and self._old else None

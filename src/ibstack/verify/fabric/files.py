@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_PARTITION, Membership
 from ibstack.formats.partitions_conf.reading import read
 from ibstack.formats.partitions_conf.statement import Keyword
-from ibstack.verify.evidence import Unread, shown
+from ibstack.verify.evidence import FABRICD_CONF, Unread, last, shown, words
 from ibstack.verify.opensm_files import partitions, partitions_name
 
 if TYPE_CHECKING:
@@ -87,3 +88,16 @@ def full_in_default(said: Iterable[Statement]) -> frozenset[Guid]:
             elif member.who in (Keyword.ALL, Keyword.ALL_CAS):
                 found = dict.fromkeys(found, member.standing.membership)
     return frozenset(guid for guid, how in found.items() if how is Membership.FULL)
+
+
+def listed_full(host: Evidence) -> frozenset[Guid]:
+    """Return who may be a full member of the default partition, by the host's files."""
+    said, keys = statements(host), host.ini(FABRICD_CONF)
+    found = frozenset() if isinstance(said, Unread) else full_in_default(said)
+    if isinstance(keys, Unread):
+        return found
+    members = words(last(keys, "fabric", "full_default_members"))
+    try:
+        return found | {Guid.parse(guid) for guid in members}
+    except BadValue:
+        return found  # ibstack-fabricd refuses such a file.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ibstack.mad import SmState
 from ibstack.verify.check import Seen, rule
 from ibstack.verify.evidence import Unread
-from ibstack.verify.fabric.files import full_in_default, place, statements, unknown
+from ibstack.verify.fabric.files import full_in_default, listed_full, place, statements, unknown
 from ibstack.verify.fabric.opensm_conf import each_opensm_conf, judged
 from ibstack.verify.site import each_subnet_manager_host, on_fabric
 
@@ -54,8 +54,8 @@ def one_master(fabric: FabricLook) -> Iterator[Seen]:
     "sm-listed",
     "every subnet manager's port is listed as a full member of the default partition",
     "each port GUID as full in the Default line",
-    "add it to full_default_members of /etc/ibstack/fabricd.conf on every SM host, and restart"
-    " ibstack-fabricd",
+    "where it is the site's own, add it to full_default_members of /etc/ibstack/fabricd.conf on"
+    " every SM host, and restart ibstack-fabricd",
     rank=4,
 )
 def sm_listed(site: Site) -> Iterator[Seen]:
@@ -77,6 +77,36 @@ def sm_listed(site: Site) -> Iterator[Seen]:
         yield Seen(host.host, not missing, found, place(host))
 
     yield from each_subnet_manager_host(judge)(site)
+
+
+@rule(
+    "site-managers",
+    "the subnet managers of the fabric are the site's own",
+    "on ports that full_default_members lists",
+    "stop the one that is not yours, or pull its cable: it can have every port, and with the"
+    " site's sm_key it takes the fabric over; list its port in full_default_members if it is yours",
+    rank=3,
+)
+def site_managers(site: Site) -> Iterator[Seen]:
+    """Every subnet manager of the fabric runs on a port that the site's own files list."""
+    known = frozenset().union(*(listed_full(host) for host in site.subnet_manager_hosts()))
+
+    def judge(fabric: FabricLook) -> Iterator[Seen]:
+        if not known:
+            yield Seen("", None, "no file that lists the site's was collected", _SM_INFO)
+            return
+        for port in fabric.managers:
+            state = port.sm_state.name.lower() if port.sm_state else "does not answer"
+            yield Seen(port.host, port.guid in known, f"{state}, not listed", _SM_INFO, str(port))
+
+    @on_fabric
+    def summed(fabric: FabricLook) -> Iterator[Seen]:
+        seen = list(judge(fabric))
+        yield from (each for each in seen if each.holds is not True)
+        if seen and all(each.holds for each in seen):
+            yield Seen("", True, f"{len(seen)} are listed", _SM_INFO)
+
+    yield from summed(site)
 
 
 _LONGEST_S: Final = 5.0

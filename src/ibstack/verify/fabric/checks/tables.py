@@ -5,18 +5,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.fabric.errors import BadValue
-from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_PARTITION, TableEntry
 from ibstack.verify.check import Seen, rule
-from ibstack.verify.evidence import FABRICD_CONF, Unread, last, words
-from ibstack.verify.fabric.files import full_in_default, statements
+from ibstack.verify.fabric.files import listed_full
 from ibstack.verify.site import on_fabric, summarize_ok
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.verify.evidence import Evidence
     from ibstack.verify.fabric.look import FabricLook
     from ibstack.verify.site import Site
 
@@ -54,7 +50,7 @@ _OPEN: Final = TableEntry(DEFAULT_PARTITION, full_member=True)
 def open_default(site: Site) -> Iterator[Seen]:
     """No port is a full member of the default partition but those that are listed."""
     known = site.subnet_manager_hosts()
-    listed = {guid for host in known for guid in _listed(host)}
+    listed = {guid for host in known for guid in listed_full(host)}
     names = {host.host for host in known}
 
     @on_fabric
@@ -71,19 +67,6 @@ def open_default(site: Site) -> Iterator[Seen]:
                 yield Seen(port.host, holds, f"{_OPEN} in its table", _TABLES, str(port))
 
     return judge(site)
-
-
-def _listed(host: Evidence) -> frozenset[Guid]:
-    """Return who may be one, by the host's files."""
-    said, keys = statements(host), host.ini(FABRICD_CONF)
-    found = frozenset() if isinstance(said, Unread) else full_in_default(said)
-    if isinstance(keys, Unread):
-        return found
-    members = words(last(keys, "fabric", "full_default_members"))
-    try:
-        return found | {Guid.parse(guid) for guid in members}
-    except BadValue:
-        return found  # ibstack-fabricd refuses such a file.
 
 
 _TABLES_AND_ROOM: Final = "P_KeyTable of each port, NodeInfo"
