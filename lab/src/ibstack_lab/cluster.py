@@ -19,6 +19,7 @@ from ibstack.cluster.shell.registry import COMMANDS
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import Store, open_store
 from ibstack.fabric.errors import IbstackError
+from ibstack.views.cluster import Cluster
 from ibstack_lab import cluster_state
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class LabCluster:
         self._cloud = cloud
         self._folder = cloud.lab.cluster
 
-    def open(self) -> tuple[Store, ReachedHosts]:
+    def open(self) -> Cluster:
         """Return its store, and the way to its hosts, all of them started."""
         settings = Settings(images=self._folder / "images", tree=self._folder / "hosts")
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -151,7 +152,7 @@ class LabCluster:
         if not store.load().revision:
             self._begin(store, settings.images)
         reach.power(store.load().names("device"), "on")
-        return store, reach
+        return Cluster(store, reach)
 
     def _begin(self, store: Store, images: Path) -> None:
         for name in cluster_state.IMAGES:

@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cliff.command import Command
 
-from ibstack.cli.cluster_place import (
+from ibstack.cli import cluster_shell
+from ibstack.cli.cluster_command import (
     DIFFERS,
     ClusterCommand,
     ClusterLister,
-    ClusterPlace,
     Names,
-    place_of,
+    cluster_of,
 )
-from ibstack.cli.cluster_shell import author
 from ibstack.cli.shell import ExampleInHelp, say
 from ibstack.cluster.files.checks import problems_of
-from ibstack.cluster.hosts.offline_plan import planned_unseen
 from ibstack.cluster.shell.differences import differences
 from ibstack.cluster.text_file.plan import changes_to, plan
 from ibstack.cluster.text_file.reading import ClusterFile, read
@@ -30,6 +28,7 @@ from ibstack.cluster.text_file.schema import schema
 from ibstack.cluster.text_file.writing import export
 from ibstack.fabric.errors import BadInput
 from ibstack.fabric.printable import printable
+from ibstack.views import cluster as view
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
     from ibstack.cluster.hosts.events import Event
     from ibstack.cluster.model.state import Change, State
+    from ibstack.views.cluster import Cluster
 
 HISTORY_COLUMNS: Final = ("number", "author", "time", "objects")
 """Names are the keys of `-f json`, so they must not change."""
@@ -60,7 +60,7 @@ class ClusterExport(ClusterCommand):
         return parser
 
     def take_action(self, parsed: Namespace) -> int:
-        text = export(place_of(parsed).store.load(), secrets=parsed.secrets)
+        text = export(cluster_of(parsed).store.load(), secrets=parsed.secrets)
         if parsed.file == _STANDARD:
             sys.stdout.write(text)
         else:
@@ -77,16 +77,16 @@ class _FromAFile(ClusterCommand):
         return parser
 
     def take_action(self, parsed: Namespace) -> int:
-        file, place = _file(parsed.file), place_of(parsed)
-        present = place.store.load()
+        file, cluster = _file(parsed.file), cluster_of(parsed)
+        present = cluster.store.load()
         changes = plan(present, file)
         _warn(file, changes)
         if not changes:
             print("The cluster is as the file says")
             return 0
-        return self.follow(place, present, changes)
+        return self.follow(cluster, present, changes)
 
-    def follow(self, place: ClusterPlace, present: State, changes: Sequence[Change]) -> int:
+    def follow(self, cluster: Cluster, present: State, changes: Sequence[Change]) -> int:
         """Do with the changes what the command is for; return its exit code."""
         raise NotImplementedError
 
@@ -99,11 +99,9 @@ class ClusterPlan(_FromAFile):
 
     example = "ibstack cluster plan cluster.yaml"
 
-    def follow(self, place: ClusterPlace, present: State, changes: Sequence[Change]) -> int:
+    def follow(self, cluster: Cluster, present: State, changes: Sequence[Change]) -> int:
         print("\n".join(differences(changes)))
-        after = present.with_changes(changes, present.revision + 1)
-        hosts = place.reach.plan if place.reach is not None else planned_unseen
-        for line in hosts(present, after):
+        for line in view.host_lines(cluster, present, changes):
             print(printable(line))
         return DIFFERS
 
@@ -116,10 +114,10 @@ class ClusterApply(_FromAFile):
 
     example = "ibstack cluster apply cluster.yaml"
 
-    def follow(self, place: ClusterPlace, present: State, changes: Sequence[Change]) -> int:
-        after = place.store.commit(changes, base=present, author=author())
+    def follow(self, cluster: Cluster, present: State, changes: Sequence[Change]) -> int:
+        after = cluster.store.commit(changes, base=present, author=cluster_shell.author())
         print("\n".join(differences(changes)))
-        return _bring(place, present, after)
+        return _follow(cluster, present, after)
 
 
 class ClusterSchema(ExampleInHelp, Command):
@@ -144,7 +142,7 @@ class ClusterHistory(ClusterLister):
 
     def take_action(self, parsed: Namespace) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         rows: list[tuple[Any, ...]] = []
-        for each in place_of(parsed).store.history(max(parsed.limit, 0)):
+        for each in cluster_of(parsed).store.history(max(parsed.limit, 0)):
             objects = dict.fromkeys(str(change.path.top) for change in each.changes)
             time = f"{each.at:%Y-%m-%dT%H:%M:%SZ}"
             rows.append((each.number, each.author, time, Names(tuple(objects))))
@@ -162,26 +160,35 @@ class ClusterUndo(ClusterCommand):
         return parser
 
     def take_action(self, parsed: Namespace) -> int:
-        place = place_of(parsed)
-        before = place.store.load()
-        after = place.store.undo(parsed.number, author=author(), known=before)
+        cluster = cluster_of(parsed)
+        before = cluster.store.load()
+        after = cluster.store.undo(parsed.number, author=cluster_shell.author(), known=before)
         print("\n".join(differences(changes_to(before, after))))
-        return _bring(place, before, after)
+        return _follow(cluster, before, after)
 
 
-def _bring(place: ClusterPlace, before: State, after: State) -> int:
+class ClusterShell(ExampleInHelp, Command):
+    """Speak to the cluster: typed into, or given commands by -c, -f or a pipe."""
+
+    example = cluster_shell.EXAMPLE
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        parser: ArgumentParser = super().get_parser(prog_name)
+        cluster_shell.add_arguments(parser)
+        return parser
+
+    def take_action(self, parsed: Namespace) -> int:
+        return cluster_shell.run(parsed)
+
+
+def _follow(cluster: Cluster, before: State, after: State) -> int:
     """Let the hosts follow a commit; return 1 where one of them could not."""
-    events: list[Event] = []
+    return int(not view.follow(cluster, before, after, tell))
 
-    def tell(event: Event) -> None:
-        events.append(event)
-        print(event, file=sys.stderr)
 
-    if place.reach is not None:
-        for job in place.reach.jobs(before, after):
-            job.run(tell)
-        place.reach.after_commit(before, after, tell)
-    return int(any(event.severity == "error" for event in events))
+def tell(event: Event) -> None:
+    """Print what happened on a host, beside the answer."""
+    print(event, file=sys.stderr)
 
 
 def _warn(file: ClusterFile, changes: Sequence[Change]) -> None:

@@ -7,20 +7,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ibstack.cli.cluster_place import DIFFERS, ClusterLister, Names, place_of
+from ibstack.cli.cluster import tell
+from ibstack.cli.cluster_command import DIFFERS, ClusterCommand, ClusterLister, Names, cluster_of
 from ibstack.cluster.files.render import files_of
 from ibstack.cluster.lint.findings import findings
 from ibstack.cluster.lint.sources import cloud_of
-from ibstack.cluster.model.entity import EntityPath
-from ibstack.cluster.model.naming import find_name, the_object
-from ibstack.cluster.shell.node_list import expand
-from ibstack.fabric.errors import BadInput, Refused
+from ibstack.fabric.errors import BadInput
+from ibstack.views import cluster as view
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from ibstack.cluster.lint.finding import Finding
-    from ibstack.cluster.model.state import State
 
 # Names are the keys of `-f json`, so they must not change.
 LINT_COLUMNS: Final = (
@@ -58,7 +56,7 @@ class ClusterLint(ClusterLister):
     def take_action(self, parsed: Namespace) -> Table:
         if parsed.files_only and parsed.host_files is None:
             raise BadInput("cannot look at files only: there are none; add --host-files DIR")
-        view = None if parsed.files_only else place_of(parsed).store.load()
+        view = None if parsed.files_only else cluster_of(parsed).store.load()
         found = findings(cloud_of(view, parsed.host_files))
         self.status = DIFFERS if found else 0
         if parsed.formatter == "table" and not parsed.columns:
@@ -80,8 +78,8 @@ class ClusterFiles(ClusterLister):
         return parser
 
     def take_action(self, parsed: Namespace) -> Table:
-        state = place_of(parsed).store.load()
-        (host,) = hosts_of(state, [parsed.host], "list the files of")
+        state = cluster_of(parsed).store.load()
+        (host,) = view.devices_named(state, [parsed.host], "list the files of")
         files = files_of(state, host).values()
         if parsed.origin:
             return ORIGIN_COLUMNS, [
@@ -105,25 +103,27 @@ class ClusterDrift(ClusterLister):
         return parser
 
     def take_action(self, parsed: Namespace) -> Table:
-        place = place_of(parsed)
-        if place.reach is None:
-            raise Refused(
-                "cannot look for drift: hosts are not reached from here;"
-                " set [hosts] reach in the settings"
-            )
-        state = place.store.load()
-        names = expand(parsed.hosts) if parsed.hosts else state.names("device")
-        found = place.reach.drift(hosts_of(state, names, "look for drift on"))
+        found = view.drift(cluster_of(parsed), parsed.hosts)
         self.status = DIFFERS if found else 0
         return DRIFT_COLUMNS, [(each.host, each.what, each.wanted, each.found) for each in found]
 
 
-def hosts_of(state: State, names: list[str], doing: str) -> list[str]:
-    """Return the devices as they are spelled; BadInput for one that there is not."""
-    found = [find_name(state, "device", name) or name for name in names]
-    for name in found:
-        the_object(state, EntityPath.of("device", name), doing)
-    return found
+class ClusterBring(ClusterCommand):
+    """Bring hosts the files that the cluster has for them, and start their services.
+
+    For those that were away when something was committed.  What was edited by hand is kept aside,
+    services that an operator stopped stay so.  Exit code 1 where a host could not be brought all.
+    """
+
+    example = "ibstack cluster bring node001..node003"
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        parser: ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument("hosts", metavar="HOSTS", help="as node[001-003] or a,b")
+        return parser
+
+    def take_action(self, parsed: Namespace) -> int:
+        return int(not view.bring(cluster_of(parsed), parsed.hosts, tell))
 
 
 def _row(each: Finding) -> tuple[Any, ...]:

@@ -11,7 +11,6 @@ import gc
 import os
 import pwd
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,12 +20,8 @@ from ibstack.fabric.printable import lines as printable_lines
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from ibstack.cluster.hosts.backend import HostBackend
-    from ibstack.cluster.hosts.settings import Settings
     from ibstack.cluster.shell.session import Session
-    from ibstack.cluster.store.store import Store
-
-    Cluster = tuple[Store, HostBackend | None]
+    from ibstack.views.cluster import Cluster
 
 STORE_VARIABLE: Final = "IBSTACK_CLUSTER_STORE"
 _ROOT: Final = 0
@@ -74,13 +69,10 @@ def add_source(parser: argparse.ArgumentParser) -> None:
 
 
 def open_cluster(options: argparse.Namespace) -> Cluster:
-    """Return the store that *options* mean, and the way to its hosts, if there is one."""
-    from ibstack.cluster.hosts.way import open_way
-    from ibstack.cluster.store.store import open_store
+    """Return the cluster that *options* mean."""
+    from ibstack.views import cluster
 
-    settings = settings_of(options)
-    store = open_store(settings.store)
-    return store, open_way(settings, store)
+    return cluster.open_cluster(options.store, options.config)
 
 
 def run(
@@ -92,7 +84,7 @@ def run(
 
     lines = _lines(options)
     with paused_collector():
-        session = _session(options, *cluster(options))
+        session = _session(options, cluster(options))
         # All this stays, so no collection need walk it, neither a later one nor the one at the end.
         gc.freeze()
     if lines is None:
@@ -136,26 +128,15 @@ def _piped() -> Iterator[str]:
         raise BadInput(f"cannot run the commands on standard input: {error}") from error
 
 
-def settings_of(options: argparse.Namespace) -> Settings:
-    """Return the settings of the cluster that `store` and `config` of *options* mean."""
-    from ibstack.cluster.hosts.settings import Settings, read_settings, settings_path
-
-    if options.store is None:
-        return read_settings(settings_path(options.config))
-    # Another store is another cluster: the settings' hosts must not get what is committed there.
-    known = read_settings(options.config) if options.config else Settings()
-    return replace(known, store=options.store)
-
-
-def _session(options: argparse.Namespace, store: Store, reach: HostBackend | None) -> Session:
+def _session(options: argparse.Namespace, cluster: Cluster) -> Session:
     from ibstack.cluster.shell.registry import COMMANDS
     from ibstack.cluster.shell.session import Session
     from ibstack.cluster.shell.unix_commands import UnixShell
 
     return Session(
-        store,
+        cluster.store,
         COMMANDS,
-        reach=reach,
+        reach=cluster.hosts,
         author=author(),
         out=sys.stdout,
         err=sys.stderr,

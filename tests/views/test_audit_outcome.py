@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from ibstack.cli.partition_look import Became, outcome
 from ibstack.fabric.guid import Guid
 from ibstack.subnet_manager.drift import (
     STALE_STANDBY,
@@ -18,6 +17,7 @@ from ibstack.subnet_manager.drift import (
     Survey,
     audit,
 )
+from ibstack.views.audit_outcome import Became, outcome
 
 GUID = Guid(0x2)
 MISSING = Drift(DriftClass.MISSING, GUID, None)

@@ -1,25 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which cluster a command is about: its store, and the way to its hosts."""
+"""What all commands about a cluster share: the options that say which."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cliff.columns import FormattableColumn
 from cliff.command import Command
 
-from ibstack.cli.cluster_shell import STORE_VARIABLE, open_cluster
+from ibstack.cli.cluster_shell import STORE_VARIABLE
 from ibstack.cli.shell import ExampleInHelp, Lister
 from ibstack.cluster.hosts.settings import PATH
+from ibstack.views.cluster import open_cluster
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from ibstack.cluster.hosts.backend import HostBackend
-    from ibstack.cluster.store.store import Store
+    from ibstack.views.cluster import Cluster
 
 DIFFERS = 3
 
@@ -32,15 +31,6 @@ class Names(FormattableColumn[tuple[str, ...]]):
 
     def machine_readable(self) -> Any:
         return list(self._value)
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterPlace:
-    """A cluster that is at hand."""
-
-    store: Store
-    reach: HostBackend | None
-    """None: its hosts are not reached from here."""
 
 
 def add_place(parser: ArgumentParser) -> None:
@@ -59,9 +49,9 @@ def add_place(parser: ArgumentParser) -> None:
     )
 
 
-def place_of(parsed: Namespace) -> ClusterPlace:
+def cluster_of(parsed: Namespace) -> Cluster:
     """Return the cluster that the options mean."""
-    return ClusterPlace(*open_cluster(parsed))
+    return open_cluster(parsed.store, parsed.config)
 
 
 class ClusterCommand(ExampleInHelp, Command):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`ibstack network …`: what Neutron's ini files mean for a tenant's networks."""
+"""Where a tenant's plain network lands, by Neutron's ini files, and whether its MTU fits."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from oslo_config import cfg
 
-from ibstack.cli.shell import Lister, say
 from ibstack.fabric.errors import BadInput, TryLater
 from ibstack.mad import PortState, open_port
 from ibstack.neutron.default_network import Landing, Outcome, TypeOptions, landings
 from ibstack.neutron.fabric_mtu import (
-    IB_MTUS_BYTES,
     FabricMtu,
     IpoibMode,
     MtuOptions,
@@ -23,25 +21,12 @@ from ibstack.neutron.fabric_mtu import (
 )
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-COLUMNS: Final = (
-    "network_type",
-    "physical_network",
-    "segments",
-    "outcome",
-    "why",
-    "mtu_bytes",
-    "fabric_mtu_bytes",
-    "to_make_it_first",
-)
-"""Names are the keys of `-f json`, so they must not change."""
-_CONFIG: Final = (
+CONFIG_FILES: Final = (
     "/etc/neutron/neutron.conf",
     "/etc/neutron/plugins/ml2/ml2_conf.ini",
 )
-_DIFFERS: Final = 3
 
 # Neutron's own options, by its names and with its defaults, so that this needs no Neutron.
 _OPTIONS: Final[dict[str, list[cfg.Opt]]] = {
@@ -78,86 +63,64 @@ class _Files:
     infiniband: tuple[str, ...]
 
 
-class NetworkDefaults(Lister):
-    """Explain where a tenant's plain `openstack network create` lands, by Neutron's ini files.
+@dataclass(frozen=True, slots=True)
+class DefaultRow:
+    """One kind of network that Neutron may give a tenant; field by field as `-f json` has it."""
 
-    The rows are in the order in which Neutron tries them.  For physical networks that are
-    InfiniBand ([infiniband] physical_networks, or --infiniband) the MTU is compared with the
-    fabric's: exit code 3 where they differ, and the remedy on stderr.
+    network_type: str
+    physical_network: str | None
+    segments: int | None
+    outcome: str
+    why: str
+    mtu_bytes: int | None
+    """None: no tenant gets it."""
+    fabric_mtu_bytes: int | None
+    """None: it is not InfiniBand, or that is not known."""
+    to_make_it_first: str
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkDefaults:
+    """Where a tenant's plain network lands, in the order in which Neutron tries."""
+
+    rows: tuple[DefaultRow, ...]
+    differences: tuple[str, ...]
+    """Where Neutron's MTU and the fabric's differ, each with the remedy."""
+
+
+def network_defaults(
+    config_files: Sequence[str],
+    infiniband: Sequence[str],
+    fabric: FabricMtu | None,
+    mode: IpoibMode,
+    remark: Callable[[str], None],
+) -> NetworkDefaults:
+    """Return what Neutron's ini files mean for a tenant's networks; BadInput for such files.
+
+    *config_files*: as neutron-server is started with; empty: the usual ones.
+    *infiniband*: physical networks that are, beside those that the files name.
+    *fabric*: None where it is not known.
     """
-
-    example = "ibstack network defaults --infiniband ibhostnet --fabric-mtu 2048"
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._status = 0
-
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument(
-            "--config-file",
-            metavar="FILE",
-            action="append",
-            help=f"as neutron-server is started with, repeatable ({', '.join(_CONFIG)})",
+    files = _read(config_files, remark)
+    names = (*files.infiniband, *infiniband)
+    places = landings(files.types)
+    real = None if fabric is None else fabric.ipoib_bytes(mode)
+    if names and fabric is None:
+        remark(
+            "the fabric's MTU is not known: give --fabric-mtu, or --read-fabric on a machine"
+            " with an adapter"
         )
-        parser.add_argument(
-            "--infiniband",
-            metavar="PHYSICAL-NETWORK",
-            action="append",
-            default=[],
-            help="this one is InfiniBand, repeatable",
-        )
-        fabric = parser.add_mutually_exclusive_group()
-        fabric.add_argument(
-            "--fabric-mtu", type=int, choices=IB_MTUS_BYTES, help="what the links carry, in bytes"
-        )
-        fabric.add_argument(
-            "--read-fabric",
-            action="store_true",
-            help="read what the links carry, through a port of this machine (as root)",
-        )
-        parser.add_argument(
-            "--group-mtu",
-            type=int,
-            choices=IB_MTUS_BYTES,
-            default=2048,
-            help="mtu= of the partitions in partitions.conf, in bytes (%(default)s: there is none)",
-        )
-        parser.add_argument(
-            "--mode",
-            choices=[each.value for each in IpoibMode],
-            default=IpoibMode.DATAGRAM.value,
-            help="of IPoIB in the guests (%(default)s)",
-        )
-        return parser
-
-    def take_action(self, parsed: Namespace) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        files = _read(parsed.config_file or _CONFIG)
-        infiniband = (*files.infiniband, *parsed.infiniband)
-        fabric = _fabric(parsed)
-        mode = IpoibMode(parsed.mode)
-        places = landings(files.types)
-        real = None if fabric is None else fabric.ipoib_bytes(mode)
-        for said in _differences(places, files.mtus, infiniband, fabric, mode):
-            self._status = _DIFFERS
-            say(said)
-        if infiniband and fabric is None:
-            say(
-                "the fabric's MTU is not known: give --fabric-mtu, or --read-fabric on a machine"
-                " with an adapter"
-            )
-        return COLUMNS, [_row(each, files.mtus, real, infiniband) for each in places]
-
-    def run(self, parsed: Namespace) -> int:
-        printed = int(super().run(parsed))
-        return printed or self._status
+    return NetworkDefaults(
+        tuple(_row(each, files.mtus, real, names) for each in places),
+        tuple(_differences(places, files.mtus, names, fabric, mode)),
+    )
 
 
 def _row(
     each: Landing, mtus: MtuOptions, real: int | None, infiniband: Sequence[str]
-) -> tuple[Any, ...]:
+) -> DefaultRow:
     never = each.outcome is Outcome.NEVER
-    return (
+    return DefaultRow(
         each.network_type,
         each.physical_network,
         each.segments,
@@ -186,19 +149,12 @@ def _differences(
             yield said
 
 
-def _fabric(parsed: Namespace) -> FabricMtu | None:
-    link = parsed.fabric_mtu
-    if parsed.read_fabric:
-        link = _smallest_on_the_fabric()
-    return None if link is None else FabricMtu(link, parsed.group_mtu)
-
-
-def _smallest_on_the_fabric() -> int:
-    """Return the smallest MTU of the active ports; CannotReadFabric where there is no port."""
+def smallest_mtu_on_the_fabric(remark: Callable[[str], None]) -> int:
+    """Return the smallest MTU of the active ports, in bytes; CannotReadFabric without a port."""
     with open_port() as local:
         fabric = local.discover()
     for problem in fabric.problems:
-        say(problem)
+        remark(problem)
     # A switch's port 0 sends management datagrams only, and may be set to less than the cables.
     ends = [port for port in fabric.ends if port.number != 0]
     mtus = [
@@ -214,10 +170,11 @@ def _smallest_on_the_fabric() -> int:
     return min(mtus)
 
 
-def _read(paths: Sequence[str]) -> _Files:
+def _read(given: Sequence[str], remark: Callable[[str], None]) -> _Files:
+    paths = given or CONFIG_FILES
     there = [path for path in paths if Path(path).exists()]
     missing = [path for path in paths if path not in there]
-    if not there or (missing and paths is not _CONFIG):
+    if not there or (missing and given):
         raise BadInput(
             f"cannot read Neutron's settings: there is no {', '.join(missing)}; name its files"
             " with --config-file"
@@ -227,12 +184,12 @@ def _read(paths: Sequence[str]) -> _Files:
         conf.register_opts(options, group=None if group == "DEFAULT" else group)
     try:
         conf([], default_config_files=there, default_config_dirs=[])
-        return _said_by(conf)
+        return _options(conf, remark)
     except (cfg.Error, ValueError) as error:
         raise BadInput(f"cannot read Neutron's settings: {error}") from error
 
 
-def _said_by(conf: cfg.ConfigOpts) -> _Files:
+def _options(conf: cfg.ConfigOpts, remark: Callable[[str], None]) -> _Files:
     ml2 = conf.ml2
     tunnels = {
         "vxlan": conf.ml2_type_vxlan.vni_ranges,
@@ -241,7 +198,7 @@ def _said_by(conf: cfg.ConfigOpts) -> _Files:
     }
     return _Files(
         TypeOptions(
-            tenant_types=_tenant_types(ml2),
+            tenant_types=_tenant_types(ml2, remark),
             type_drivers=tuple(ml2.type_drivers),
             vlan_ranges=tuple(conf.ml2_type_vlan.network_vlan_ranges),
             tunnel_ranges={kind: tuple(ranges) for kind, ranges in tunnels.items()},
@@ -258,10 +215,10 @@ def _said_by(conf: cfg.ConfigOpts) -> _Files:
     )
 
 
-def _tenant_types(ml2: Any) -> tuple[str, ...]:
+def _tenant_types(ml2: Any, remark: Callable[[str], None]) -> tuple[str, ...]:
     older, newer = ml2.tenant_network_types, ml2.project_network_types
     if older is not None and newer is not None and older != newer:
-        say(
+        remark(
             "tenant_network_types and project_network_types differ: Neutron 26 reads the former,"
             " and this is what a release that knows both makes of the latter; keep one"
         )

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`ibstack partition …`: who is a member of what, by Neutron, by the file, and by the fabric."""
+"""Who is a member of what: by Neutron, by the published file, and by the fabric."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from ibstack.cli.shell import Lister, say
 from ibstack.fabric.errors import BadInput, IbstackError, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PROOF_KEYS, PartitionKey, TableEntry
@@ -26,8 +26,7 @@ from ibstack.subnet_manager.settings import NotTheirs, Site
 from ibstack.subnet_manager.standing_ports import StandingPorts
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ibstack.fabric.partition import Membership, Partitions
     from ibstack.subnet_manager.daemon import NeutronCloud
@@ -38,12 +37,9 @@ if TYPE_CHECKING:
     from ibstack.subnet_manager.options import FabricdSettings
     from ibstack.subnet_manager.partitions_conf import PartitionsFile
 
-_CONFIG: Final = "/etc/ibstack/fabricd.conf"
-DIFFERS: Final = 3
 _ASKING: Final = "ask Neutron for the members"
-NOT_KNOWN: Final = 4
-
-Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
+Remark = Callable[[object], None]
+"""Takes one line for a person, beside the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +60,12 @@ class Fabric:
     def ports(self) -> Mapping[Guid, ObservedPort]:
         return self.survey.ports
 
-    def warn_of_shared_guids(self, guids: Iterable[Guid]) -> None:
-        """Say where a GUID of *guids* is that of several nodes."""
+    def shared_guids(self, guids: Iterable[Guid]) -> Iterator[str]:
+        """Yield a remark for each GUID of *guids* that is that of several nodes."""
         wanted = set(guids)
         for shared in self.survey.shared:
             if shared.guid in wanted:
-                say(f"{shared.guid} is {shared}; OpenSM serves one of them")
+                yield f"{shared.guid} is {shared}; OpenSM serves one of them"
 
 
 class Sources:
@@ -77,7 +73,8 @@ class Sources:
 
     # OpenStack's libraries and the daemon take a second to import: --help does without.
 
-    def __init__(self, config_files: Sequence[str]) -> None:
+    def __init__(self, config_files: Sequence[str], remark: Remark) -> None:
+        """*config_files*: fabricd's.  BadInput where they cannot be read."""
         from oslo_config import cfg
 
         from ibstack.subnet_manager import options
@@ -93,6 +90,7 @@ class Sources:
                 " --config-file"
             ) from error
         self._conf = conf
+        self.remark = remark
 
     def desired(self) -> Desired:
         """Ask Neutron; TryLater where it cannot be asked now."""
@@ -132,9 +130,9 @@ class Sources:
         claims = Claims(fabric.full_default, Site.read(fabric).guids)
         wanted = gather(desired.members, fabric.owned_keys, claims.why_not_a_vf)
         for port, why in wanted.unfit.items():
-            say(f"port {port} is not served: {why}")
+            self.remark(f"port {port} is not served: {why}")
         for alarm in desired.alarms:
-            say(alarm)
+            self.remark(alarm)
         return desired, wanted
 
     def fitting(self, desired: Desired, fabric: Fabric) -> Wanted:
@@ -152,10 +150,10 @@ class Sources:
         return judged(desired, settings, Site.read(settings), seen)[0]
 
     def fitting_and_said(self, desired: Desired, wanted: Wanted, fabric: Fabric) -> Wanted:
-        """Return the same, and say of each port of *wanted* that does not fit why."""
+        """Return the same, and remark of each port of *wanted* that does not fit why."""
         fits = self.fitting(desired, fabric)
         for port in fits.unfit.keys() - wanted.unfit.keys():
-            say(f"port {port} is not served: {fits.unfit[port]}")
+            self.remark(f"port {port} is not served: {fits.unfit[port]}")
         return fits
 
     def published(self) -> Found:
@@ -185,159 +183,131 @@ class Sources:
         return {key: part for key, part in partitions.items() if key in mine}
 
 
-class PartitionCommand(Lister):
-    """A command that lists something of the fabric; its exit code says more than success."""
+@dataclass(frozen=True, slots=True)
+class PartitionRow:
+    """One partition: how many members Neutron wants, and whether the fabric shows them all."""
 
-    status = 0
+    key: PartitionKey
+    members: int
+    full: int
+    limited: int
+    in_force: bool | None
+    """None: the fabric cannot be read."""
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument(
-            "--config-file",
-            metavar="FILE",
-            action="append",
-            help=f"the settings of ibstack-fabricd, may be repeated ({_CONFIG})",
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """One member of a partition, or one more port of the fabric that has a member's GUID."""
+
+    guid: Guid
+    host: str
+    """By Neutron; the name of its node for one more port."""
+    membership: Membership
+    index: int | None
+    """Where the entry is in the port's table; None: it is not, or that is not known."""
+    in_force: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step from the published file to what is wanted."""
+
+    step: str
+    host: str | None
+    """Whose member it is about; None: it is about no member."""
+
+
+def partitions(sources: Sources) -> list[PartitionRow]:
+    """Return the partitions in the order of their keys.
+
+    Where Neutron cannot be asked, the members are those of the published file, and that is
+    remarked.
+    """
+    fabric = _readable(sources)
+    wanted, shared = _members(sources, fabric)
+    if fabric is not None:
+        guids = (guid for part in wanted.values() for guid in part.members)
+        _remark_all(sources, fabric.shared_guids(guids))
+    return [
+        PartitionRow(
+            key,
+            len(partition.members),
+            _count(partition.members, "full"),
+            _count(partition.members, "limited"),
+            _all(
+                _in_force(fabric, TableEntry.of(key, membership), guid, shared)
+                for guid, membership in partition.members.items()
+            ),
         )
-        return parser
-
-    def take_action(self, parsed: Namespace) -> Table:
-        return self.answer(self.sources(parsed), parsed)
-
-    @staticmethod
-    def sources(parsed: Namespace) -> Sources:
-        return Sources(parsed.config_file or [_CONFIG])
-
-    def answer(self, sources: Sources, parsed: Namespace) -> Table:
-        raise NotImplementedError
-
-    def run(self, parsed: Namespace) -> int:
-        printed = int(super().run(parsed))
-        return printed or self.status
+        for key, partition in sorted(wanted.items())
+    ]
 
 
-class PartitionList(PartitionCommand):
-    """List the partitions: how many members Neutron wants, and whether the fabric shows them all.
-
-    Where Neutron cannot be asked, the members are those of the published file, and that is said.
-    in_force is null where the fabric cannot be read.
-    """
-
-    example = "ibstack partition list -f json"
-
-    def answer(self, sources: Sources, parsed: Namespace) -> Table:
-        fabric = _orsay(sources.observed)
-        partitions, shared = _members(sources, fabric)
-        if fabric is not None:
-            fabric.warn_of_shared_guids(g for part in partitions.values() for g in part.members)
-        rows = [
-            (
-                str(key),
-                len(partition.members),
-                _count(partition.members, "full"),
-                _count(partition.members, "limited"),
-                _all(
-                    _in_force(fabric, TableEntry.of(key, membership), guid, shared)
-                    for guid, membership in partition.members.items()
-                ),
-            )
-            for key, partition in sorted(partitions.items())
-        ]
-        return ("key", "members", "full", "limited", "in_force"), rows
+def members(sources: Sources, key: PartitionKey) -> list[MemberRow]:
+    """Return the members of one partition: as Neutron wants them, and as the fabric shows them."""
+    desired, wanted = sources.wanted()
+    found = wanted.partitions[key].members if key in wanted.partitions else {}
+    fabric = _readable(sources)
+    hosts: dict[Guid, set[str]] = {}
+    for member in desired.members:
+        hosts.setdefault(member.guid, set()).add(member.host)
+    rows = []
+    for guid, membership in sorted(found.items()):
+        entry = TableEntry.of(key, membership)
+        in_force = _in_force(fabric, entry, guid, wanted.shared)
+        shown = [(",".join(sorted(hosts[guid])), _table(fabric, guid), in_force)]
+        for twin in fabric.survey.twins_of(guid) if fabric is not None else ():
+            holds = None if twin.table is None else entry in twin.table
+            shown.append((twin.name, twin.table, holds))
+        for where, table, holds in shown:
+            index = table.index(entry) if table and entry in table else None
+            rows.append(MemberRow(guid, where, membership, index, holds))
+    if fabric is not None:
+        _remark_all(sources, fabric.shared_guids(found))
+    if not rows:
+        sources.remark(f"partition {key} has no members")
+    return rows
 
 
-class PartitionShow(PartitionCommand):
-    """Show the members of one partition: as Neutron wants them, and as the fabric shows them.
-
-    index: where the entry is in the port's table; null where it is not, or is not known.  A further
-    port that has a member's GUID is a row of its own, with its node's name as host.
-    """
-
-    example = "ibstack partition show 0x0001"
-
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
-        parser.add_argument("key", metavar="KEY", help="the partition key: 0x0001, or 1")
-        return parser
-
-    def answer(self, sources: Sources, parsed: Namespace) -> Table:
-        key = PartitionKey.parse(parsed.key)
-        desired, wanted = sources.wanted()
-        members = wanted.partitions[key].members if key in wanted.partitions else {}
-        fabric = _orsay(sources.observed)
-        hosts: dict[Guid, set[str]] = {}
-        for member in desired.members:
-            hosts.setdefault(member.guid, set()).add(member.host)
-        rows = []
-        for guid, membership in sorted(members.items()):
-            entry = TableEntry.of(key, membership)
-            host = ",".join(sorted(hosts[guid]))
-            in_force = _in_force(fabric, entry, guid, wanted.shared)
-            shown = [(host, _table(fabric, guid), in_force)]
-            for twin in fabric.survey.twins_of(guid) if fabric is not None else ():
-                holds = None if twin.table is None else entry in twin.table
-                shown.append((twin.name, twin.table, holds))
-            rows += [
-                (
-                    str(guid),
-                    where,
-                    membership.value,
-                    table.index(entry) if table and entry in table else None,
-                    holds,
-                )
-                for where, table, holds in shown
-            ]
-        if fabric is not None:
-            fabric.warn_of_shared_guids(members)
-        if not rows:
-            say(f"partition {key} has no members")
-        return ("guid", "host", "membership", "index", "in_force"), rows
-
-
-class PartitionPlan(PartitionCommand):
-    """Show what ibstack-fabricd would publish now: the steps from its file to what is wanted.
+def planned_steps(sources: Sources) -> list[PlannedStep]:
+    """Return the steps from fabricd's file to what is wanted; none: there is nothing to do.
 
     Wanted are Neutron's members as far as the tables of the fabric's ports have room for them,
     full_default_members, and the lines of site_partitions.  Where the fabric cannot be read, that
-    is said, and nothing is known of room.
-
-    Exit code 0: nothing to do; 3: there are steps; 4: Neutron could not be asked.
+    is remarked, and nothing is known of room.
+    NotOurFile where somebody else's file stands there.
     """
-
-    example = "ibstack partition plan"
-
-    def answer(self, sources: Sources, parsed: Namespace) -> Table:
-        settings = sources.settings
-        site = Site.read(settings.fabric)  # What fabricd refuses is never published.
-        desired, wanted = sources.wanted()
-        fabric = _orsay(sources.observed)
-        if fabric is not None:
-            wanted = sources.fitting_and_said(desired, wanted, fabric)
-        found = sources.published()
-        if found.whose in {Whose.FOREIGN, Whose.EDITED}:
-            raise NotOurFile(settings.partitions_conf, found)
-        before = _before(found, str(settings.partitions_conf))
-        theirs = {each.key for each in read(before.site.encode()).statements} if before else set()
-        published = {
-            key: part for key, part in sources.tenants(found.published).items() if key not in theirs
-        }
-        steps = plan(wanted.partitions, published, {*wanted.partitions, *published})
-        after = file_of(
-            before.proof if before else PROOF_KEYS[0],
-            wanted.partitions,
-            wanted.shared,
-            settings.fabric.full_default,
-            site.text,
-        )
-        changes = [*steps, *other_changes(before, after)]
-        if changes:
-            self.status = DIFFERS
-        else:
-            count = sum(len(part.members) for part in wanted.partitions.values())
-            say(f"nothing to do: {count} members are published as Neutron wants them")
-        hosts = {member.guid: member.host for member in desired.members}
-        return ("step", "host"), [
-            (str(each), None if isinstance(each, str) else hosts.get(each.guid)) for each in changes
-        ]
+    settings = sources.settings
+    site = Site.read(settings.fabric)  # What fabricd refuses is never published.
+    desired, wanted = sources.wanted()
+    fabric = _readable(sources)
+    if fabric is not None:
+        wanted = sources.fitting_and_said(desired, wanted, fabric)
+    found = sources.published()
+    if found.whose in {Whose.FOREIGN, Whose.EDITED}:
+        raise NotOurFile(settings.partitions_conf, found)
+    before = _before(found, str(settings.partitions_conf))
+    theirs = {each.key for each in read(before.site.encode()).statements} if before else set()
+    published = {
+        key: part for key, part in sources.tenants(found.published).items() if key not in theirs
+    }
+    steps = plan(wanted.partitions, published, {*wanted.partitions, *published})
+    after = file_of(
+        before.proof if before else PROOF_KEYS[0],
+        wanted.partitions,
+        wanted.shared,
+        settings.fabric.full_default,
+        site.text,
+    )
+    changes = [*steps, *other_changes(before, after)]
+    if not changes:
+        count = sum(len(part.members) for part in wanted.partitions.values())
+        sources.remark(f"nothing to do: {count} members are published as Neutron wants them")
+    hosts = {member.guid: member.host for member in desired.members}
+    return [
+        PlannedStep(str(each), None if isinstance(each, str) else hosts.get(each.guid))
+        for each in changes
+    ]
 
 
 def _before(found: Found, file: str) -> PartitionsFile | None:
@@ -354,7 +324,7 @@ def _members(sources: Sources, fabric: Fabric | None) -> tuple[Partitions, froze
         if fabric is not None:
             wanted = sources.fitting_and_said(desired, wanted, fabric)
     except TryLater as error:
-        say(f"{error}; showing what was published last")
+        sources.remark(f"{error}; showing what was published last")
         found = sources.published()
         if found.whose is not Whose.OURS:
             raise
@@ -382,7 +352,7 @@ def _table(fabric: Fabric | None, guid: Guid) -> tuple[TableEntry | None, ...] |
     return port.table if port is not None else None
 
 
-def _all(states: Any) -> bool | None:
+def _all(states: Iterable[bool | None]) -> bool | None:
     """Return False where one is False, else True where one is True, else None: not known."""
     known = [state for state in states if state is not None]
     return all(known) if known else None
@@ -392,12 +362,18 @@ def _count(members: Mapping[Guid, Membership], value: str) -> int:
     return sum(membership.value == value for membership in members.values())
 
 
-def _orsay(read: Callable[[], Fabric]) -> Fabric | None:
+def _readable(sources: Sources) -> Fabric | None:
+    """Return what the fabric shows; None where it cannot be read, which is remarked."""
     try:
-        return read()
+        return sources.observed()
     except IbstackError as error:
-        say(str(error))
+        sources.remark(error)
         return None
+
+
+def _remark_all(sources: Sources, remarks: Iterable[str]) -> None:
+    for each in remarks:
+        sources.remark(each)
 
 
 def _within(limit_s: float, call: Callable[[], Desired | None], doing: str) -> Desired | None:

@@ -15,9 +15,9 @@ from ibstack.subnet_manager.sa_dump import NoGroups, SaDump
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ibstack.cli.partition import Fabric, Sources
     from ibstack.subnet_manager.drift import Audit, Drift, Survey
     from ibstack.subnet_manager.sa_dump import Groups
+    from ibstack.views.partitions import Fabric, Sources
 
 
 class Became(enum.Enum):
