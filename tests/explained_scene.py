@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import ibstack.neutron.native_threads  # noqa: F401  Eventlet would warn.
 from guest_fleet import Dhcp, Fleet
-from ibstack.cli.host_facts import fabric_place
 from ibstack.diagnose.diagnosis import Diagnosis, diagnose
 from ibstack.diagnose.gather import gather
 from ibstack.diagnose.local_dhcp import DhcpSource
@@ -23,6 +22,7 @@ from ibstack.diagnose.local_vf import VfSource
 from ibstack.diagnose.mapped_ports import mapped_ports
 from ibstack.fabric.errors import TryLater
 from ibstack.mad import FabricReader
+from ibstack.views.diagnosis import fabric_source
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.fabric.tamper import write_entries
 from ibstack_lab.hosts.daemons import eswitchd_socket
@@ -55,7 +55,7 @@ class Scene:
         self.mlx4, self.mlx5 = self.fleet.boot((self.network, MLX4), (self.network, MLX5))
         self.dhcp = Dhcp(cloud, self.network)
         # Once: oslo.messaging needs the process's global configuration.
-        self._fabric = fabric_place(SM_HOST, [str(self.settings(SM_HOST))])
+        self._fabric = fabric_source(SM_HOST, [str(self.settings(SM_HOST))])
 
     def settings(self, host: str) -> Path:
         return self.cloud.lab.host(host) / "etc" / "fabricd.conf"

@@ -77,7 +77,7 @@ def test_no_command_imports_eventlet() -> None:
     """What they import when they run, at most: the parts that speak with a cloud or a broker."""
     modules = {target.partition(":")[0] for target in COMMANDS.values()}
     lazily = ("ibstack.verify.openstack_api", "ibstack.guest.openstack_api")
-    asking = "import ibstack.cli.host_facts as facts\ntry: facts.fabric_place('h', ['/none'])\n"
+    asking = "import ibstack.views.diagnosis as facts\ntry: facts.fabric_source('h', ['/none'])\n"
     asking += "except Exception as error: print(type(error).__name__)\n"
 
     for script in (imported(*sorted(modules), *lazily), asking):

@@ -15,7 +15,6 @@ import pytest
 from oslo_config import cfg
 
 from explained_ports import healthy
-from ibstack.cli.host_facts import dhcp_state
 from ibstack.diagnose import local_dhcp, local_fabric, local_vf
 from ibstack.diagnose.diagnosis import diagnose
 from ibstack.diagnose.host_facts import FabricFacts, Question
@@ -25,6 +24,7 @@ from ibstack.diagnose.local_vf import VfSource
 from ibstack.fabric.errors import TryLater
 from ibstack.mad import CannotReadFabric
 from ibstack.subnet_manager import options
+from ibstack.views.diagnosis import dhcp_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,39 +5,25 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cliff.command import Command
 
 from ibstack.cli.shell import ExampleInHelp
-from ibstack.diagnose.broadcast_group import SUBNET_ADMINISTRATION
 from ibstack.diagnose.host_facts import Question, to_json
-from ibstack.diagnose.local_dhcp import DhcpSource
-from ibstack.diagnose.local_facts import LocalSources, read_local
-from ibstack.diagnose.local_group import GroupSource
-from ibstack.diagnose.local_vf import VfSource
-from ibstack.diagnose.mapped_ports import mapped_ports
-from ibstack.fabric.errors import BadInput, TryLater
+from ibstack.diagnose.local_facts import read_local
+from ibstack.fabric.errors import BadInput
 from ibstack.fabric.partition import PartitionKey
 from ibstack.host.eswitch_client import DEFAULT_SOCKET
-from ibstack.host.netlink import Netlink
-from ibstack.mad import open_port
-from ibstack.mad.umad import UmadPort
+from ibstack.views.diagnosis import DHCP_FILES, local_sources
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Iterator, Sequence
 
-    from ibstack.diagnose.local_fabric import FabricSource
-    from ibstack.mad import DatagramPort
-    from ibstack.neutron.replies import FabricMembers
+    from ibstack.diagnose.local_facts import LocalSources
 
 _FABRICD_CONF: Final = "/etc/ibstack/fabricd.conf"
-_DHCP_CONF: Final = ("/etc/neutron/neutron.conf", "/etc/neutron/dhcp_agent.ini")
-_DHCP_STATE: Final = "/var/lib/neutron"
-"""What Debian's, Ubuntu's and RDO's packages set beside these files."""
 
 
 def add_places(parser: ArgumentParser) -> None:
@@ -61,7 +47,7 @@ def add_places(parser: ArgumentParser) -> None:
         metavar="DIR",
         type=Path,
         default=env.get("IBSTACK_DHCP_STATE") or None,
-        help=f"state_path of neutron-dhcp-agent (what {' and '.join(_DHCP_CONF)} say)",
+        help=f"state_path of neutron-dhcp-agent (what {' and '.join(DHCP_FILES)} say)",
     )
     parser.add_argument(
         "--config-file",
@@ -73,88 +59,13 @@ def add_places(parser: ArgumentParser) -> None:
 
 def here(parsed: Namespace) -> LocalSources:
     """Return this host as *parsed* names its places."""
-    name = os.environ.get("IBSTACK_HOST") or os.uname().nodename
     named = os.environ.get("IBSTACK_FABRICD_CONF")
-    files = parsed.config_file or [named or _FABRICD_CONF]
-    host = VfSource(name, parsed.socket, parsed.sysfs, lambda index: Netlink(index).read())
-    return LocalSources(
-        host=host,
-        dhcp=lambda: DhcpSource(name, parsed.state_path or dhcp_state()),
-        fabric=lambda: fabric_place(name, files),
-        group=GroupSource(
-            name, lambda network: mapped_ports(host, network), open_port, administration
-        ),
-    )
-
-
-def dhcp_state(files: Sequence[str] = _DHCP_CONF) -> Path:
-    """Return state_path as neutron-dhcp-agent reads it; TryLater where that cannot be told."""
-    from oslo_config import cfg
-
-    conf = cfg.ConfigOpts()
-    conf.register_opt(cfg.StrOpt("state_path", default=_DHCP_STATE))
-    there = [path for path in files if not _is_absent(path)]
-    try:
-        conf([f"--config-file={path}" for path in there], default_config_files=[])
-        return Path(conf.state_path)
-    except cfg.Error as error:
-        raise TryLater(
-            f"cannot tell where neutron-dhcp-agent keeps its files: {error}; run this as root, or"
-            " give --state-path"
-        ) from error
-
-
-def _is_absent(path: str) -> bool:
-    try:
-        Path(path).stat()
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False  # It is read, and that says why it cannot be.
-    return False
-
-
-@contextmanager
-def administration(ca: str | None, port: int | None) -> Iterator[DatagramPort]:
-    """Open a local port for datagrams to subnet administration; CannotReadFabric: there is none."""
-    with closing(UmadPort(ca, port, SUBNET_ADMINISTRATION)) as opened:
-        yield opened
-        opened.settled()
-
-
-def fabric_place(host: str, config_files: Sequence[str]) -> FabricSource:
-    """Return the ways to the fabric by ibstack-fabricd's own settings; TryLater: it has none."""
-    from oslo_config import cfg
-
-    import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
-    from ibstack.diagnose.local_fabric import FabricSource
-    from ibstack.neutron.client import PluginClient, open_transport
-    from ibstack.subnet_manager import options
-
-    conf = cfg.CONF  # The global one: see ibstack.subnet_manager.daemon.main().
-    options.register(conf)
-    try:
-        conf([f"--config-file={path}" for path in config_files], project="ibstack")
-        settings = options.read_settings(conf)
-    except cfg.Error as error:
-        raise TryLater(
-            f"cannot look at the fabric from {host}: {error}; this is done on a host of"
-            " ibstack-fabricd, whose settings --config-file names"
-        ) from error
-
-    def members() -> FabricMembers:
-        transport = open_transport(conf)
-        try:
-            client = PluginClient(transport, timeout_s=settings.rpc_timeout_s)
-            return client.fabric_members(settings.physical_network)
-        finally:
-            transport.cleanup()
-
-    return FabricSource(
-        host=host,
-        settings=settings,
-        open_reader=lambda: open_port(settings.ca, settings.port, m_key=settings.m_key),
-        members=members,
+    return local_sources(
+        os.environ.get("IBSTACK_HOST") or os.uname().nodename,
+        socket=parsed.socket,
+        sysfs=parsed.sysfs,
+        dhcp_state_path=parsed.state_path,
+        fabricd_files=parsed.config_file or [named or _FABRICD_CONF],
     )
 
 

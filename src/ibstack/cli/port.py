@@ -9,20 +9,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.cli.host_facts import add_places, here
 from ibstack.cli.shell import Lister
-from ibstack.diagnose.diagnosis import Diagnosis, diagnose
-from ibstack.diagnose.gather import gather
-from ibstack.diagnose.local_facts import read_local
-from ibstack.diagnose.remote_facts import SSH_COMMAND, RemoteHosts, no_facts
+from ibstack.diagnose.remote_facts import SSH_COMMAND
 from ibstack.fabric.printable import printable
+from ibstack.views.diagnosis import NO_HOST, explain
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
 
-    from ibstack.diagnose.host_facts import HostFacts, Question
+    from ibstack.diagnose.diagnosis import Diagnosis
 
 COLUMNS: Final = ("looked_at", "state", "found", "source")
-_NO_LOOK: Final = "none"
 
 
 class PortExplain(Lister):
@@ -46,25 +43,13 @@ class PortExplain(Lister):
             "--reach",
             metavar="COMMAND",
             default=os.environ.get("IBSTACK_REACH") or SSH_COMMAND,
-            help=f"what runs a command on {{host}}; {_NO_LOOK}: ask no other host (%(default)s)",
+            help=f"what runs a command on {{host}}; {NO_HOST}: ask no other host (%(default)s)",
         )
         add_places(parser)
         return parser
 
     def take_action(self, parsed: Namespace) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        from ibstack.verify.openstack_api import OpenstackNetworks  # Slow: a second of imports.
-
-        place = here(parsed)
-        reach = RemoteHosts(parsed.reach)
-
-        def read(host: str, question: Question) -> HostFacts:
-            if host in ("", place.host.name):
-                return read_local(place, question)
-            if parsed.reach == _NO_LOOK:
-                return no_facts(f"{host} was not asked, as --reach {_NO_LOOK} says")
-            return reach.read(host, question)
-
-        self._explained = diagnose(gather(OpenstackNetworks(), read, parsed.port, parsed.host))
+        self._explained = explain(parsed.port, parsed.host, here(parsed), parsed.reach)
         return COLUMNS, rows(self._explained)
 
     def run(self, parsed: Namespace) -> int:

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why a port does not work: the facts of this host and of others, and what follows from them."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ibstack.diagnose.broadcast_group import SUBNET_ADMINISTRATION
+from ibstack.diagnose.diagnosis import Diagnosis, diagnose
+from ibstack.diagnose.gather import gather
+from ibstack.diagnose.local_dhcp import DhcpSource
+from ibstack.diagnose.local_facts import LocalSources, read_local
+from ibstack.diagnose.local_group import GroupSource
+from ibstack.diagnose.local_vf import VfSource
+from ibstack.diagnose.mapped_ports import mapped_ports
+from ibstack.diagnose.remote_facts import RemoteHosts, no_facts
+from ibstack.fabric.errors import TryLater
+from ibstack.host.netlink import Netlink
+from ibstack.mad import open_port
+from ibstack.mad.umad import UmadPort
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ibstack.diagnose.host_facts import HostFacts, Question
+    from ibstack.diagnose.local_fabric import FabricSource
+    from ibstack.mad import DatagramPort
+    from ibstack.neutron.replies import FabricMembers
+
+DHCP_FILES: Final = ("/etc/neutron/neutron.conf", "/etc/neutron/dhcp_agent.ini")
+NO_HOST: Final = "none"
+"""In place of what runs a command on a host: ask no other host."""
+_DHCP_STATE: Final = "/var/lib/neutron"
+"""What Debian's, Ubuntu's and RDO's packages set beside these files."""
+
+
+def explain(port: str, host: str | None, sources: LocalSources, reach: str) -> Diagnosis:
+    """Walk the whole way of a port.
+
+    *port*: its name, id, MAC, GUID or PCI address.  *host*: tells VFs of one PCI address apart.
+    *reach*: what runs a command on `{host}`, or NO_HOST.
+    """
+    from ibstack.verify.openstack_api import OpenstackNetworks  # Slow: a second of imports.
+
+    others = RemoteHosts(reach)
+
+    def read(name: str, question: Question) -> HostFacts:
+        if name in ("", sources.host.name):
+            return read_local(sources, question)
+        if reach == NO_HOST:
+            return no_facts(f"{name} was not asked, as --reach {NO_HOST} says")
+        return others.read(name, question)
+
+    return diagnose(gather(OpenstackNetworks(), read, port, host))
+
+
+def local_sources(
+    name: str,
+    *,
+    socket: str,
+    sysfs: Path,
+    dhcp_state_path: Path | None,
+    fabricd_files: Sequence[str],
+) -> LocalSources:
+    """Return this host, which is called *name*, as a source of facts.
+
+    *socket*: ibstack-eswitchd's.  *dhcp_state_path*: state_path of neutron-dhcp-agent; None: as its
+    files say.
+    """
+    vfs = VfSource(name, socket, sysfs, lambda index: Netlink(index).read())
+    return LocalSources(
+        host=vfs,
+        dhcp=lambda: DhcpSource(name, dhcp_state_path or dhcp_state()),
+        fabric=lambda: fabric_source(name, fabricd_files),
+        group=GroupSource(
+            name, lambda network: mapped_ports(vfs, network), open_port, administration
+        ),
+    )
+
+
+def dhcp_state(files: Sequence[str] = DHCP_FILES) -> Path:
+    """Return state_path as neutron-dhcp-agent reads it; TryLater where that cannot be told."""
+    from oslo_config import cfg
+
+    conf = cfg.ConfigOpts()
+    conf.register_opt(cfg.StrOpt("state_path", default=_DHCP_STATE))
+    there = [path for path in files if not _is_absent(path)]
+    try:
+        conf([f"--config-file={path}" for path in there], default_config_files=[])
+        return Path(conf.state_path)
+    except cfg.Error as error:
+        raise TryLater(
+            f"cannot tell where neutron-dhcp-agent keeps its files: {error}; run this as root, or"
+            " give --state-path"
+        ) from error
+
+
+def _is_absent(path: str) -> bool:
+    try:
+        Path(path).stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False  # It is read, and that says why it cannot be.
+    return False
+
+
+@contextmanager
+def administration(ca: str | None, port: int | None) -> Iterator[DatagramPort]:
+    """Open a local port for datagrams to subnet administration; CannotReadFabric: there is none."""
+    with closing(UmadPort(ca, port, SUBNET_ADMINISTRATION)) as opened:
+        yield opened
+        opened.settled()
+
+
+def fabric_source(host: str, config_files: Sequence[str]) -> FabricSource:
+    """Return the ways to the fabric by ibstack-fabricd's own settings; TryLater: it has none."""
+    from oslo_config import cfg
+
+    import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
+    from ibstack.diagnose.local_fabric import FabricSource
+    from ibstack.neutron.client import PluginClient, open_transport
+    from ibstack.subnet_manager import options
+
+    conf = cfg.CONF  # The global one: see ibstack.subnet_manager.daemon.main().
+    options.register(conf)
+    try:
+        conf([f"--config-file={path}" for path in config_files], project="ibstack")
+        settings = options.read_settings(conf)
+    except cfg.Error as error:
+        raise TryLater(
+            f"cannot look at the fabric from {host}: {error}; this is done on a host of"
+            " ibstack-fabricd, whose settings --config-file names"
+        ) from error
+
+    def members() -> FabricMembers:
+        transport = open_transport(conf)
+        try:
+            client = PluginClient(transport, timeout_s=settings.rpc_timeout_s)
+            return client.fabric_members(settings.physical_network)
+        finally:
+            transport.cleanup()
+
+    return FabricSource(
+        host=host,
+        settings=settings,
+        open_reader=lambda: open_port(settings.ca, settings.port, m_key=settings.m_key),
+        members=members,
+    )
