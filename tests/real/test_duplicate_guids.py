@@ -19,7 +19,7 @@ from ibstack.subnet_manager.enforcement import Limits
 from ibstack.subnet_manager.settings import Settings
 from ibstack.verify.check import State
 from ibstack.verify.fabric import recorded
-from ibstack.verify.fabric.look import read_fabric
+from ibstack.verify.fabric.observed import read_fabric
 from ibstack.verify.site import Site
 from ibstack_lab.fabric.netfile import Wiring
 from ibstack_lab.fabric.simulated import Fabric

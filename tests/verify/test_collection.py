@@ -9,7 +9,7 @@ import pytest
 
 from ibstack.fabric.errors import BadInput
 from ibstack.verify.collection import hidden, load, save
-from ibstack.verify.evidence import DMESG, OPENSM_CONF, PARTITIONS_CONF, Evidence, Unread
+from ibstack.verify.evidence import DMESG, OPENSM_CONF, PARTITIONS_CONF, Evidence, Missing
 from ibstack.verify.site import Site
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def test_a_file_is_absent_only_where_its_folder_was_collected(tmp_path: Path) ->
 
     host = load(tmp_path).hosts["node001"]
 
-    assert host.text(PARTITIONS_CONF) == Unread("there is no such file", absent=True)
-    assert host.text("etc/ibstack/fabricd.conf") == Unread("it was not collected")
+    assert host.text(PARTITIONS_CONF) == Missing("there is no such file", absent=True)
+    assert host.text("etc/ibstack/fabricd.conf") == Missing("it was not collected")
 
 
 def test_the_carriage_returns_that_opensm_refuses_are_kept(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "dmesg").symlink_to(tmp_path / "secret")
 
-    assert isinstance(load(tmp_path).hosts["node001"].text(DMESG), Unread)
+    assert isinstance(load(tmp_path).hosts["node001"].text(DMESG), Missing)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"ports": [{}]}', "\0"])

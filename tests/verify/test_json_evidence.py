@@ -15,7 +15,7 @@ from ibstack.fabric.errors import BadInput
 from ibstack.verify.cloud.agents import dump_agents, load_agents
 from ibstack.verify.collection import load
 from ibstack.verify.fabric import recorded
-from ibstack.verify.fabric.look import FabricLook
+from ibstack.verify.fabric.observed import ObservedFabric
 from ibstack.verify.site import Agent
 
 if TYPE_CHECKING:
@@ -168,4 +168,6 @@ def test_any_json_is_read_or_refused_in_words(value: Any) -> None:
 def test_what_was_written_is_read_back() -> None:
     agent = Agent("DHCP agent", "neutron-dhcp-agent", "node001", True, False, {"a": [1]})
     assert load_agents(dump_agents([agent]), "f") == (agent,)
-    assert recorded.load(recorded.dump(FabricLook((), (), ())), "f") == FabricLook((), (), ())
+    assert recorded.load(recorded.dump(ObservedFabric((), (), ())), "f") == ObservedFabric(
+        (), (), ()
+    )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ibstack.fabric.errors import BadInput
 from ibstack.host import eswitchd_config
-from ibstack.verify.evidence import ESWITCHD_CONF, Unread
+from ibstack.verify.evidence import ESWITCHD_CONF, Missing
 from ibstack.verify.host.interfaces import mapped
 from verify.judged import host_with
 
@@ -51,7 +51,7 @@ def test_what_verify_takes_for_mapped_is_what_eswitchd_serves(text: str) -> None
         try:
             served = eswitchd_config.load(file).mappings
         except BadInput:
-            assert isinstance(seen, Unread) or seen.faults
+            assert isinstance(seen, Missing) or seen.faults
             return
-    assert not isinstance(seen, Unread)
+    assert not isinstance(seen, Missing)
     assert (seen.mappings, seen.faults) == (served, ())

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ibstack.verify.check import Check
 
-OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_LOOKED_AT
+OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_KNOWN
 ML2 = "[ml2]\nmechanism_drivers = infiniband\n"
 NOVA = {
     "auth_type": "password",

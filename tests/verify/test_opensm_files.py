@@ -26,7 +26,7 @@ from ibstack.verify.evidence import (
     PARTITIONS_CONF_RHEL,
     SYSTEMCTL,
     Evidence,
-    Unread,
+    Missing,
 )
 from ibstack.verify.opensm_files import (
     config_name,
@@ -105,13 +105,13 @@ def test_a_file_at_another_place_is_no_missing_file() -> None:
 
 @pytest.mark.parametrize("unread", [FABRICD_CONF, OPENSM_CONF])
 def test_where_it_may_lie_elsewhere_it_is_not_known_to_be_missing(unread: str) -> None:
-    none = Unread("none", absent=True)
-    others: dict[str, str | Unread] = {FABRICD_CONF: none, OPENSM_ARGS: "opensm\n"}
-    host = host_with(others | {unread: Unread("permission denied")})
+    none = Missing("none", absent=True)
+    others: dict[str, str | Missing] = {FABRICD_CONF: none, OPENSM_ARGS: "opensm\n"}
+    host = host_with(others | {unread: Missing("permission denied")})
 
     (answer,) = said_by("partitions-present", host)
 
-    assert answer.state is State.NOT_LOOKED_AT
+    assert answer.state is State.NOT_KNOWN
     assert answer.why == f"/{unread} may name another file: permission denied"
 
 
@@ -174,7 +174,7 @@ def test_a_collection_does_not_lead_out_of_its_folder(tmp_path: Path) -> None:
 
         (answer,) = said_by("partitions-present", load(tmp_path / "kept").hosts["head"])
 
-        assert answer.state is State.NOT_LOOKED_AT
+        assert answer.state is State.NOT_KNOWN
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_a_build_that_is_told_nothing_looks_where_it_was_built_to(
     (view,) = each_opensm(host_with(texts))
 
     assert partitions_name(view) == name
-    assert not isinstance(partitions(view), Unread) or name not in texts
+    assert not isinstance(partitions(view), Missing) or name not in texts
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_where_it_is_not_known_which_file_is_read_none_is_judged(
 ) -> None:
     (answer,) = said_by(check, host_with(texts))
 
-    assert answer.state is State.NOT_LOOKED_AT
+    assert answer.state is State.NOT_KNOWN
     assert why in str(answer.why)
 
 
@@ -284,7 +284,7 @@ def test_a_command_line_that_opens_a_fabric_needs_no_configuration(line: str) ->
 
     states = [(each.state, each.source) for each in said_by("enforcement-on", host)[:2]]
 
-    assert [state for state, _ in states] == [State.NOT_LOOKED_AT, State.FAILED]
+    assert [state for state, _ in states] == [State.NOT_KNOWN, State.FAILED]
     assert states[1][1] == "`ps -C opensm -o args=`"
 
 
@@ -384,15 +384,15 @@ def test_of_an_opensm_that_runs_the_file_that_it_reads_is_judged() -> None:
         ({**LINE, **OURS}, State.FAILED),
         ({**LINE, **OURS, PARTITIONS_CONF: FILE, ELSEWHERE: OPENED}, State.FAILED),
         # As where one is a link to the other.
-        ({**LINE, **OURS, PARTITIONS_CONF: FILE, ELSEWHERE: FILE}, State.NOT_LOOKED_AT),
+        ({**LINE, **OURS, PARTITIONS_CONF: FILE, ELSEWHERE: FILE}, State.NOT_KNOWN),
         ({**OPENSM, **OURS}, State.FAILED),
         ({**OPENSM, **FABRICD}, State.OK),
-        ({OPENSM_CONF: Unread("permission denied"), **OURS}, State.NOT_LOOKED_AT),
-        ({OPENSM_ARGS: "opensm --foo\n", OPENSM_CONF: "", **OURS}, State.NOT_LOOKED_AT),
+        ({OPENSM_CONF: Missing("permission denied"), **OURS}, State.NOT_KNOWN),
+        ({OPENSM_ARGS: "opensm --foo\n", OPENSM_CONF: "", **OURS}, State.NOT_KNOWN),
     ],
 )
 def test_opensm_is_to_read_what_fabricd_writes(
-    texts: Mapping[str, str | Unread], state: State
+    texts: Mapping[str, str | Missing], state: State
 ) -> None:
     assert [a.state for a in said_by("one-partitions-file", host_with(texts))] == [state]
 

@@ -16,7 +16,7 @@ from verify.judged import host_with, said_by
 if TYPE_CHECKING:
     from ibstack.verify.evidence import Evidence
 
-OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_LOOKED_AT
+OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_KNOWN
 PCI, OTHER = "0000:05:00.0", "0000:3b:00.0"
 MLX5 = f"{PCI} Infiniband controller: Mellanox Technologies MT28908 Family [ConnectX-6]\n"
 VF = "Infiniband controller: Mellanox Technologies MT28908 Family [ConnectX-6 Virtual Function]"

@@ -7,7 +7,15 @@ import sys
 from typing import TYPE_CHECKING
 
 from ibstack.verify.collection import load, save
-from ibstack.verify.evidence import CMDLINE, DMESG, ESWITCHD_CONF, IBSTAT, LSPCI, PIP_FREEZE, Unread
+from ibstack.verify.evidence import (
+    CMDLINE,
+    DMESG,
+    ESWITCHD_CONF,
+    IBSTAT,
+    LSPCI,
+    PIP_FREEZE,
+    Missing,
+)
 from ibstack.verify.site import Site
 from ibstack.verify.this_host import read_host
 
@@ -23,7 +31,7 @@ def test_files_are_read_and_what_there_is_not_is_known_to_be_absent(tmp_path: Pa
 
     assert host.host == "node002"
     assert host.text(CMDLINE) == "ro quiet\n"
-    assert host.text(ESWITCHD_CONF) == Unread("there is no such file", absent=True)
+    assert host.text(ESWITCHD_CONF) == Missing("there is no such file", absent=True)
     assert "ibstack==" in str(host.text(PIP_FREEZE))
 
 
@@ -47,8 +55,8 @@ def test_a_command_that_cannot_say_is_not_known_and_says_why(tmp_path: Path) -> 
     )
 
     assert host.text(LSPCI) == "05:00.0\n"
-    assert host.text(DMESG) == Unread(f"{sys.executable}: not permitted")
-    assert host.text(IBSTAT) == Unread("no-such-program cannot be run: No such file or directory")
+    assert host.text(DMESG) == Missing(f"{sys.executable}: not permitted")
+    assert host.text(IBSTAT) == Missing("no-such-program cannot be run: No such file or directory")
 
 
 def test_of_many_files_those_that_say_anything_of_vfs_are_read(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from ibstack.verify.evidence import (
     OPENSM_ARGS,
     PCI_DEVICES,
     Evidence,
-    Unread,
+    Missing,
 )
 from ibstack.verify.fabric import recorded
 from ibstack.verify.fabric.groups import sa_dump_name
@@ -85,11 +85,11 @@ def save(site: Site, folder: Path) -> None:
         for host in site.hosts.values():
             _save_host(host, folder / host.host)
         folder.mkdir(parents=True, exist_ok=True)
-        if not isinstance(site.fabric, Unread):
+        if not isinstance(site.fabric, Missing):
             (folder / FABRIC).write_text(recorded.dump(site.fabric))
-        if not isinstance(site.agents, Unread):
+        if not isinstance(site.agents, Missing):
             (folder / AGENTS).write_text(dump_agents(site.agents))
-        if not isinstance(site.roles, Unread):
+        if not isinstance(site.roles, Missing):
             (folder / ROLES).write_text(dump_roles(site.roles))
     except OSError as error:
         raise IbstackError(f"cannot write a collection to {folder}: {error}") from error
@@ -111,8 +111,8 @@ def hidden(text: str, name: str = "") -> str:
     return _SECRET.sub(replaced, text)
 
 
-def _none(file: Path) -> Unread:
-    return Unread(f"there is no {file}")
+def _none(file: Path) -> Missing:
+    return Missing(f"there is no {file}")
 
 
 def _is_host(folder: Path) -> bool:
@@ -140,11 +140,11 @@ def _host(folder: Path) -> Evidence:
     return host
 
 
-def _not_collected(folder: Path) -> dict[str, str | Unread]:
-    texts: dict[str, str | Unread] = {}
+def _not_collected(folder: Path) -> dict[str, str | Missing]:
+    texts: dict[str, str | Missing] = {}
     for line in _text(folder / UNREAD).splitlines() if (folder / UNREAD).exists() else ():
         name, _, why = line.partition(": ")
-        texts[name] = Unread("there is no such file" if why == _ABSENT else why, why == _ABSENT)
+        texts[name] = Missing("there is no such file" if why == _ABSENT else why, why == _ABSENT)
     return texts
 
 
@@ -189,7 +189,7 @@ def _save_host(host: Evidence, folder: Path) -> None:
     for name in host.folders:
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, text in sorted(host.texts.items()):
-        if isinstance(text, Unread):
+        if isinstance(text, Missing):
             unread.append(f"{name}: {_ABSENT if text.absent else text.why}\n")
         else:
             path = folder / name

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from ibstack.formats.ini import IniText, NotIni
-from ibstack.verify.check import Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from ibstack.formats.ini import Keys
 
-_Value = TypeVar("_Value")
 COMMANDS: Final = "commands/"
 AGENT_CONF: Final = "etc/ibstack/agent.conf"
 CMDLINE: Final = "proc/cmdline"
@@ -53,7 +51,7 @@ DHCP_AGENT: Final = "etc/neutron/dhcp_agent.ini"
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class Missing:
     """A text that there is not."""
 
     why: str
@@ -66,17 +64,17 @@ class Evidence:
     """All that is known of one host."""
 
     host: str
-    texts: Mapping[str, str | Unread] = field(default_factory=dict)
+    texts: Mapping[str, str | Missing] = field(default_factory=dict)
     folders: frozenset[str] = frozenset()
     """Folders that were collected whole: a file that is not among the texts is not there."""
 
-    def text(self, name: str) -> str | Unread:
+    def text(self, name: str) -> str | Missing:
         """Return a file's text or a command's output."""
         if name in self.texts:
             return self.texts[name]
         if name.rpartition("/")[0] in self.folders:
-            return Unread("there is no such file", absent=True)
-        return Unread("it was not collected")
+            return Missing("there is no such file", absent=True)
+        return Missing("it was not collected")
 
     def has(self, name: str) -> bool:
         return isinstance(self.texts.get(name), str)
@@ -89,34 +87,15 @@ class Evidence:
             if isinstance(text, str) and fnmatchcase(name, pattern)
         }
 
-    def ini(self, name: str) -> Keys | Unread:
+    def ini(self, name: str) -> Keys | Missing:
         """Return the keys of an ini file as oslo.config reads them."""
         text = self.text(name)
-        if isinstance(text, Unread):
+        if isinstance(text, Missing):
             return text
         try:
             return IniText(text.encode(), shown(name)).keys()
         except NotIni as error:
-            return Unread(str(error).partition("\n")[0])
-
-    def unknown(self, name: str, unread: Unread) -> Seen:
-        """Say that nothing is known, for want of *name*."""
-        return Seen(self.host, None, unread.why, shown(name))
-
-    def read(
-        self, name: str, judge: Callable[[str], Iterator[Seen]], *, absent: bool = False
-    ) -> Iterator[Seen]:
-        """Yield what *judge* makes of a text, or that it is not known.
-
-        *absent*: where the file is known not to be there, judge an empty one.
-        """
-        text = self.text(name)
-        if isinstance(text, Unread) and text.absent and absent:
-            text = ""
-        if isinstance(text, Unread):
-            yield self.unknown(name, text)
-        else:
-            yield from judge(text)
+            return Missing(str(error).partition("\n")[0])
 
 
 def shown(name: str) -> str:

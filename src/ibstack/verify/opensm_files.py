@@ -24,7 +24,7 @@ from ibstack.verify.evidence import (
     OS_RELEASE,
     PARTITIONS_CONF,
     SYSTEMCTL,
-    Unread,
+    Missing,
     last,
     shown,
 )
@@ -45,7 +45,7 @@ class _Place:
     """Where a file is, by name; or why there is none to be looked for."""
 
     name: str
-    none: Unread | None = None
+    none: Missing | None = None
 
 
 def each_opensm(host: Evidence) -> list[Evidence]:
@@ -62,12 +62,12 @@ def each_opensm(host: Evidence) -> list[Evidence]:
     return list({_told_apart(view): view for view in reversed(views)}.values())[::-1]
 
 
-def options(host: Evidence) -> Options | Unread:
+def options(host: Evidence) -> Options | Missing:
     """Return what OpenSM was told; without a configuration it runs with its defaults."""
     text = _text(host, _config(host))
-    if isinstance(text, Unread) and not text.absent:
+    if isinstance(text, Missing) and not text.absent:
         return text
-    return Options(_told(host), Configuration.read("" if isinstance(text, Unread) else text))
+    return Options(_told(host), Configuration.read("" if isinstance(text, Missing) else text))
 
 
 def by_line_alone(host: Evidence) -> Options:
@@ -97,16 +97,16 @@ def partitions_name(host: Evidence) -> str:
 def written_by_fabricd(host: Evidence) -> str | None:
     """Return the name of the partitions file that ibstack-fabricd writes; None: it has no file."""
     keys = host.ini(FABRICD_CONF)
-    if isinstance(keys, Unread):
+    if isinstance(keys, Missing):
         return None
     return _name(last(keys, "fabric", "partitions_conf") or f"/{PARTITIONS_CONF}")
 
 
-def read_by_opensm(host: Evidence) -> str | Unread:
+def read_by_opensm(host: Evidence) -> str | Missing:
     """Return the name of the partitions file that OpenSM reads."""
     said, place = options(host), _by_opensm(host)
-    if isinstance(said, Unread) and _told(host).last(command_line.PARTITIONS) is None:
-        return Unread(f"/{config_name(host)} may name it: {said.why}")
+    if isinstance(said, Missing) and _told(host).last(command_line.PARTITIONS) is None:
+        return Missing(f"/{config_name(host)} may name it: {said.why}")
     return place.name if place.none is None or place.none.absent else place.none
 
 
@@ -120,7 +120,7 @@ def partitions_names(host: Evidence) -> list[str]:
     return list(dict.fromkeys(map(partitions_name, each_opensm(host))))
 
 
-def partitions(host: Evidence) -> str | Unread:
+def partitions(host: Evidence) -> str | Missing:
     """Return the text of the partitions file.
 
     A file is not known to be missing where what names another could not be read.
@@ -133,7 +133,7 @@ def partitions(host: Evidence) -> str | Unread:
         if isinstance(told, str):
             break
         if not told.absent:
-            return Unread(f"/{place.name} may name another file: {told.why}")
+            return Missing(f"/{place.name} may name another file: {told.why}")
     return text
 
 
@@ -148,7 +148,7 @@ def has_subnet_manager(host: Evidence) -> bool:
 
 def _may_run(host: Evidence) -> bool:
     text = host.text(SYSTEMCTL)
-    if isinstance(text, Unread):
+    if isinstance(text, Missing):
         return True
     ours = [unit for unit in units(text) if unit.name in _PROGRAMS and unit.loaded]
     return any(unit.active == "active" or unit.starts_by_itself for unit in ours)
@@ -157,7 +157,7 @@ def _may_run(host: Evidence) -> bool:
 def _lines(host: Evidence) -> list[str]:
     """Return the command line of each OpenSM that runs; of a zombie ps shows a name in brackets."""
     text = host.text(OPENSM_ARGS)
-    lines = [] if isinstance(text, Unread) else map(str.strip, text.splitlines())
+    lines = [] if isinstance(text, Missing) else map(str.strip, text.splitlines())
     return [line for line in lines if line and line not in _HEADERS and line[0] != "["]
 
 
@@ -168,13 +168,13 @@ def _told(host: Evidence) -> CommandLine:
 
 def _told_apart(view: Evidence) -> tuple[object, ...]:
     said = options(view)
-    if isinstance(said, Unread):
+    if isinstance(said, Missing):
         said = by_line_alone(view)
     values = said.enforcement(), said.sm_key()
     return config_name(view), partitions_name(view), not_understood(view), values
 
 
-def _text(host: Evidence, place: _Place) -> str | Unread:
+def _text(host: Evidence, place: _Place) -> str | Missing:
     return host.text(place.name) if place.none is None else place.none
 
 
@@ -200,7 +200,7 @@ def _partitions(host: Evidence) -> _Place:
 
 def _by_opensm(host: Evidence) -> _Place:
     said = options(host)
-    if isinstance(said, Unread):
+    if isinstance(said, Missing):
         said = by_line_alone(host)
     path, build = said.partitions(), _build(host)
     if path is not None:
@@ -211,7 +211,7 @@ def _by_opensm(host: Evidence) -> _Place:
         others = " or ".join(each.partitions for each in built_in.USUAL)
         place = _Place(PARTITIONS_CONF, _not_told(others))
     doubt = not_understood(host)
-    return place if doubt is None else replace(place, none=Unread(doubt))
+    return place if doubt is None else replace(place, none=Missing(doubt))
 
 
 def _place(path: str) -> _Place:
@@ -220,9 +220,9 @@ def _place(path: str) -> _Place:
     -F=FILE and the like name a file in a folder named "=", or one with an equals sign in front.
     """
     if not path or path.startswith("="):
-        return _Place(_name(path or "/"), Unread(f"there is no file {path!r}", absent=True))
+        return _Place(_name(path or "/"), Missing(f"there is no file {path!r}", absent=True))
     if not path.startswith("/"):
-        return _Place(_name(path), Unread(f"it is not known in which folder {path} is"))
+        return _Place(_name(path), Missing(f"it is not known in which folder {path} is"))
     return _Place(_name(path))
 
 
@@ -232,7 +232,7 @@ def _build(host: Evidence) -> BuiltIn | None:
     It knows that itself.  Else the system tells, or which of the usual files there are.
     """
     text = host.text(OPENSM_HELP)
-    said = None if isinstance(text, Unread) else built_in.of_program(text)
+    said = None if isinstance(text, Missing) else built_in.of_program(text)
     if said is not None:
         return said
     system = host.text(OS_RELEASE)
@@ -252,8 +252,8 @@ def _names(build: BuiltIn) -> tuple[str, str]:
     return _name(build.config), _name(build.partitions)
 
 
-def _not_told(files: str) -> Unread:
-    return Unread(f"it may be {files}: {shown(OPENSM_HELP)} tells which, and was not collected")
+def _not_told(files: str) -> Missing:
+    return Missing(f"it may be {files}: {shown(OPENSM_HELP)} tells which, and was not collected")
 
 
 def _name(path: str) -> str:

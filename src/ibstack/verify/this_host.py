@@ -19,7 +19,7 @@ from ibstack.formats import modprobe_options
 from ibstack.formats.host_paths import folders
 from ibstack.subnet_manager.sa_dump import only_groups, too_old
 from ibstack.verify import evidence, neutron_files
-from ibstack.verify.evidence import Evidence, Unread
+from ibstack.verify.evidence import Evidence, Missing
 from ibstack.verify.fabric.groups import sa_dump_name
 from ibstack.verify.host import services, vf_files
 from ibstack.verify.host.interfaces import ethtool_name, mappings
@@ -89,7 +89,7 @@ def read_host(
 
     *root*: below which its files are; *places*: files that lie elsewhere, by their usual names.
     """
-    texts: dict[str, str | Unread] = {}
+    texts: dict[str, str | Missing] = {}
     elsewhere = dict(places or {})
     for file in FILES:
         texts[file] = _file(elsewhere.get(file, root / file))
@@ -115,7 +115,7 @@ def read_host(
     return host
 
 
-def _groups(dump: Path, partitions: Path) -> str | Unread:
+def _groups(dump: Path, partitions: Path) -> str | Missing:
     """Return the groups of OpenSM's dump, without who has joined them.
 
     OpenSM writes it at the end of a sweep: just after the partitions file was, it may be older.
@@ -126,31 +126,31 @@ def _groups(dump: Path, partitions: Path) -> str | Unread:
         text = _file(dump)
     else:
         if why := too_old(written_at):
-            return Unread(f"{dump} {why}")
+            return Missing(f"{dump} {why}")
         if written_at < asked_at and time.time() - asked_at < _SWEEP_S:
-            return Unread(f"{partitions} was written a moment ago; look again")
+            return Missing(f"{partitions} was written a moment ago; look again")
         text = _file(dump)
     return only_groups(text) if isinstance(text, str) else text
 
 
-def _file(path: Path) -> str | Unread:
+def _file(path: Path) -> str | Missing:
     try:
         # Not as text, which would lose the carriage returns that OpenSM refuses.
         return path.read_bytes().decode("utf-8", "replace")
     except FileNotFoundError:
-        return Unread("there is no such file", absent=True)
+        return Missing("there is no such file", absent=True)
     except OSError as error:
-        return Unread(f"{path}: {error.strerror}")
+        return Missing(f"{path}: {error.strerror}")
 
 
-def _sysfs(root: Path) -> dict[str, str | Unread]:
+def _sysfs(root: Path) -> dict[str, str | Missing]:
     """Return which IOMMUs are in use, and how many VFs each adapter has made."""
     if not (root / "sys/class").is_dir():
         return {}
     iommus = root / evidence.IOMMUS
     # A kernel that knows no IOMMU has no such folder.
     names = sorted(each.name for each in iommus.iterdir()) if iommus.is_dir() else []
-    found: dict[str, str | Unread] = {evidence.IOMMUS: "".join(f"{name}\n" for name in names)}
+    found: dict[str, str | Missing] = {evidence.IOMMUS: "".join(f"{name}\n" for name in names)}
     for file in sorted((root / evidence.PCI_DEVICES).glob("*/sriov_numvfs")):
         if _file(file.with_name("vendor")) == _MELLANOX:
             found[numvfs_name(file.parent.name)] = _file(file)
@@ -187,12 +187,12 @@ def _devices(devices: Path = Path("/sys/class/infiniband")) -> list[str]:
     return list(found)
 
 
-def _said(commands: Mapping[str, Sequence[str]]) -> dict[str, str | Unread]:
+def _said(commands: Mapping[str, Sequence[str]]) -> dict[str, str | Missing]:
     with ThreadPoolExecutor() as pool:
         return dict(zip(commands, pool.map(_run, commands.values()), strict=True))
 
 
-def _run(argv: Sequence[str]) -> str | Unread:
+def _run(argv: Sequence[str]) -> str | Missing:
     """Return what a command prints; of one that fails its complaint, where that is an answer."""
     try:
         done = subprocess.run(
@@ -207,9 +207,9 @@ def _run(argv: Sequence[str]) -> str | Unread:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Unread(f"{argv[0]} did not end within {_LIMIT_S:g} s")
+        return Missing(f"{argv[0]} did not end within {_LIMIT_S:g} s")
     except OSError as error:
-        return Unread(f"{argv[0]} cannot be run: {error.strerror}")
+        return Missing(f"{argv[0]} cannot be run: {error.strerror}")
     if not done.returncode or done.stdout.strip():
         return done.stdout
     complaint = done.stderr.strip()
@@ -217,7 +217,7 @@ def _run(argv: Sequence[str]) -> str | Unread:
     if argv[0] in {"ethtool", "ibstack"} and complaint:
         return complaint + "\n"
     said = complaint.splitlines()[-1:] or [f"exit code {done.returncode}"]
-    return Unread(f"{argv[0]}: {said[0]}")
+    return Missing(f"{argv[0]}: {said[0]}")
 
 
 def _packages() -> str:

@@ -19,7 +19,7 @@ from ibstack.cluster.lint.finding import Place
 from ibstack.formats.opensm.built_in import ETC_OPENSM, ETC_RDMA, BuiltIn
 from ibstack.subnet_manager.opensm_process import OpenSmProcess
 from ibstack.verify import opensm_files as verify
-from ibstack.verify.evidence import OPENSM_ARGS, OPENSM_HELP, Unread
+from ibstack.verify.evidence import OPENSM_ARGS, OPENSM_HELP, Missing
 from verify.judged import host_with
 
 if TYPE_CHECKING:
@@ -124,6 +124,6 @@ def test_one_opensm_has_the_same_options_whoever_asks(
     by_verify = verify.options(host)
     (by_lint,) = lint.told(files)
 
-    assert not isinstance(by_verify, Unread)
+    assert not isinstance(by_verify, Missing)
     assert by_verify.both_pkeys() == by_lint.options.both_pkeys()
     assert by_verify.enforcement() == by_lint.options.enforcement()

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.verify.evidence import ML2_CONF, NEUTRON_CONF, Unread, last, shown, words
+from ibstack.verify.evidence import ML2_CONF, NEUTRON_CONF, Missing, last, shown, words
 from ibstack.verify.neutron_files import placed
 
 if TYPE_CHECKING:
@@ -64,6 +64,6 @@ def _keys(host: Evidence) -> Keys:
     found: Keys = {}
     for name in (NEUTRON_CONF, ML2_CONF):
         keys = host.ini(placed(host, name))
-        if not isinstance(keys, Unread):
+        if not isinstance(keys, Missing):
             found |= keys  # Neutron reads the files in this order, and the last value counts.
     return found

@@ -13,7 +13,7 @@ from ibstack.verify.evidence import (
     ESWITCHD_CONF,
     FABRICD_CONF,
     NEUTRON_CONF,
-    Unread,
+    Missing,
     last,
     shown,
 )
@@ -71,9 +71,9 @@ def _name(host: Evidence, settings: str) -> tuple[str, str]:
     unsure = ""
     for name in (placed(host, settings), placed(host, NEUTRON_CONF)):
         keys = host.ini(name)
-        told = None if isinstance(keys, Unread) else last(keys, "DEFAULT", "host")
+        told = None if isinstance(keys, Missing) else last(keys, "DEFAULT", "host")
         if told:
             return told.strip(), ""
-        if isinstance(keys, Unread) and not keys.absent:
+        if isinstance(keys, Missing) and not keys.absent:
             unsure = f"{shown(name)} may give it another name: {keys.why}"
     return host.host, unsure

@@ -17,7 +17,7 @@ from ibstack.fabric.partition import PartitionKey
 from ibstack.formats.opensm import configuration
 from ibstack.subnet_manager.multicast_groups import VALUE, MulticastGroup
 from ibstack.subnet_manager.sa_dump import parse_dump
-from ibstack.verify.evidence import FABRICD_CONF, SA_DUMP, SAQUERY, Unread, last
+from ibstack.verify.evidence import FABRICD_CONF, SA_DUMP, SAQUERY, Missing, last
 from ibstack.verify.opensm_files import options
 
 if TYPE_CHECKING:
@@ -36,21 +36,21 @@ def sa_dump_name(host: Evidence) -> str:
     Sources: [fabric] sa_dump of fabricd.conf; dump_files_dir of OpenSM's configuration.
     """
     keys = host.ini(FABRICD_CONF)
-    told = None if isinstance(keys, Unread) else last(keys, "fabric", "sa_dump")
+    told = None if isinstance(keys, Missing) else last(keys, "fabric", "sa_dump")
     said = options(host)
-    if not told and not isinstance(said, Unread):
+    if not told and not isinstance(said, Missing):
         folder = said.file.text(configuration.DUMP_FOLDER)
         told = f"{folder}/opensm-sa.dump" if folder else None
     return os.path.normpath(f"/{told or SA_DUMP}".replace("\0", "")).lstrip("/")
 
 
-def dumped_by(host: Evidence) -> Groups | Unread:
+def dumped_by(host: Evidence) -> Groups | Missing:
     """Return all groups of a fabric, by its master's host."""
     said = options(host)
-    if not isinstance(said, Unread) and not said.file.flag(configuration.SA_DB_DUMP):
-        return Unread("set sa_db_dump TRUE in opensm.conf: OpenSM does not write its groups down")
+    if not isinstance(said, Missing) and not said.file.flag(configuration.SA_DB_DUMP):
+        return Missing("set sa_db_dump TRUE in opensm.conf: OpenSM does not write its groups down")
     text = host.text(sa_dump_name(host))
-    return text if isinstance(text, Unread) else parse_dump(text)
+    return text if isinstance(text, Missing) else parse_dump(text)
 
 
 def shown_to(hosts: Iterable[Evidence]) -> Groups:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Final
 from ibstack.formats.opensm import command_line, configuration
 from ibstack.formats.opensm.configuration import read_number
 from ibstack.formats.opensm.in_force import read_hex_key
-from ibstack.verify.check import Seen
-from ibstack.verify.evidence import OPENSM_ARGS, Unread, shown
+from ibstack.verify import selectors
+from ibstack.verify.check import Observation
+from ibstack.verify.evidence import OPENSM_ARGS, Missing, shown
 from ibstack.verify.opensm_files import config_name, not_understood, options
-from ibstack.verify.site import each_subnet_manager_host
+from ibstack.verify.selectors import each_subnet_manager_host
 
 if TYPE_CHECKING:
     from collections.abc import (
         Callable,
-        Iterable,
         Iterator,
     )
 
@@ -71,28 +71,28 @@ def place(host: Evidence) -> str:
 
 
 def each_opensm_conf(
-    look: Callable[[Evidence, Options], Iterable[Seen]],
-) -> Callable[[Site], Iterator[Seen]]:
-    """Return a rule's look at what each OpenSM was told, where that is known."""
+    observe: Callable[[Evidence, Options], Iterator[Observation]],
+) -> Callable[[Site], Iterator[Observation]]:
+    """Observe what each OpenSM was told, where that is known."""
 
-    def look_at_those(host: Evidence) -> Iterator[Seen]:
+    def observe_each(host: Evidence) -> Iterator[Observation]:
         said = options(host)
-        if isinstance(said, Unread):
+        if isinstance(said, Missing):
             yield unknown(host, said)
         else:
-            yield from look(host, said)
+            yield from observe(host, said)
 
-    return each_subnet_manager_host(look_at_those)
+    return each_subnet_manager_host(observe_each)
 
 
-def unknown(host: Evidence, unread: Unread) -> Seen:
+def unknown(host: Evidence, unread: Missing) -> Observation:
     """Say that nothing is known, for want of the configuration."""
-    return host.unknown(config_name(host), unread)
+    return selectors.unknown(host, config_name(host), unread)
 
 
-def judged(host: Evidence, *, holds: bool | None, found: str) -> Seen:
+def judged(host: Evidence, *, holds: bool | None, found: str) -> Observation:
     """Say what was found; nothing holds of a command line that is not understood."""
     doubt = not_understood(host)
     if holds and doubt is not None:
-        return Seen(host.host, None, doubt, shown(OPENSM_ARGS))
-    return Seen(host.host, holds, found, place(host))
+        return Observation(host.host, None, doubt, shown(OPENSM_ARGS))
+    return Observation(host.host, holds, found, place(host))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A look at a fabric as JSON: `fabric.json` of a collection.  The reverse of each other."""
+"""What was read of a fabric, as JSON: `fabric.json` of a collection; written and read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
 from ibstack.mad import NodeType, SmState
 from ibstack.subnet_manager.drift import SharedGuid
-from ibstack.verify.fabric.look import EnforcingPort, FabricLook, FabricPort
+from ibstack.verify.fabric.observed import EnforcingPort, FabricPort, ObservedFabric
 from ibstack.verify.json_file import read_object, unreadable
 
 if TYPE_CHECKING:
@@ -23,22 +23,24 @@ _REMEDY: Final = (
 _SHOWN: Final = 60
 
 
-def dump(look: FabricLook) -> str:
-    """Return the text of *look*; of a table, what is behind its last entry is left out."""
+def dump(fabric: ObservedFabric) -> str:
+    """Return the text of *fabric*; of a table, what is behind its last entry is left out."""
     told = {
-        "ports": [_port(port) for port in look.ports],
-        "switch_ports": [_switch_port(port) for port in look.switch_ports],
-        "problems": list(look.problems),
-        "shared_guids": None if look.shared is None else [_shared(each) for each in look.shared],
+        "ports": [_port(port) for port in fabric.ports],
+        "switch_ports": [_switch_port(port) for port in fabric.switch_ports],
+        "problems": list(fabric.problems),
+        "shared_guids": None
+        if fabric.shared is None
+        else [_shared(each) for each in fabric.shared],
     }
     return json.dumps(told, indent=1) + "\n"
 
 
-def load(text: str, file: str) -> FabricLook:
+def load(text: str, file: str) -> ObservedFabric:
     """Read what dump() wrote; BadInput for anything else."""
     told = read_object(text, file, _REMEDY)
     try:
-        return FabricLook(
+        return ObservedFabric(
             tuple(_read_port(each) for each in told["ports"]),
             tuple(_read_switch_port(each) for each in told["switch_ports"]),
             tuple(map(str, told["problems"])),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.formats.adapter_match import AdapterFacts
 from ibstack.formats.pci_ids import ETHERNET
-from ibstack.verify.evidence import DHCP_AGENT, ESWITCHD_CONF, HOST_SHOW, Unread
+from ibstack.verify.evidence import DHCP_AGENT, ESWITCHD_CONF, HOST_SHOW, Missing
 from ibstack.verify.host.interfaces import bus_info, ethtool_name, mapped
 from ibstack.verify.host.pci_devices import bridges, physical
 
@@ -58,9 +58,9 @@ def interface_places(host: Evidence, functions: Iterable[Function]) -> dict[str,
     # What is mapped is IPoIB: of a host with one such adapter it is that one's.
     fit = [each.pci for each in functions if each.class_code != ETHERNET]
     known = mapped(host)
-    if len(fit) == 1 and not isinstance(known, Unread):
+    if len(fit) == 1 and not isinstance(known, Missing):
         for mapping in known.mappings:
-            if isinstance(host.text(ethtool_name(mapping.interface)), Unread):
+            if isinstance(host.text(ethtool_name(mapping.interface)), Missing):
                 found.setdefault(mapping.interface, fit[0])
     return found
 
@@ -87,7 +87,7 @@ def serves_as(host: Evidence, function: Function) -> bool | None:
     if not serves_guests(host) or function.class_code == ETHERNET:
         return False
     known = mapped(host)
-    if isinstance(known, Unread):
+    if isinstance(known, Missing):
         return None
     places = interface_places(host, physical(host))
     at = {places.get(mapping.interface) for mapping in known.mappings}

@@ -15,7 +15,7 @@ from ibstack.formats import mlx4_options
 from ibstack.formats.adapter_match import fits, names_one
 from ibstack.formats.pci_ids import MLX4
 from ibstack.formats.vf_requests import vf_requests
-from ibstack.verify.evidence import UNIT_FILES, Unread
+from ibstack.verify.evidence import UNIT_FILES, Missing
 from ibstack.verify.host.adapter_facts import adapter_facts, serves_guests
 from ibstack.verify.host.module_options import FOLDER, host_files, options
 from ibstack.verify.host.pci_devices import functions, physical
@@ -55,21 +55,21 @@ class ConfiguredVfs:
     certainty: Certainty = Certainty.CERTAIN
 
 
-def configured(host: Evidence) -> dict[str, ConfiguredVfs | Unread] | Unread:
+def configured(host: Evidence) -> dict[str, ConfiguredVfs | Missing] | Missing:
     """Return how many VFs each physical function is to have, by its PCI address."""
     core = options(host, "mlx4_core")
-    if isinstance(core, Unread):
-        return Unread(f"/{FOLDER}: {core.why}")
+    if isinstance(core, Missing):
+        return Missing(f"/{FOLDER}: {core.why}")
     adapters, asked = adapter_facts(host), _requests(host)
     of_mlx4 = {each.pci for each in physical(host) if each.driver == MLX4}
     of_others = [adapter for pci, adapter in adapters.items() if pci not in of_mlx4]
     num_vfs = core.get("num_vfs")
-    found: dict[str, ConfiguredVfs | Unread] = {}
+    found: dict[str, ConfiguredVfs | Missing] = {}
     for pci, adapter in adapters.items():
         if pci in of_mlx4 and num_vfs and num_vfs.value:
             found[pci] = _num_vfs(pci, num_vfs.value, num_vfs.file)
         elif not _rules_collected(host):
-            found[pci] = Unread(f"/{_RULES} was not collected")
+            found[pci] = Missing(f"/{_RULES} was not collected")
         elif pci in of_mlx4:
             # mlx4 makes no VFs through sriov_numvfs, so an open rule is not meant for it.
             exact = [each for each in asked if names_one(each.when)]
@@ -82,28 +82,28 @@ def configured(host: Evidence) -> dict[str, ConfiguredVfs | Unread] | Unread:
 def wants_vfs(host: Evidence) -> bool | None:
     """Tell whether the host has VFs or is to have any; None: not known."""
     listed = functions(host)
-    there = () if isinstance(listed, Unread) else listed[0]
+    there = () if isinstance(listed, Missing) else listed[0]
     if serves_guests(host) or any(each.virtual for each in there):
         return True
     if any(made.count for made in vfs_made(host)):
         return True
     asked = configured(host)
-    answers = [] if isinstance(asked, Unread) else list(asked.values())
-    is_open = isinstance(listed, Unread) or isinstance(asked, Unread)
+    answers = [] if isinstance(asked, Missing) else list(asked.values())
+    is_open = isinstance(listed, Missing) or isinstance(asked, Missing)
     if _asks_at_all(host) and (is_open or any(map(_may_want, answers))):
         return True
     # What is made by other means than these files, lspci shows.
-    return None if isinstance(listed, Unread) else False
+    return None if isinstance(listed, Missing) else False
 
 
-def _may_want(asked: ConfiguredVfs | Unread) -> bool:
-    return isinstance(asked, Unread) or asked.count > 0
+def _may_want(asked: ConfiguredVfs | Missing) -> bool:
+    return isinstance(asked, Missing) or asked.count > 0
 
 
 def _asks_at_all(host: Evidence) -> bool:
     """Tell whether anything asks for VFs of an adapter that may be there."""
     core = options(host, "mlx4_core")
-    num_vfs = None if isinstance(core, Unread) else core.get("num_vfs")
+    num_vfs = None if isinstance(core, Missing) else core.get("num_vfs")
     has_number = num_vfs is not None and bool(num_vfs.value.strip("0,"))
     return has_number or any(each.count != 0 for each in _requests(host))
 
@@ -112,10 +112,10 @@ def _rules_collected(host: Evidence) -> bool:
     return _RULES in host.folders or bool(host.matching(f"{_RULES}/*.rules"))
 
 
-def _num_vfs(pci: str, value: str, place: str) -> ConfiguredVfs | Unread:
+def _num_vfs(pci: str, value: str, place: str) -> ConfiguredVfs | Missing:
     numbers = mlx4_options.parse(value)
     if numbers is None:
-        return Unread(f"num_vfs={value} in {place} is not understood")
+        return Missing(f"num_vfs={value} in {place} is not understood")
     return ConfiguredVfs(sum(numbers.of(pci) or ()), place)
 
 
@@ -129,7 +129,7 @@ def _requests(host: Evidence) -> list[VfRequest]:
 
 def _of_requests(
     requests: Iterable[VfRequest], adapter: AdapterFacts, adapters: Iterable[AdapterFacts]
-) -> ConfiguredVfs | Unread:
+) -> ConfiguredVfs | Missing:
     others = [each for each in adapters if each.pci != adapter.pci]
     by_certainty: dict[Certainty, list[VfRequest]] = {}
     for each in requests:
@@ -168,13 +168,13 @@ def _is_about(request: VfRequest, adapter: AdapterFacts) -> bool | None:
     return fitting
 
 
-def _agreed(requests: list[VfRequest], certainty: Certainty) -> ConfiguredVfs | Unread:
+def _agreed(requests: list[VfRequest], certainty: Certainty) -> ConfiguredVfs | Missing:
     """Return the number that all of them ask for; 0 is what is written before another number."""
     counts = {each.count for each in requests} - {0}
     places = ", ".join(dict.fromkeys(each.file for each in requests))
     if None in counts:
-        return Unread(f"{places}: how many VFs it asks for is not understood")
+        return Missing(f"{places}: how many VFs it asks for is not understood")
     if len(counts) > 1:
         numbers = ", ".join(str(each) for each in sorted(filter(None, counts)))
-        return Unread(f"{places}: it asks for {numbers}")
+        return Missing(f"{places}: it asks for {numbers}")
     return ConfiguredVfs(max(filter(None, counts), default=0), places, certainty)

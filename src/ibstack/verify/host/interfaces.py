@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadInput
 from ibstack.formats import eswitchd_conf
-from ibstack.verify.evidence import COMMANDS, ESWITCHD_CONF, Unread, shown
+from ibstack.verify.evidence import COMMANDS, ESWITCHD_CONF, Missing, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ibstack.formats.eswitchd_conf import Mapping
-    from ibstack.verify.check import Seen
     from ibstack.verify.evidence import Evidence
 
 _REPLACED: Final = "\ufffd"
-_REFUSED: Final = "ibstack-eswitchd refuses the file"
+REFUSED: Final = "ibstack-eswitchd refuses the file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,35 +27,24 @@ class Mapped:
     """For which ibstack-eswitchd refuses the file, the mappings that it understands included."""
 
 
-def mapped(host: Evidence) -> Mapped | Unread:
+def mapped(host: Evidence) -> Mapped | Missing:
     """Return what ibstack-eswitchd would serve, read as it reads that itself."""
     text = host.text(ESWITCHD_CONF)
-    if isinstance(text, Unread):
+    if isinstance(text, Missing):
         return text
     if _REPLACED in text:
-        return Unread(f"it is not text in UTF-8, and {_REFUSED}")
+        return Missing(f"it is not text in UTF-8, and {REFUSED}")
     try:
         found = eswitchd_conf.read(text, shown(ESWITCHD_CONF))
     except BadInput as error:
-        return Unread(f"{_REFUSED}: {' '.join(str(error).split())}")
+        return Missing(f"{REFUSED}: {' '.join(str(error).split())}")
     return Mapped(found.mappings, found.faults)
-
-
-def not_mapped(host: Evidence) -> Iterator[Seen]:
-    """Yield what of the file is not understood: nothing is known of what it maps."""
-    known = mapped(host)
-    if isinstance(known, Unread):
-        if not known.absent:
-            yield host.unknown(ESWITCHD_CONF, known)
-        return
-    for fault in known.faults:
-        yield host.unknown(ESWITCHD_CONF, Unread(f"{_REFUSED}: {fault}"))
 
 
 def mappings(host: Evidence) -> tuple[Mapping, ...]:
     """Return what is understood of the mappings."""
     known = mapped(host)
-    return () if isinstance(known, Unread) else known.mappings
+    return () if isinstance(known, Missing) else known.mappings
 
 
 def ethtool_name(interface: str) -> str:
@@ -74,4 +60,4 @@ def ethtool(text: str) -> dict[str, str]:
 def bus_info(host: Evidence, interface: str) -> str | None:
     """Return the PCI address of an interface's adapter; None: not known."""
     text = host.text(ethtool_name(interface))
-    return None if isinstance(text, Unread) else ethtool(text).get("bus-info") or None
+    return None if isinstance(text, Missing) else ethtool(text).get("bus-info") or None

@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.verify.evidence import DMESG, IOMMUS, LSCPU, Unread, shown
+from ibstack.verify.evidence import DMESG, IOMMUS, LSCPU, Missing, shown
 
 if TYPE_CHECKING:
     from ibstack.verify.evidence import Evidence
@@ -94,7 +94,7 @@ def iommu(host: Evidence) -> Iommu:
 
 def _by_log(host: Evidence) -> Iommu:
     log, both = host.text(DMESG), f"{shown(IOMMUS)}, {shown(DMESG)}"
-    if isinstance(log, Unread):
+    if isinstance(log, Missing):
         return Iommu(None, log.why, both)
     line = _proof(log)
     if line is not None:
@@ -136,7 +136,7 @@ def cpu_vendor(host: Evidence) -> str | None:
     if found:
         return found[1]
     log = host.text(DMESG)
-    if isinstance(log, Unread):
+    if isinstance(log, Missing):
         return None
     return next((vendor for said, vendor in _VENDOR_BY_LOG if said.search(log)), None)
 
@@ -151,6 +151,6 @@ def architecture(host: Evidence) -> Architecture | None:
     if cpu_vendor(host) in (INTEL, AMD):
         return Architecture.X86
     log = host.text(DMESG)
-    if isinstance(log, Unread):
+    if isinstance(log, Missing):
         return None
     return next((kind for said, kind in _BY_LOG if said.search(log)), None)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ibstack.formats.modprobe_options import BELOW, options_of
-from ibstack.verify.evidence import COMMANDS, Unread
+from ibstack.verify.evidence import COMMANDS, Missing
 
 if TYPE_CHECKING:
     from ibstack.formats.modprobe_options import Option
@@ -24,8 +24,8 @@ def host_files(host: Evidence) -> dict[str, str]:
     }
 
 
-def options(host: Evidence, module: str) -> dict[str, Option] | Unread:
+def options(host: Evidence, module: str) -> dict[str, Option] | Missing:
     """Return each option of *module* by its name; the last one counts."""
     if FOLDER not in host.folders and not host.matching(f"{FOLDER}/*.conf"):
-        return Unread("it was not collected")
+        return Missing("it was not collected")
     return options_of(host_files(host), module)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ibstack.formats import pci_ids
 from ibstack.formats.pci_ids import ETHERNET, INFINIBAND, NETWORK
-from ibstack.verify.evidence import LSPCI, PCI_DEVICES, Unread
+from ibstack.verify.evidence import LSPCI, PCI_DEVICES, Missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +70,7 @@ class Function:
         return int(device, 16) * 8 + int(function)
 
 
-def functions(host: Evidence) -> tuple[tuple[Function, ...], str] | Unread:
+def functions(host: Evidence) -> tuple[tuple[Function, ...], str] | Missing:
     """Return the functions of all adapters, and the name of the text.
 
     Of several texts the first that shows any counts, for `lspci -t` shows none.
@@ -83,13 +83,13 @@ def functions(host: Evidence) -> tuple[tuple[Function, ...], str] | Unread:
     if texts:
         return (), next(iter(texts))
     unread = host.text(LSPCI)
-    return unread if isinstance(unread, Unread) else Unread("it was not collected")
+    return unread if isinstance(unread, Missing) else Missing("it was not collected")
 
 
 def physical(host: Evidence) -> tuple[Function, ...]:
     """Return the functions that are no VFs; none where lspci is not known."""
     listed = functions(host)
-    there = () if isinstance(listed, Unread) else listed[0]
+    there = () if isinstance(listed, Missing) else listed[0]
     return tuple(each for each in there if each.virtual is False)
 
 

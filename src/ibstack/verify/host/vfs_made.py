@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ibstack.verify.evidence import Unread
+from ibstack.verify.evidence import Missing
 from ibstack.verify.host.pci_devices import Function, functions, numvfs_name
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Made:
 def vfs_made(host: Evidence) -> Iterator[Made]:
     """Yield every adapter that lspci shows, with its VFs."""
     listed = functions(host)
-    if isinstance(listed, Unread):
+    if isinstance(listed, Missing):
         return
     there, name = listed
     adapters = [each for each in there if each.virtual is False]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The answers of many checks, told to a person: what is wrong first, hosts folded, once each."""
+"""The findings of many checks as a person reads them: failures first, hosts folded, once each."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 DIFFERS: Final = 3
 NOT_KNOWN: Final = 4
-_ORDER: Final = (State.FAILED, State.NOT_LOOKED_AT, State.OK)
+_ORDER: Final = (State.FAILED, State.NOT_KNOWN, State.OK)
 _HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _NAMED: Final = 3
 """How many things of one kind are named in a line."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer that several hosts, or several things, have in common."""
+class Entry:
+    """One finding that several hosts, or several things, have in common."""
 
     check: Check
     """Of the first of them."""
@@ -45,7 +45,7 @@ class Answer:
         check = self.check
         about = f"{self.subject}: " if self.subject else ""
         source = f" ({check.source})" if check.source else ""
-        if check.state is State.NOT_LOOKED_AT:
+        if check.state is State.NOT_KNOWN:
             return f"{check.state.value}: {about}whether {check.fact}: {check.why}{source}"
         if check.state is State.OK:
             return f"{check.state.value}: {about}{check.fact}: {check.found}{source}"
@@ -63,15 +63,15 @@ def fold(hosts: Sequence[str]) -> str:
     return ",".join([*([folded(named)] if named else []), *strange])
 
 
-def gather(checks: Iterable[Check]) -> list[Answer]:
-    """Return the answers, failures first, each with all whom it concerns."""
+def entries(checks: Iterable[Check]) -> list[Entry]:
+    """Return one entry for all findings that say the same, failures first."""
     groups: dict[tuple[object, ...], list[Check]] = {}
     for check in checks:
         said = (check.id, check.state, check.found, check.why, check.wanted, check.source)
         # Hosts fold for one thing of theirs; things of one host fold when they say the same.
         groups.setdefault((*said, check.remedy, _kind(check)), []).append(check)
-    answers = [
-        Answer(
+    found = [
+        Entry(
             group[0],
             tuple(sorted({check.host for check in group})),
             tuple(dict.fromkeys(check.thing for check in group if check.thing)),
@@ -80,11 +80,11 @@ def gather(checks: Iterable[Check]) -> list[Answer]:
     ]
     ids = list(dict.fromkeys(check[0] for check in groups))
 
-    def order(each: Answer) -> tuple[object, ...]:
+    def order(each: Entry) -> tuple[object, ...]:
         check = each.check
         return _ORDER.index(check.state), check.rank, ids.index(check.id), each.subject
 
-    return sorted(answers, key=order)
+    return sorted(found, key=order)
 
 
 def _kind(check: Check) -> str:
@@ -97,7 +97,7 @@ def summary(checks: Iterable[Check]) -> str:
     count = Counter(check.state for check in checks)
     return (
         f"{count[State.OK]} hold, {count[State.FAILED]} failed,"
-        f" {count[State.NOT_LOOKED_AT]} could not be looked at"
+        f" {count[State.NOT_KNOWN]} could not be looked at"
     )
 
 

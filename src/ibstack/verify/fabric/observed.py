@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One look at a whole fabric: its ports, what their tables hold, what switches enforce."""
+"""A whole fabric as one walk shows it: ports, what their tables hold, what switches enforce."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class EnforcingPort:
 
 
 @dataclass(frozen=True, slots=True)
-class FabricLook:
+class ObservedFabric:
     """What one walk showed."""
 
     ports: tuple[FabricPort, ...]
@@ -122,7 +122,7 @@ class FabricLook:
         return tuple(port for port in self.ports if port.is_sm)
 
 
-def read_fabric(reader: FabricReader) -> FabricLook:
+def read_fabric(reader: FabricReader) -> ObservedFabric:
     """Walk the fabric and read every table; CannotReadFabric where there is no way to it."""
     fabric = reader.discover()
     ends, switch_ends = _sorted(fabric.ends), _sorted(fabric.switch_ports)
@@ -130,7 +130,7 @@ def read_fabric(reader: FabricReader) -> FabricLook:
     enforced = zip(switch_ends, reader.tables_of(switch_ends), strict=True)
     ports = tuple(_port(reader, record, table) for record, table in tables)
     outer = tuple(_enforcing(record, table) for record, table in enforced)
-    return FabricLook(ports, outer, fabric.problems, _shared(reader, fabric))
+    return ObservedFabric(ports, outer, fabric.problems, _shared(reader, fabric))
 
 
 def _shared(reader: FabricReader, fabric: FabricMap) -> tuple[SharedGuid, ...]:
