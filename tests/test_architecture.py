@@ -37,7 +37,7 @@ ADAPTERS = {
     "ibstack.neutron.dhcp_socket",
     "ibstack.subnet_manager.opensm",
     "ibstack.diagnose.remote_facts",
-    "ibstack.verify.this_host",
+    "ibstack.facts.this_host",
 }
 OUTSIDE = {"subprocess", "socket"}
 EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "manager", "base"}

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ibstack.facts.cloud.openstack_api import OpenstackNetworks
 from ibstack.mad import FabricReader, Route
 from ibstack.verify.check import State
-from ibstack.verify.openstack_api import OpenstackNetworks
 from ibstack.verify.registry import Scope, verify
 from ibstack.verify.report import entries
 from ibstack_lab.demo.verified import TRUE_OF_THE_LAB

@@ -5,16 +5,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ibstack.facts.evidence import Evidence
+from ibstack.facts.site import Site
 from ibstack.verify.check import run
-from ibstack.verify.evidence import Evidence
 from ibstack.verify.registry import Scope, rules
-from ibstack.verify.site import Site
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ibstack.facts.evidence import Missing
     from ibstack.verify.check import Check
-    from ibstack.verify.evidence import Missing
 
 FOLDERS = frozenset({"etc", "etc/ibstack", "etc/modprobe.d", "etc/udev/rules.d", "etc/opensm"})
 

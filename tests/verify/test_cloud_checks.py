@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ibstack.verify.check import State
-from ibstack.verify.cloud.agents import MELLANOX, PARTITION
-from ibstack.verify.evidence import (
+from ibstack.facts.cloud.agents import MELLANOX, PARTITION
+from ibstack.facts.evidence import (
     AGENT_CONF,
     ESWITCHD_CONF,
     FABRICD_CONF,
@@ -19,8 +18,9 @@ from ibstack.verify.evidence import (
     Evidence,
     Missing,
 )
+from ibstack.facts.site import Agent, Site
+from ibstack.verify.check import State
 from ibstack.verify.report import exit_status
-from ibstack.verify.site import Agent, Site
 from verify.judged import host_with, said_by
 
 if TYPE_CHECKING:

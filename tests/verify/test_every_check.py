@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from ibstack.facts.collection import load, save
+from ibstack.facts.evidence import Missing, shown
+from ibstack.facts.site import Site
 from ibstack.verify.check import State
-from ibstack.verify.collection import load, save
-from ibstack.verify.evidence import Missing, shown
 from ibstack.verify.registry import Scope, rules, verify
 from ibstack.verify.report import entries, exit_status
-from ibstack.verify.site import Site
 from verify.faults import CLOUD, FABRIC, FAULTS, HOST, SITE, Fault
 
 REFERENCE = Path(__file__).parents[2] / "docs/reference/verify.md"

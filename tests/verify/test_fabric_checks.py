@@ -10,6 +10,10 @@ import pytest
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
+from ibstack.facts.evidence import FABRICD_CONF, OPENSM_CONF, PARTITIONS_CONF, Evidence, Missing
+from ibstack.facts.fabric.observed import EnforcingPort, FabricPort, ObservedFabric, read_fabric
+from ibstack.facts.fabric.recorded import dump, load
+from ibstack.facts.site import Site
 from ibstack.formats.partitions_conf.reading import read
 from ibstack.mad import (
     FabricMap,
@@ -21,12 +25,8 @@ from ibstack.mad import (
     SmState,
 )
 from ibstack.verify.check import State
-from ibstack.verify.evidence import FABRICD_CONF, OPENSM_CONF, PARTITIONS_CONF, Evidence, Missing
 from ibstack.verify.fabric.files import full_in_default
-from ibstack.verify.fabric.observed import EnforcingPort, FabricPort, ObservedFabric, read_fabric
-from ibstack.verify.fabric.recorded import dump, load
 from ibstack.verify.report import entries
-from ibstack.verify.site import Site
 from verify.judged import host_with, said_by
 
 if TYPE_CHECKING:

@@ -11,9 +11,7 @@ import pytest
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
-from ibstack.mad import NodeType, SmState
-from ibstack.verify.check import State
-from ibstack.verify.evidence import (
+from ibstack.facts.evidence import (
     FABRICD_CONF,
     OPENSM_CONF,
     PARTITIONS_CONF,
@@ -22,10 +20,12 @@ from ibstack.verify.evidence import (
     Evidence,
     Missing,
 )
-from ibstack.verify.fabric.groups import sa_dump_name
-from ibstack.verify.fabric.observed import FabricPort, ObservedFabric
-from ibstack.verify.site import Site
-from ibstack.verify.this_host import read_host
+from ibstack.facts.fabric.groups import sa_dump_name
+from ibstack.facts.fabric.observed import FabricPort, ObservedFabric
+from ibstack.facts.site import Site
+from ibstack.facts.this_host import read_host
+from ibstack.mad import NodeType, SmState
+from ibstack.verify.check import State
 from verify.judged import host_with, said_by
 
 if TYPE_CHECKING:

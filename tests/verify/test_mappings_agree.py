@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ibstack.fabric.errors import BadInput
+from ibstack.facts.evidence import ESWITCHD_CONF, Missing
+from ibstack.facts.host.interfaces import mapped
 from ibstack.host import eswitchd_config
-from ibstack.verify.evidence import ESWITCHD_CONF, Missing
-from ibstack.verify.host.interfaces import mapped
 from verify.judged import host_with
 
 lines = st.sampled_from(

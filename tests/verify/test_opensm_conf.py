@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
+from ibstack.facts.collection import hidden
+from ibstack.facts.evidence import OPENSM_ARGS, OPENSM_CONF, Missing
 from ibstack.verify.check import State
-from ibstack.verify.collection import hidden
-from ibstack.verify.evidence import OPENSM_ARGS, OPENSM_CONF, Missing
 from verify.judged import host_with, said_by
 
 OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_KNOWN

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import json
 
+from ibstack.facts.evidence import ESWITCHD_CONF, HOST_SHOW, IBSTAT, LSPCI
 from ibstack.verify.check import State
-from ibstack.verify.evidence import ESWITCHD_CONF, HOST_SHOW, IBSTAT, LSPCI
 from verify.judged import host_with, said_by
 
 OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_KNOWN

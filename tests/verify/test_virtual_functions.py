@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import pytest
 
+from ibstack.facts.evidence import LSPCI
+from ibstack.facts.host.interfaces import ethtool_name
+from ibstack.facts.host.pci_devices import numvfs_name
 from ibstack.verify.check import State
-from ibstack.verify.evidence import LSPCI
-from ibstack.verify.host.interfaces import ethtool_name
-from ibstack.verify.host.pci_devices import numvfs_name
 from verify.judged import host_with, said_by
 
 FIRST, SECOND = "0000:05:00.0", "0000:81:00.0"

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Final
 from keystoneauth1.exceptions import ClientException
 
 from ibstack.fabric.errors import IbstackError
+from ibstack.facts import evidence
+from ibstack.facts.cloud.agents import agents_of
+from ibstack.facts.cloud.roles import roles_of
+from ibstack.facts.evidence import Evidence, Missing
+from ibstack.facts.fabric.observed import read_fabric
+from ibstack.facts.site import Site
+from ibstack.facts.this_host import FILES, read_host
 from ibstack.host.eswitch_client import EswitchClient
 from ibstack.mad import FabricReader
-from ibstack.verify import evidence
-from ibstack.verify.cloud.agents import agents_of
-from ibstack.verify.cloud.roles import roles_of
-from ibstack.verify.evidence import Evidence, Missing
-from ibstack.verify.fabric.observed import read_fabric
-from ibstack.verify.site import Site
-from ibstack.verify.this_host import FILES, read_host
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.hosts.daemons import eswitchd_socket
 from ibstack_lab.services.accounts import OPERATOR, session
@@ -31,8 +31,8 @@ from ibstack_lab.services.accounts import OPERATOR, session
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ibstack.verify.fabric.observed import ObservedFabric
-    from ibstack.verify.site import Agent, RoleAssignment
+    from ibstack.facts.fabric.observed import ObservedFabric
+    from ibstack.facts.site import Agent, RoleAssignment
     from ibstack_lab.cloud import Cloud
 
 CONTROLLER: Final = "controller"

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from ibstack.cli.partition import Fabric, Table
+    from ibstack.facts.fabric.sa_dump import NoGroups
     from ibstack.subnet_manager.audit import DriftEvent
-    from ibstack.subnet_manager.sa_dump import NoGroups
 
 _SECOND_LOOK_S: Final = 0.5
 _WATCH_S: Final = 5.0

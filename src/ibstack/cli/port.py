@@ -52,7 +52,9 @@ class PortExplain(Lister):
         return parser
 
     def take_action(self, parsed: Namespace) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        from ibstack.verify.openstack_api import OpenstackNetworks  # Slow: a second of imports.
+        from ibstack.facts.cloud.openstack_api import (
+            OpenstackNetworks,  # Slow: a second of imports.
+        )
 
         place = here(parsed)
         reach = RemoteHosts(parsed.reach)

@@ -13,25 +13,25 @@ from cliff.columns import FormattableColumn
 from ibstack.cli.shell import Lister
 from ibstack.fabric.errors import BadInput, IbstackError, Refused
 from ibstack.fabric.printable import printable
+from ibstack.facts.cloud.agents import agents_of
+from ibstack.facts.cloud.roles import roles_of
+from ibstack.facts.collection import load, save
+from ibstack.facts.evidence import Missing
+from ibstack.facts.site import Site
+from ibstack.facts.this_host import read_host
 from ibstack.verify.check import State
-from ibstack.verify.cloud.agents import agents_of
-from ibstack.verify.cloud.roles import roles_of
-from ibstack.verify.collection import load, save
-from ibstack.verify.evidence import Missing
 from ibstack.verify.registry import Scope, verify
 from ibstack.verify.report import entries, exit_status, fold, summary
-from ibstack.verify.site import Site
-from ibstack.verify.this_host import read_host
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterable, Mapping, Sequence
 
+    from ibstack.facts.evidence import Evidence
+    from ibstack.facts.fabric.observed import ObservedFabric
+    from ibstack.facts.site import Agent, RoleAssignment
     from ibstack.verify.check import Check
-    from ibstack.verify.evidence import Evidence
-    from ibstack.verify.fabric.observed import ObservedFabric
     from ibstack.verify.report import Entry
-    from ibstack.verify.site import Agent, RoleAssignment
 
 COLUMNS: Final = (
     *("state", "id", "hosts", "things", "fact", "found", "why", "wanted", "source", "remedy"),
@@ -220,9 +220,9 @@ def _hosts(parsed: Namespace) -> Mapping[str, Evidence]:
 
 
 def _live_fabric(config: str) -> ObservedFabric | Missing:
+    from ibstack.facts.fabric.local_port import LocalPort
+    from ibstack.facts.fabric.observed import read_fabric
     from ibstack.mad import open_port
-    from ibstack.verify.fabric.local_port import LocalPort
-    from ibstack.verify.fabric.observed import read_fabric
 
     try:
         port = LocalPort.read(Path(config))
@@ -234,7 +234,7 @@ def _live_fabric(config: str) -> ObservedFabric | Missing:
 
 def _live_agents() -> tuple[Agent, ...] | Missing:
     try:
-        from ibstack.verify.openstack_api import OpenstackNetworks
+        from ibstack.facts.cloud.openstack_api import OpenstackNetworks
     except ModuleNotFoundError as error:
         return Missing(f"Python module {error.name!r} is not installed; install ibstack[guest]")
     try:
@@ -245,7 +245,7 @@ def _live_agents() -> tuple[Agent, ...] | Missing:
 
 def _live_roles() -> tuple[RoleAssignment, ...] | Missing:
     try:
-        from ibstack.verify.openstack_api import role_assignments
+        from ibstack.facts.cloud.openstack_api import role_assignments
     except ModuleNotFoundError as error:
         return Missing(f"Python module {error.name!r} is not installed; install ibstack[guest]")
     try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ibstack.verify.site import Site
+    from ibstack.facts.site import Site
 
 
 class State(enum.Enum):

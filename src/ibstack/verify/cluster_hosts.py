@@ -12,10 +12,10 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.hosts.look import Look
-from ibstack.verify.evidence import CMDLINE, Evidence, Missing
-from ibstack.verify.fabric.groups import sa_dump_name
-from ibstack.verify.opensm_files import has_subnet_manager, partitions_name
-from ibstack.verify.this_host import COMMANDS, FILES
+from ibstack.facts.evidence import CMDLINE, Evidence, Missing
+from ibstack.facts.fabric.groups import sa_dump_name
+from ibstack.facts.opensm_files import has_subnet_manager, partitions_name
+from ibstack.facts.this_host import COMMANDS, FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

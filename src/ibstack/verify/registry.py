@@ -14,8 +14,8 @@ from ibstack.verify.check import Rule, run
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ibstack.facts.site import Site
     from ibstack.verify.check import Check
-    from ibstack.verify.site import Site
 
 
 class Scope(enum.Enum):

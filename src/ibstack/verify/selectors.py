@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from ibstack.facts.evidence import ESWITCHD_CONF, OPENSM_CONF, Evidence, Missing, shown
+from ibstack.facts.host.configured_vfs import PLACES, wants_vfs
+from ibstack.facts.host.pci_devices import functions
 from ibstack.verify.check import Observation
-from ibstack.verify.evidence import ESWITCHD_CONF, OPENSM_CONF, Evidence, Missing, shown
-from ibstack.verify.host.configured_vfs import PLACES, wants_vfs
-from ibstack.verify.host.pci_devices import functions
 
 if TYPE_CHECKING:
-    from ibstack.verify.fabric.observed import ObservedFabric
-    from ibstack.verify.site import Agent, Site
+    from ibstack.facts.fabric.observed import ObservedFabric
+    from ibstack.facts.site import Agent, Site
 
 _Subject = TypeVar("_Subject")
 _Of: TypeAlias = Callable[[_Subject], Iterator[Observation]]

@@ -16,16 +16,16 @@ from hypothesis import strategies as st
 from ibstack.cluster.lint import opensm_files as lint
 from ibstack.cluster.lint.configuration import LintFile
 from ibstack.cluster.lint.finding import Place
+from ibstack.facts import opensm_files as verify
+from ibstack.facts.evidence import OPENSM_ARGS, OPENSM_HELP, Missing
 from ibstack.formats.opensm.built_in import ETC_OPENSM, ETC_RDMA, BuiltIn
 from ibstack.subnet_manager.opensm_process import OpenSmProcess
-from ibstack.verify import opensm_files as verify
-from ibstack.verify.evidence import OPENSM_ARGS, OPENSM_HELP, Missing
 from verify.judged import host_with
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ibstack.verify.evidence import Evidence
+    from ibstack.facts.evidence import Evidence
 
 HELP = (
     "--config, -F <file-name>\n          When not specified, {0.config} will be used (if exists).\n"

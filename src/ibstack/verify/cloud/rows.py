@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.verify.cloud.agents import DHCP, MELLANOX, PARTITION
-from ibstack.verify.evidence import (
+from ibstack.facts.cloud.agents import DHCP, MELLANOX, PARTITION
+from ibstack.facts.evidence import (
     AGENT_CONF,
     DHCP_AGENT,
     ESWITCHD_CONF,
@@ -17,13 +17,13 @@ from ibstack.verify.evidence import (
     last,
     shown,
 )
-from ibstack.verify.neutron_files import placed
+from ibstack.facts.neutron_files import placed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ibstack.verify.evidence import Evidence
-    from ibstack.verify.site import Agent
+    from ibstack.facts.evidence import Evidence
+    from ibstack.facts.site import Agent
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_PARTITION, Membership
+from ibstack.facts.evidence import FABRICD_CONF, Missing, last, shown, words
+from ibstack.facts.opensm_files import partitions, partitions_name
 from ibstack.formats.partitions_conf.reading import read
 from ibstack.formats.partitions_conf.statement import Keyword
 from ibstack.verify import selectors
-from ibstack.verify.evidence import FABRICD_CONF, Missing, last, shown, words
-from ibstack.verify.opensm_files import partitions, partitions_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ibstack.facts.evidence import Evidence
     from ibstack.formats.partitions_conf.reading import Reading
     from ibstack.formats.partitions_conf.remark import Remark
     from ibstack.formats.partitions_conf.statement import Standing, Statement
     from ibstack.verify.check import Observation
-    from ibstack.verify.evidence import Evidence
 
 
 def place(host: Evidence) -> str:

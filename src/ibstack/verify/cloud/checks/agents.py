@@ -5,16 +5,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ibstack.facts.cloud.agents import DHCP, OURS, PARTITION
+from ibstack.facts.evidence import shown
 from ibstack.verify.check import Observation, rule
-from ibstack.verify.cloud.agents import DHCP, OURS, PARTITION
 from ibstack.verify.cloud.rows import has_row, wanted_rows
-from ibstack.verify.evidence import shown
 from ibstack.verify.selectors import each_agent, with_agents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.verify.site import Agent, Site
+    from ibstack.facts.site import Agent, Site
 
 _LIST: Final = "`openstack network agent list`"
 

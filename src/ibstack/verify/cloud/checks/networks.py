@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, KeyRange, PartitionKey
+from ibstack.facts.cloud.agents import MELLANOX, OURS, PARTITION
+from ibstack.facts.evidence import FABRICD_CONF, Missing, last, shown
 from ibstack.neutron.fabric_mtu import (
     FabricMtu,
     IpoibMode,
@@ -15,19 +17,17 @@ from ibstack.neutron.fabric_mtu import (
     network_mtu,
 )
 from ibstack.verify.check import Observation, rule
-from ibstack.verify.cloud.agents import MELLANOX, OURS, PARTITION
 from ibstack.verify.cloud.networks import PLACE, servers
 from ibstack.verify.cloud.served import infiniband, mapped_by
-from ibstack.verify.evidence import FABRICD_CONF, Missing, last, shown
 from ibstack.verify.fabric.files import statements
 from ibstack.verify.selectors import each_agent, unknown, with_agents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ibstack.facts.site import Agent, Site
     from ibstack.formats.ini import Keys
     from ibstack.verify.cloud.networks import Ml2
-    from ibstack.verify.site import Agent, Site
 
 
 @rule(

@@ -5,20 +5,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ibstack.facts.evidence import DHCP_AGENT, ESWITCHD_CONF, NEUTRON_CONF, Missing, last, shown
+from ibstack.facts.neutron_files import placed
 from ibstack.verify.check import Observation, rule
 from ibstack.verify.cloud import nova_section
 from ibstack.verify.cloud.networks import PLACE, servers
 from ibstack.verify.cloud.nova_section import SECTION, faults, is_judged
-from ibstack.verify.evidence import DHCP_AGENT, ESWITCHD_CONF, NEUTRON_CONF, Missing, last, shown
-from ibstack.verify.neutron_files import placed
 from ibstack.verify.selectors import each_host, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ibstack.facts.evidence import Evidence
+    from ibstack.facts.site import RoleAssignment, Site
     from ibstack.verify.cloud.networks import Ml2
-    from ibstack.verify.evidence import Evidence
-    from ibstack.verify.site import RoleAssignment, Site
 
 _INTERFACE_DRIVERS: Final = ("ipoib", "multi")
 _INTERFACE_CLASSES: Final = ("IpoibInterfaceDriver", "MultiInterfaceDriver")

@@ -5,24 +5,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ibstack.facts.evidence import OPENSM_ARGS, Missing, shown
+from ibstack.facts.opensm_files import by_line_alone, options
 from ibstack.formats.opensm import command_line
 from ibstack.formats.opensm.configuration import NO_ENFORCEMENT
 from ibstack.formats.opensm.in_force import Enforcement
 from ibstack.mad.datagrams import ENTRIES_OF_A_BLOCK
 from ibstack.verify.check import Observation, rule
-from ibstack.verify.evidence import OPENSM_ARGS, Missing, shown
 from ibstack.verify.fabric.opensm_conf import judged, unknown
-from ibstack.verify.opensm_files import by_line_alone, options
 from ibstack.verify.selectors import on_fabric, summarize_ok
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ibstack.fabric.partition import TableEntry
+    from ibstack.facts.evidence import Evidence
+    from ibstack.facts.fabric.observed import EnforcingPort, ObservedFabric
+    from ibstack.facts.site import Site
     from ibstack.formats.opensm.in_force import Options
-    from ibstack.verify.evidence import Evidence
-    from ibstack.verify.fabric.observed import EnforcingPort, ObservedFabric
-    from ibstack.verify.site import Site
 
 _BOTH_TABLES: Final = "P_KeyTable of each port of a switch, and of the port behind it"
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ibstack.facts.fabric.opensm_keys import key, sm_keys
 from ibstack.formats.opensm.configuration import PROTECTION_LEVEL
 from ibstack.verify.check import Observation, rule
-from ibstack.verify.fabric.opensm_conf import each_opensm_conf, judged, key, sm_keys
+from ibstack.verify.fabric.opensm_conf import each_opensm_conf, judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ibstack.facts.evidence import Evidence
     from ibstack.formats.opensm.in_force import Options
-    from ibstack.verify.evidence import Evidence
 
 
 # IBTA vol 1, 14.2.4; NVIDIA's InfiniBand security guidelines.  A table of another host was

@@ -5,24 +5,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ibstack.facts.evidence import Missing, shown
+from ibstack.facts.fabric.groups import dumped_by, sa_dump_name, shown_to
 from ibstack.mad import NodeType
 from ibstack.subnet_manager.group_audit import audit_groups
 from ibstack.subnet_manager.multicast_groups import wanted_groups
 from ibstack.verify.check import Observation, rule
-from ibstack.verify.evidence import Missing, shown
 from ibstack.verify.fabric.files import groups_made, place, statements, unknown
-from ibstack.verify.fabric.groups import dumped_by, sa_dump_name, shown_to
 from ibstack.verify.selectors import on_fabric
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from ibstack.fabric.partition import PartitionKey
-    from ibstack.subnet_manager.multicast_groups import MulticastGroup
-    from ibstack.subnet_manager.sa_dump import Groups
-    from ibstack.verify.evidence import Evidence
-    from ibstack.verify.fabric.observed import ObservedFabric
-    from ibstack.verify.site import Site
+    from ibstack.facts.evidence import Evidence
+    from ibstack.facts.fabric.multicast_group import MulticastGroup
+    from ibstack.facts.fabric.observed import ObservedFabric
+    from ibstack.facts.fabric.sa_dump import Groups
+    from ibstack.facts.site import Site
 
 _MULTICAST_CAP: Final = "SwitchInfo.MulticastFDBCap"
 

@@ -11,7 +11,7 @@ from ibstack.verify.selectors import on_fabric
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.verify.fabric.observed import ObservedFabric
+    from ibstack.facts.fabric.observed import ObservedFabric
 
 _DATAGRAMS: Final = "management datagrams"
 

@@ -7,22 +7,22 @@ import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from ibstack.facts.evidence import FABRICD_CONF, PARTITIONS_CONF, Missing, shown
+from ibstack.facts.opensm_files import partitions, read_by_opensm, written_by_fabricd
 from ibstack.formats.partitions_conf.remark import Effect
 from ibstack.formats.partitions_conf.statement import Standing
 from ibstack.formats.partitions_conf.strict import PartitionsFileFaults
 from ibstack.subnet_manager.partitions_conf import read
 from ibstack.verify.check import Observation, rule
-from ibstack.verify.evidence import FABRICD_CONF, PARTITIONS_CONF, Missing, shown
 from ibstack.verify.fabric import opensm_conf
 from ibstack.verify.fabric.files import default_of_all, located, place, reading, statements, unknown
-from ibstack.verify.opensm_files import partitions, read_by_opensm, written_by_fabricd
 from ibstack.verify.selectors import each_subnet_manager_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.verify.evidence import Evidence
-    from ibstack.verify.site import Site
+    from ibstack.facts.evidence import Evidence
+    from ibstack.facts.site import Site
 
 
 @rule(

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ibstack.facts.evidence import Missing
 from ibstack.mad import SmState
 from ibstack.verify.check import Observation, rule
-from ibstack.verify.evidence import Missing
 from ibstack.verify.fabric.files import full_in_default, listed_full, place, statements, unknown
 from ibstack.verify.fabric.opensm_conf import each_opensm_conf, judged
 from ibstack.verify.selectors import each_subnet_manager_host, on_fabric
@@ -15,10 +15,10 @@ from ibstack.verify.selectors import each_subnet_manager_host, on_fabric
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ibstack.facts.evidence import Evidence
+    from ibstack.facts.fabric.observed import ObservedFabric
+    from ibstack.facts.site import Site
     from ibstack.formats.opensm.in_force import Options
-    from ibstack.verify.evidence import Evidence
-    from ibstack.verify.fabric.observed import ObservedFabric
-    from ibstack.verify.site import Site
 
 _REMEDIES: Final = {
     0: "start OpenSM on the SM hosts, and look at its log",

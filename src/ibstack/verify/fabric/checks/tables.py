@@ -13,8 +13,8 @@ from ibstack.verify.selectors import on_fabric, summarize_ok
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.verify.fabric.observed import ObservedFabric
-    from ibstack.verify.site import Site
+    from ibstack.facts.fabric.observed import ObservedFabric
+    from ibstack.facts.site import Site
 
 _TABLES: Final = "P_KeyTable of each port"
 

@@ -6,20 +6,20 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from ibstack.facts.evidence import ESWITCHD_CONF, FABRICD_CONF, IBSTAT, Missing, shown
+from ibstack.facts.host.ibstat import adapters
+from ibstack.facts.host.interfaces import REFUSED, ethtool, ethtool_name, mapped, mappings
+from ibstack.facts.host.served_ports import ETHERNET, served_ports
 from ibstack.verify.check import Observation, rule
-from ibstack.verify.evidence import ESWITCHD_CONF, FABRICD_CONF, IBSTAT, Missing, shown
-from ibstack.verify.host.ibstat import adapters
-from ibstack.verify.host.interfaces import REFUSED, ethtool, ethtool_name, mapped, mappings
-from ibstack.verify.host.served_ports import ETHERNET, served_ports
 from ibstack.verify.selectors import each_adapter_host, on_text, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.verify.evidence import Evidence
-    from ibstack.verify.host.ibstat import IbstatPort
-    from ibstack.verify.host.served_ports import ServedPorts
-    from ibstack.verify.site import Site
+    from ibstack.facts.evidence import Evidence
+    from ibstack.facts.host.ibstat import IbstatPort
+    from ibstack.facts.host.served_ports import ServedPorts
+    from ibstack.facts.site import Site
 
 
 # IPoIB of the kernel (drivers/infiniband/ulp/ipoib/ipoib_ethtool.c), and that of mlx5 with

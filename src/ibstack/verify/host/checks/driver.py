@@ -6,21 +6,21 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from ibstack.facts.evidence import DMESG, Missing, shown
+from ibstack.facts.host.iommu import begins_with_the_kernel
+from ibstack.facts.host.module_options import FOLDER, options
+from ibstack.facts.host.pci_devices import functions, physical, with_domain
 from ibstack.formats import mlx4_options
 from ibstack.formats.mlx4_options import INFINIBAND, ByAdapter
 from ibstack.formats.pci_ids import ETHERNET, MLX4
 from ibstack.verify.check import Observation, rule
-from ibstack.verify.evidence import DMESG, Missing, shown
-from ibstack.verify.host.iommu import begins_with_the_kernel
-from ibstack.verify.host.module_options import FOLDER, options
-from ibstack.verify.host.pci_devices import functions, physical, with_domain
 from ibstack.verify.selectors import each_adapter_host, on_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from ibstack.facts.evidence import Evidence
     from ibstack.formats.modprobe_options import Option
-    from ibstack.verify.evidence import Evidence
 
 _NOT_ENABLED: Final = (
     "see that SR-IOV is on in the adapter's firmware and in the firmware setup of the host"

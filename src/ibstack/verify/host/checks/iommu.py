@@ -6,16 +6,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ibstack.facts.evidence import CMDLINE, shown
+from ibstack.facts.host.iommu import AMD, INTEL, Architecture, architecture, cpu_vendor, iommu
 from ibstack.formats.kernel_words import parameters
 from ibstack.verify.check import Observation, rule
-from ibstack.verify.evidence import CMDLINE, shown
-from ibstack.verify.host.iommu import AMD, INTEL, Architecture, architecture, cpu_vendor, iommu
 from ibstack.verify.selectors import each_vf_host, on_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.verify.evidence import Evidence
+    from ibstack.facts.evidence import Evidence
 
 _OPTIONS: Final = ("intel_iommu", "amd_iommu", "iommu")
 _FOREIGN: Final = {INTEL: ("amd_iommu",), AMD: ("intel_iommu",)}

@@ -7,8 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Final
 
-from ibstack.verify.check import Observation, rule
-from ibstack.verify.evidence import (
+from ibstack.facts.evidence import (
     ESWITCHD_CONF,
     HOST_SHOW,
     PIP_FREEZE,
@@ -17,16 +16,17 @@ from ibstack.verify.evidence import (
     Missing,
     shown,
 )
+from ibstack.facts.host.interfaces import mappings
+from ibstack.facts.host.services import units, wanted
+from ibstack.verify.check import Observation, rule
 from ibstack.verify.host.checks.adapters import not_mapped
-from ibstack.verify.host.interfaces import mappings
-from ibstack.verify.host.services import units, wanted
 from ibstack.verify.selectors import each_adapter_host, each_host, on_text, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.verify.evidence import Evidence
-    from ibstack.verify.site import Site
+    from ibstack.facts.evidence import Evidence
+    from ibstack.facts.site import Site
 
 
 # Source: timedatectl(1); neutron/db/agents_db.py judges heartbeats by its own clock.

@@ -5,23 +5,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ibstack.facts.evidence import Missing, shown
+from ibstack.facts.host.adapter_facts import serves_as
+from ibstack.facts.host.configured_vfs import PLACES, Certainty, ConfiguredVfs, configured
+from ibstack.facts.host.firmware import firmwares
+from ibstack.facts.host.pci_devices import functions, physical
+from ibstack.facts.host.vfs_made import vfs_made
 from ibstack.formats.pci_ids import ETHERNET, KINDS
 from ibstack.verify.check import Observation, rule
-from ibstack.verify.evidence import Missing, shown
-from ibstack.verify.host.adapter_facts import serves_as
-from ibstack.verify.host.configured_vfs import PLACES, Certainty, ConfiguredVfs, configured
-from ibstack.verify.host.firmware import firmwares
-from ibstack.verify.host.pci_devices import functions, physical
-from ibstack.verify.host.vfs_made import vfs_made
 from ibstack.verify.selectors import each_adapter_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ibstack.verify.evidence import Evidence
-    from ibstack.verify.host.firmware import Firmware
-    from ibstack.verify.host.pci_devices import Function
-    from ibstack.verify.host.vfs_made import Made
+    from ibstack.facts.evidence import Evidence
+    from ibstack.facts.host.firmware import Firmware
+    from ibstack.facts.host.pci_devices import Function
+    from ibstack.facts.host.vfs_made import Made
 
 _FIRMWARE: Final = "`flint -d DEVICE dc`, `mlxconfig -d DEVICE query`"
 
