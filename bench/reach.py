@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from ibstack.cluster.hosts.hosts import UP
+from ibstack.cluster.hosts.host_state import UP
 from ibstack.cluster.hosts.reached_hosts import ReachedHosts
 from ibstack.cluster.hosts.settings import Settings
 from ibstack.cluster.hosts.tree import TreeHosts

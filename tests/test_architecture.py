@@ -2,7 +2,8 @@
 """The rules of STYLE.md that a machine can count.  import-linter holds the rest."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ ADAPTERS = {
     "ibstack.neutron.dhcp_socket",
     "ibstack.subnet_manager.opensm",
     "ibstack.diagnose.remote_facts",
-    "ibstack.verify.this_host",
+    "ibstack.facts.this_host",
 }
 OUTSIDE = {"subprocess", "socket"}
 EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "manager", "base"}
@@ -56,6 +57,26 @@ def imported(tree: ast.Module) -> Iterator[str]:
             yield node.module.partition(".")[0]
 
 
+def imported_files(path: Path) -> Iterator[str]:
+    """Yield the modules of ours that a file imports, anywhere in it and for types alone too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names if name.name in MODULES)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for name in node.names:
+                module = f"{node.module}.{name.name}"
+                yield module if module in MODULES else node.module
+
+
+def a_circle(arrows: Mapping[str, set[str]]) -> list[str]:
+    """Return modules each of which imports the next, and the last the first; none: no circle."""
+    try:
+        TopologicalSorter(arrows).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
 def is_adapter(module: str) -> bool:
     return any(module == name or module.startswith(f"{name}.") for name in ADAPTERS)
 
@@ -68,6 +89,23 @@ def relative(path: Path) -> str:
 def test_only_adapters_reach_outside_the_process(path: Path) -> None:
     if not is_adapter(module_name(path)):
         assert OUTSIDE.isdisjoint(imported(ast.parse(path.read_text())))
+
+
+MODULES = {module_name(path): path for path in SOURCES}
+
+
+def test_a_circle_of_files_is_found() -> None:
+    assert set(a_circle({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}})) == {"b", "c"}
+    assert a_circle({"a": {"b"}, "b": {"c"}, "d": {"a"}}) == []
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """What is imported for types alone counts: who reads one file needs the other."""
+    arrows = {
+        name: {*imported_files(path)} & MODULES.keys() - {name} for name, path in MODULES.items()
+    }
+
+    assert a_circle(arrows) == []
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)

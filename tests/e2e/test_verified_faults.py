@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ibstack.facts.cloud.openstack_api import OpenstackNetworks
 from ibstack.mad import FabricReader, Route
-from ibstack.verify.answer import gather
 from ibstack.verify.check import State
-from ibstack.verify.openstack_api import OpenstackNetworks
 from ibstack.verify.registry import Scope, verify
+from ibstack.verify.report import entries
 from ibstack_lab.demo.verified import TRUE_OF_THE_LAB
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.fabric.tamper import write_entries
@@ -46,7 +46,7 @@ def is_healthy(cloud: Cloud) -> bool:
 
 
 def first_line(cloud: Cloud, scope: Scope) -> str:
-    return gather(verify(read_lab(cloud), [scope]))[0].line()
+    return entries(verify(read_lab(cloud), [scope]))[0].line()
 
 
 @contextmanager

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PartitionKey
+from ibstack.facts.fabric import recorded
+from ibstack.facts.fabric.observed import read_fabric
+from ibstack.facts.site import Site
 from ibstack.mad import FabricReader, GuidOf, NodeType, NotKnown, PortState
 from ibstack.subnet_manager.drift import DriftClass
 from ibstack.subnet_manager.enforcement import Limits
 from ibstack.subnet_manager.settings import Settings
 from ibstack.verify.check import State
-from ibstack.verify.fabric import recorded
-from ibstack.verify.fabric.look import read_fabric
-from ibstack.verify.site import Site
 from ibstack_lab.fabric.netfile import Wiring
 from ibstack_lab.fabric.simulated import Fabric
 from ibstack_lab.topology import ARTICLE

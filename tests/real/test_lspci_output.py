@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from ibstack.facts.evidence import LSPCI, Evidence
+from ibstack.facts.host.pci_devices import Function, bridges, functions
 from ibstack.formats.pci_ids import ETHERNET, INFINIBAND, KINDS, NETWORK, VENDOR
-from ibstack.verify.evidence import LSPCI, Evidence
-from ibstack.verify.host.pci_devices import Function, bridges, functions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

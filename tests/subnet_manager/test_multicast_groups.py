@@ -14,17 +14,14 @@ from hypothesis import strategies as st
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PartitionKey, TableEntry
+from ibstack.facts.fabric.groups import parse_saquery
+from ibstack.facts.fabric.multicast_group import MulticastGroup
+from ibstack.facts.fabric.sa_dump import NoGroups, SaDump, only_groups, parse_dump, too_old
 from ibstack.formats.partitions_conf.reading import read
 from ibstack.formats.partitions_conf.strict import parse
 from ibstack.subnet_manager.drift import Audit, DriftClass, ObservedPort, Survey
 from ibstack.subnet_manager.group_audit import SETTLED_S, GroupWatch, audit_groups, both
-from ibstack.subnet_manager.multicast_groups import (
-    MulticastGroup,
-    differences,
-    wanted_groups,
-)
-from ibstack.subnet_manager.sa_dump import NoGroups, SaDump, only_groups, parse_dump, too_old
-from ibstack.verify.fabric.groups import parse_saquery
+from ibstack.subnet_manager.multicast_groups import differences, wanted_groups
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ibstack.verify.answer import exit_status
-from ibstack.verify.check import State
-from ibstack.verify.cloud.agents import MELLANOX, PARTITION
-from ibstack.verify.evidence import (
+from ibstack.facts.cloud.agents import MELLANOX, PARTITION
+from ibstack.facts.evidence import (
     AGENT_CONF,
     ESWITCHD_CONF,
     FABRICD_CONF,
@@ -18,16 +16,18 @@ from ibstack.verify.evidence import (
     NEUTRON_CONF,
     OPENSM_CONF,
     Evidence,
-    Unread,
+    Missing,
 )
-from ibstack.verify.site import Agent, Site
+from ibstack.facts.site import Agent, Site
+from ibstack.verify.check import State
+from ibstack.verify.report import exit_status
 from verify.judged import host_with, said_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_LOOKED_AT
-NONE = Unread("there is no such file", absent=True)
+OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_KNOWN
+NONE = Missing("there is no such file", absent=True)
 SERVER = Evidence(
     "controller",
     {
@@ -82,11 +82,11 @@ ADAPTER = {ESWITCHD_CONF: "[eswitch]\n", NEUTRON_CONF: NONE, AGENT_CONF: NONE}
         ({**ADAPTER, AGENT_CONF: "[DEFAULT]\nhost = compute7\n"}, "compute7", OK),
         ({**ADAPTER, AGENT_CONF: "[DEFAULT]\nhost = compute7\n"}, "node002", FAILED),
         ({**ADAPTER, NEUTRON_CONF: "[DEFAULT]\nhost = compute7\n"}, "compute7", OK),
-        ({**ADAPTER, NEUTRON_CONF: Unread("it was not collected")}, "node003", UNKNOWN),
+        ({**ADAPTER, NEUTRON_CONF: Missing("it was not collected")}, "node003", UNKNOWN),
     ],
 )
 def test_a_host_that_is_to_have_an_agent_has_a_row(
-    texts: Mapping[str, str | Unread], row: str, state: State
+    texts: Mapping[str, str | Missing], row: str, state: State
 ) -> None:
     found = states("agents-alive", (adapter_host(row),), host_with(texts))
 
@@ -117,12 +117,12 @@ def test_of_a_controller_alone_the_keys_of_the_fabric_are_not_known() -> None:
     [
         ("[fabric]\nphysical_network = ibhostnet\n", [OK]),
         ("[fabric]\nphysical_network = ibhostnet\nowned_keys = 0x0001-0x0010\n", [FAILED]),
-        (Unread("permission denied"), [UNKNOWN]),
+        (Missing("permission denied"), [UNKNOWN]),
         (NONE, []),
     ],
 )
 def test_keys_are_judged_by_the_settings_of_sm_hosts(
-    settings: str | Unread, found: list[State]
+    settings: str | Missing, found: list[State]
 ) -> None:
     host = host_with({OPENSM_CONF: "", FABRICD_CONF: settings}, "head")
 

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ibstack.cluster.hosts.tree import TreeHosts
-from ibstack.verify.answer import gather
+from ibstack.facts.site import Site
 from ibstack.verify.check import State
 from ibstack.verify.cluster_hosts import read_hosts
 from ibstack.verify.registry import Scope, verify
-from ibstack.verify.site import Site
+from ibstack.verify.report import entries
 from verify.faults import SITE
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def test_the_files_of_both_subnet_managers_are_compared(tmp_path: Path) -> None:
     checks = verify(Site(read_hosts(hosts, ["head", "node001"])), [Scope.FABRIC])
 
     assert of(checks, "partitions-present") == [("head", State.OK), ("node001", State.FAILED)]
-    assert gather(checks)[0].check.id == "partitions-present"
+    assert entries(checks)[0].check.id == "partitions-present"
 
 
 def test_a_host_is_judged_by_its_files_and_what_commands_show_is_not_known(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_host_is_judged_by_its_files_and_what_commands_show_is_not_known(tmp_p
 
     assert of(checks, "iommu-asked") == [("node002", State.OK)]
     assert of(checks, "module-options") == [("node002", State.OK)]
-    assert of(checks, "vf-count") == [("node002", State.NOT_LOOKED_AT)]
+    assert of(checks, "vf-count") == [("node002", State.NOT_KNOWN)]
 
 
 def test_of_hosts_that_are_down_nothing_is_known_and_they_are_one_line(tmp_path: Path) -> None:
@@ -67,5 +67,5 @@ def test_of_hosts_that_are_down_nothing_is_known_and_they_are_one_line(tmp_path:
 
     checks = verify(Site(read_hosts(hosts, ["node002", "node003"])), [Scope.HOST])
 
-    assert {each.state for each in checks} == {State.NOT_LOOKED_AT}
-    assert "node[002-003]" in gather(checks)[0].line()
+    assert {each.state for each in checks} == {State.NOT_KNOWN}
+    assert "node[002-003]" in entries(checks)[0].line()

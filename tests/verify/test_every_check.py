@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ibstack.verify.answer import exit_status, gather
+from ibstack.facts.collection import load, save
+from ibstack.facts.evidence import Missing, shown
+from ibstack.facts.site import Site
 from ibstack.verify.check import State
-from ibstack.verify.collection import load, save
-from ibstack.verify.evidence import Unread, shown
 from ibstack.verify.registry import Scope, rules, verify
-from ibstack.verify.site import Site
+from ibstack.verify.report import entries, exit_status
 from verify.faults import CLOUD, FABRIC, FAULTS, HOST, SITE, Fault
 
 REFERENCE = Path(__file__).parents[2] / "docs/reference/verify.md"
@@ -27,7 +27,7 @@ def named(fault: Fault) -> str:
 
 def first_line(fault: Fault, folder: Path) -> str:
     scope = next(Scope(name) for name, faults in FAULTS.items() if fault in faults)
-    return gather(verify(load(fault.inject(folder)), [scope]))[0].line()
+    return entries(verify(load(fault.inject(folder)), [scope]))[0].line()
 
 
 def row(fault: Fault, folder: Path) -> str:
@@ -58,7 +58,7 @@ def test_a_fault_is_named_in_the_first_line(fault: Fault, tmp_path: Path) -> Non
 
     checks = verify(load(fault.inject(tmp_path)), [scope])
 
-    first = gather(checks)[0].check
+    first = entries(checks)[0].check
     assert (first.id, first.state) == (fault.check, State.FAILED)
     assert first.remedy
     assert first.source
@@ -81,7 +81,7 @@ def test_the_reference_has_every_check() -> None:
 def test_of_nothing_nothing_is_known(scope: Scope) -> None:
     checks = verify(Site(), [scope])
 
-    assert {each.state for each in checks} == {State.NOT_LOOKED_AT}
+    assert {each.state for each in checks} == {State.NOT_KNOWN}
     assert all(each.found is None and each.why for each in checks)
     assert exit_status(checks) == 4
 
@@ -97,14 +97,14 @@ TEXTS = [
 def test_what_cannot_be_read_is_not_called_right(host: str, name: str) -> None:
     """Nothing that was read there holds any longer; another source answers, or it is not known."""
     here = WHOLE.hosts[host]
-    less = replace(here, texts={**here.texts, name: Unread("permission denied")})
+    less = replace(here, texts={**here.texts, name: Missing("permission denied")})
 
     checks = verify(replace(WHOLE, hosts={**WHOLE.hosts, host: less}), Scope)
 
     from_there = [each for each in checks if each.host == host and shown(name) in each.source]
     assert [each.id for each in from_there if each.state is State.OK] == []
     silent = used(host, name) - {each.id for each in checks if each.host == host}
-    assert State.NOT_LOOKED_AT in {each.state for each in checks} or not silent
+    assert State.NOT_KNOWN in {each.state for each in checks} or not silent
 
 
 def used(host: str, name: str) -> set[str]:

@@ -10,6 +10,10 @@ import pytest
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
+from ibstack.facts.evidence import FABRICD_CONF, OPENSM_CONF, PARTITIONS_CONF, Evidence, Missing
+from ibstack.facts.fabric.observed import EnforcingPort, FabricPort, ObservedFabric, read_fabric
+from ibstack.facts.fabric.recorded import dump, load
+from ibstack.facts.site import Site
 from ibstack.formats.partitions_conf.reading import read
 from ibstack.mad import (
     FabricMap,
@@ -20,13 +24,9 @@ from ibstack.mad import (
     PortState,
     SmState,
 )
-from ibstack.verify.answer import gather
 from ibstack.verify.check import State
-from ibstack.verify.evidence import FABRICD_CONF, OPENSM_CONF, PARTITIONS_CONF, Evidence, Unread
 from ibstack.verify.fabric.files import full_in_default
-from ibstack.verify.fabric.look import EnforcingPort, FabricLook, FabricPort, read_fabric
-from ibstack.verify.fabric.recorded import dump, load
-from ibstack.verify.site import Site
+from ibstack.verify.report import entries
 from verify.judged import host_with, said_by
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.partition import PkeyTable
 
-OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_LOOKED_AT
+OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_KNOWN
 SWITCH = Guid(0x2C902F0000100)
 OPEN, LIMITED = TableEntry.from_wire(0xFFFF), TableEntry.from_wire(0x7FFF)
 
@@ -53,7 +53,9 @@ def behind(end: FabricPort, *, enforces: bool, can: bool | None = True) -> Enfor
 def site(
     ports: Iterable[FabricPort], switch: Iterable[EnforcingPort] = (), *hosts: Evidence
 ) -> Site:
-    return Site({each.host: each for each in hosts}, FabricLook(tuple(ports), tuple(switch), ()))
+    return Site(
+        {each.host: each for each in hosts}, ObservedFabric(tuple(ports), tuple(switch), ())
+    )
 
 
 def states(check: str, here: Site) -> list[State]:
@@ -63,7 +65,7 @@ def states(check: str, here: Site) -> list[State]:
 def test_1000_ports_that_fell_open_are_one_line() -> None:
     ports = [port(number, OPEN) for number in range(1, 1001)]
 
-    (answer,) = gather(said_by("open-default", site(ports)))
+    (answer,) = entries(said_by("open-default", site(ports)))
 
     assert answer.check.state is FAILED
     assert answer.hosts[::999] == ("node0001", "node1000")
@@ -74,7 +76,7 @@ def test_1000_ports_that_fell_open_are_one_line() -> None:
 def test_1000_ports_that_are_not_enforced_are_one_line(check: str) -> None:
     ports = [port(number, LIMITED, TableEntry.from_wire(1)) for number in range(1, 1001)]
 
-    (answer,) = gather(said_by(check, site(ports, [behind(p, enforces=False) for p in ports])))
+    (answer,) = entries(said_by(check, site(ports, [behind(p, enforces=False) for p in ports])))
 
     assert (answer.check.state, len(answer.hosts)) == (FAILED, 1000)
 
@@ -113,7 +115,7 @@ def test_enforcement_that_is_off_everywhere_fails_where_switches_could(
 
 
 def test_an_opensm_conf_that_cannot_be_read_is_told_of() -> None:
-    host = host_with({FABRICD_CONF: "[fabric]\n", OPENSM_CONF: Unread("permission denied")})
+    host = host_with({FABRICD_CONF: "[fabric]\n", OPENSM_CONF: Missing("permission denied")})
     end = port(1, LIMITED)
 
     first = said_by("enforcement-on", site([end], [behind(end, enforces=True)], host))[0]
@@ -177,7 +179,7 @@ def test_hosts_of_which_nothing_is_compared_fold() -> None:
 
     unknown = [each for each in answers if each.state is UNKNOWN]
     assert [each.host for each in unknown] == ["head", "node0001"]
-    assert gather(unknown)[0].hosts == ("head", "node0001")
+    assert entries(unknown)[0].hosts == ("head", "node0001")
 
 
 CLOSED = "Default=0x7fff: ALL=limited, SELF=full;\n"

@@ -11,21 +11,21 @@ import pytest
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
-from ibstack.mad import NodeType, SmState
-from ibstack.verify.check import State
-from ibstack.verify.evidence import (
+from ibstack.facts.evidence import (
     FABRICD_CONF,
     OPENSM_CONF,
     PARTITIONS_CONF,
     SA_DUMP,
     SAQUERY,
     Evidence,
-    Unread,
+    Missing,
 )
-from ibstack.verify.fabric.groups import sa_dump_name
-from ibstack.verify.fabric.look import FabricLook, FabricPort
-from ibstack.verify.site import Site
-from ibstack.verify.this_host import read_host
+from ibstack.facts.fabric.groups import sa_dump_name
+from ibstack.facts.fabric.observed import FabricPort, ObservedFabric
+from ibstack.facts.site import Site
+from ibstack.facts.this_host import read_host
+from ibstack.mad import NodeType, SmState
+from ibstack.verify.check import State
 from verify.judged import host_with, said_by
 
 if TYPE_CHECKING:
@@ -47,23 +47,23 @@ TOLD = (
 )
 
 
-def look(*entries: int, master: str = "head") -> FabricLook:
+def look(*entries: int, master: str = "head") -> ObservedFabric:
     table = tuple(TableEntry.from_wire(entry) for entry in entries)
     adapter = NodeType.CHANNEL_ADAPTER
     manager = FabricPort(Guid(1), master, adapter, 1, True, table, True, SmState.MASTER)
-    return FabricLook((manager,), (), ())
+    return ObservedFabric((manager,), (), ())
 
 
-def said(host: Evidence, fabric: FabricLook, *others: Evidence) -> list[tuple[State, str]]:
+def said(host: Evidence, fabric: ObservedFabric, *others: Evidence) -> list[tuple[State, str]]:
     site = Site({each.host: each for each in (host, *others)}, fabric)
     return [
         (each.state, each.found or each.why or "") for each in said_by("multicast-groups", site)
     ]
 
 
-def head(**texts: str | Unread) -> Evidence:
+def head(**texts: str | Missing) -> Evidence:
     named = {"dump": SA_DUMP, "saquery": SAQUERY, "conf": OPENSM_CONF}
-    known: dict[str, str | Unread] = dict([DUMPED, FILE])
+    known: dict[str, str | Missing] = dict([DUMPED, FILE])
     return host_with(known | {named[name]: text for name, text in texts.items()}, "head")
 
 
@@ -83,21 +83,21 @@ def test_a_group_is_missing_only_where_a_port_is_in_its_partition() -> None:
 def test_a_dump_that_opensm_does_not_write_any_more_does_not_count(conf: str) -> None:
     ((state, why),) = said(head(dump=RED + BLUE, conf=conf), look(0x8101))
 
-    assert state is State.NOT_LOOKED_AT
+    assert state is State.NOT_KNOWN
     assert "set sa_db_dump TRUE" in why
 
 
 def test_without_a_dump_what_hosts_were_told_is_judged_and_the_rest_is_not_known() -> None:
     member = host_with({SAQUERY: TOLD}, "node002")
 
-    differs, rest = said(head(dump=Unread("there is none")), look(0x8101), member)
+    differs, rest = said(head(dump=Missing("there is none")), look(0x8101), member)
 
     assert differs == (
         State.FAILED,
         "group differs: ff12:401b:8101::ffff:ffff: mtu is 4096 bytes, and not 2048 bytes",
     )
     assert rest == (
-        State.NOT_LOOKED_AT,
+        State.NOT_KNOWN,
         "1 groups, which no host was told of: there is none",
     )
 
@@ -105,7 +105,7 @@ def test_without_a_dump_what_hosts_were_told_is_judged_and_the_rest_is_not_known
 def test_another_ones_dump_than_the_masters_says_nothing() -> None:
     ((state, why),) = said(head(dump=RED + BLUE), look(0x8101, master="node009"))
 
-    assert state is State.NOT_LOOKED_AT
+    assert state is State.NOT_KNOWN
     assert "the master's host" in why
 
 
@@ -118,7 +118,7 @@ def test_another_ones_dump_than_the_masters_says_nothing() -> None:
         ({FABRICD_CONF: "[fabric]\nsa_dump = ../../etc/d\n"}, "etc/d"),
     ],
 )
-def test_where_the_dump_is(texts: dict[str, str | Unread], name: str) -> None:
+def test_where_the_dump_is(texts: dict[str, str | Missing], name: str) -> None:
     assert sa_dump_name(host_with(texts)) == name
 
 
@@ -133,11 +133,11 @@ def test_of_a_dump_the_groups_are_read_and_one_older_than_a_new_file_is_not(
     now = time.time()
     os.utime(tmp_path / SA_DUMP, (now - 60, now - 60))
     recent = read_host(tmp_path, "head", commands={}).text(SA_DUMP)
-    assert isinstance(recent, Unread)
+    assert isinstance(recent, Missing)
 
     (tmp_path / PARTITIONS_CONF).unlink()
     assert read_host(tmp_path, "head", commands={}).text(SA_DUMP) == RED
     (tmp_path / SA_DUMP).unlink()
     gone = read_host(tmp_path, "head", commands={}).text(SA_DUMP)
-    assert isinstance(gone, Unread)
+    assert isinstance(gone, Missing)
     assert gone.absent

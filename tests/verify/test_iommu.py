@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ibstack.facts.evidence import CMDLINE, DMESG, IOMMUS, LSCPU, LSPCI
+from ibstack.facts.this_host import read_host
 from ibstack.verify.check import State
-from ibstack.verify.evidence import CMDLINE, DMESG, IOMMUS, LSCPU, LSPCI
-from ibstack.verify.this_host import read_host
 from verify.judged import host_with, said_by
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ibstack.verify.evidence import Evidence
+    from ibstack.facts.evidence import Evidence
 
-OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_LOOKED_AT
+OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_KNOWN
 VFS = {"etc/modprobe.d/a.conf": "options mlx4_core num_vfs=16\n"}
 ADAPTER = "0000:05:00.0 Network controller: Mellanox Technologies MT27500 Family [ConnectX-3]\n"
 LATE = "[9000000.1] mlx4_core: something\n"

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ibstack.fabric.errors import BadInput
+from ibstack.facts.evidence import ESWITCHD_CONF, Missing
+from ibstack.facts.host.interfaces import mapped
 from ibstack.host import eswitchd_config
-from ibstack.verify.evidence import ESWITCHD_CONF, Unread
-from ibstack.verify.host.interfaces import mapped
 from verify.judged import host_with
 
 lines = st.sampled_from(
@@ -51,7 +51,7 @@ def test_what_verify_takes_for_mapped_is_what_eswitchd_serves(text: str) -> None
         try:
             served = eswitchd_config.load(file).mappings
         except BadInput:
-            assert isinstance(seen, Unread) or seen.faults
+            assert isinstance(seen, Missing) or seen.faults
             return
-    assert not isinstance(seen, Unread)
+    assert not isinstance(seen, Missing)
     assert (seen.mappings, seen.faults) == (served, ())

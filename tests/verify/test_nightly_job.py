@@ -17,11 +17,11 @@ import pytest
 from ibstack.cli.verify import VerifyFabric
 from ibstack.cluster.hosts.tree import TreeHosts
 from ibstack.cluster.shell.node_list import expand
-from ibstack.verify.answer import exit_status
+from ibstack.facts.collection import load, save
+from ibstack.facts.site import Site
 from ibstack.verify.cluster_hosts import read_hosts
-from ibstack.verify.collection import load, save
 from ibstack.verify.registry import Scope, verify
-from ibstack.verify.site import Site
+from ibstack.verify.report import exit_status
 from verify.faults import SITE
 
 HOW_TO = Path(__file__).parents[2] / "docs/how-to/verify-a-site.md"

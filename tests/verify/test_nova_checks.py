@@ -11,11 +11,11 @@ from keystoneauth1 import loading
 from keystoneauth1.exceptions import OptionError
 
 from ibstack.fabric.errors import BadInput
+from ibstack.facts.cloud.roles import dump_roles, load_roles
+from ibstack.facts.collection import load
+from ibstack.facts.evidence import DHCP_AGENT, ESWITCHD_CONF, ML2_CONF, NEUTRON_CONF, Evidence
+from ibstack.facts.site import RoleAssignment, Site
 from ibstack.verify.check import State
-from ibstack.verify.cloud.roles import dump_roles, load_roles
-from ibstack.verify.collection import load
-from ibstack.verify.evidence import DHCP_AGENT, ESWITCHD_CONF, ML2_CONF, NEUTRON_CONF, Evidence
-from ibstack.verify.site import RoleAssignment, Site
 from verify.judged import said_by
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ibstack.verify.check import Check
 
-OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_LOOKED_AT
+OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_KNOWN
 ML2 = "[ml2]\nmechanism_drivers = infiniband\n"
 NOVA = {
     "auth_type": "password",

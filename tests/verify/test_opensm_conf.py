@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import pytest
 
+from ibstack.facts.collection import hidden
+from ibstack.facts.evidence import OPENSM_ARGS, OPENSM_CONF, Missing
 from ibstack.verify.check import State
-from ibstack.verify.collection import hidden
-from ibstack.verify.evidence import OPENSM_ARGS, OPENSM_CONF, Unread
 from verify.judged import host_with, said_by
 
-OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_LOOKED_AT
+OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_KNOWN
 OFF = "part_enforce off"
 OLDER = "part_enforce off by no_partition_enforcement TRUE"
 BY_LINE = "part_enforce {} with `ps -C opensm -o args=`"
@@ -119,7 +119,7 @@ def test_a_key_that_opensm_passes_over_is_none_also_where_it_is_hidden(
 def test_trusted_keys_are_those_of_line_and_file(
     line: str, text: str, state: State, found: str | None, collected: bool
 ) -> None:
-    texts: dict[str, str | Unread] = {OPENSM_CONF: text}
+    texts: dict[str, str | Missing] = {OPENSM_CONF: text}
     texts |= {OPENSM_ARGS: f"{line}\n"} if line else {}
     if collected:
         texts = {name: hidden(str(said), name) for name, said in texts.items()}

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ibstack.facts.evidence import DMESG, ESWITCHD_CONF, HOST_SHOW, LSPCI, UNIT_FILES
+from ibstack.facts.host.interfaces import ethtool_name
+from ibstack.facts.host.pci_devices import numvfs_name
 from ibstack.verify.check import State
-from ibstack.verify.evidence import DMESG, ESWITCHD_CONF, HOST_SHOW, LSPCI, UNIT_FILES
-from ibstack.verify.host.interfaces import ethtool_name
-from ibstack.verify.host.pci_devices import numvfs_name
 from verify.judged import host_with, said_by
 
 if TYPE_CHECKING:
-    from ibstack.verify.evidence import Evidence
+    from ibstack.facts.evidence import Evidence
 
-OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_LOOKED_AT
+OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_KNOWN
 PCI, OTHER = "0000:05:00.0", "0000:3b:00.0"
 MLX5 = f"{PCI} Infiniband controller: Mellanox Technologies MT28908 Family [ConnectX-6]\n"
 VF = "Infiniband controller: Mellanox Technologies MT28908 Family [ConnectX-6 Virtual Function]"

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import json
 
+from ibstack.facts.evidence import ESWITCHD_CONF, HOST_SHOW, IBSTAT, LSPCI
 from ibstack.verify.check import State
-from ibstack.verify.evidence import ESWITCHD_CONF, HOST_SHOW, IBSTAT, LSPCI
 from verify.judged import host_with, said_by
 
-OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_LOOKED_AT
+OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_KNOWN
 LISTED = {LSPCI: "05:00.0 Infiniband controller: Mellanox Technologies MT28908 Family\n"}
 MAPPED = {ESWITCHD_CONF: "[eswitch]\nphysical_interface_mappings = ibhostnet:ib0\n"}
 UP = ("Active", "LinkUp", "InfiniBand")

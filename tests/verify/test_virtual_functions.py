@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import pytest
 
+from ibstack.facts.evidence import LSPCI
+from ibstack.facts.host.interfaces import ethtool_name
+from ibstack.facts.host.pci_devices import numvfs_name
 from ibstack.verify.check import State
-from ibstack.verify.evidence import LSPCI
-from ibstack.verify.host.interfaces import ethtool_name
-from ibstack.verify.host.pci_devices import numvfs_name
 from verify.judged import host_with, said_by
 
 FIRST, SECOND = "0000:05:00.0", "0000:81:00.0"
@@ -19,7 +19,7 @@ MLX5 = "Infiniband controller: Mellanox Technologies MT28908 Family [ConnectX-6]
 MLX5_VF = "Infiniband controller: Mellanox Technologies ConnectX Family mlx5Gen Virtual Function"
 ETHERNET = "Ethernet controller: Mellanox Technologies MT27710 Family [ConnectX-4 Lx]"
 BLUEFIELD = "PCI bridge: Mellanox Technologies MT42822 Family [BlueField-2 SoC PCIe Bridge]"
-OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_LOOKED_AT
+OK, FAILED, UNKNOWN = State.OK, State.FAILED, State.NOT_KNOWN
 
 
 def functions(bus: str, kind: str, virtual: str, count: int) -> str:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.hosts.hosts import DOWN, UP
+from ibstack.cluster.hosts.host_state import DOWN, UP
 from ibstack.cluster.hosts.reached_hosts import ReachedHosts
 from ibstack.cluster.hosts.settings import Settings
 from ibstack.cluster.hosts.tree import TreeHosts

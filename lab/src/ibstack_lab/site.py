@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Final
 from keystoneauth1.exceptions import ClientException
 
 from ibstack.fabric.errors import IbstackError
+from ibstack.facts import evidence
+from ibstack.facts.cloud.agents import agents_of
+from ibstack.facts.cloud.roles import roles_of
+from ibstack.facts.evidence import Evidence, Missing
+from ibstack.facts.fabric.observed import read_fabric
+from ibstack.facts.site import Site
+from ibstack.facts.this_host import FILES, read_host
 from ibstack.host.eswitch_client import EswitchClient
 from ibstack.mad import FabricReader
-from ibstack.verify import evidence
-from ibstack.verify.cloud.agents import agents_of
-from ibstack.verify.cloud.roles import roles_of
-from ibstack.verify.evidence import Evidence, Unread
-from ibstack.verify.fabric.look import read_fabric
-from ibstack.verify.site import Site
-from ibstack.verify.this_host import FILES, read_host
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.hosts.daemons import eswitchd_socket
 from ibstack_lab.services.accounts import OPERATOR, session
@@ -31,8 +31,8 @@ from ibstack_lab.services.accounts import OPERATOR, session
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ibstack.verify.fabric.look import FabricLook
-    from ibstack.verify.site import Agent, RoleAssignment
+    from ibstack.facts.fabric.observed import ObservedFabric
+    from ibstack.facts.site import Agent, RoleAssignment
     from ibstack_lab.cloud import Cloud
 
 CONTROLLER: Final = "controller"
@@ -61,7 +61,7 @@ def _host(cloud: Cloud, name: str) -> Evidence:
         evidence.SA_DUMP: cloud.fabric.sa_dump(name),
     }
     host = read_host(cloud.lab.host(name), name, places=places, commands={})
-    texts = {**host.texts, **{each: Unread(_NO_HARDWARE) for each in _SILICON}}
+    texts = {**host.texts, **{each: Missing(_NO_HARDWARE) for each in _SILICON}}
     if host.has(evidence.ESWITCHD_CONF):
         texts[evidence.HOST_SHOW] = _shown(cloud, name)
     return replace(host, texts=texts)
@@ -84,33 +84,33 @@ def _shown(cloud: Cloud, name: str) -> str:
 def _controller(cloud: Cloud) -> Evidence:
     """Return the host of Neutron's server: one file holds both of its files' settings."""
     here = read_host(cloud.lab.root / "nowhere", CONTROLLER, commands={})
-    texts: dict[str, str | Unread] = dict.fromkeys(FILES, Unread("there is none", absent=True))
-    texts |= {each: Unread(_NO_HARDWARE) for each in _SILICON}
+    texts: dict[str, str | Missing] = dict.fromkeys(FILES, Missing("there is none", absent=True))
+    texts |= {each: Missing(_NO_HARDWARE) for each in _SILICON}
     settings = cloud.lab.service("neutron") / "neutron.conf"
     try:
         texts[evidence.NEUTRON_CONF] = settings.read_text()
     except OSError as error:
-        texts[evidence.NEUTRON_CONF] = Unread(f"{settings}: {error.strerror}")
+        texts[evidence.NEUTRON_CONF] = Missing(f"{settings}: {error.strerror}")
     texts[evidence.PIP_FREEZE] = here.text(evidence.PIP_FREEZE)
     return Evidence(CONTROLLER, texts)
 
 
-def _fabric(cloud: Cloud) -> FabricLook | Unread:
+def _fabric(cloud: Cloud) -> ObservedFabric | Missing:
     try:
         with closing(Attachment(cloud.fabric, cloud.topology.hosts[0].name)) as attachment:
             return read_fabric(FabricReader(attachment))
     except IbstackError as error:
-        return Unread(str(error))
+        return Missing(str(error))
 
 
-def _agents(cloud: Cloud) -> tuple[Agent, ...] | Unread:
+def _agents(cloud: Cloud) -> tuple[Agent, ...] | Missing:
     try:
         return agents_of(cloud.api(OPERATOR).list("agents"), "what Neutron says of its agents")
     except IbstackError as error:
-        return Unread(str(error))
+        return Missing(str(error))
 
 
-def _roles(cloud: Cloud) -> tuple[RoleAssignment, ...] | Unread:
+def _roles(cloud: Cloud) -> tuple[RoleAssignment, ...] | Missing:
     services = cloud.services()
     keystone = services.keystone.auth_url
     signed_in = session(OPERATOR, keystone, services.password)
@@ -118,7 +118,7 @@ def _roles(cloud: Cloud) -> tuple[RoleAssignment, ...] | Unread:
         answer = signed_in.get(f"{keystone}/role_assignments?include_names&effective").json()
         return roles_of(answer["role_assignments"], "what Keystone says of roles")
     except (IbstackError, ClientException, OSError) as error:
-        return Unread(str(error))
+        return Missing(str(error))
 
 
 __all__ = ["CONTROLLER", "read_lab"]

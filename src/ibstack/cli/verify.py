@@ -13,25 +13,25 @@ from cliff.columns import FormattableColumn
 from ibstack.cli.shell import Lister
 from ibstack.fabric.errors import BadInput, IbstackError, Refused
 from ibstack.fabric.printable import printable
-from ibstack.verify.answer import exit_status, fold, gather, summary
+from ibstack.facts.cloud.agents import agents_of
+from ibstack.facts.cloud.roles import roles_of
+from ibstack.facts.collection import load, save
+from ibstack.facts.evidence import Missing
+from ibstack.facts.site import Site
+from ibstack.facts.this_host import read_host
 from ibstack.verify.check import State
-from ibstack.verify.cloud.agents import agents_of
-from ibstack.verify.cloud.roles import roles_of
-from ibstack.verify.collection import load, save
-from ibstack.verify.evidence import Unread
 from ibstack.verify.registry import Scope, verify
-from ibstack.verify.site import Site
-from ibstack.verify.this_host import read_host
+from ibstack.verify.report import entries, exit_status, fold, summary
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ibstack.verify.answer import Answer
+    from ibstack.facts.evidence import Evidence
+    from ibstack.facts.fabric.observed import ObservedFabric
+    from ibstack.facts.site import Agent, RoleAssignment
     from ibstack.verify.check import Check
-    from ibstack.verify.evidence import Evidence
-    from ibstack.verify.fabric.look import FabricLook
-    from ibstack.verify.site import Agent, RoleAssignment
+    from ibstack.verify.report import Entry
 
 COLUMNS: Final = (
     *("state", "id", "hosts", "things", "fact", "found", "why", "wanted", "source", "remedy"),
@@ -97,11 +97,11 @@ class _Verify(Lister):
             save(site, parsed.write)
         checks = verify(site, self.scopes)
         self._status = exit_status(checks)
-        answers = gather(checks)
+        found = entries(checks)
         if parsed.formatter == "table" and not parsed.columns:
-            self._tell(answers, checks, long=parsed.long)
+            self._tell(found, checks, long=parsed.long)
             return (), []
-        return COLUMNS, [_row(answer) for answer in answers]
+        return COLUMNS, [_row(entry) for entry in found]
 
     def produce_output(
         self, parsed: Namespace, column_names: Sequence[str], data: Iterable[Any]
@@ -113,10 +113,10 @@ class _Verify(Lister):
         printed = int(super().run(parsed))
         return printed or self._status
 
-    def _tell(self, answers: Sequence[Answer], checks: Sequence[Check], *, long: bool) -> None:
-        for answer in answers:
-            if long or answer.check.state is not State.OK:
-                self.app.stdout.write(printable(answer.line()) + "\n")
+    def _tell(self, found: Sequence[Entry], checks: Sequence[Check], *, long: bool) -> None:
+        for entry in found:
+            if long or entry.check.state is not State.OK:
+                self.app.stdout.write(printable(entry.line()) + "\n")
         self.app.stdout.write(summary(checks) + "\n")
 
     def _site(self, parsed: Namespace) -> Site:
@@ -219,45 +219,45 @@ def _hosts(parsed: Namespace) -> Mapping[str, Evidence]:
     return read_hosts(way, expand(parsed.hosts))
 
 
-def _live_fabric(config: str) -> FabricLook | Unread:
+def _live_fabric(config: str) -> ObservedFabric | Missing:
+    from ibstack.facts.fabric.local_port import LocalPort
+    from ibstack.facts.fabric.observed import read_fabric
     from ibstack.mad import open_port
-    from ibstack.verify.fabric.local_port import LocalPort
-    from ibstack.verify.fabric.look import read_fabric
 
     try:
         port = LocalPort.read(Path(config))
         with open_port(port.ca, port.number, m_key=port.m_key) as reader:
             return read_fabric(reader)
     except IbstackError as error:
-        return Unread(str(error))
+        return Missing(str(error))
 
 
-def _live_agents() -> tuple[Agent, ...] | Unread:
+def _live_agents() -> tuple[Agent, ...] | Missing:
     try:
-        from ibstack.verify.openstack_api import OpenstackNetworks
+        from ibstack.facts.cloud.openstack_api import OpenstackNetworks
     except ModuleNotFoundError as error:
-        return Unread(f"Python module {error.name!r} is not installed; install ibstack[guest]")
+        return Missing(f"Python module {error.name!r} is not installed; install ibstack[guest]")
     try:
         return agents_of(OpenstackNetworks().list("agents"), "what Neutron says of its agents")
     except IbstackError as error:
-        return Unread(str(error))
+        return Missing(str(error))
 
 
-def _live_roles() -> tuple[RoleAssignment, ...] | Unread:
+def _live_roles() -> tuple[RoleAssignment, ...] | Missing:
     try:
-        from ibstack.verify.openstack_api import role_assignments
+        from ibstack.facts.cloud.openstack_api import role_assignments
     except ModuleNotFoundError as error:
-        return Unread(f"Python module {error.name!r} is not installed; install ibstack[guest]")
+        return Missing(f"Python module {error.name!r} is not installed; install ibstack[guest]")
     try:
         return roles_of(role_assignments(), "what Keystone says of roles")
     except IbstackError as error:
-        return Unread(str(error))
+        return Missing(str(error))
 
 
-def _row(answer: Answer) -> tuple[Any, ...]:
-    check = answer.check
+def _row(entry: Entry) -> tuple[Any, ...]:
+    check = entry.check
     return (
         *(check.state.value, check.id),
-        *(_Names(tuple(host for host in answer.hosts if host)), _Names(answer.things)),
+        *(_Names(tuple(host for host in entry.hosts if host)), _Names(entry.things)),
         *(check.fact, check.found, check.why, check.wanted, check.source, check.remedy or None),
     )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import PartitionKey
     from ibstack.fabric.pci import PciAddress
+    from ibstack.facts.fabric.shared_guids import SharedGuid
 
 
 class DriftClass(enum.Enum):
@@ -75,7 +76,6 @@ _ALARMS: Final = {
     DriftClass.FOREIGN_MANAGER,
 }
 GROUP_KINDS: Final = {DriftClass.GROUP_MISSING, DriftClass.GROUP_DIFFERS}
-_PLACES_NAMED: Final = 4
 REPAIRABLE: Final = {
     DriftClass.MISSING,
     DriftClass.UNEXPECTED,
@@ -109,23 +109,6 @@ class ObservedPort:
     """Whether the switch at the other end checks partition keys."""
     name: str = ""
     """The node's own description, such as `node003 mlx5_0`."""
-
-
-@dataclass(frozen=True, slots=True)
-class SharedGuid:
-    """A GUID that several nodes have."""
-
-    guid: Guid
-    of: str
-    """What it names: `port` or `node`."""
-    places: tuple[str, ...]
-    """Each node, and where its cable ends."""
-
-    def __str__(self) -> str:
-        named = list(self.places[:_PLACES_NAMED])
-        if len(self.places) > _PLACES_NAMED:
-            named.append(f"and {len(self.places) - _PLACES_NAMED} more")
-        return f"the {self.of} GUID of {', '.join(named)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.partition import PROOF_KEYS, PartitionKey, PkeyTable
+from ibstack.facts.fabric.shared_guids import shared_guid
 from ibstack.mad import FabricMap, Lid, NodeType, NotKnown, PortRecord, PortState, SmState
-from ibstack.subnet_manager.drift import ObservedPort, SeenManager, SharedGuid, Survey
+from ibstack.subnet_manager.drift import ObservedPort, SeenManager, Survey
 from ibstack.subnet_manager.known_ports import KnownPorts, known_ports
 from ibstack.subnet_manager.seen_managers import seen_managers
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from ibstack.fabric.guid import Guid
-    from ibstack.mad import Duplicate, FabricReader
+    from ibstack.mad import FabricReader
 
 _MAP_GOOD_FOR_S: Final = 1.0
 """How old a map may be when a port that should be on it is not."""
@@ -303,12 +304,6 @@ class FabricView:
 
 def _known(table: PkeyTable | NotKnown) -> PkeyTable | None:
     return None if isinstance(table, NotKnown) else table
-
-
-def shared_guid(duplicate: Duplicate) -> SharedGuid:
-    """Return what a person is told of a GUID that several nodes have."""
-    places = tuple(port.place for port in duplicate.ports)
-    return SharedGuid(duplicate.guid, duplicate.of.value, places)
 
 
 def _observed(

@@ -12,18 +12,18 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.partition import TableEntry
+from ibstack.facts.fabric.sa_dump import NoGroups
 from ibstack.subnet_manager.drift import GROUP_KINDS, Audit, Drift, DriftClass
 from ibstack.subnet_manager.multicast_groups import differences, wanted_groups
-from ibstack.subnet_manager.sa_dump import NoGroups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from ibstack.fabric.partition import PartitionKey
+    from ibstack.facts.fabric.multicast_group import MulticastGroup
+    from ibstack.facts.fabric.sa_dump import Groups, SaDump
     from ibstack.formats.partitions_conf.statement import Statement
     from ibstack.subnet_manager.drift import Survey
-    from ibstack.subnet_manager.multicast_groups import MulticastGroup
-    from ibstack.subnet_manager.sa_dump import Groups, SaDump
 
 LOG = logging.getLogger(__name__)
 

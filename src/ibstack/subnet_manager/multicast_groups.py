@@ -8,46 +8,22 @@ opensm/opensm/osm_prtn_config.c; seen on OpenSM 3.3.23 (tests/real/test_multicas
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ibstack.facts.fabric.multicast_group import MulticastGroup
 from ibstack.formats.partitions_conf.groups import groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from ipaddress import IPv6Address
 
-    from ibstack.fabric.partition import PartitionKey
     from ibstack.formats.partitions_conf.groups import Group
     from ibstack.formats.partitions_conf.statement import Statement
 
-VALUE: Final = 0x3F
-"""Of an MTU or a rate in a record of a group; the two bits above say how it is compared."""
 _GBPS: Final = {
     **{2: 2.5, 3: 10, 4: 30, 5: 5, 6: 20, 7: 40, 8: 60, 9: 80, 10: 120, 11: 14, 12: 56},
     **{13: 112, 14: 168, 15: 25, 16: 100, 17: 200, 18: 300, 19: 28, 20: 50, 21: 400, 22: 600},
 }
-
-
-@dataclass(frozen=True, slots=True)
-class MulticastGroup:
-    """One group.  MTU and rate are IBTA's codes; None: not known."""
-
-    mgid: IPv6Address
-    key: PartitionKey
-    mtu: int | None
-    """1 to 5: 256 to 4096 bytes."""
-    rate: int | None
-    """2 to 22."""
-    sl: int
-    q_key: int | None = None
-    tclass: int | None = None
-    flow_label: int | None = None
-    sl_without_qos: int = 0
-    """What a file asks for where OpenSM runs without QoS."""
-
-    def __str__(self) -> str:
-        return f"{self.mgid} of {self.key}"
 
 
 def wanted_groups(statements: Iterable[Statement]) -> dict[IPv6Address, MulticastGroup]:

@@ -14,9 +14,9 @@ from oslo_config import cfg
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PROOF_KEYS, KeyRange
+from ibstack.facts.fabric.sa_dump import SA_DUMP
 from ibstack.runtime.metrics import Endpoint
 from ibstack.subnet_manager.known_hosts import listed_hosts
-from ibstack.subnet_manager.sa_dump import SA_DUMP
 from ibstack.subnet_manager.settings import Settings
 
 _DEFAULT: Final = [

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.partition import SCRATCH_KEY, Membership
+from ibstack.facts.fabric.sa_dump import SaDump
 from ibstack.subnet_manager.audit import Auditor, say
 from ibstack.subnet_manager.drift import Expected, audit
 from ibstack.subnet_manager.group_audit import GroupWatch, both
 from ibstack.subnet_manager.plan import Admit
-from ibstack.subnet_manager.sa_dump import SaDump
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import BadInput
+from ibstack.facts.fabric.sa_dump import SA_DUMP
 from ibstack.formats.partitions_conf.strict import parse
 from ibstack.subnet_manager.enforcement import Limits
 from ibstack.subnet_manager.group_audit import SETTLED_S
 from ibstack.subnet_manager.partitions_conf import RESERVED_KEYS, read_site
-from ibstack.subnet_manager.sa_dump import SA_DUMP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

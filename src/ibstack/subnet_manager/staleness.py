@@ -9,13 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from ibstack.subnet_manager.drift import (
-    STALE_STANDBY,
-    UNCONFIRMED,
-    UNPROVED,
-    Drift,
-    DriftClass,
-)
+from ibstack.subnet_manager.drift import STALE_STANDBY, UNCONFIRMED, UNPROVED, Drift, DriftClass
 from ibstack.subnet_manager.fabric_view import Role
 from ibstack.subnet_manager.plan import Expel
 from ibstack.subnet_manager.publication import Whose

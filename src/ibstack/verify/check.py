@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a check is: a rule that looks at a site, and the answers that it gives."""
+"""What a check is: a rule, what it observes of a site, and the findings that come of that."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ibstack.verify.site import Site
+    from ibstack.facts.site import Site
 
 
 class State(enum.Enum):
@@ -18,13 +18,13 @@ class State(enum.Enum):
 
     OK = "ok"
     FAILED = "failed"
-    NOT_LOOKED_AT = "not looked at"
+    NOT_KNOWN = "not looked at"
     """It could not be known, and so it is never counted as right."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What a rule saw of one thing."""
+class Observation:
+    """What a rule observed of one thing."""
 
     host: str
     """Whose; empty where no host is concerned."""
@@ -52,7 +52,7 @@ class Rule:
     """What is to be true, as a statement."""
     wanted: str
     remedy: str
-    look: Callable[[Site], Iterable[Seen]]
+    observe: Callable[[Site], Iterable[Observation]]
     """Yields nothing where the rule is about nothing that the site has."""
     rank: int = 5
     """Which of several failures is told first: causes rank below what follows from them."""
@@ -60,9 +60,9 @@ class Rule:
 
 def rule(
     id: str, fact: str, wanted: str, remedy: str, *, rank: int = 5
-) -> Callable[[Callable[[Site], Iterable[Seen]]], Rule]:
-    """Return what makes a Rule of a look at a site; where that stands in `checks/` it is known."""
-    return lambda look: Rule(id, fact, wanted, remedy, look, rank)
+) -> Callable[[Callable[[Site], Iterable[Observation]]], Rule]:
+    """Return what makes a Rule of a function of a site; below `checks/` the registry finds it."""
+    return lambda observe: Rule(id, fact, wanted, remedy, observe, rank)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +84,14 @@ class Check:
     rank: int = 5
 
 
-def answers(rule: Rule, site: Site) -> list[Check]:
-    """Return what *rule* has to say of *site*."""
-    return [_answer(rule, seen) for seen in rule.look(site)]
+def run(rule: Rule, site: Site) -> list[Check]:
+    """Return what *rule* finds in *site*."""
+    return [_check(rule, each) for each in rule.observe(site)]
 
 
-def _answer(rule: Rule, seen: Seen) -> Check:
+def _check(rule: Rule, seen: Observation) -> Check:
     known = seen.holds is not None
-    states = {True: State.OK, False: State.FAILED, None: State.NOT_LOOKED_AT}
+    states = {True: State.OK, False: State.FAILED, None: State.NOT_KNOWN}
     return Check(
         id=rule.id,
         host=seen.host,

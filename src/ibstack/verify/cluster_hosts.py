@@ -12,10 +12,10 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.hosts.look import Look
-from ibstack.verify.evidence import CMDLINE, Evidence, Unread
-from ibstack.verify.fabric.groups import sa_dump_name
-from ibstack.verify.opensm_files import has_subnet_manager, partitions_name
-from ibstack.verify.this_host import COMMANDS, FILES
+from ibstack.facts.evidence import CMDLINE, Evidence, Missing
+from ibstack.facts.fabric.groups import sa_dump_name
+from ibstack.facts.opensm_files import has_subnet_manager, partitions_name
+from ibstack.facts.this_host import COMMANDS, FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -46,7 +46,7 @@ def read_hosts(hosts: Hosts, names: Iterable[str]) -> dict[str, Evidence]:
         if files
     }
     for name, seen in hosts.look(again).items() if again else ():
-        gone = Unread(seen.why or "it has gone away")
+        gone = Missing(seen.why or "it has gone away")
         more = {file: _text(seen, file) if seen.up else gone for file in others[name]}
         found[name] = replace(found[name], texts={**found[name].texts, **more})
     return found
@@ -59,22 +59,22 @@ def _others(host: Evidence) -> list[str]:
     return [name for name in names if name not in host.texts]
 
 
-def _texts(seen: Seen) -> Mapping[str, str | Unread]:
+def _texts(seen: Seen) -> Mapping[str, str | Missing]:
     if not seen.up:
-        away = Unread(seen.why or f"it is {seen.state or 'not known to be up'}")
+        away = Missing(seen.why or f"it is {seen.state or 'not known to be up'}")
         return dict.fromkeys((*_NAMES, CMDLINE, *COMMANDS), away)
-    texts: dict[str, str | Unread] = dict.fromkeys(COMMANDS, Unread(_NO_COMMANDS))
+    texts: dict[str, str | Missing] = dict.fromkeys(COMMANDS, Missing(_NO_COMMANDS))
     texts |= {name: _text(seen, name) for name in _NAMES}
     words = seen.running.kernel_command_line
-    texts[CMDLINE] = Unread("the host did not say") if words is None else words
+    texts[CMDLINE] = Missing("the host did not say") if words is None else words
     return texts
 
 
-def _text(seen: Seen, name: str) -> str | Unread:
+def _text(seen: Seen, name: str) -> str | Missing:
     path = PurePosixPath(f"/{name}")
     if path in seen.files.failures:
-        return Unread(seen.files.failures[path])
+        return Missing(seen.files.failures[path])
     content = seen.files.contents.get(path)
     if content is None:
-        return Unread("there is no such file", absent=path in seen.files.contents)
+        return Missing("there is no such file", absent=path in seen.files.contents)
     return content.decode(errors="replace")

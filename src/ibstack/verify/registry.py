@@ -9,13 +9,13 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ibstack.verify.check import Rule, answers
+from ibstack.verify.check import Rule, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ibstack.facts.site import Site
     from ibstack.verify.check import Check
-    from ibstack.verify.site import Site
 
 
 class Scope(enum.Enum):
@@ -38,4 +38,4 @@ def rules(scope: Scope) -> tuple[Rule, ...]:
 
 def verify(site: Site, scopes: Iterable[Scope]) -> list[Check]:
     """Return every answer of every rule of *scopes*."""
-    return [check for scope in scopes for rule in rules(scope) for check in answers(rule, site)]
+    return [check for scope in scopes for rule in rules(scope) for check in run(rule, site)]

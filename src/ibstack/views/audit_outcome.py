@@ -7,17 +7,20 @@ import enum
 import time
 from typing import TYPE_CHECKING
 
+from ibstack.facts.fabric.sa_dump import NoGroups, SaDump
 from ibstack.subnet_manager.fabric_view import Role
 from ibstack.subnet_manager.group_audit import SETTLED_S, audit_groups, keys_reached
 from ibstack.subnet_manager.multicast_groups import wanted_groups
-from ibstack.subnet_manager.sa_dump import NoGroups, SaDump
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ibstack.facts.fabric.sa_dump import Groups
     from ibstack.subnet_manager.drift import Audit, Drift, Survey
-    from ibstack.subnet_manager.sa_dump import Groups
-    from ibstack.views.partitions import Fabric, Sources
+    from ibstack.views.partitions import (
+        Fabric,
+        Sources,
+    )
 
 
 class Became(enum.Enum):

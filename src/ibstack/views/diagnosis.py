@@ -42,7 +42,7 @@ def explain(port: str, host: str | None, sources: LocalSources, reach: str) -> D
     *port*: its name, id, MAC, GUID or PCI address.  *host*: tells VFs of one PCI address apart.
     *reach*: what runs a command on `{host}`, or NO_HOST.
     """
-    from ibstack.verify.openstack_api import OpenstackNetworks  # Slow: a second of imports.
+    from ibstack.facts.cloud.openstack_api import OpenstackNetworks  # Slow: a second of imports.
 
     others = RemoteHosts(reach)
 

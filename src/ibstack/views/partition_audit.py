@@ -24,7 +24,7 @@ from ibstack.views.audit_outcome import Became, look_at_groups, outcome, overloo
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.subnet_manager.sa_dump import NoGroups
+    from ibstack.facts.fabric.sa_dump import NoGroups
     from ibstack.views.partitions import Fabric, Sources
 
 _SECOND_LOOK_S: Final = 0.5

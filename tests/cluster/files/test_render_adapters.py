@@ -20,11 +20,11 @@ from cluster.infiniband_cluster import (
 from ibstack.cluster.files.render import files_of, virtual_functions
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.fabric.errors import BadValue
+from ibstack.facts.evidence import Evidence
+from ibstack.facts.site import Site
 from ibstack.formats.ini import IniText, Keys
-from ibstack.verify.check import State, answers
+from ibstack.verify.check import State, run
 from ibstack.verify.cloud.checks.server import dhcp_drivers
-from ibstack.verify.evidence import Evidence
-from ibstack.verify.site import Site
 
 if TYPE_CHECKING:
     from ibstack.cluster.model.state import Draft
@@ -65,7 +65,7 @@ class TestSeveralFabrics:
         texts = {str(path)[1:]: file.content(None).decode() for path, file in found.items()}
         site = Site({"node001": Evidence("node001", texts)})
 
-        answer = answers(dhcp_drivers, site)
+        answer = run(dhcp_drivers, site)
 
         assert [each.state for each in answer] == [State.OK], answer
 

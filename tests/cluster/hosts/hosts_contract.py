@@ -8,7 +8,8 @@ from typing import Protocol
 
 import pytest
 
-from ibstack.cluster.hosts.hosts import DOWN, UP, Hosts
+from ibstack.cluster.hosts.host_state import DOWN, UP
+from ibstack.cluster.hosts.hosts import Hosts
 from ibstack.cluster.hosts.look import Look
 from ibstack.cluster.hosts.order import FileOrder, Order, ServiceOrder
 

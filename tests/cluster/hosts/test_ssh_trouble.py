@@ -15,7 +15,7 @@ import pytest
 from cluster.hosts.ssh_fleet import SSHD, Fleet, close_fleet, environment, open_fleet, sshd_options
 from ibstack.cluster.hosts import far_files, far_side, host_answer
 from ibstack.cluster.hosts.far_program import program
-from ibstack.cluster.hosts.hosts import DOWN, UP
+from ibstack.cluster.hosts.host_state import DOWN, UP
 from ibstack.cluster.hosts.look import Look
 from ibstack.cluster.hosts.order import Done, FileOrder, Order
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ibstack.cluster.hosts.hosts import Running
+from ibstack.cluster.hosts.host_state import Running
 from ibstack.cluster.hosts.look import Look
 from ibstack.cluster.hosts.reached_hosts import ReachedHosts
 from ibstack.cluster.hosts.settings import Settings

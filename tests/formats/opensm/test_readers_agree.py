@@ -16,16 +16,16 @@ from hypothesis import strategies as st
 from ibstack.cluster.lint import opensm_files as lint
 from ibstack.cluster.lint.configuration import LintFile
 from ibstack.cluster.lint.finding import Place
+from ibstack.facts import opensm_files as verify
+from ibstack.facts.evidence import OPENSM_ARGS, OPENSM_HELP, Missing
 from ibstack.formats.opensm.built_in import ETC_OPENSM, ETC_RDMA, BuiltIn
 from ibstack.subnet_manager.opensm_process import OpenSmProcess
-from ibstack.verify import opensm_files as verify
-from ibstack.verify.evidence import OPENSM_ARGS, OPENSM_HELP, Unread
 from verify.judged import host_with
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ibstack.verify.evidence import Evidence
+    from ibstack.facts.evidence import Evidence
 
 HELP = (
     "--config, -F <file-name>\n          When not specified, {0.config} will be used (if exists).\n"
@@ -124,6 +124,6 @@ def test_one_opensm_has_the_same_options_whoever_asks(
     by_verify = verify.options(host)
     (by_lint,) = lint.told(files)
 
-    assert not isinstance(by_verify, Unread)
+    assert not isinstance(by_verify, Missing)
     assert by_verify.both_pkeys() == by_lint.options.both_pkeys()
     assert by_verify.enforcement() == by_lint.options.enforcement()

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.verify.answer import gather, summary
 from ibstack.verify.check import State
 from ibstack.verify.registry import Scope, rules, verify
+from ibstack.verify.report import entries, summary
 from ibstack_lab.site import read_lab
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def verify_all(stage: Stage) -> None:
     """Show what fails; state that nothing else does, and that no more of the fabric is unknown."""
     stage.title("ibstack verify --all: asked of hosts, fabric and cloud, not of our daemons")
     checks = verify(read_lab(stage.cloud), Scope)
-    for answer in gather(checks):
+    for answer in entries(checks):
         if answer.check.state is State.FAILED:
             stage.show(answer.line())
     stage.show(
@@ -36,7 +36,7 @@ def verify_all(stage: Stage) -> None:
         " lab's subnet managers have no keys of their own",
         failed == TRUE_OF_THE_LAB,
     )
-    unread = {each.id for each in checks if each.state is State.NOT_LOOKED_AT}
+    unread = {each.id for each in checks if each.state is State.NOT_KNOWN}
     fabric = {rule.id for rule in rules(Scope.FABRIC)}
     stage.findings.state(
         f"of the checks of the fabric {', '.join(sorted(UNKNOWN_IN_THE_LAB))} alone could not look:"

@@ -13,7 +13,7 @@ import fnmatch
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from ibstack.cluster.hosts.hosts import DOWN, FAILING, UP, Running
+from ibstack.cluster.hosts.host_state import DOWN, FAILING, UP, Running
 from ibstack.cluster.hosts.look import Seen, SeenFiles
 from ibstack.cluster.hosts.order import Done, FileDone
 from ibstack.fabric.printable import one_line

@@ -9,14 +9,15 @@ from ibstack.cluster.files.file_difference import differences
 from ibstack.cluster.files.sections import Standing
 from ibstack.cluster.files.write import Deed, plan_files
 from ibstack.cluster.hosts.backend import Drift
-from ibstack.cluster.hosts.hosts import UP
+from ibstack.cluster.hosts.host_state import UP
 from ibstack.cluster.hosts.look import Look, looked_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibstack.cluster.files.write import FileStep
-    from ibstack.cluster.hosts.hosts import Installation, Running
+    from ibstack.cluster.hosts.host_state import Running
+    from ibstack.cluster.hosts.hosts import Installation
     from ibstack.cluster.hosts.look import Seen
 
 _NONE: Final = "(none)"

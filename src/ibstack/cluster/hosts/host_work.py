@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.files.file_difference import differences, shown
 from ibstack.cluster.files.write import Deed, FileEvent, plan_files
-from ibstack.cluster.hosts.hosts import UP
+from ibstack.cluster.hosts.host_state import UP
 from ibstack.cluster.hosts.look import Look, looked_at
 from ibstack.cluster.hosts.order import (
     FileDone,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -14,24 +14,6 @@ if TYPE_CHECKING:
     from ibstack.cluster.files.write import FileEvent
     from ibstack.cluster.hosts.look import Look, Seen
     from ibstack.cluster.hosts.order import Done, Order
-
-UP: Final = "UP"
-DOWN: Final = "DOWN"
-FAILING: Final = "FAILING"
-INSTALLING: Final = "INSTALLING"
-INSTALLER_FAILED: Final = "INSTALLER_FAILED"
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """What a host was started with."""
-
-    image: str | None
-    """Name of the software image that it was installed from; None: not known."""
-    kernel_command_line: str | None
-    """None: not known."""
-    whole: bool = True
-    """False: a boot loader added words of its own to the kernel's."""
 
 
 @dataclass(frozen=True, slots=True)

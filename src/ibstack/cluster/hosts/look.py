@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ibstack.cluster.hosts.hosts import UP, Running
+from ibstack.cluster.hosts.host_state import UP, Running
 from ibstack.fabric.errors import IbstackError
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from ibstack.cluster.hosts.events import Events
 from ibstack.cluster.hosts.group_files import write_groups
 from ibstack.cluster.hosts.host_changes import HostChange, host_changes
 from ibstack.cluster.hosts.host_drift import drift_question, host_drift
+from ibstack.cluster.hosts.host_state import UP
 from ibstack.cluster.hosts.host_work import PAST, RESTART_REQUIRED, planned, question, work_on
-from ibstack.cluster.hosts.hosts import UP
 from ibstack.cluster.hosts.installation import installations
 from ibstack.cluster.hosts.look import Look
 from ibstack.cluster.hosts.order import Order, ServiceOrder

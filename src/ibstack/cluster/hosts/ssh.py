@@ -13,7 +13,8 @@ from ibstack.cluster.hosts import (
 )
 from ibstack.cluster.hosts.far_program import program
 from ibstack.cluster.hosts.host_folder import stamp
-from ibstack.cluster.hosts.hosts import UP, Progress
+from ibstack.cluster.hosts.host_state import UP
+from ibstack.cluster.hosts.hosts import Progress
 from ibstack.cluster.hosts.look import Look, Seen
 from ibstack.cluster.hosts.order import Done
 from ibstack.cluster.hosts.settings import KEPT

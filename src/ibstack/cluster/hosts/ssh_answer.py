@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from ibstack.cluster.hosts import far_side
 from ibstack.cluster.hosts.host_answer import BadAnswer
-from ibstack.cluster.hosts.hosts import DOWN
+from ibstack.cluster.hosts.host_state import DOWN
 from ibstack.fabric.printable import one_line
 
 if TYPE_CHECKING:

@@ -23,15 +23,15 @@ from ibstack.cluster.hosts.host_folder import (
     stamp,
 )
 from ibstack.cluster.hosts.host_script import run_script
-from ibstack.cluster.hosts.hosts import (
+from ibstack.cluster.hosts.host_state import (
     DOWN,
     FAILING,
     INSTALLER_FAILED,
     INSTALLING,
     UP,
-    Progress,
     Running,
 )
+from ibstack.cluster.hosts.hosts import Progress
 from ibstack.cluster.hosts.look import Look, Seen, SeenFiles
 from ibstack.cluster.hosts.order import Done, FileDone, Order, ServiceOrder
 from ibstack.cluster.hosts.settings import KEPT

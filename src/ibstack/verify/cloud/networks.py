@@ -6,13 +6,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.verify.evidence import ML2_CONF, NEUTRON_CONF, Unread, last, shown, words
-from ibstack.verify.neutron_files import placed
+from ibstack.facts.evidence import ML2_CONF, NEUTRON_CONF, Missing, last, shown, words
+from ibstack.facts.neutron_files import placed
 
 if TYPE_CHECKING:
+    from ibstack.facts.evidence import Evidence
+    from ibstack.facts.site import Site
     from ibstack.formats.ini import Keys
-    from ibstack.verify.evidence import Evidence
-    from ibstack.verify.site import Site
 
 PLACE: Final = shown(ML2_CONF)
 
@@ -64,6 +64,6 @@ def _keys(host: Evidence) -> Keys:
     found: Keys = {}
     for name in (NEUTRON_CONF, ML2_CONF):
         keys = host.ini(placed(host, name))
-        if not isinstance(keys, Unread):
+        if not isinstance(keys, Missing):
             found |= keys  # Neutron reads the files in this order, and the last value counts.
     return found

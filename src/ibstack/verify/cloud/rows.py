@@ -6,24 +6,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.verify.cloud.agents import DHCP, MELLANOX, PARTITION
-from ibstack.verify.evidence import (
+from ibstack.facts.cloud.agents import DHCP, MELLANOX, PARTITION
+from ibstack.facts.evidence import (
     AGENT_CONF,
     DHCP_AGENT,
     ESWITCHD_CONF,
     FABRICD_CONF,
     NEUTRON_CONF,
-    Unread,
+    Missing,
     last,
     shown,
 )
-from ibstack.verify.neutron_files import placed
+from ibstack.facts.neutron_files import placed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ibstack.verify.evidence import Evidence
-    from ibstack.verify.site import Agent
+    from ibstack.facts.evidence import Evidence
+    from ibstack.facts.site import Agent
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,9 @@ def _name(host: Evidence, settings: str) -> tuple[str, str]:
     unsure = ""
     for name in (placed(host, settings), placed(host, NEUTRON_CONF)):
         keys = host.ini(name)
-        told = None if isinstance(keys, Unread) else last(keys, "DEFAULT", "host")
+        told = None if isinstance(keys, Missing) else last(keys, "DEFAULT", "host")
         if told:
             return told.strip(), ""
-        if isinstance(keys, Unread) and not keys.absent:
+        if isinstance(keys, Missing) and not keys.absent:
             unsure = f"{shown(name)} may give it another name: {keys.why}"
     return host.host, unsure

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ibstack.verify.cloud.agents import MELLANOX, PARTITION
+from ibstack.facts.cloud.agents import MELLANOX, PARTITION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ibstack.facts.site import Agent
     from ibstack.verify.cloud.networks import Ml2
-    from ibstack.verify.site import Agent
 
 
 def mapped_by(agent: Agent) -> frozenset[str]:

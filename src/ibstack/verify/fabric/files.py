@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_PARTITION, Membership
+from ibstack.facts.evidence import FABRICD_CONF, Missing, last, shown, words
+from ibstack.facts.opensm_files import partitions, partitions_name
 from ibstack.formats.partitions_conf.reading import read
 from ibstack.formats.partitions_conf.statement import Keyword
-from ibstack.verify.evidence import FABRICD_CONF, Unread, last, shown, words
-from ibstack.verify.opensm_files import partitions, partitions_name
+from ibstack.verify import selectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ibstack.facts.evidence import Evidence
     from ibstack.formats.partitions_conf.reading import Reading
     from ibstack.formats.partitions_conf.remark import Remark
     from ibstack.formats.partitions_conf.statement import Standing, Statement
-    from ibstack.verify.check import Seen
-    from ibstack.verify.evidence import Evidence
+    from ibstack.verify.check import Observation
 
 
 def place(host: Evidence) -> str:
@@ -28,24 +29,24 @@ def place(host: Evidence) -> str:
     return shown(partitions_name(host))
 
 
-def unknown(host: Evidence, unread: Unread) -> Seen:
+def unknown(host: Evidence, unread: Missing) -> Observation:
     """Say that nothing is known, for want of the partitions file."""
-    return host.unknown(partitions_name(host), unread)
+    return selectors.unknown(host, partitions_name(host), unread)
 
 
-def reading(host: Evidence) -> Reading | Unread:
-    """Return what OpenSM makes of the host's file; Unread where there is none to read."""
+def reading(host: Evidence) -> Reading | Missing:
+    """Return what OpenSM makes of the host's file; Missing where there is none to read."""
     text = partitions(host)
-    return text if isinstance(text, Unread) else read(text.encode())
+    return text if isinstance(text, Missing) else read(text.encode())
 
 
-def statements(host: Evidence) -> tuple[Statement, ...] | Unread:
-    """Return what is in force by the host's file; Unread where that is not known, or nothing is."""
+def statements(host: Evidence) -> tuple[Statement, ...] | Missing:
+    """Return what is in force by the host's file; Missing: nothing is, or it is not known."""
     found = reading(host)
-    if isinstance(found, Unread):
+    if isinstance(found, Missing):
         return found
     stops = found.refused or found.not_known
-    return Unread(located(host, stops)) if stops else found.statements
+    return Missing(located(host, stops)) if stops else found.statements
 
 
 def groups_made(host: Evidence) -> int | None:
@@ -54,7 +55,7 @@ def groups_made(host: Evidence) -> int | None:
     A group goes with its partition where that has no member.
     """
     found = reading(host)
-    if isinstance(found, Unread) or found.refused or found.not_known:
+    if isinstance(found, Missing) or found.refused or found.not_known:
         return None
     held = {each.key for each in found.statements if each.members} | {DEFAULT_PARTITION}
     return sum(group.key in held for group in found.groups.values())
@@ -93,8 +94,8 @@ def full_in_default(said: Iterable[Statement]) -> frozenset[Guid]:
 def listed_full(host: Evidence) -> frozenset[Guid]:
     """Return who may be a full member of the default partition, by the host's files."""
     said, keys = statements(host), host.ini(FABRICD_CONF)
-    found = frozenset() if isinstance(said, Unread) else full_in_default(said)
-    if isinstance(keys, Unread):
+    found = frozenset() if isinstance(said, Missing) else full_in_default(said)
+    if isinstance(keys, Missing):
         return found
     members = words(last(keys, "fabric", "full_default_members"))
     try:

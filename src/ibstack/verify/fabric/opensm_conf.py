@@ -3,66 +3,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from ibstack.formats.opensm import command_line, configuration
-from ibstack.formats.opensm.configuration import read_number
-from ibstack.formats.opensm.in_force import read_hex_key
-from ibstack.verify.check import Seen
-from ibstack.verify.evidence import OPENSM_ARGS, Unread, shown
-from ibstack.verify.opensm_files import config_name, not_understood, options
-from ibstack.verify.site import each_subnet_manager_host
+from ibstack.facts.evidence import OPENSM_ARGS, Missing, shown
+from ibstack.facts.opensm_files import config_name, not_understood, options
+from ibstack.verify import selectors
+from ibstack.verify.check import Observation
+from ibstack.verify.selectors import each_subnet_manager_host
 
 if TYPE_CHECKING:
     from collections.abc import (
         Callable,
-        Iterable,
         Iterator,
     )
 
+    from ibstack.facts.evidence import Evidence
+    from ibstack.facts.site import Site
     from ibstack.formats.opensm.in_force import Options
-    from ibstack.verify.evidence import Evidence
-    from ibstack.verify.site import Site
-
-HIDDEN: Final = "(hidden)"
-"""Stands in a collection for a key that was set."""
-REFUSED: Final = "(hidden, and no number that OpenSM takes)"
-"""Stands there for what OpenSM passes over: its default holds."""
-_NO_SECRETS: Final = (0, 1)
-
-
-def hidden_key(text: str) -> str:
-    """Return what stands in a collection for a key of opensm.conf; 0 and 1 are no secrets."""
-    said = configuration.value_of(text)
-    number = read_number(said)
-    if said in (HIDDEN, REFUSED):
-        return text
-    if number is None:
-        return REFUSED
-    return text if number in _NO_SECRETS else HIDDEN
-
-
-def hidden_argument(text: str) -> str:
-    """Return what stands in a collection for a key on OpenSM's command line."""
-    is_known = text == HIDDEN or read_hex_key(text) in _NO_SECRETS
-    return text if is_known else HIDDEN
-
-
-def key(said: Options, name: str) -> int | None:
-    """Return the key that opensm.conf says; None for one that is set, and hidden."""
-    taken = [
-        text for text in said.file.values(name) if text == HIDDEN or read_number(text) is not None
-    ]
-    return None if taken[-1:] == [HIDDEN] else said.file.number(name)
-
-
-def sm_keys(said: Options) -> tuple[int | None, ...]:
-    """Return the SM_Keys that may be in force; None for one that is set, and hidden."""
-    told, by_file = said.told.last(command_line.SM_KEY), key(said, "sm_key")
-    if told is None:
-        return (by_file,)
-    given = None if told == HIDDEN else read_hex_key(told)
-    return (given, by_file) if said.file.values("sm_key") else (given,)
 
 
 def place(host: Evidence) -> str:
@@ -71,28 +28,28 @@ def place(host: Evidence) -> str:
 
 
 def each_opensm_conf(
-    look: Callable[[Evidence, Options], Iterable[Seen]],
-) -> Callable[[Site], Iterator[Seen]]:
-    """Return a rule's look at what each OpenSM was told, where that is known."""
+    observe: Callable[[Evidence, Options], Iterator[Observation]],
+) -> Callable[[Site], Iterator[Observation]]:
+    """Observe what each OpenSM was told, where that is known."""
 
-    def look_at_those(host: Evidence) -> Iterator[Seen]:
+    def observe_each(host: Evidence) -> Iterator[Observation]:
         said = options(host)
-        if isinstance(said, Unread):
+        if isinstance(said, Missing):
             yield unknown(host, said)
         else:
-            yield from look(host, said)
+            yield from observe(host, said)
 
-    return each_subnet_manager_host(look_at_those)
+    return each_subnet_manager_host(observe_each)
 
 
-def unknown(host: Evidence, unread: Unread) -> Seen:
+def unknown(host: Evidence, unread: Missing) -> Observation:
     """Say that nothing is known, for want of the configuration."""
-    return host.unknown(config_name(host), unread)
+    return selectors.unknown(host, config_name(host), unread)
 
 
-def judged(host: Evidence, *, holds: bool | None, found: str) -> Seen:
+def judged(host: Evidence, *, holds: bool | None, found: str) -> Observation:
     """Say what was found; nothing holds of a command line that is not understood."""
     doubt = not_understood(host)
     if holds and doubt is not None:
-        return Seen(host.host, None, doubt, shown(OPENSM_ARGS))
-    return Seen(host.host, holds, found, place(host))
+        return Observation(host.host, None, doubt, shown(OPENSM_ARGS))
+    return Observation(host.host, holds, found, place(host))

@@ -5,16 +5,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.verify.check import Seen, rule
-from ibstack.verify.cloud.agents import DHCP, OURS, PARTITION
+from ibstack.facts.cloud.agents import DHCP, OURS, PARTITION
+from ibstack.facts.evidence import shown
+from ibstack.verify.check import Observation, rule
 from ibstack.verify.cloud.rows import has_row, wanted_rows
-from ibstack.verify.evidence import shown
-from ibstack.verify.site import each_agent, with_agents
+from ibstack.verify.selectors import each_agent, with_agents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.verify.site import Agent, Site
+    from ibstack.facts.site import Agent, Site
 
 _LIST: Final = "`openstack network agent list`"
 
@@ -26,21 +26,21 @@ _LIST: Final = "`openstack network agent list`"
     "start it",
     rank=3,
 )
-def agents_alive(site: Site) -> Iterator[Seen]:
+def agents_alive(site: Site) -> Iterator[Observation]:
     """Agents that Neutron knows are alive and admitted, and it knows all that hosts run."""
 
-    def judge(agents: tuple[Agent, ...]) -> Iterator[Seen]:
+    def judge(agents: tuple[Agent, ...]) -> Iterator[Observation]:
         rows = [agent for agent in agents if agent.kind in (*OURS, DHCP)]
         yield from map(_judged, rows)
         missing = list(_missing(site, rows))
         yield from missing
         if not rows and not missing:
-            yield Seen("", None, "Neutron knows no agent that serves InfiniBand", _LIST)
+            yield Observation("", None, "Neutron knows no agent that serves InfiniBand", _LIST)
 
     return with_agents(judge)(site)
 
 
-def _judged(agent: Agent) -> Seen:
+def _judged(agent: Agent) -> Observation:
     faults = [] if agent.alive else ["not alive"]
     faults += [] if agent.admitted else ["admin state down"]
     unit = "ibstack-fabricd" if agent.kind == PARTITION else agent.binary
@@ -48,10 +48,10 @@ def _judged(agent: Agent) -> Seen:
     if agent.alive:
         remedy = "`openstack network agent set --enable ID`"
     found = ", ".join(faults) or "alive"
-    return Seen(agent.host, not faults, found, _LIST, f"agent {agent.binary}", "", remedy)
+    return Observation(agent.host, not faults, found, _LIST, f"agent {agent.binary}", "", remedy)
 
 
-def _missing(site: Site, rows: list[Agent]) -> Iterator[Seen]:
+def _missing(site: Site, rows: list[Agent]) -> Iterator[Observation]:
     """Yield what never reported, which no row can tell."""
     for host in site.hosts.values():
         for wanted in wanted_rows(host):
@@ -61,11 +61,13 @@ def _missing(site: Site, rows: list[Agent]) -> Iterator[Seen]:
             thing = f"agent {wanted.binary}"
             if wanted.unsure:
                 why = f"Neutron has no row of it as {wanted.host}, and {wanted.unsure}"
-                yield Seen(host.host, None, why, source, thing)
+                yield Observation(host.host, None, why, source, thing)
                 continue
             unit = wanted.binary
             remedy = f"on that host: `systemctl status {unit}`, `journalctl -u {unit}`"
-            yield Seen(host.host, False, "Neutron has no row of it", source, thing, "", remedy)
+            yield Observation(
+                host.host, False, "Neutron has no row of it", source, thing, "", remedy
+            )
 
 
 _SHOW: Final = "`openstack network agent show`, configurations"
@@ -78,7 +80,7 @@ _SHOW: Final = "`openstack network agent show`, configurations"
     "what the problem says; its log has more",
 )
 @each_agent
-def agents_content(agent: Agent) -> Iterator[Seen]:
+def agents_content(agent: Agent) -> Iterator[Observation]:
     """No daemon reports a problem: what they cannot do is in their heartbeats."""
     if agent.kind not in OURS:
         return
@@ -86,12 +88,12 @@ def agents_content(agent: Agent) -> Iterator[Seen]:
     problems = agent.configurations.get("problems")
     if not agent.alive or not isinstance(problems, list):
         why = "it is not alive" if not agent.alive else "its heartbeat has no list of problems"
-        yield Seen(agent.host, None, why, _SHOW, thing)
+        yield Observation(agent.host, None, why, _SHOW, thing)
         return
     for problem in problems:
-        yield Seen(agent.host, False, str(problem), _SHOW, thing)
+        yield Observation(agent.host, False, str(problem), _SHOW, thing)
     if not problems:
-        yield Seen(agent.host, True, "no problem", _SHOW, thing)
+        yield Observation(agent.host, True, "no problem", _SHOW, thing)
 
 
 @rule(
@@ -103,7 +105,7 @@ def agents_content(agent: Agent) -> Iterator[Seen]:
     rank=8,
 )
 @each_agent
-def answers_signed(agent: Agent) -> Iterator[Seen]:
+def answers_signed(agent: Agent) -> Iterator[Observation]:
     """fabricd believes no answer that somebody else may have given in Neutron's place."""
     if agent.kind != PARTITION:
         return
@@ -111,7 +113,7 @@ def answers_signed(agent: Agent) -> Iterator[Seen]:
     signed = agent.configurations.get("signed")
     if not isinstance(signed, bool):
         why = "its heartbeat does not say, as before answers were signed"
-        yield Seen(agent.host, None, why, _SHOW, thing)
+        yield Observation(agent.host, None, why, _SHOW, thing)
         return
     found = "signed" if signed else "unsigned ones are believed"
-    yield Seen(agent.host, signed, found, _SHOW, thing)
+    yield Observation(agent.host, signed, found, _SHOW, thing)

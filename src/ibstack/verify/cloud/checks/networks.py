@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, KeyRange, PartitionKey
+from ibstack.facts.cloud.agents import MELLANOX, OURS, PARTITION
+from ibstack.facts.evidence import FABRICD_CONF, Missing, last, shown
 from ibstack.neutron.fabric_mtu import (
     FabricMtu,
     IpoibMode,
@@ -14,20 +16,18 @@ from ibstack.neutron.fabric_mtu import (
     explain_difference,
     network_mtu,
 )
-from ibstack.verify.check import Seen, rule
-from ibstack.verify.cloud.agents import MELLANOX, OURS, PARTITION
+from ibstack.verify.check import Observation, rule
 from ibstack.verify.cloud.networks import PLACE, servers
 from ibstack.verify.cloud.served import infiniband, mapped_by
-from ibstack.verify.evidence import FABRICD_CONF, Unread, last, shown
 from ibstack.verify.fabric.files import statements
-from ibstack.verify.site import each_agent, with_agents
+from ibstack.verify.selectors import each_agent, unknown, with_agents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ibstack.facts.site import Agent, Site
     from ibstack.formats.ini import Keys
     from ibstack.verify.cloud.networks import Ml2
-    from ibstack.verify.site import Agent, Site
 
 
 @rule(
@@ -37,37 +37,39 @@ if TYPE_CHECKING:
     "narrow [ml2_type_vlan] network_vlan_ranges, or widen [fabric] owned_keys on every SM host:"
     " a port with another key is not served",
 )
-def key_ranges(site: Site) -> Iterator[Seen]:
+def key_ranges(site: Site) -> Iterator[Observation]:
     """Keys that Neutron gives out are keys that ibstack-fabricd may change."""
     known, hosts = servers(site), site.subnet_manager_hosts()
     if not known:
-        yield Seen("", None, "no server's file was collected", PLACE)
+        yield Observation("", None, "no server's file was collected", PLACE)
     if not hosts:
-        yield Seen("", None, "no SM host's file was collected", shown(FABRICD_CONF))
+        yield Observation("", None, "no SM host's file was collected", shown(FABRICD_CONF))
     for host in hosts:
         keys = host.ini(FABRICD_CONF)
-        if not isinstance(keys, Unread):
+        if not isinstance(keys, Missing):
             for server in known:
                 yield from _ranges_of(server, host.host, keys)
         elif not keys.absent:  # Static partitions are given out by hand.
-            yield host.unknown(FABRICD_CONF, keys)
+            yield unknown(host, FABRICD_CONF, keys)
 
 
-def _ranges_of(server: Ml2, host: str, keys: Keys) -> Iterator[Seen]:
+def _ranges_of(server: Ml2, host: str, keys: Keys) -> Iterator[Observation]:
     network = (last(keys, "fabric", "physical_network") or "").strip()
     text = last(keys, "fabric", "owned_keys") or str(DEFAULT_OWNED_KEYS)
     place = f"{server.place}, {shown(FABRICD_CONF)} of {host}"
     try:
         owned = KeyRange.parse(text)
     except BadValue as error:
-        yield Seen(host, False, str(error), place, "owned_keys")
+        yield Observation(host, False, str(error), place, "owned_keys")
         return
     for name, first, final in server.ranges():
         if name == network:
             thing = f"physical network {name}"
             found = f"{first}:{final}" if first is not None else "every VLAN id, 1:4094"
             wanted = f"within {owned.first.base}:{owned.last.base} (owned_keys of {host})"
-            yield Seen(server.host, _within(first, final, owned), found, place, thing, wanted)
+            yield Observation(
+                server.host, _within(first, final, owned), found, place, thing, wanted
+            )
 
 
 def _within(first: int | None, final: int | None, owned: KeyRange) -> bool:
@@ -85,20 +87,20 @@ def _within(first: int | None, final: int | None, owned: KeyRange) -> bool:
     " network_vlan_ranges of the server",
     rank=4,
 )
-def mapping_known(site: Site) -> Iterator[Seen]:
+def mapping_known(site: Site) -> Iterator[Observation]:
     """What agents map is known to Neutron's server, by the same name."""
     known = servers(site)
 
-    def judge(agent: Agent) -> Iterator[Seen]:
+    def judge(agent: Agent) -> Iterator[Observation]:
         for name in sorted(mapped_by(agent)) if agent.kind in OURS else ():
             thing = f"agent {agent.binary}"
             if not known:
-                yield Seen(agent.host, None, "no server's file was collected", PLACE, thing)
+                yield Observation(agent.host, None, "no server's file was collected", PLACE, thing)
             for server in known:
                 names = sorted(server.physical_networks())
                 wanted = f"one of {server.host}'s: {', '.join(names) or 'none'}"
                 found = f"maps {name}"
-                yield Seen(agent.host, name in names, found, server.place, thing, wanted)
+                yield Observation(agent.host, name in names, found, server.place, thing, wanted)
 
     return each_agent(judge)(site)
 
@@ -114,36 +116,36 @@ _USUAL_GROUP_BYTES: Final = 2048
     "IPoIB's MTU",
     "`ibstack network defaults --read-fabric` says which options",
 )
-def mtu_of_networks(site: Site) -> Iterator[Seen]:
+def mtu_of_networks(site: Site) -> Iterator[Observation]:
     """Networks get the MTU that IPoIB carries on this fabric."""
     fabric = _fabric_mtu(site)
     known = servers(site)
 
-    def judge(agents: tuple[Agent, ...]) -> Iterator[Seen]:
+    def judge(agents: tuple[Agent, ...]) -> Iterator[Observation]:
         if not known:
-            yield Seen("", None, "no server's file was collected", _MTU_SOURCE)
+            yield Observation("", None, "no server's file was collected", _MTU_SOURCE)
         for server in known:
             for name in sorted(infiniband(server, agents)):
                 thing = f"physical network {name}"
-                if isinstance(fabric, Unread):
-                    yield Seen(server.host, None, fabric.why, _MTU_SOURCE, thing)
+                if isinstance(fabric, Missing):
+                    yield Observation(server.host, None, fabric.why, _MTU_SOURCE, thing)
                 else:
                     yield _mtu_of(server, name, fabric)
 
     return with_agents(judge)(site)
 
 
-def _mtu_of(server: Ml2, name: str, fabric: FabricMtu) -> Seen:
+def _mtu_of(server: Ml2, name: str, fabric: FabricMtu) -> Observation:
     try:
         options = _mtu_options(server)
     except ValueError as error:
-        return Seen(server.host, False, f"an MTU that is no number: {error}", _MTU_SOURCE)
+        return Observation(server.host, False, f"an MTU that is no number: {error}", _MTU_SOURCE)
     real = fabric.ipoib_bytes(IpoibMode.DATAGRAM)
     said = explain_difference(options, name, fabric)
     remedy = said.partition("; ")[2] if said else ""
     found = f"MTU {network_mtu(options, 'vlan', name)}"
     thing = f"physical network {name}"
-    return Seen(server.host, said is None, found, _MTU_SOURCE, thing, f"MTU {real}", remedy)
+    return Observation(server.host, said is None, found, _MTU_SOURCE, thing, f"MTU {real}", remedy)
 
 
 def _mtu_options(server: Ml2) -> MtuOptions:
@@ -155,16 +157,16 @@ def _mtu_options(server: Ml2) -> MtuOptions:
     )
 
 
-def _fabric_mtu(site: Site) -> FabricMtu | Unread:
-    if isinstance(site.fabric, Unread):
-        return Unread(f"the MTU of the fabric is not known: {site.fabric.why}")
+def _fabric_mtu(site: Site) -> FabricMtu | Missing:
+    if isinstance(site.fabric, Missing):
+        return Missing(f"the MTU of the fabric is not known: {site.fabric.why}")
     links = [port.mtu_bytes for port in site.fabric.adapters if port.active and port.mtu_bytes]
     if not links:
-        return Unread("no active port of the fabric says its MTU")
+        return Missing("no active port of the fabric says its MTU")
     groups = {_USUAL_GROUP_BYTES}
     for host in site.subnet_manager_hosts():
         said = statements(host)
-        if not isinstance(said, Unread):
+        if not isinstance(said, Missing):
             flags = [flag for each in said if "ipoib" in each.flags for flag in each.flags]
             codes = {flag.removeprefix("mtu=") for flag in flags if flag.startswith("mtu=")}
             groups = {_GROUP_BYTES[code] for code in codes if code in _GROUP_BYTES} or groups
@@ -182,21 +184,21 @@ _HEARTBEATS: Final = "`openstack network agent list`, configurations"
     " hosts, and see that OpenSM runs there; `openstack network agent delete` forgets those of a"
     " host that is gone",
 )
-def network_served(site: Site) -> Iterator[Seen]:
+def network_served(site: Site) -> Iterator[Observation]:
     """Each physical network has hosts with adapters, and a subnet manager with fabricd."""
 
-    def judge(agents: tuple[Agent, ...]) -> Iterator[Seen]:
+    def judge(agents: tuple[Agent, ...]) -> Iterator[Observation]:
         names = {name for server in servers(site) for name in infiniband(server, agents)}
         names |= {name for agent in agents for name in mapped_by(agent)}
         for name in sorted(names):
             yield _served(name, agents)
         if not names:
-            yield Seen("", None, "nothing names an InfiniBand physical network", _HEARTBEATS)
+            yield Observation("", None, "nothing names an InfiniBand physical network", _HEARTBEATS)
 
     return with_agents(judge)(site)
 
 
-def _served(name: str, agents: Iterable[Agent]) -> Seen:
+def _served(name: str, agents: Iterable[Agent]) -> Observation:
     serving = [agent for agent in agents if name in mapped_by(agent)]
     hosts = sum(agent.kind == MELLANOX and agent.alive for agent in serving)
     managers = [agent for agent in serving if agent.kind == PARTITION]
@@ -208,4 +210,4 @@ def _served(name: str, agents: Iterable[Agent]) -> Seen:
         f" {masters} master"
     )
     holds = hosts > 0 and (masters == 1 or not managers)
-    return Seen("", holds, found, _HEARTBEATS, f"physical network {name}")
+    return Observation("", holds, found, _HEARTBEATS, f"physical network {name}")

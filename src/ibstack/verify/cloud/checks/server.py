@@ -5,20 +5,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.verify.check import Seen, rule
+from ibstack.facts.evidence import DHCP_AGENT, ESWITCHD_CONF, NEUTRON_CONF, Missing, last, shown
+from ibstack.facts.neutron_files import placed
+from ibstack.verify.check import Observation, rule
 from ibstack.verify.cloud import nova_section
 from ibstack.verify.cloud.networks import PLACE, servers
 from ibstack.verify.cloud.nova_section import SECTION, faults, is_judged
-from ibstack.verify.evidence import DHCP_AGENT, ESWITCHD_CONF, NEUTRON_CONF, Unread, last, shown
-from ibstack.verify.neutron_files import placed
-from ibstack.verify.site import each_host
+from ibstack.verify.selectors import each_host, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ibstack.facts.evidence import Evidence
+    from ibstack.facts.site import RoleAssignment, Site
     from ibstack.verify.cloud.networks import Ml2
-    from ibstack.verify.evidence import Evidence
-    from ibstack.verify.site import RoleAssignment, Site
 
 _INTERFACE_DRIVERS: Final = ("ipoib", "multi")
 _INTERFACE_CLASSES: Final = ("IpoibInterfaceDriver", "MultiInterfaceDriver")
@@ -33,13 +33,13 @@ _DHCP_DRIVER: Final = "ibstack.neutron.dhcp_driver.Dnsmasq"
     "set both in [DEFAULT] of /etc/neutron/dhcp_agent.ini, and restart neutron-dhcp-agent",
 )
 @each_host
-def dhcp_drivers(host: Evidence) -> Iterator[Seen]:
+def dhcp_drivers(host: Evidence) -> Iterator[Observation]:
     """DHCP hosts with an adapter plug IPoIB interfaces, and know guests by their client-id."""
     place = placed(host, DHCP_AGENT)
     keys = host.ini(place)
     if not isinstance(keys, dict):
         if not keys.absent:
-            yield host.unknown(place, keys)
+            yield unknown(host, place, keys)
         return
     if not host.has(ESWITCHD_CONF):
         return  # It serves other networks.
@@ -47,7 +47,7 @@ def dhcp_drivers(host: Evidence) -> Iterator[Seen]:
     dhcp = last(keys, "DEFAULT", "dhcp_driver") or "(not set)"
     holds = interface in _INTERFACE_DRIVERS or interface.endswith(_INTERFACE_CLASSES)
     found = f"interface_driver {interface}, dhcp_driver {dhcp}"
-    yield Seen(host.host, holds and dhcp == _DHCP_DRIVER, found, shown(place))
+    yield Observation(host.host, holds and dhcp == _DHCP_DRIVER, found, shown(place))
 
 
 _MECHANISM_DRIVERS: Final = ("infiniband", "mlnx_infiniband")
@@ -59,15 +59,15 @@ _MECHANISM_DRIVERS: Final = ("infiniband", "mlnx_infiniband")
     "infiniband among [ml2] mechanism_drivers",
     "add infiniband to [ml2] mechanism_drivers, and restart neutron-server",
 )
-def mechanism_driver(site: Site) -> Iterator[Seen]:
+def mechanism_driver(site: Site) -> Iterator[Observation]:
     """Neutron's server binds ports of VFs by ibstack's driver."""
     known = servers(site)
     for server in known:
         drivers = server.listed("ml2", "mechanism_drivers")
         holds = any(name.endswith(_MECHANISM_DRIVERS) for name in drivers)
-        yield Seen(server.host, holds, ", ".join(drivers) or "none", server.place)
+        yield Observation(server.host, holds, ", ".join(drivers) or "none", server.place)
     if not known:
-        yield Seen("", None, "no server's file was collected", PLACE)
+        yield Observation("", None, "no server's file was collected", PLACE)
 
 
 @rule(
@@ -79,27 +79,27 @@ def mechanism_driver(site: Site) -> Iterator[Seen]:
     " restart both: nova waits 300 s for that event, and then the boot fails",
     rank=4,
 )
-def nova_told(site: Site) -> Iterator[Seen]:
+def nova_told(site: Site) -> Iterator[Observation]:
     """Neutron tells nova when a port is ready: without that no server with a VF starts."""
     known = servers(site)
     for server in known:
         yield _telling(server, site.hosts[server.host])
     if not known:
-        yield Seen("", None, "no server's file was collected", shown(NEUTRON_CONF))
+        yield Observation("", None, "no server's file was collected", shown(NEUTRON_CONF))
 
 
-def _telling(server: Ml2, host: Evidence) -> Seen:
+def _telling(server: Ml2, host: Evidence) -> Observation:
     place = placed(host, NEUTRON_CONF)
     keys = host.ini(place)
     wrong = faults(server)
     said_elsewhere = any(section == SECTION for section, _ in server.keys)
-    if isinstance(keys, Unread) and not said_elsewhere:
-        return Seen(server.host, None, keys.why, shown(place))
+    if isinstance(keys, Missing) and not said_elsewhere:
+        return Observation(server.host, None, keys.why, shown(place))
     if not wrong and not is_judged(server):
         why = f"[{SECTION}] signs in by an auth_type whose options are not known here"
-        return Seen(server.host, None, why, shown(place))
+        return Observation(server.host, None, why, shown(place))
     found = "; ".join(wrong) or f"[{SECTION}] is complete"
-    return Seen(server.host, not wrong, found, shown(place))
+    return Observation(server.host, not wrong, found, shown(place))
 
 
 _ASSIGNMENTS: Final = "`openstack role assignment list --names --effective`"
@@ -118,29 +118,29 @@ _NOVA_CONF: Final = "etc/nova/nova.conf"
     "`openstack role add --user USER --project service ROLE` for admin and for service",
     rank=4,
 )
-def service_roles(site: Site) -> Iterator[Seen]:
+def service_roles(site: Site) -> Iterator[Observation]:
     """nova's user, and the one that Neutron tells nova as, may do what binding a VF takes."""
-    if isinstance(site.roles, Unread):
-        yield Seen("", None, site.roles.why, _ASSIGNMENTS)
+    if isinstance(site.roles, Missing):
+        yield Observation("", None, site.roles.why, _ASSIGNMENTS)
         return
     tellers = {nova_section.user(server) for server in servers(site)}
     for name in sorted({_nova_user(site), *tellers} - {None}, key=str):
         yield _roles_of(str(name), site.roles)
     if None in tellers or not tellers:
         why = "no server's file names the user that Neutron tells nova as, [nova] username"
-        yield Seen("", None, why, _ASSIGNMENTS)
+        yield Observation("", None, why, _ASSIGNMENTS)
 
 
 def _nova_user(site: Site) -> str:
     for host in site.hosts.values():
         keys = host.ini(_NOVA_CONF)
-        told = None if isinstance(keys, Unread) else last(keys, "neutron", "username")
+        told = None if isinstance(keys, Missing) else last(keys, "neutron", "username")
         if told and told.strip():
             return told.strip()
     return _NOVA
 
 
-def _roles_of(name: str, roles: tuple[RoleAssignment, ...]) -> Seen:
+def _roles_of(name: str, roles: tuple[RoleAssignment, ...]) -> Observation:
     thing = f"user {name}"
     projects: dict[str, set[str]] = {}
     for each in roles:
@@ -148,7 +148,7 @@ def _roles_of(name: str, roles: tuple[RoleAssignment, ...]) -> Seen:
             projects.setdefault(each.project, set()).add(each.role)
     best = max(projects, key=lambda project: len(projects[project] & {*_ROLES}), default=None)
     if best is None:
-        return Seen("", False, "no role in any project", _ASSIGNMENTS, thing)
+        return Observation("", False, "no role in any project", _ASSIGNMENTS, thing)
     has = projects[best]
     found = f"{', '.join(sorted(has))} in {best}"
     missing = [role for role in _ROLES if role not in has]
@@ -156,4 +156,4 @@ def _roles_of(name: str, roles: tuple[RoleAssignment, ...]) -> Seen:
         f"`openstack role add --user {name} --project {best.partition('@')[0]} {role}`"
         for role in missing
     )
-    return Seen("", not missing, found, _ASSIGNMENTS, thing, "", remedy)
+    return Observation("", not missing, found, _ASSIGNMENTS, thing, "", remedy)

@@ -5,24 +5,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ibstack.facts.evidence import OPENSM_ARGS, Missing, shown
+from ibstack.facts.opensm_files import by_line_alone, options
 from ibstack.formats.opensm import command_line
 from ibstack.formats.opensm.configuration import NO_ENFORCEMENT
 from ibstack.formats.opensm.in_force import Enforcement
 from ibstack.mad.datagrams import ENTRIES_OF_A_BLOCK
-from ibstack.verify.check import Seen, rule
-from ibstack.verify.evidence import OPENSM_ARGS, Unread, shown
+from ibstack.verify.check import Observation, rule
 from ibstack.verify.fabric.opensm_conf import judged, unknown
-from ibstack.verify.opensm_files import by_line_alone, options
-from ibstack.verify.site import on_fabric, summarize_ok
+from ibstack.verify.selectors import on_fabric, summarize_ok
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ibstack.fabric.partition import TableEntry
+    from ibstack.facts.evidence import Evidence
+    from ibstack.facts.fabric.observed import EnforcingPort, ObservedFabric
+    from ibstack.facts.site import Site
     from ibstack.formats.opensm.in_force import Options
-    from ibstack.verify.evidence import Evidence
-    from ibstack.verify.fabric.look import EnforcingPort, FabricLook
-    from ibstack.verify.site import Site
 
 _BOTH_TABLES: Final = "P_KeyTable of each port of a switch, and of the port behind it"
 
@@ -36,7 +36,7 @@ _BOTH_TABLES: Final = "P_KeyTable of each port of a switch, and of the port behi
 )
 @on_fabric
 @summarize_ok(_BOTH_TABLES, "ports of switches")
-def enforced_tables(fabric: FabricLook) -> Iterator[Seen]:
+def enforced_tables(fabric: ObservedFabric) -> Iterator[Observation]:
     """What a switch lets through at a port is what the port behind it holds."""
     behind = fabric.behind()
     for switch_port in fabric.switch_ports:
@@ -50,7 +50,9 @@ def enforced_tables(fabric: FabricLook) -> Iterator[Seen]:
         fewer = [entry for entry in port.held if entry.partition not in passed]
         found = _told("lets through", more) + _told("stops", fewer)
         holds = not more and not fewer
-        yield Seen(port.host, holds, "; ".join(found) or "equal", _BOTH_TABLES, str(switch_port))
+        yield Observation(
+            port.host, holds, "; ".join(found) or "equal", _BOTH_TABLES, str(switch_port)
+        )
 
 
 def _told(verb: str, entries: Iterable[TableEntry]) -> list[str]:
@@ -72,7 +74,7 @@ _ROOM_AND_TABLE: Final = "SwitchInfo, P_KeyTable of the port behind it"
 )
 @on_fabric
 @summarize_ok(_ROOM_AND_TABLE, "ports of switches")
-def enforcement_capacity(fabric: FabricLook) -> Iterator[Seen]:
+def enforcement_capacity(fabric: ObservedFabric) -> Iterator[Observation]:
     """The keys of each port fit the table by which its switch enforces partitions."""
     behind = fabric.behind()
     for switch_port in fabric.switch_ports:
@@ -82,7 +84,7 @@ def enforcement_capacity(fabric: FabricLook) -> Iterator[Seen]:
         # Of a key that is held full and limited OpenSM writes the full entry alone.
         keys = {entry.partition for entry in port.held}
         found = f"{len(keys)} keys, room for {switch_port.capacity}"
-        yield Seen(
+        yield Observation(
             port.host,
             _fits(len(keys), switch_port.capacity),
             found,
@@ -112,11 +114,11 @@ _SWITCH_PORTS: Final = "SwitchInfo, PortInfo of each port of a switch"
     " on OpenSM's command line; where one port alone is off, its keys may fill the"
     " switch's table (enforcement-capacity)",
 )
-def enforcement_on(site: Site) -> Iterator[Seen]:
+def enforcement_on(site: Site) -> Iterator[Observation]:
     """Switches check partition keys at the ports of hosts."""
     for host in site.subnet_manager_hosts():
         said = options(host)
-        if isinstance(said, Unread):
+        if isinstance(said, Missing):
             yield _by_line(host) or unknown(host, said)
         else:
             holds, found = _by_options(said)
@@ -124,14 +126,14 @@ def enforcement_on(site: Site) -> Iterator[Seen]:
     yield from _at_ports(site)
 
 
-def _by_line(host: Evidence) -> Seen | None:
+def _by_line(host: Evidence) -> Observation | None:
     """Judge an OpenSM of which the command line alone is known; None: it does not tell."""
     said = by_line_alone(host)
     now, *_ = said.enforcement()
     if now is Enforcement.BOTH:
         return None
     holds, found = _by_options(said)
-    return Seen(host.host, holds, found, shown(OPENSM_ARGS))
+    return Observation(host.host, holds, found, shown(OPENSM_ARGS))
 
 
 def _by_options(said: Options) -> tuple[bool | None, str]:
@@ -151,14 +153,14 @@ def _by_options(said: Options) -> tuple[bool | None, str]:
 
 @on_fabric
 @summarize_ok(_SWITCH_PORTS, "ports of switches")
-def _at_ports(fabric: FabricLook) -> Iterator[Seen]:
+def _at_ports(fabric: ObservedFabric) -> Iterator[Observation]:
     adapters = {port.guid: port for port in fabric.adapters}
     anywhere = any(port.enforces for port in fabric.switch_ports)
     for switch_port in fabric.switch_ports:
         port = adapters.get(switch_port.peer) if switch_port.peer else None
         if port is not None:
             holds, found = _judged(switch_port, anywhere=anywhere)
-            yield Seen(port.host, holds, found, _SWITCH_PORTS, str(switch_port))
+            yield Observation(port.host, holds, found, _SWITCH_PORTS, str(switch_port))
 
 
 def _judged(port: EnforcingPort, *, anywhere: bool) -> tuple[bool | None, str]:

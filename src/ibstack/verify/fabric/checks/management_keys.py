@@ -5,15 +5,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ibstack.facts.fabric.opensm_keys import key, sm_keys
 from ibstack.formats.opensm.configuration import PROTECTION_LEVEL
-from ibstack.verify.check import Seen, rule
-from ibstack.verify.fabric.opensm_conf import each_opensm_conf, judged, key, sm_keys
+from ibstack.verify.check import Observation, rule
+from ibstack.verify.fabric.opensm_conf import each_opensm_conf, judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ibstack.facts.evidence import Evidence
     from ibstack.formats.opensm.in_force import Options
-    from ibstack.verify.evidence import Evidence
 
 
 # IBTA vol 1, 14.2.4; NVIDIA's InfiniBand security guidelines.  A table of another host was
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     rank=8,
 )
 @each_opensm_conf
-def m_key(host: Evidence, said: Options) -> Iterator[Seen]:
+def m_key(host: Evidence, said: Options) -> Iterator[Observation]:
     """Without an M_Key any host that can send management datagrams rewrites tables of others."""
     is_set = key(said, "m_key") != 0
     level = said.file.number(PROTECTION_LEVEL)
@@ -49,7 +50,7 @@ _DEFAULTS: Final = (0, 1)
     rank=8,
 )
 @each_opensm_conf
-def sm_key(host: Evidence, said: Options) -> Iterator[Seen]:
+def sm_key(host: Evidence, said: Options) -> Iterator[Observation]:
     """Keys by which subnet managers and administrators trust each other are the site's own."""
     first, *later = sm_keys(said)
     sa_key = key(said, "sa_key")

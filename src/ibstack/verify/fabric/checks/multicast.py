@@ -5,24 +5,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ibstack.facts.evidence import Missing, shown
+from ibstack.facts.fabric.groups import dumped_by, sa_dump_name, shown_to
 from ibstack.mad import NodeType
 from ibstack.subnet_manager.group_audit import audit_groups
 from ibstack.subnet_manager.multicast_groups import wanted_groups
-from ibstack.verify.check import Seen, rule
-from ibstack.verify.evidence import Unread, shown
+from ibstack.verify.check import Observation, rule
 from ibstack.verify.fabric.files import groups_made, place, statements, unknown
-from ibstack.verify.fabric.groups import dumped_by, sa_dump_name, shown_to
-from ibstack.verify.site import on_fabric
+from ibstack.verify.selectors import on_fabric
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from ibstack.fabric.partition import PartitionKey
-    from ibstack.subnet_manager.multicast_groups import MulticastGroup
-    from ibstack.subnet_manager.sa_dump import Groups
-    from ibstack.verify.evidence import Evidence
-    from ibstack.verify.fabric.look import FabricLook
-    from ibstack.verify.site import Site
+    from ibstack.facts.evidence import Evidence
+    from ibstack.facts.fabric.multicast_group import MulticastGroup
+    from ibstack.facts.fabric.observed import ObservedFabric
+    from ibstack.facts.fabric.sa_dump import Groups
+    from ibstack.facts.site import Site
 
 _MULTICAST_CAP: Final = "SwitchInfo.MulticastFDBCap"
 
@@ -35,14 +35,14 @@ _MULTICAST_CAP: Final = "SwitchInfo.MulticastFDBCap"
     "use fewer networks on this fabric, or switches with a larger MulticastFDBCap: IPoIB does not"
     " work on those beyond (ERR 1B19 in OpenSM's log)",
 )
-def multicast_capacity(site: Site) -> Iterator[Seen]:
+def multicast_capacity(site: Site) -> Iterator[Observation]:
     """Switches can forward the groups that a partitions file makes, with room for others."""
     hosts = site.subnet_manager_hosts()
     source = ", ".join([_MULTICAST_CAP, *dict.fromkeys(place(host) for host in hosts)])
     made = [number for host in hosts if (number := groups_made(host)) is not None]
     needed = max(made, default=None)
 
-    def judge(fabric: FabricLook) -> Iterator[Seen]:
+    def judge(fabric: ObservedFabric) -> Iterator[Observation]:
         switches = [port for port in fabric.ports if port.node_type is NodeType.SWITCH]
         caps = [port.multicast_cap for port in switches if port.multicast_cap is not None]
         if not switches:
@@ -53,10 +53,10 @@ def multicast_capacity(site: Site) -> Iterator[Seen]:
                 if needed is None
                 else "a switch did not say how many"
             )
-            yield Seen("", None, why, source)
+            yield Observation("", None, why, source)
             return
         found = f"{needed} groups, room for {min(caps)}"
-        yield Seen("", needed < min(caps), found, source)
+        yield Observation("", needed < min(caps), found, source)
 
     return on_fabric(judge)(site)
 
@@ -74,27 +74,27 @@ _SAQUERY: Final = "`saquery -g`"
     " (docs/how-to/mtu.md); of a group that is missing OpenSM's log says why",
     rank=6,
 )
-def multicast_groups(site: Site) -> Iterator[Seen]:
+def multicast_groups(site: Site) -> Iterator[Observation]:
     """Groups are as the partitions file asks for: OpenSM keeps them as they were made."""
     host = _host_of_master(site)
     if host is None:
         why = "the files of the master's host were not collected, or which one it is is not known"
-        yield Seen("", None, why, _SAQUERY)
+        yield Observation("", None, why, _SAQUERY)
         return
     said = statements(host)
-    if isinstance(said, Unread):
+    if isinstance(said, Missing):
         yield unknown(host, said)
         return
     wanted = wanted_groups(said)
     name = sa_dump_name(host)
     dumped = dumped_by(host)
-    if isinstance(dumped, Unread):
+    if isinstance(dumped, Missing):
         told = shown_to(site.hosts.values())
         yield from _compared(host, _seen_by(wanted, told), told, (), _SAQUERY)
         left = len(wanted.keys() - told.keys())
         if left:
             why = f"{left} groups, which no host was told of: {dumped.why}"
-            yield Seen(host.host, None, why, f"{shown(name)}, {_SAQUERY}")
+            yield Observation(host.host, None, why, f"{shown(name)}, {_SAQUERY}")
     else:
         yield from _compared(host, wanted, dumped, _reached(site), shown(name))
 
@@ -109,14 +109,14 @@ def _compared(
     there: Groups,
     reached: Collection[PartitionKey],
     source: str,
-) -> Iterator[Seen]:
+) -> Iterator[Observation]:
     source = f"{source}, {place(host)}"
     found = audit_groups(wanted.values(), there, reached, _always).found
     for drift in found:
         thing = f"partition {drift.entry.partition}" if drift.entry else ""
-        yield Seen(host.host, False, f"{drift.kind.value}: {drift.detail}", source, thing)
+        yield Observation(host.host, False, f"{drift.kind.value}: {drift.detail}", source, thing)
     if not found and wanted:
-        yield Seen(host.host, True, f"{len(wanted)} groups", source)
+        yield Observation(host.host, True, f"{len(wanted)} groups", source)
 
 
 def _always(group: MulticastGroup) -> bool:
@@ -126,14 +126,14 @@ def _always(group: MulticastGroup) -> bool:
 
 def _reached(site: Site) -> frozenset[PartitionKey]:
     """Return the keys that ports hold; none where the fabric was not looked at."""
-    ports = () if isinstance(site.fabric, Unread) else site.fabric.ports
+    ports = () if isinstance(site.fabric, Missing) else site.fabric.ports
     return frozenset(entry.partition for port in ports for entry in port.held)
 
 
 def _host_of_master(site: Site) -> Evidence | None:
     """Return the host whose OpenSM is in office: its file and its dump count."""
     hosts = site.subnet_manager_hosts()
-    if isinstance(site.fabric, Unread):
+    if isinstance(site.fabric, Missing):
         return hosts[0] if len(hosts) == 1 else None
     masters = {port.host for port in site.fabric.managers if port.is_master}
     return next((host for host in hosts if masters == {host.host}), None)

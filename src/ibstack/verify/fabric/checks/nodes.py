@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.verify.check import Seen, rule
-from ibstack.verify.site import on_fabric
+from ibstack.verify.check import Observation, rule
+from ibstack.verify.selectors import on_fabric
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.verify.fabric.look import FabricLook
+    from ibstack.facts.fabric.observed import ObservedFabric
 
 _DATAGRAMS: Final = "management datagrams"
 
@@ -24,17 +24,17 @@ _DATAGRAMS: Final = "management datagrams"
     " no answer to those who have another), and look at the cable",
 )
 @on_fabric
-def fabric_read(fabric: FabricLook) -> Iterator[Seen]:
+def fabric_read(fabric: ObservedFabric) -> Iterator[Observation]:
     """All of the fabric answered: what did not answer could be anything."""
     for problem in fabric.problems:
-        yield Seen("", False, problem, _DATAGRAMS)
+        yield Observation("", False, problem, _DATAGRAMS)
     unread = [(p.host, str(p), p.why_unread) for p in fabric.ports if p.table is None]
     unread += [("", str(p), p.why_unread) for p in fabric.switch_ports if p.table is None]
     for host, thing, why in unread:
         found = ": ".join(filter(None, ("its table could not be read", why)))
-        yield Seen(host, False, found, _DATAGRAMS, thing)
+        yield Observation(host, False, found, _DATAGRAMS, thing)
     if not fabric.problems and not unread:
-        yield Seen("", True, f"{len(fabric.ports)} ports", _DATAGRAMS)
+        yield Observation("", True, f"{len(fabric.ports)} ports", _DATAGRAMS)
 
 
 _NODE_INFO: Final = "NodeInfo of each node, and where its cable ends"
@@ -50,12 +50,12 @@ _NODE_INFO: Final = "NodeInfo of each node, and where its cable ends"
     rank=3,
 )
 @on_fabric
-def unique_guids(fabric: FabricLook) -> Iterator[Seen]:
+def unique_guids(fabric: ObservedFabric) -> Iterator[Observation]:
     """Each GUID is one node's: keys are given by GUID, and OpenSM serves one port of each."""
     if fabric.shared is None:
-        yield Seen("", None, "it was collected by a version that did not look", _NODE_INFO)
+        yield Observation("", None, "it was collected by a version that did not look", _NODE_INFO)
         return
     for shared in fabric.shared:
-        yield Seen("", False, str(shared), _NODE_INFO, f"GUID {shared.guid}")
+        yield Observation("", False, str(shared), _NODE_INFO, f"GUID {shared.guid}")
     if not fabric.shared:
-        yield Seen("", True, f"{len(fabric.ports)} ports", _NODE_INFO)
+        yield Observation("", True, f"{len(fabric.ports)} ports", _NODE_INFO)

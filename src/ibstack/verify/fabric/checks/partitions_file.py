@@ -7,22 +7,22 @@ import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from ibstack.facts.evidence import FABRICD_CONF, PARTITIONS_CONF, Missing, shown
+from ibstack.facts.opensm_files import partitions, read_by_opensm, written_by_fabricd
 from ibstack.formats.partitions_conf.remark import Effect
 from ibstack.formats.partitions_conf.statement import Standing
 from ibstack.formats.partitions_conf.strict import PartitionsFileFaults
 from ibstack.subnet_manager.partitions_conf import read
-from ibstack.verify.check import Seen, rule
-from ibstack.verify.evidence import FABRICD_CONF, PARTITIONS_CONF, Unread, shown
+from ibstack.verify.check import Observation, rule
 from ibstack.verify.fabric import opensm_conf
 from ibstack.verify.fabric.files import default_of_all, located, place, reading, statements, unknown
-from ibstack.verify.opensm_files import partitions, read_by_opensm, written_by_fabricd
-from ibstack.verify.site import each_subnet_manager_host
+from ibstack.verify.selectors import each_subnet_manager_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.verify.evidence import Evidence
-    from ibstack.verify.site import Site
+    from ibstack.facts.evidence import Evidence
+    from ibstack.facts.site import Site
 
 
 @rule(
@@ -34,23 +34,23 @@ if TYPE_CHECKING:
     rank=3,
 )
 @each_subnet_manager_host
-def default_limited(host: Evidence) -> Iterator[Seen]:
+def default_limited(host: Evidence) -> Iterator[Observation]:
     """The partitions file makes every port a limited member of the default partition."""
     said = reading(host)
-    if isinstance(said, Unread):
+    if isinstance(said, Missing):
         if not said.absent:  # Another check says that there is none.
             yield unknown(host, said)
         return
     standing = default_of_all(said.statements)
     if said.refused is not None:
         why = f"OpenSM refuses the file: {located(host, said.refused)}"
-        yield Seen(host.host, False, f"every port full, since {why}", place(host))
+        yield Observation(host.host, False, f"every port full, since {why}", place(host))
     elif standing in (None, Standing.LIMITED) and said.not_known is not None:
-        yield Seen(host.host, None, located(host, said.not_known), place(host))
+        yield Observation(host.host, None, located(host, said.not_known), place(host))
     else:
         # Nothing said of it: OpenSM makes every port a limited member (doc/partition-config.txt).
         found = f"ALL={standing.value}" if standing else "nothing of 0x7fff, which means limited"
-        yield Seen(host.host, standing in (None, Standing.LIMITED), found, place(host))
+        yield Observation(host.host, standing in (None, Standing.LIMITED), found, place(host))
 
 
 @rule(
@@ -62,22 +62,22 @@ def default_limited(host: Evidence) -> Iterator[Seen]:
     rank=1,
 )
 @each_subnet_manager_host
-def one_partitions_file(host: Evidence) -> Iterator[Seen]:
+def one_partitions_file(host: Evidence) -> Iterator[Observation]:
     """What ibstack-fabricd writes is what OpenSM reads."""
     written = written_by_fabricd(host)
     if written is None:
         return  # Static partitions are a site's own.
     named = read_by_opensm(host)
     source = f"{opensm_conf.place(host)}, {shown(FABRICD_CONF)}"
-    if isinstance(named, Unread):
-        yield Seen(host.host, None, named.why, source)
+    if isinstance(named, Missing):
+        yield Observation(host.host, None, named.why, source)
     elif named == written:
-        yield Seen(host.host, True, f"both name {shown(named)}", source)
+        yield Observation(host.host, True, f"both name {shown(named)}", source)
     else:
         found = f"OpenSM reads {shown(named)}, and {shown(written)} is written"
         same = host.has(named) and host.text(named) == host.text(written)
         # A link would make them one file; links are not followed here.
-        yield Seen(host.host, None if same else False, found, source)
+        yield Observation(host.host, None if same else False, found, source)
 
 
 @rule(
@@ -89,20 +89,20 @@ def one_partitions_file(host: Evidence) -> Iterator[Seen]:
     rank=4,
 )
 @each_subnet_manager_host
-def partitions_canonical(host: Evidence) -> Iterator[Seen]:
+def partitions_canonical(host: Evidence) -> Iterator[Observation]:
     """Where ibstack-fabricd writes the partitions file, it stands there as it was written."""
     text = partitions(host)
-    if not host.has(FABRICD_CONF) or isinstance(statements(host), Unread):
+    if not host.has(FABRICD_CONF) or isinstance(statements(host), Missing):
         return  # Static partitions are a site's own; and other checks tell of the rest.
-    if isinstance(text, Unread):
+    if isinstance(text, Missing):
         yield unknown(host, text)
         return
     try:
         read(text.encode(), place(host))
     except PartitionsFileFaults as error:
-        yield Seen(host.host, False, str(error.faults[0]), place(host))
+        yield Observation(host.host, False, str(error.faults[0]), place(host))
     else:
-        yield Seen(host.host, True, "as ibstack-fabricd writes it", place(host))
+        yield Observation(host.host, True, "as ibstack-fabricd writes it", place(host))
 
 
 # Seen on OpenSM 3.3.23: a standby with another file removes tenants' keys when it takes over.
@@ -112,27 +112,27 @@ def partitions_canonical(host: Evidence) -> Iterator[Seen]:
     "the master's file, to the byte",
     "start ibstack-fabricd on that host, and see in its log why its file is another",
 )
-def partitions_equal(site: Site) -> Iterator[Seen]:
+def partitions_equal(site: Site) -> Iterator[Observation]:
     """Every subnet manager has the same partitions: a standby that takes over changes nothing."""
     hosts = site.subnet_manager_hosts()
     texts = {_which(host): partitions(host) for host in hosts}
     digests = {which: _digest(text) for which, text in texts.items() if isinstance(text, str)}
-    managers = 0 if isinstance(site.fabric, Unread) else len(site.fabric.managers)
+    managers = 0 if isinstance(site.fabric, Missing) else len(site.fabric.managers)
     if len(digests) < max(managers, 2):
         # One file is equal to itself: that says nothing.
         why = f"{len(digests)} of {max(managers, 2)} files were collected"
         for host in hosts:
             if _which(host) in digests:
-                yield Seen(host.host, None, why, place(host))
+                yield Observation(host.host, None, why, place(host))
         if not digests:
-            yield Seen("", None, why, shown(PARTITIONS_CONF))
+            yield Observation("", None, why, shown(PARTITIONS_CONF))
     if len(digests) > 1:
         usual = _of_master(site, digests) or Counter(digests.values()).most_common(1)[0][0]
         for host in hosts:
             digest = digests.get(_which(host))
             if digest is not None:
                 found, wanted = f"sha256 {digest}", f"sha256 {usual}"
-                yield Seen(host.host, digest == usual, found, place(host), "", wanted)
+                yield Observation(host.host, digest == usual, found, place(host), "", wanted)
 
 
 def _which(host: Evidence) -> tuple[str, str]:
@@ -146,7 +146,7 @@ def _digest(text: str) -> str:
 
 def _of_master(site: Site, digests: dict[tuple[str, str], str]) -> str | None:
     """Return the master's: it is what is in force."""
-    if isinstance(site.fabric, Unread):
+    if isinstance(site.fabric, Missing):
         return None
     masters = [port.host for port in site.fabric.managers if port.is_master]
     return next((digest for (host, _), digest in digests.items() if host in masters), None)
@@ -162,13 +162,13 @@ def _of_master(site: Site, digests: dict[tuple[str, str], str]) -> str | None:
     rank=1,
 )
 @each_subnet_manager_host
-def partitions_present(host: Evidence) -> Iterator[Seen]:
+def partitions_present(host: Evidence) -> Iterator[Observation]:
     """Every subnet manager has a partitions file: without one OpenSM opens the fabric."""
     text = partitions(host)
     if isinstance(text, str):
-        yield Seen(host.host, True, f"{text.count(chr(10))} lines", place(host))
+        yield Observation(host.host, True, f"{text.count(chr(10))} lines", place(host))
     elif text.absent:
-        yield Seen(host.host, False, "there is no such file", place(host))
+        yield Observation(host.host, False, "there is no such file", place(host))
     else:
         yield unknown(host, text)
 
@@ -193,19 +193,19 @@ _HOLDS: Final = {
     rank=2,
 )
 @each_subnet_manager_host
-def partitions_readable(host: Evidence) -> Iterator[Seen]:
+def partitions_readable(host: Evidence) -> Iterator[Observation]:
     """OpenSM takes the partitions file for what it was meant to say."""
     said = reading(host)
-    if isinstance(said, Unread):
+    if isinstance(said, Missing):
         if not said.absent:
             yield unknown(host, said)
         return
     worst = max(said.remarks, key=lambda remark: _WORSE.index(remark.effect), default=None)
     if worst is None:
-        yield Seen(host.host, True, f"{len(said.statements)} statements", place(host))
+        yield Observation(host.host, True, f"{len(said.statements)} statements", place(host))
         return
     others = f", and {len(said.remarks) - 1} more" if len(said.remarks) > 1 else ""
     found = f"{located(host, worst)}{others}"
     if worst.effect is Effect.AS_MEANT:
         found = f"{len(said.statements)} statements; OpenSM takes as meant: {found}"
-    yield Seen(host.host, _HOLDS[worst.effect], found, place(host))
+    yield Observation(host.host, _HOLDS[worst.effect], found, place(host))

@@ -5,20 +5,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ibstack.facts.evidence import Missing
 from ibstack.mad import SmState
-from ibstack.verify.check import Seen, rule
-from ibstack.verify.evidence import Unread
+from ibstack.verify.check import Observation, rule
 from ibstack.verify.fabric.files import full_in_default, listed_full, place, statements, unknown
 from ibstack.verify.fabric.opensm_conf import each_opensm_conf, judged
-from ibstack.verify.site import each_subnet_manager_host, on_fabric
+from ibstack.verify.selectors import each_subnet_manager_host, on_fabric
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ibstack.facts.evidence import Evidence
+    from ibstack.facts.fabric.observed import ObservedFabric
+    from ibstack.facts.site import Site
     from ibstack.formats.opensm.in_force import Options
-    from ibstack.verify.evidence import Evidence
-    from ibstack.verify.fabric.look import FabricLook
-    from ibstack.verify.site import Site
 
 _REMEDIES: Final = {
     0: "start OpenSM on the SM hosts, and look at its log",
@@ -35,18 +35,20 @@ _SM_INFO: Final = "SMInfo of each port with a subnet manager"
     _REMEDIES[1],
 )
 @on_fabric
-def one_master(fabric: FabricLook) -> Iterator[Seen]:
+def one_master(fabric: ObservedFabric) -> Iterator[Observation]:
     """One subnet manager is master, and another stands by."""
     silent = [port for port in fabric.managers if port.sm_state is None]
     for port in silent:
-        yield Seen(port.host, None, "its subnet manager does not answer", _SM_INFO, str(port))
+        yield Observation(
+            port.host, None, "its subnet manager does not answer", _SM_INFO, str(port)
+        )
     states = [port.sm_state for port in fabric.managers]
     masters, standbys = states.count(SmState.MASTER), states.count(SmState.STANDBY)
     found = f"{masters} master, {standbys} standby"
     if silent and masters < 2:
         return
     remedy = _REMEDIES.get(masters, _REMEDIES[2])
-    yield Seen("", masters == 1 and standbys > 0, found, _SM_INFO, remedy=remedy)
+    yield Observation("", masters == 1 and standbys > 0, found, _SM_INFO, remedy=remedy)
 
 
 # Seen on OpenSM 3.3.23: SELF is the manager in office; after a failover the former one is limited.
@@ -58,23 +60,23 @@ def one_master(fabric: FabricLook) -> Iterator[Seen]:
     " every SM host, and restart ibstack-fabricd",
     rank=4,
 )
-def sm_listed(site: Site) -> Iterator[Seen]:
+def sm_listed(site: Site) -> Iterator[Observation]:
     """Each subnet manager's port is a full member of the default partition in each file."""
     fabric = site.fabric
-    if isinstance(fabric, Unread):
-        yield Seen("", None, fabric.why, "the fabric")
+    if isinstance(fabric, Missing):
+        yield Observation("", None, fabric.why, "the fabric")
         return
     managers = {port.guid: port for port in fabric.managers}
 
-    def judge(host: Evidence) -> Iterator[Seen]:
+    def judge(host: Evidence) -> Iterator[Observation]:
         said = statements(host)
-        if isinstance(said, Unread):
+        if isinstance(said, Missing):
             yield unknown(host, said)
             return
         missing = [managers[guid] for guid in sorted(managers.keys() - full_in_default(said))]
         found = ", ".join(f"{port.guid} of {port.node}" for port in missing)
         found = f"not listed: {found}" if missing else f"all {len(managers)} are"
-        yield Seen(host.host, not missing, found, place(host))
+        yield Observation(host.host, not missing, found, place(host))
 
     yield from each_subnet_manager_host(judge)(site)
 
@@ -87,24 +89,26 @@ def sm_listed(site: Site) -> Iterator[Seen]:
     " site's sm_key it takes the fabric over; list its port in full_default_members if it is yours",
     rank=3,
 )
-def site_managers(site: Site) -> Iterator[Seen]:
+def site_managers(site: Site) -> Iterator[Observation]:
     """Every subnet manager of the fabric runs on a port that the site's own files list."""
     known = frozenset().union(*(listed_full(host) for host in site.subnet_manager_hosts()))
 
-    def judge(fabric: FabricLook) -> Iterator[Seen]:
+    def judge(fabric: ObservedFabric) -> Iterator[Observation]:
         if not known:
-            yield Seen("", None, "no file that lists the site's was collected", _SM_INFO)
+            yield Observation("", None, "no file that lists the site's was collected", _SM_INFO)
             return
         for port in fabric.managers:
             state = port.sm_state.name.lower() if port.sm_state else "does not answer"
-            yield Seen(port.host, port.guid in known, f"{state}, not listed", _SM_INFO, str(port))
+            yield Observation(
+                port.host, port.guid in known, f"{state}, not listed", _SM_INFO, str(port)
+            )
 
     @on_fabric
-    def summed(fabric: FabricLook) -> Iterator[Seen]:
+    def summed(fabric: ObservedFabric) -> Iterator[Observation]:
         seen = list(judge(fabric))
         yield from (each for each in seen if each.holds is not True)
         if seen and all(each.holds for each in seen):
-            yield Seen("", True, f"{len(seen)} are listed", _SM_INFO)
+            yield Observation("", True, f"{len(seen)} are listed", _SM_INFO)
 
     yield from summed(site)
 
@@ -120,7 +124,7 @@ _LONGEST_S: Final = 5.0
     "set sminfo_polling_timeout 1000 and polling_retry_number 2 in opensm.conf of every SM host",
 )
 @each_opensm_conf
-def standby_polling(host: Evidence, said: Options) -> Iterator[Seen]:
+def standby_polling(host: Evidence, said: Options) -> Iterator[Observation]:
     """A standby notices soon that the master is gone: until then nothing can change."""
     timeout_ms = said.file.number("sminfo_polling_timeout")
     tries = said.file.number("polling_retry_number")

@@ -6,15 +6,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.partition import DEFAULT_PARTITION, TableEntry
-from ibstack.verify.check import Seen, rule
+from ibstack.verify.check import Observation, rule
 from ibstack.verify.fabric.files import listed_full
-from ibstack.verify.site import on_fabric, summarize_ok
+from ibstack.verify.selectors import on_fabric, summarize_ok
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.verify.fabric.look import FabricLook
-    from ibstack.verify.site import Site
+    from ibstack.facts.fabric.observed import ObservedFabric
+    from ibstack.facts.site import Site
 
 _TABLES: Final = "P_KeyTable of each port"
 
@@ -28,12 +28,12 @@ _TABLES: Final = "P_KeyTable of each port"
 )
 @on_fabric
 @summarize_ok(_TABLES, "ports")
-def dead_index_0(fabric: FabricLook) -> Iterator[Seen]:
+def dead_index_0(fabric: ObservedFabric) -> Iterator[Observation]:
     """Index 0 of each table holds a key: that is where ib0 and an untouched VF look."""
     for port in fabric.adapters:
         if port.active and port.table:
             found = str(port.table[0]) if port.table[0] else "0x0000 at index 0"
-            yield Seen(port.host, port.table[0] is not None, found, _TABLES, str(port))
+            yield Observation(port.host, port.table[0] is not None, found, _TABLES, str(port))
 
 
 _OPEN: Final = TableEntry(DEFAULT_PARTITION, full_member=True)
@@ -47,7 +47,7 @@ _OPEN: Final = TableEntry(DEFAULT_PARTITION, full_member=True)
     " `ibstack partition audit` has it mended; list the port in full_default_members if it is one",
     rank=4,
 )
-def open_default(site: Site) -> Iterator[Seen]:
+def open_default(site: Site) -> Iterator[Observation]:
     """No port is a full member of the default partition but those that are listed."""
     known = site.subnet_manager_hosts()
     listed = {guid for host in known for guid in listed_full(host)}
@@ -55,7 +55,7 @@ def open_default(site: Site) -> Iterator[Seen]:
 
     @on_fabric
     @summarize_ok(_TABLES, "ports")
-    def judge(fabric: FabricLook) -> Iterator[Seen]:
+    def judge(fabric: ObservedFabric) -> Iterator[Observation]:
         # The subnet manager in office is one by SELF.  Any host can set the bit that says that it
         # has one, so what calls itself one beside it has to be a host whose files say so.
         masters = [port.guid for port in fabric.managers if port.is_master]
@@ -64,7 +64,7 @@ def open_default(site: Site) -> Iterator[Seen]:
         for port in fabric.adapters:
             if port.table is not None:
                 holds = _OPEN not in port.held or port.guid in allowed
-                yield Seen(port.host, holds, f"{_OPEN} in its table", _TABLES, str(port))
+                yield Observation(port.host, holds, f"{_OPEN} in its table", _TABLES, str(port))
 
     return judge(site)
 
@@ -85,11 +85,11 @@ _SHARE_LEFT: Final = 16
 )
 @on_fabric
 @summarize_ok(_TABLES_AND_ROOM, "ports")
-def table_capacity(fabric: FabricLook) -> Iterator[Seen]:
+def table_capacity(fabric: ObservedFabric) -> Iterator[Observation]:
     """There is room in each port's table for further partitions."""
     for port in fabric.adapters:
         if port.table:
             free = port.table.count(None)
             found = f"{free} of {len(port.table)} entries are free"
             holds = free >= max(len(port.table) // _SHARE_LEFT, 1)
-            yield Seen(port.host, holds, found, _TABLES_AND_ROOM, str(port))
+            yield Observation(port.host, holds, found, _TABLES_AND_ROOM, str(port))

@@ -6,21 +6,21 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from ibstack.facts.evidence import DMESG, Missing, shown
+from ibstack.facts.host.iommu import begins_with_the_kernel
+from ibstack.facts.host.module_options import FOLDER, options
+from ibstack.facts.host.pci_devices import functions, physical, with_domain
 from ibstack.formats import mlx4_options
 from ibstack.formats.mlx4_options import INFINIBAND, ByAdapter
 from ibstack.formats.pci_ids import ETHERNET, MLX4
-from ibstack.verify.check import Seen, rule
-from ibstack.verify.evidence import DMESG, Unread, shown
-from ibstack.verify.host.iommu import begins_with_the_kernel
-from ibstack.verify.host.module_options import FOLDER, options
-from ibstack.verify.host.pci_devices import functions, physical, with_domain
-from ibstack.verify.site import each_adapter_host
+from ibstack.verify.check import Observation, rule
+from ibstack.verify.selectors import each_adapter_host, on_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from ibstack.facts.evidence import Evidence
     from ibstack.formats.modprobe_options import Option
-    from ibstack.verify.evidence import Evidence
 
 _NOT_ENABLED: Final = (
     "see that SR-IOV is on in the adapter's firmware and in the firmware setup of the host"
@@ -50,35 +50,32 @@ _ADDRESS: Final = re.compile(r"\b(?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-
     "see what the kernel says before and after it",
 )
 @each_adapter_host
-def driver_log(host: Evidence) -> Iterator[Seen]:
+@on_text(DMESG)
+def driver_log(host: Evidence, text: str) -> Iterator[Observation]:
     """What the adapter's driver complains of in the kernel's log, where it concerns VFs."""
-
-    def judge(text: str) -> Iterator[Seen]:
-        lines = text.splitlines()
-        for complaint, remedy in _COMPLAINTS.items():
-            ours = [(line, _is_ours(host, line)) for line in lines if complaint in line]
-            certain = [line for line, is_ours in ours if is_ours]
-            if certain:
-                yield Seen(host.host, False, _bare(certain[-1]), shown(DMESG), remedy=remedy)
-                return
-            open_ones = [line for line, is_ours in ours if is_ours is None]
-            if open_ones:
-                why = f"{_bare(open_ones[-1])}: whether that is the adapter is not known"
-                yield Seen(host.host, None, why, shown(DMESG))
-                return
-        if not text.strip():
-            yield Seen(host.host, None, "the log is empty", shown(DMESG))
+    lines = text.splitlines()
+    for complaint, remedy in _COMPLAINTS.items():
+        ours = [(line, _is_ours(host, line)) for line in lines if complaint in line]
+        certain = [line for line, is_ours in ours if is_ours]
+        if certain:
+            yield Observation(host.host, False, _bare(certain[-1]), shown(DMESG), remedy=remedy)
             return
-        gone = "" if begins_with_the_kernel(text) else " in what is left of the log"
-        yield Seen(host.host, True, f"no complaint{gone}", shown(DMESG))
-
-    return host.read(DMESG, judge)
+        open_ones = [line for line, is_ours in ours if is_ours is None]
+        if open_ones:
+            why = f"{_bare(open_ones[-1])}: whether that is the adapter is not known"
+            yield Observation(host.host, None, why, shown(DMESG))
+            return
+    if not text.strip():
+        yield Observation(host.host, None, "the log is empty", shown(DMESG))
+        return
+    gone = "" if begins_with_the_kernel(text) else " in what is left of the log"
+    yield Observation(host.host, True, f"no complaint{gone}", shown(DMESG))
 
 
 def _is_ours(host: Evidence, line: str) -> bool | None:
     """Tell whether a line is about an adapter that may serve; None: not known."""
     listed = functions(host)
-    there = () if isinstance(listed, Unread) else listed[0]
+    there = () if isinstance(listed, Missing) else listed[0]
     ours = {each.pci for each in there if each.class_code != ETHERNET}
     others = {each.pci for each in there if each.class_code == ETHERNET}
     named = {with_domain(found[0]) for found in _ADDRESS.finditer(line.lower())}
@@ -113,11 +110,11 @@ _NOT_SET: Final = "(not set)"
     rank=3,
 )
 @each_adapter_host
-def module_options(host: Evidence) -> Iterator[Seen]:
+def module_options(host: Evidence) -> Iterator[Observation]:
     """ConnectX-3: the host gives VFs their GUIDs, ports are InfiniBand, VFs are for guests."""
     core, ib = options(host, "mlx4_core"), options(host, "mlx4_ib")
-    if isinstance(core, Unread) or isinstance(ib, Unread):
-        yield Seen(host.host, None, "it was not collected", f"/{FOLDER}/*.conf")
+    if isinstance(core, Missing) or isinstance(ib, Missing):
+        yield Observation(host.host, None, "it was not collected", f"/{FOLDER}/*.conf")
         return
     if not _value(core, "num_vfs"):
         return  # Nothing to give: these options are ConnectX-3's alone.
@@ -128,7 +125,7 @@ def module_options(host: Evidence) -> Iterator[Seen]:
         if parsed is None:
             place = core[name].file
             why = f"{name}={value} is neither numbers nor ADDRESS-NUMBERS of each adapter"
-            yield Seen(host.host, None, why, place)
+            yield Observation(host.host, None, why, place)
             return
         values[name] = parsed
     for pci in _adapters(host, values):
@@ -150,7 +147,7 @@ def _options_for(
     core: Mapping[str, Option],
     ib: Mapping[str, Option],
     values: Mapping[str, ByAdapter],
-) -> Iterator[Seen]:
+) -> Iterator[Observation]:
     if not sum(values["num_vfs"].of(pci) or ()):
         return
     place, thing = f"/{FOLDER}/*.conf", f"adapter {pci}" if pci else ""
@@ -165,9 +162,9 @@ def _options_for(
         faults.append(f"probe_vf={_value(core, 'probe_vf')}")
     if not faults and types[:1] != (INFINIBAND,):
         why = f"port_type_array={said}: which port serves, and what it is, is not seen here"
-        yield Seen(host.host, None, why, place, thing)
+        yield Observation(host.host, None, why, place, thing)
         return
-    yield Seen(host.host, not faults, ", ".join(faults) or "as wanted", place, thing)
+    yield Observation(host.host, not faults, ", ".join(faults) or "as wanted", place, thing)
 
 
 def _may_be_infiniband(types: tuple[int, ...]) -> bool:

@@ -6,16 +6,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ibstack.facts.evidence import CMDLINE, shown
+from ibstack.facts.host.iommu import AMD, INTEL, Architecture, architecture, cpu_vendor, iommu
 from ibstack.formats.kernel_words import parameters
-from ibstack.verify.check import Seen, rule
-from ibstack.verify.evidence import CMDLINE, shown
-from ibstack.verify.host.iommu import AMD, INTEL, Architecture, architecture, cpu_vendor, iommu
-from ibstack.verify.site import each_vf_host
+from ibstack.verify.check import Observation, rule
+from ibstack.verify.selectors import each_vf_host, on_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.verify.evidence import Evidence
+    from ibstack.facts.evidence import Evidence
 
 _OPTIONS: Final = ("intel_iommu", "amd_iommu", "iommu")
 _FOREIGN: Final = {INTEL: ("amd_iommu",), AMD: ("intel_iommu",)}
@@ -36,13 +36,10 @@ _WHERE: Final = "the kernel parameters of the host's image, and restart the host
     rank=1,
 )
 @each_vf_host
-def iommu_asked(host: Evidence) -> Iterator[Seen]:
+@on_text(CMDLINE)
+def iommu_asked(host: Evidence, text: str) -> Iterator[Observation]:
     """VFs are given to guests through the IOMMU, which a kernel's parameters can keep off."""
-
-    def judge(text: str) -> Iterator[Seen]:
-        yield _judged(host, _asked(host, text))
-
-    return host.read(CMDLINE, judge)
+    yield _judged(host, _asked(host, text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +75,21 @@ def _heeded(host: Evidence) -> tuple[str, ...]:
     return tuple(name for name in _OPTIONS if name not in foreign)
 
 
-def _judged(host: Evidence, asked: _Asked) -> Seen:
+def _judged(host: Evidence, asked: _Asked) -> Observation:
     known = iommu(host)
     found = asked.said or "nothing of an IOMMU"
     if known.on:
-        return Seen(host.host, True, f"{found}; {known.found}", shown(CMDLINE))
+        return Observation(host.host, True, f"{found}; {known.found}", shown(CMDLINE))
     if asked.off:
         remedy = f"take {', '.join(asked.off)} out of {_WHERE}"
-        return Seen(host.host, False, found, shown(CMDLINE), "", "no such word", remedy)
+        return Observation(host.host, False, found, shown(CMDLINE), "", "no such word", remedy)
     if asked.intel_on or not _wants_a_word(host):
         # AMD's and ARM's are on unless they are told not to be: where not, look at the firmware.
-        return Seen(host.host, True, found, shown(CMDLINE))
+        return Observation(host.host, True, found, shown(CMDLINE))
     if known.on is None:
         why = f"{found}; whether this kernel uses an IOMMU of itself is not seen"
-        return Seen(host.host, None, why, shown(CMDLINE))
-    return Seen(host.host, False, f"{found}; {known.found}", shown(CMDLINE))
+        return Observation(host.host, None, why, shown(CMDLINE))
+    return Observation(host.host, False, f"{found}; {known.found}", shown(CMDLINE))
 
 
 def _wants_a_word(host: Evidence) -> bool:
@@ -110,7 +107,7 @@ def _wants_a_word(host: Evidence) -> bool:
     " intel_iommu=on for many kernels as well",
 )
 @each_vf_host
-def iommu_on(host: Evidence) -> Iterator[Seen]:
+def iommu_on(host: Evidence) -> Iterator[Observation]:
     """The article's `dmesg | grep -e DMAR -e IOMMU`: the IOMMU is on, so VFs can go to guests."""
     known = iommu(host)
-    yield Seen(host.host, known.on, known.found, known.source)
+    yield Observation(host.host, known.on, known.found, known.source)

@@ -5,23 +5,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ibstack.facts.evidence import Missing, shown
+from ibstack.facts.host.adapter_facts import serves_as
+from ibstack.facts.host.configured_vfs import PLACES, Certainty, ConfiguredVfs, configured
+from ibstack.facts.host.firmware import firmwares
+from ibstack.facts.host.pci_devices import functions, physical
+from ibstack.facts.host.vfs_made import vfs_made
 from ibstack.formats.pci_ids import ETHERNET, KINDS
-from ibstack.verify.check import Seen, rule
-from ibstack.verify.evidence import Unread, shown
-from ibstack.verify.host.adapter_facts import serves_as
-from ibstack.verify.host.configured_vfs import PLACES, Certainty, ConfiguredVfs, configured
-from ibstack.verify.host.firmware import firmwares
-from ibstack.verify.host.pci_devices import functions, physical
-from ibstack.verify.host.vfs_made import vfs_made
-from ibstack.verify.site import each_adapter_host
+from ibstack.verify.check import Observation, rule
+from ibstack.verify.selectors import each_adapter_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ibstack.verify.evidence import Evidence
-    from ibstack.verify.host.firmware import Firmware
-    from ibstack.verify.host.pci_devices import Function
-    from ibstack.verify.host.vfs_made import Made
+    from ibstack.facts.evidence import Evidence
+    from ibstack.facts.host.firmware import Firmware
+    from ibstack.facts.host.pci_devices import Function
+    from ibstack.facts.host.vfs_made import Made
 
 _FIRMWARE: Final = "`flint -d DEVICE dc`, `mlxconfig -d DEVICE query`"
 
@@ -35,21 +35,21 @@ _FIRMWARE: Final = "`flint -d DEVICE dc`, `mlxconfig -d DEVICE query`"
     rank=2,
 )
 @each_adapter_host
-def sriov_firmware(host: Evidence) -> Iterator[Seen]:
+def sriov_firmware(host: Evidence) -> Iterator[Observation]:
     """The article's `flint -d … dc`: SR-IOV is on in the firmware, with VFs enough."""
     found = list(firmwares(host))
     if not found:
-        yield Seen(host.host, None, "it was not collected", _FIRMWARE)
+        yield Observation(host.host, None, "it was not collected", _FIRMWARE)
     listed, asked = functions(host), configured(host)
     for each in found:
         said = each.at_boot
         if said is None:
-            yield Seen(
+            yield Observation(
                 host.host, None, "it says nothing of SR-IOV and VFs", shown(each.name), each.thing
             )
-        elif isinstance(listed, Unread):
+        elif isinstance(listed, Missing):
             yield _unknown(host, each, f"`lspci`: {listed.why}")
-        elif isinstance(asked, Unread):
+        elif isinstance(asked, Missing):
             yield _unknown(host, each, asked.why)
         else:
             yield _judged_firmware(host, each, asked)
@@ -78,11 +78,11 @@ def _candidates(host: Evidence, firmware: Firmware) -> list[Function]:
 
 
 def _judged_firmware(
-    host: Evidence, firmware: Firmware, asked: Mapping[str, ConfiguredVfs | Unread]
-) -> Seen:
+    host: Evidence, firmware: Firmware, asked: Mapping[str, ConfiguredVfs | Missing]
+) -> Observation:
     adapters = _candidates(host, firmware)
     wanted = [asked[each.pci] for each in adapters]
-    unread = [each.why for each in wanted if isinstance(each, Unread)]
+    unread = [each.why for each in wanted if isinstance(each, Missing)]
     if unread:
         return _unknown(host, firmware, unread[0])
     known = [each for each in wanted if isinstance(each, ConfiguredVfs)]
@@ -90,13 +90,15 @@ def _judged_firmware(
     most = max((need.most for need in needs), default=0)
     place, room = shown(firmware.name), _room(firmware)
     if not most:
-        return Seen(host.host, True, "no VFs are asked for", place, firmware.thing)
+        return Observation(host.host, True, "no VFs are asked for", place, firmware.thing)
     if min(need.least for need in needs) <= room < most:
         places = ", ".join(dict.fromkeys(each.place for each in known if each.place)) or PLACES
         why = f"{_said(firmware)}; {places} ask for up to {most}, perhaps of another adapter"
-        return Seen(host.host, None, why, place, firmware.thing)
+        return Observation(host.host, None, why, place, firmware.thing)
     wanted_words = f"sriov_en true, at least {most} VFs"
-    return Seen(host.host, room >= most, _said(firmware), place, firmware.thing, wanted_words)
+    return Observation(
+        host.host, room >= most, _said(firmware), place, firmware.thing, wanted_words
+    )
 
 
 def _need(host: Evidence, adapter: Function, asked: ConfiguredVfs) -> _Need:
@@ -118,9 +120,9 @@ def _said(firmware: Firmware) -> str:
     return f"{firmware.now}; from the next start on {firmware.at_boot}"
 
 
-def _unknown(host: Evidence, firmware: Firmware, why: str) -> Seen:
+def _unknown(host: Evidence, firmware: Firmware, why: str) -> Observation:
     said = f"{firmware.at_boot}; how many are wanted is not known: {why}"
-    return Seen(host.host, None, said, shown(firmware.name), firmware.thing)
+    return Observation(host.host, None, said, shown(firmware.name), firmware.thing)
 
 
 _TOLD_APART: Final = 1
@@ -134,50 +136,52 @@ _TOLD_APART: Final = 1
     " the firmware may have fewer VFs, the BIOS too little MMIO space",
 )
 @each_adapter_host
-def vf_count(host: Evidence) -> Iterator[Seen]:
+def vf_count(host: Evidence) -> Iterator[Observation]:
     """The article's `lspci | grep -i mel`: there are as many VFs as the host is to have."""
     listed = functions(host)
-    if isinstance(listed, Unread):
-        yield Seen(host.host, None, listed.why, "`lspci`")
+    if isinstance(listed, Missing):
+        yield Observation(host.host, None, listed.why, "`lspci`")
         return
     there, name = listed
     unclear = [e.pci for e in there if e.virtual is None and e.class_code != ETHERNET]
     for pci in unclear:
         why = "what it is, an adapter or a VF, is not known by its number"
-        yield Seen(host.host, None, why, shown(name), f"function {pci}")
+        yield Observation(host.host, None, why, shown(name), f"function {pci}")
     counted = list(vfs_made(host))
     if not counted and not unclear:
-        yield Seen(host.host, None, "it lists no adapter", shown(name))
+        yield Observation(host.host, None, "it lists no adapter", shown(name))
     asked = configured(host)
-    if isinstance(asked, Unread):
-        yield Seen(host.host, None, asked.why, PLACES)
+    if isinstance(asked, Missing):
+        yield Observation(host.host, None, asked.why, PLACES)
         return
     for made in counted:
         yield _judged_count(host, made, asked)
 
 
-def _judged_count(host: Evidence, made: Made, asked: Mapping[str, ConfiguredVfs | Unread]) -> Seen:
+def _judged_count(
+    host: Evidence, made: Made, asked: Mapping[str, ConfiguredVfs | Missing]
+) -> Observation:
     pcis = [each.pci for each in made.adapters]
     wanted = [asked[pci] for pci in pcis]
     serves = any(serves_as(host, each) is not False for each in made.adapters)
     thing = f"adapter{'s' if len(pcis) > _TOLD_APART else ''} {', '.join(pcis)}"
     place = shown(made.name)
     if made.count is None:
-        return Seen(host.host, None, made.why, place, thing)
+        return Observation(host.host, None, made.why, place, thing)
     holds, why = _holds(made.count, wanted, serves=serves)
     found = f"{made.count} VFs"
     if holds is None:
-        return Seen(host.host, None, f"{found}; {why}", place, thing)
-    return Seen(host.host, holds, found, place, thing, why)
+        return Observation(host.host, None, f"{found}; {why}", place, thing)
+    return Observation(host.host, holds, found, place, thing, why)
 
 
 def _holds(
-    made: int, wanted: Sequence[ConfiguredVfs | Unread], *, serves: bool
+    made: int, wanted: Sequence[ConfiguredVfs | Missing], *, serves: bool
 ) -> tuple[bool | None, str]:
     """Return whether the number is right, and what was wanted, or why it is not known."""
     known = [each for each in wanted if isinstance(each, ConfiguredVfs)]
     if len(known) < len(wanted):
-        return None, next(each.why for each in wanted if isinstance(each, Unread))
+        return None, next(each.why for each in wanted if isinstance(each, Missing))
     places = ", ".join(dict.fromkeys(each.place for each in known if each.place))
     total = sum(each.count for each in known)
     certainty = min(each.certainty for each in known)
