@@ -11,12 +11,12 @@ from oslo_config import cfg
 
 from ibstack.cli.shell import Lister, say
 from ibstack.fabric.errors import BadInput, TryLater
+from ibstack.fabric.ipoib import IpoibMode
 from ibstack.mad import PortState, open_port
 from ibstack.neutron.default_network import Landing, Outcome, TypeOptions, landings
 from ibstack.neutron.fabric_mtu import (
     IB_MTUS_BYTES,
     FabricMtu,
-    IpoibMode,
     MtuOptions,
     explain_difference,
     network_mtu,

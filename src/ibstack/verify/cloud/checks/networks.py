@@ -6,14 +6,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadValue
+from ibstack.fabric.ipoib import IpoibMode
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, KeyRange, PartitionKey
-from ibstack.neutron.fabric_mtu import (
-    FabricMtu,
-    IpoibMode,
-    MtuOptions,
-    explain_difference,
-    network_mtu,
-)
+from ibstack.neutron.fabric_mtu import FabricMtu, MtuOptions, explain_difference, network_mtu
 from ibstack.verify.check import Seen, rule
 from ibstack.verify.cloud.agents import MELLANOX, OURS, PARTITION
 from ibstack.verify.cloud.networks import PLACE, servers
