@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.guid import Guid
-from ibstack_lab.topology import AdapterKind, Host, Topology
+from ibstack_lab.topology import Host, Topology
 
 # One host with VFs: networking-mlnx's eswitchd listens on a port that is written into its code.  A
 # ConnectX-3: it programs later ones by netlink, for which a fake sysfs is not enough.

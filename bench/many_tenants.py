@@ -6,9 +6,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from ibstack.fabric.member import Member
 from ibstack.fabric.partition import Membership, PartitionKey
 from ibstack.subnet_manager.moment import Desired
-from ibstack.subnet_manager.plan import Member, gather
+from ibstack.subnet_manager.plan import gather
 from ibstack.subnet_manager.publication import Publication
 
 if TYPE_CHECKING:

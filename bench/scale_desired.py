@@ -37,8 +37,8 @@ with warnings.catch_warnings():
 
     from bench.growth import power_of
     from ibstack.fabric.guid import Guid
+    from ibstack.fabric.neutron_names import MELLANOX_AGENT
     from ibstack.neutron.binding import VIF_TYPE
-    from ibstack.neutron.heartbeat import MELLANOX_AGENT
     from ibstack.neutron.options import Settings
     from ibstack.neutron.rpc import PluginEndpoint
     from ibstack_lab.binding_profile import nova_profile

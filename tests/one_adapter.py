@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.guid import Guid
 from ibstack.formats.eswitchd_conf import Mapping
 from ibstack.host.adapters import Adapters
@@ -20,7 +21,7 @@ from ibstack.host.netlink import Netlink
 from ibstack.host.observed import parse_entry
 from ibstack.host.sysfs import Sysfs, SysfsFailed
 from ibstack_lab.hosts import hardware
-from ibstack_lab.topology import INTERFACE, PHYSICAL_NETWORK, AdapterKind, Host
+from ibstack_lab.topology import INTERFACE, PHYSICAL_NETWORK, Host
 from vport_driver import INTERFACE_INDEX, NETLINK_USERSOCK, VportDriver
 
 if TYPE_CHECKING:

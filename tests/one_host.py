@@ -23,11 +23,12 @@ from ibstack.runtime.loop import Loop
 from ibstack_lab.hosts import hardware
 from ibstack_lab.process import Process
 from ibstack_lab.services.neutron_stand_in import NeutronStandIn, StandInPort
-from ibstack_lab.topology import PHYSICAL_NETWORK, AdapterKind, Host
+from ibstack_lab.topology import PHYSICAL_NETWORK, Host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ibstack.fabric.adapter import AdapterKind
     from ibstack.fabric.pci import PciAddress
     from ibstack.host.observed import ObservedVf
 

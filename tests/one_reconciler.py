@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import TryLater
+from ibstack.fabric.member import Member
 from ibstack.fabric.partition import (
     DEFAULT_OWNED_KEYS,
     PROOF_KEYS,
@@ -19,7 +20,6 @@ from ibstack.mad import FabricReader
 from ibstack.subnet_manager.fabric_view import FabricView
 from ibstack.subnet_manager.moment import Desired
 from ibstack.subnet_manager.opensm import OpenSm
-from ibstack.subnet_manager.plan import Member
 from ibstack.subnet_manager.publication import Publication
 from ibstack.subnet_manager.reconcile import FabricReconciler
 from ibstack.subnet_manager.settings import Settings

@@ -13,6 +13,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PartitionKey, TableEntry
@@ -22,7 +23,7 @@ from ibstack_lab.binding_profile import nova_profile
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.hosts.daemons import eswitchd_socket
 from ibstack_lab.services import accounts
-from ibstack_lab.topology import PHYSICAL_NETWORK, AdapterKind
+from ibstack_lab.topology import PHYSICAL_NETWORK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -10,10 +10,11 @@ import pytest
 
 from ibstack.diagnose.kernel_log import was_declined
 from ibstack.diagnose.vf_guids import VfGuids, read_alias, read_guids
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import PciAddress
 from ibstack.host.netlink import NetlinkFailed, VfInfo
-from ibstack.host.observed import AdapterKind, ObservedAdapter, ObservedVf
+from ibstack.host.observed import ObservedAdapter, ObservedVf
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 from cloud_faults import DHCP_SIDE
 from faults.takeovers import master_and_other, wait_for_the_takeover
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.mad import Route
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.fabric.tamper import set_block
 from ibstack_lab.hosts import hardware
 from ibstack_lab.services.dhcp_agent import DhcpAgent
-from ibstack_lab.topology import AdapterKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -17,8 +17,8 @@ import pymysql
 
 from faults.model import Place
 from faults.wires import WirePort, Wires
+from ibstack.fabric.adapter import AdapterKind
 from ibstack_lab.hosts.hardware import Hardware
-from ibstack_lab.topology import AdapterKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -12,12 +12,13 @@ from cloud_faults import DHCP_SIDE, KILLED
 from faults.invariants import Broken, Invariant, judge
 from faults.model import Model, Place, Port
 from faults.seen import Eyes
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.errors import IbstackError
 from ibstack_lab.binding_profile import nova_profile
 from ibstack_lab.hosts import hardware
 from ibstack_lab.services import accounts
 from ibstack_lab.services.network_api import NetworkApi
-from ibstack_lab.topology import PHYSICAL_NETWORK, AdapterKind
+from ibstack_lab.topology import PHYSICAL_NETWORK
 from tenant_ports import ebrctl
 
 if TYPE_CHECKING:

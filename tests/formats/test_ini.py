@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import configparser
 import io
 import re
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from oslo_config import iniparser
 
 from ibstack.fabric.errors import BadValue
-from ibstack.formats.ini import IniText, Keys, NotIni, edited, normal_section
+from ibstack.formats.ini import IniText, Keys, NotIni, edited, lenient_sections, normal_section
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -259,3 +260,35 @@ def _rest(content: bytes, where: tuple[str, str]) -> list[str]:
     ini = IniText(content)
     ini.drop(*where)
     return [line for line in re.split(r"\r\n|\r|\n", ini.content().decode()) if line.strip()]
+
+
+own_lines = st.sampled_from(
+    [
+        *("[a]", "[A]", "[b] # said", " [a]", "[DEFAULT]", "[", "[]", "x", "  x", ""),
+        *("k = 1", "K: '2'", "  k = 3", "\tj=4", "   , 5", "k =", "k = %(x)s", "; k = 6", "  # k"),
+        *(" ", "k = [c]", "  [c]", "= 1", "k = a = b"),
+    ]
+)
+
+
+@given(st.lists(own_lines, max_size=9).map("\n".join))
+@example("[a]\nk = 1\n\n  # more\n  , 2\n")
+@example("[a]\n  k = 1\n  j = 2\n")
+def test_a_file_of_our_own_may_have_all_that_configparser_takes(text: str) -> None:
+    judge = configparser.RawConfigParser(strict=False, default_section="none")
+    try:
+        judge.read_string(text)
+    except configparser.Error:
+        return
+    meant: dict[str, dict[str, str]] = {}
+    for section in judge.sections():
+        found = meant.setdefault(section.lower(), {})
+        found |= {key: re.sub(r"\n+", "\n", value.strip()) for key, value in judge.items(section)}
+
+    assert lenient_sections(text, "f") == meant
+
+
+@pytest.mark.parametrize("text", ["k = 1\n", "[a\n", "[a]\nk\n", "[a]\n= 1\n", "[a]\n\0 = 1\n"])
+def test_a_file_of_our_own_is_an_ini_file(text: str) -> None:
+    with pytest.raises(NotIni, match=f"line {text.count(chr(10))}: "):
+        lenient_sections(text, "f")

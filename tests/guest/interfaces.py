@@ -7,15 +7,9 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 
 from ibstack.fabric.guid import Guid
-from ibstack.fabric.ipoib import ClientIdForm, client_id
+from ibstack.fabric.ipoib import ClientIdForm, IpoibMode, client_id
 from ibstack.fabric.partition import PartitionKey
-from ibstack.guest.interface import (
-    Addressing,
-    GuestInterface,
-    Method,
-    StaticRoute,
-    TransportMode,
-)
+from ibstack.guest.interface import Addressing, GuestInterface, Method, StaticRoute
 
 MAC = "fa:16:3e:0a:bc:de"
 GUID = Guid.from_mac(MAC)
@@ -36,13 +30,13 @@ STATIC = GuestInterface(
     ipv6=Addressing(Method.STATIC, (ip_interface("2001:db8:7::12/64"),)),
     dns=(ip_address("10.7.0.3"), ip_address("2001:db8:7::3")),
     mtu_bytes=65520,
-    mode=TransportMode.CONNECTED,
+    mode=IpoibMode.CONNECTED,
 )
 CHILD = GuestInterface(
     guid=GUID, ipv4=AUTOMATIC, mtu_bytes=2044, partition_key=PartitionKey.parse("0x0123")
 )
 WIDE = GuestInterface(
-    guid=GUID, ipv4=AUTOMATIC, mtu_bytes=65520, mode=TransportMode.CONNECTED, name="ibP257s429327"
+    guid=GUID, ipv4=AUTOMATIC, mtu_bytes=65520, mode=IpoibMode.CONNECTED, name="ibP257s429327"
 )
 """Connected mode, and a name as long as the kernel makes them on Azure's machines."""
 NO_MTU = GuestInterface(guid=GUID, ipv4=AUTOMATIC)
@@ -54,7 +48,7 @@ IPV6 = GuestInterface(
 IMAGE = GuestInterface(ipv4=AUTOMATIC, ipv6=AUTOMATIC)
 """For every guest made of an image: nothing of one port in it."""
 
-STATIC_DATAGRAM = replace(STATIC, mtu_bytes=2044, mode=TransportMode.DATAGRAM)
+STATIC_DATAGRAM = replace(STATIC, mtu_bytes=2044, mode=IpoibMode.DATAGRAM)
 
 INTERFACES = {
     "dhcp": DHCP,

@@ -8,14 +8,18 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from guest.interfaces import CHILD, DHCP, IMAGE, INTERFACES, LEGACY, STATIC, WIDE
 from ibstack.fabric.errors import BadInput
+from ibstack.fabric.ipoib import IpoibMode
 from ibstack.guest.config_file import NotExpressible
 from ibstack.guest.formats import Format, render
-from ibstack.guest.interface import GuestInterface, TransportMode
+
+if TYPE_CHECKING:
+    from ibstack.guest.interface import GuestInterface
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -66,7 +70,7 @@ ODD = {
     "odd client-id": replace(DHCP, client_id="ff:00:01:02"),
     "odd client-id, connected": replace(WIDE, client_id="ff:00:01:02"),
     "odd client-id, child": replace(CHILD, client_id="ff:00:01:02"),
-    "connected child": replace(CHILD, mtu_bytes=65520, mode=TransportMode.CONNECTED),
+    "connected child": replace(CHILD, mtu_bytes=65520, mode=IpoibMode.CONNECTED),
 }
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from guest.interfaces import AUTOMATIC, CHILD, DHCP, GUID, MAC
 from ibstack.fabric.errors import BadInput
-from ibstack.guest.interface import Addressing, GuestInterface, Method, TransportMode
+from ibstack.fabric.ipoib import IpoibMode
+from ibstack.guest.interface import Addressing, GuestInterface, Method
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,7 @@ from ibstack.guest.interface import Addressing, GuestInterface, Method, Transpor
         ({"mtu_bytes": 4093}, "must be 68 to 4092 in datagram mode"),
         ({"mtu_bytes": 67}, "must be 68 to 4092"),
         ({"mtu_bytes": 1279, "ipv6": AUTOMATIC}, "must be 1280 to 4092"),
-        ({"mtu_bytes": 65521, "mode": TransportMode.CONNECTED}, "65520 in connected mode"),
+        ({"mtu_bytes": 65521, "mode": IpoibMode.CONNECTED}, "65520 in connected mode"),
         ({"client_id": "20:zz"}, "DHCP client identifier '20:zz'"),
         ({"client_id": "20"}, "DHCP client identifier '20'"),
         ({"ipv4": Addressing()}, "it has no address of either family"),

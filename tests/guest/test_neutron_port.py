@@ -9,8 +9,8 @@ import pytest
 
 from guest.interfaces import GUID, MAC
 from ibstack.fabric.errors import BadInput
-from ibstack.fabric.ipoib import ClientIdForm, client_id
-from ibstack.guest.interface import Method, TransportMode
+from ibstack.fabric.ipoib import ClientIdForm, IpoibMode, client_id
+from ibstack.guest.interface import Method
 from ibstack.guest.neutron_port import (
     NeutronNetwork,
     NeutronPort,
@@ -94,6 +94,6 @@ def test_a_network_without_dhcp_is_refused() -> None:
 
 
 def test_a_large_mtu_means_connected_mode() -> None:
-    assert interface_of_network(replace(NETWORK, mtu_bytes=65520)).mode is TransportMode.CONNECTED
-    assert interface_of_network(replace(NETWORK, mtu_bytes=4092)).mode is TransportMode.DATAGRAM
+    assert interface_of_network(replace(NETWORK, mtu_bytes=65520)).mode is IpoibMode.CONNECTED
+    assert interface_of_network(replace(NETWORK, mtu_bytes=4092)).mode is IpoibMode.DATAGRAM
     assert interface_of_network(replace(NETWORK, mtu_bytes=None)).mtu_bytes is None

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.host.host_reconciler import HostReconciler
 from ibstack.host.reporter import Reporter
-from ibstack_lab.topology import AdapterKind
 from one_host import BLUE, RED, OneHost, eventually
 
 if TYPE_CHECKING:

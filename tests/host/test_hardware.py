@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import PciAddress
 from ibstack.host.observed import (
-    AdapterKind,
     AttachmentState,
     Link,
     ObservedAdapter,

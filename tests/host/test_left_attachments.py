@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.guid import Guid
 from ibstack_lab.services.neutron_stand_in import BETWEEN
-from ibstack_lab.topology import AdapterKind
 from one_host import BLUE, OneHost, eventually
 
 if TYPE_CHECKING:

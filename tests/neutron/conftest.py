@@ -32,8 +32,8 @@ with warnings.catch_warnings():
     from oslo_config import cfg
     from oslo_utils import timeutils
 
+    from ibstack.fabric.neutron_names import MELLANOX_AGENT, PARTITION_AGENT
     from ibstack.neutron import mechanism_driver  # noqa: F401
-    from ibstack.neutron.heartbeat import MELLANOX_AGENT, PARTITION_AGENT
     from ibstack.neutron.rpc import PluginEndpoint
     from one_database import OneDatabase
 

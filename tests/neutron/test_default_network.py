@@ -13,10 +13,10 @@ from neutron.conf.plugins.ml2.drivers import driver_type
 from neutron.tests.unit.plugins.ml2 import test_plugin
 from oslo_config import cfg
 
+from ibstack.fabric.ipoib import IpoibMode
 from ibstack.neutron.default_network import Landing, Outcome, TypeOptions, landings
 from ibstack.neutron.fabric_mtu import (
     FabricMtu,
-    IpoibMode,
     MtuOptions,
     explain_difference,
     network_mtu,

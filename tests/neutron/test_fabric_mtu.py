@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibstack.fabric.errors import BadInput
+from ibstack.fabric.ipoib import IpoibMode
 from ibstack.neutron.fabric_mtu import (
     IB_MTUS_BYTES,
     FabricMtu,
-    IpoibMode,
     MtuOptions,
     explain_difference,
     network_mtu,

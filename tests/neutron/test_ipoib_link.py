@@ -17,7 +17,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from pyroute2.netlink import nlsocket
 
-    from ibstack.neutron.ipoib_link import LinkFailed, Mode, link_local, make_child
+    from ibstack.fabric.ipoib import IpoibMode
+    from ibstack.neutron.ipoib_link import LinkFailed, link_local, make_child
     from neutron import privileged  # type: ignore[attr-defined]  # mypy takes tests/neutron.
 
 if TYPE_CHECKING:
@@ -67,10 +68,10 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     privileged.default.set_client_mode(before)
 
 
-@pytest.mark.parametrize(("mode", "number"), [(Mode.DATAGRAM, 0), (Mode.CONNECTED, 1)])
+@pytest.mark.parametrize(("mode", "number"), [(IpoibMode.DATAGRAM, 0), (IpoibMode.CONNECTED, 1)])
 @pytest.mark.parametrize("full_member", [True, False])
 def test_a_child_is_asked_for_as_the_kernel_reads_it(
-    recorder: Recorder, mode: Mode, number: int, full_member: bool
+    recorder: Recorder, mode: IpoibMode, number: int, full_member: bool
 ) -> None:
     entry = TableEntry(PartitionKey(0x123), full_member)
     # The loopback interface is no InfiniBand adapter, so whatever kernel this is refuses.
@@ -91,7 +92,7 @@ def test_a_child_is_asked_for_as_the_kernel_reads_it(
 
 def test_a_parent_that_is_missing_is_said(recorder: Recorder) -> None:
     with pytest.raises(LinkFailed, match="Network interface ib99 not found"):
-        make_child("ib99", "tapx", RED, Mode.DATAGRAM)
+        make_child("ib99", "tapx", RED, IpoibMode.DATAGRAM)
 
     assert recorder.new_links() == []
 

@@ -23,8 +23,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from oslo_config import cfg
 
+    from ibstack.fabric.ipoib import IpoibMode
     from ibstack.neutron.interface_options import GROUP, read_interface_settings
-    from ibstack.neutron.ipoib_link import Mode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -215,7 +215,7 @@ def test_a_physical_network_may_have_several_interfaces() -> None:
     read = settings("ib:ib0", "storage:ib2", " ib : ib1")
 
     assert read.interfaces == {"ib": ("ib0", "ib1"), "storage": ("ib2",)}
-    assert read.mode is Mode.DATAGRAM
+    assert read.mode is IpoibMode.DATAGRAM
     assert settings().interfaces == {}
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
+from ibstack.fabric.member import Member
 from ibstack.fabric.partition import DEFAULT_PARTITION, Membership, PartitionKey, TableEntry
 from ibstack.fabric.pci import PciAddress
 from ibstack.neutron.replies import (
@@ -19,7 +20,6 @@ from ibstack.neutron.replies import (
     HostPort,
     HostPorts,
     HostReport,
-    Member,
     read_fabric_members,
     read_host_ports,
     read_host_report,

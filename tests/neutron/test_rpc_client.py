@@ -15,9 +15,10 @@ import pytest
 from oslo_config import cfg
 
 from ibstack.fabric.errors import TryLater
+from ibstack.fabric.neutron_names import MELLANOX_AGENT
 from ibstack.neutron import client
 from ibstack.neutron.client import PluginClient, agent_hints, fabric_hints, open_transport
-from ibstack.neutron.heartbeat import MELLANOX_AGENT, Heartbeat, fit
+from ibstack.neutron.heartbeat import Heartbeat, fit
 from ibstack.neutron.replies import HostReport
 from ibstack.neutron.signature import Signer
 from ibstack.subnet_manager.daemon import NeutronCloud

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibstack.fabric.errors import BadInput, Refused
-from ibstack.neutron.desired_tables import IB_FABRIC
+from ibstack.fabric.neutron_names import IB_FABRIC
 from ibstack.neutron.rpc import PluginEndpoint
 from ibstack.neutron.signature import REPORT_VALID_S, Signer
 

@@ -9,10 +9,11 @@ import sys
 
 import pytest
 
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.guid import Guid
 from ibstack.neutron.desired import stored_pci_slot
 from ibstack_lab.binding_profile import nova_profile
-from ibstack_lab.topology import PHYSICAL_NETWORK, AdapterKind, Host
+from ibstack_lab.topology import PHYSICAL_NETWORK, Host
 
 # In a process of its own, as in tests/nova/nova_compute.py.
 NOVA = """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ibstack_lab.topology import AdapterKind
+from ibstack.fabric.adapter import AdapterKind
 from nova_process import NovaCompute
 from one_host import OneHost, eventually
 

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ibstack.fabric.adapter import AdapterKind
 from ibstack_lab.folder import LabFolder, free_ports
 from ibstack_lab.process import Process, tail
 from ibstack_lab.services.rabbitmq import RabbitMq
-from ibstack_lab.topology import AdapterKind
 from one_host import SCRIPTS, OneHost, eventually
 
 if TYPE_CHECKING:

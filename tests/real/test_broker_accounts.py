@@ -29,6 +29,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's, by way of oslo.service.
     import oslo_messaging
 
+    from ibstack.fabric.neutron_names import MELLANOX_AGENT
     from ibstack.neutron.client import (
         AGENT_TOPIC,
         FABRIC_TOPIC,
@@ -37,7 +38,7 @@ with warnings.catch_warnings():
         fabric_hints,
         open_transport,
     )
-    from ibstack.neutron.heartbeat import MELLANOX_AGENT, Heartbeat
+    from ibstack.neutron.heartbeat import Heartbeat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,13 +10,12 @@ import pytest
 
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
+from ibstack.fabric.member import LeftVf, Member
 from ibstack.fabric.partition import Membership, Partition, PartitionKey
 from ibstack.fabric.pci import PciAddress
 from ibstack.subnet_manager.claims import Claims
-from ibstack.subnet_manager.drift import LeftVf
 from ibstack.subnet_manager.known_ports import KnownPorts
 from ibstack.subnet_manager.moment import Desired
-from ibstack.subnet_manager.plan import Member
 from ibstack.subnet_manager.standing_ports import StandingPorts
 
 if TYPE_CHECKING:

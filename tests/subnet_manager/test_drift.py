@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibstack.fabric.guid import Guid
+from ibstack.fabric.member import LeftVf
 from ibstack.fabric.partition import (
     DEFAULT_OWNED_KEYS,
     Membership,
@@ -14,15 +15,7 @@ from ibstack.fabric.partition import (
     TableEntry,
 )
 from ibstack.fabric.pci import PciAddress
-from ibstack.subnet_manager.drift import (
-    Drift,
-    DriftClass,
-    Expected,
-    LeftVf,
-    ObservedPort,
-    Survey,
-    audit,
-)
+from ibstack.subnet_manager.drift import Drift, DriftClass, Expected, ObservedPort, Survey, audit
 
 PORT, MANAGER = Guid(0x31), Guid(0x11)
 RED = PartitionKey(0x0101)

@@ -9,10 +9,10 @@ import pytest
 
 from ibstack.fabric.errors import BadInput, Refused, TryLater
 from ibstack.fabric.guid import Guid
+from ibstack.fabric.member import Member
 from ibstack.fabric.partition import Membership, PartitionKey
 from ibstack.subnet_manager.known_hosts import KnownHosts, listed_hosts
 from ibstack.subnet_manager.moment import Desired
-from ibstack.subnet_manager.plan import Member
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,9 +8,10 @@ import pytest
 
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
+from ibstack.fabric.member import LeftVf, Member
 from ibstack.fabric.partition import Membership, PartitionKey
 from ibstack.fabric.pci import PciAddress
-from ibstack.neutron.replies import FabricMembers, Held, LeftVf, Member
+from ibstack.neutron.replies import FabricMembers, Held
 from ibstack.subnet_manager.daemon import NeutronCloud
 from ibstack.subnet_manager.kept_members import KeptMembers
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from ibstack.fabric.guid import Guid
+from ibstack.fabric.member import Member
 from ibstack.fabric.partition import Membership, PartitionKey
 from ibstack.subnet_manager.pace import Pace
-from ibstack.subnet_manager.plan import Member
 
 
 def member(port: str, key: int = 1) -> Member:

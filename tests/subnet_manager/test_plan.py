@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibstack.fabric.guid import Guid
+from ibstack.fabric.member import Member
 from ibstack.fabric.partition import (
     DEFAULT_OWNED_KEYS,
     KeyRange,
@@ -14,7 +15,6 @@ from ibstack.fabric.partition import (
 from ibstack.subnet_manager.plan import (
     Admit,
     Expel,
-    Member,
     apply,
     first_batch,
     gather,

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibstack.fabric.guid import Guid
+from ibstack.fabric.member import Member
 from ibstack.fabric.partition import (
     DEFAULT_OWNED_KEYS,
     Membership,
@@ -14,7 +15,7 @@ from ibstack.fabric.partition import (
 )
 from ibstack.formats.partitions_conf.strict import parse
 from ibstack.subnet_manager.known_ports import KnownPorts, TableSize
-from ibstack.subnet_manager.plan import Member, gather
+from ibstack.subnet_manager.plan import gather
 from ibstack.subnet_manager.table_room import Rooms, fit
 
 A, B, MANAGER = Guid(0xA1), Guid(0xB1), Guid(0xC1)

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.ipoib import IpoibAddress
-from ibstack_lab.topology import PHYSICAL_NETWORK, AdapterKind
+from ibstack_lab.topology import PHYSICAL_NETWORK
 
 if TYPE_CHECKING:
     from ibstack_lab.topology import Host

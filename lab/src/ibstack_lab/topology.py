@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 from typing import Final
 
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import PciAddress
 
@@ -14,13 +14,6 @@ PHYSICAL_NETWORK: Final = "ibhostnet"
 ETHERNET: Final = "phyvlanhostnet"
 """A physical network of Neutron's beside it, as clouds have one; nothing in the lab carries it."""
 INTERFACE: Final = "ib0"
-
-
-class AdapterKind(enum.Enum):
-    """How an adapter gives its VFs to the fabric."""
-
-    MLX4 = "mlx4"
-    MLX5 = "mlx5"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import json
 
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.guid import Guid
-from ibstack_lab.topology import AdapterKind, Host, Topology
+from ibstack_lab.topology import Host, Topology
 
 
 def dump(topology: Topology) -> str:

@@ -14,11 +14,11 @@ from cliff.command import Command
 from ibstack.cli.shell import ExampleInHelp
 from ibstack.fabric.errors import BadInput, BadValue
 from ibstack.fabric.guid import Guid
-from ibstack.fabric.ipoib import ClientIdForm, client_id
+from ibstack.fabric.ipoib import ClientIdForm, IpoibMode, client_id
 from ibstack.fabric.partition import PartitionKey
 from ibstack.guest.formats import Format, render
 from ibstack.guest.image_root import write_files
-from ibstack.guest.interface import Addressing, GuestInterface, Method, TransportMode
+from ibstack.guest.interface import Addressing, GuestInterface, Method
 from ibstack.guest.neutron_port import interface_of_network, interface_of_port
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _add_words(group: _ArgumentGroup) -> None:
 def _add_settings(group: _ArgumentGroup) -> None:
     group.add_argument("--interface", metavar="NAME", default="ib0", help="(%(default)s)")
     group.add_argument("--mtu", metavar="BYTES", type=int, help="2044, 4092, or 65520 if connected")
-    group.add_argument("--mode", choices=[each.value for each in TransportMode])
+    group.add_argument("--mode", choices=[each.value for each in IpoibMode])
     group.add_argument(
         "--client-id-form",
         choices=[each.value for each in ClientIdForm],
@@ -152,7 +152,7 @@ def _with_settings(interface: GuestInterface, parsed: Namespace) -> GuestInterfa
     if parsed.mtu is not None:
         changes["mtu_bytes"] = parsed.mtu
     if parsed.mode is not None:
-        changes["mode"] = TransportMode(parsed.mode)
+        changes["mode"] = IpoibMode(parsed.mode)
     if parsed.client_id is not None:
         changes["client_id"] = parsed.client_id.lower()
     if parsed.partition_key is not None:

@@ -7,7 +7,8 @@ from dataclasses import astuple, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.cli.shell import Lister, say
-from ibstack.neutron.fabric_mtu import IB_MTUS_BYTES, FabricMtu, IpoibMode
+from ibstack.fabric.ipoib import IpoibMode
+from ibstack.neutron.fabric_mtu import IB_MTUS_BYTES, FabricMtu
 from ibstack.views.network_defaults import (
     CONFIG_FILES,
     DefaultRow,

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ibstack.formats.settings import Option, absolute_path, number
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,31 +54,15 @@ def _words(text: str) -> tuple[str, ...]:
         raise ValueError(f"expected options of ssh: {error}") from None
 
 
-def _absolute(text: str) -> Path:
-    if not text.startswith("/"):
-        raise ValueError("expected an absolute path")
-    return Path(text)
-
-
-def _number(least: int, most: int, what: str = "a number") -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-            raise ValueError(f"expected {what} from {least} to {most}")
-        return int(text)
-
-    return read
-
-
 _DAY_S: Final = 86_400
-KEYS: Final[dict[str, tuple[str, Callable[[str], object]]]] = {
-    "user": ("user", _word),
-    "port": ("port", _number(1, 65_535)),
-    "config": ("config", _absolute),
-    "options": ("options", _words),
-    "python": ("python", _line),
-    "fanout": ("fanout", _number(1, 1024)),
-    "connect_timeout": ("connect_timeout_s", _number(1, _DAY_S, "seconds")),
-    "timeout": ("timeout_s", _number(1, _DAY_S, "seconds")),
-    "reboot_timeout": ("reboot_timeout_s", _number(0, _DAY_S, "seconds")),
+KEYS: Final = {
+    "user": Option("user", _word),
+    "port": Option("port", number(1, 65_535)),
+    "config": Option("config", absolute_path),
+    "options": Option("options", _words),
+    "python": Option("python", _line),
+    "fanout": Option("fanout", number(1, 1024)),
+    "connect_timeout": Option("connect_timeout_s", number(1, _DAY_S, "seconds")),
+    "timeout": Option("timeout_s", number(1, _DAY_S, "seconds")),
+    "reboot_timeout": Option("reboot_timeout_s", number(0, _DAY_S, "seconds")),
 }
-"""By key: the field, and what reads its value, with a ValueError that says what is expected."""

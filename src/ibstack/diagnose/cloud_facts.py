@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ibstack.fabric import neutron_names
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.pci import PciAddress, unfold
 from ibstack.neutron.binding import OWN_DEVICE_OWNERS
@@ -115,9 +116,9 @@ class CloudFacts:
         return tuple(sorted(found, key=lambda a: (a.role != "master", not a.alive, a.host)))
 
 
-AGENT = "ibstack-agent"
-FABRICD = "ibstack-fabricd"
-DHCP_AGENT = "neutron-dhcp-agent"
+AGENT = neutron_names.AGENT_BINARY
+FABRICD = neutron_names.FABRICD_BINARY
+DHCP_AGENT = neutron_names.DHCP_AGENT_BINARY
 
 
 def is_own(port: CloudPort) -> bool:

@@ -17,11 +17,12 @@ from ibstack.diagnose.finding import (
 )
 from ibstack.diagnose.membership import is_flat, members_of, shares_a_table
 from ibstack.diagnose.neutron_steps import entry_of, port_of
+from ibstack.fabric.neutron_names import FABRICD_BINARY
 
 if TYPE_CHECKING:
     from ibstack.diagnose.host_facts import FabricFacts, FileFacts
 
-_FABRICD: Final = "ibstack-fabricd"
+_FABRICD: Final = FABRICD_BINARY
 _NOT_KNOWN: Final = "not known"
 
 

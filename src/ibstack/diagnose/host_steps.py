@@ -15,6 +15,7 @@ from ibstack.diagnose.finding import (
     wrong,
 )
 from ibstack.diagnose.neutron_steps import entry_of, guid_of, port_of
+from ibstack.fabric.adapter import AdapterKind
 
 if TYPE_CHECKING:
     from ibstack.diagnose.host_facts import VfFacts
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _ALL_ONES: Final = (1 << 64) - 1
 _UNSET: Final = {0: "zero", _ALL_ONES: "all F"}
 _REPLUG: Final = "reboot the server hard (`openstack server reboot --hard`), which plugs it anew"
-_MLX4: Final = "mlx4"
+_MLX4: Final = AdapterKind.MLX4.value
 _LEFT: Final = "left"
 
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.diagnose.cloud_facts import adapter_of, is_own, own_adapters
 from ibstack.diagnose.neutron_steps import guid_of, port_of
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.errors import BadValue
 
 if TYPE_CHECKING:
     from ibstack.diagnose.finding import Facts
 
-_MLX4: Final = "mlx4"
+_MLX4: Final = AdapterKind.MLX4.value
 
 
 def shares_a_table(facts: Facts) -> bool | None:

@@ -16,12 +16,14 @@ from ibstack.diagnose.cloud_facts import (
 from ibstack.diagnose.finding import Facts, Finding, State, not_needed, right, wrong
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
-from ibstack.fabric.partition import DEFAULT_PARTITION, PartitionKey, TableEntry
+from ibstack.fabric.partition import TableEntry
 from ibstack.fabric.pci import PciAddress
+from ibstack.fabric.segment import segment_entry
 from ibstack.neutron.binding import OWN_VIF_TYPE, VIF_TYPE
 
 if TYPE_CHECKING:
     from ibstack.diagnose.cloud_facts import CloudAgent
+    from ibstack.fabric.partition import TableEntry
 
 _PORT: Final = "Neutron API, port"
 _NETWORK: Final = "Neutron API, network"
@@ -42,9 +44,7 @@ def port_of(facts: Facts) -> tuple[CloudPort, CloudNetwork]:
 def entry_of(facts: Facts) -> TableEntry:
     """Return what the table of the port's member should hold.  BadValue: its network has no key."""
     _, network = port_of(facts)
-    if network.network_type == "flat":
-        return TableEntry(DEFAULT_PARTITION, full_member=False)
-    return TableEntry(PartitionKey.parse(str(network.segmentation_id)), full_member=True)
+    return segment_entry(network.network_type, network.segmentation_id)
 
 
 def guid_of(facts: Facts) -> Guid:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.errors import IbstackError
-from ibstack.host.observed import AdapterKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

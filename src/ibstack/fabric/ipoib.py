@@ -16,6 +16,15 @@ _CONNECTED_MODE: Final = 0x80
 _ADDRESS = re.compile(r"(?:[0-9a-f]{2}:){19}[0-9a-f]{2}")
 
 
+class IpoibMode(enum.Enum):
+    """How IPoIB carries packets (kernel, Documentation/infiniband/ipoib.rst)."""
+
+    DATAGRAM = "datagram"
+    """RFC 4391."""
+    CONNECTED = "connected"
+    """RFC 4755; not on mlx5 with enhanced IPoIB."""
+
+
 @dataclass(frozen=True, order=True, slots=True)
 class IpoibAddress:
     """Flags (1 byte), queue pair number (3), and the port's GID: prefix (8) and GUID (8).

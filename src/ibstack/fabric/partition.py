@@ -89,6 +89,8 @@ class KeyRange:
 PROOF_KEYS: Final = tuple(PartitionKey(base) for base in range(0x7FF0, 0x7FF8))
 # Added to a port and removed again, to make OpenSM write that port's table anew.
 SCRATCH_KEY: Final = PartitionKey(0x7FF8)
+LAST_TENANT_KEY: Final = PartitionKey(DEFAULT_PARTITION.base - 1)
+"""The last key that a network may have, where nobody reserves more."""
 # What ibstack may change unless a site says otherwise: all but the reserved keys at the top.
 DEFAULT_OWNED_KEYS: Final = KeyRange(PartitionKey(0x0001), PartitionKey(0x7FEF))
 

@@ -6,14 +6,16 @@ ibstack-eswitchd reads its file with this, and so does what looks at that file.
 
 from __future__ import annotations
 
-import configparser
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadInput
+from ibstack.formats.ini import NotIni, lenient_sections
+from ibstack.formats.settings import Option, values_by_field
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from collections.abc import Mapping as ReadOnly
 
 # IFNAMSIZ of linux/if.h is 16 with its zero.  The kernel takes quotes, and nobody means them.
@@ -25,8 +27,24 @@ _AUTOMATIC: Final = {
 }
 """Words of the eswitchd before networking-mlnx took it in (mellanox-eswitchd, eswitch_handler.py,
 add_fabrics()) in place of an interface.  It ended where there was another number than one."""
-OWN_KEYS: Final = ("socket", "group", "state_path", "sysfs")
-_PATHS: Final = ("socket", "state_path", "sysfs")
+
+
+def _path(text: str) -> str:
+    if not text.startswith("/"):
+        raise ValueError("expected a path that begins with /")
+    return text
+
+
+_OWN: Final = "eswitchd"
+_SCHEMA: Final = {
+    _OWN: {
+        "socket": Option("socket", _path),
+        "group": Option("group"),
+        "state_path": Option("state_path", _path),
+        "sysfs": Option("sysfs", _path),
+    }
+}
+OWN_KEYS: Final = tuple(_SCHEMA[_OWN])
 MAPPING_KEYS: Final = (("eswitch", "physical_interface_mappings"), ("daemon", "fabrics"))
 """Section and key of the mappings: networking-mlnx's agent and its eswitchd each had their own.
 The first of them that has a value counts."""
@@ -45,8 +63,8 @@ class EswitchdConf:
     """What a file says.  With any fault the daemon refuses all of it."""
 
     mappings: tuple[Mapping, ...]
-    own: ReadOnly[str, str]
-    """The keys of [eswitchd], which are ibstack's own."""
+    own: ReadOnly[str, object]
+    """What [eswitchd] says, which is ibstack's own: by key, texts."""
     faults: tuple[str, ...]
     """One sentence each."""
 
@@ -56,21 +74,20 @@ def read(text: str, where: str) -> EswitchdConf:
 
     *where*: the file's name, for the complaint.
     """
-    sections = _sections(text, where)
+    try:
+        sections = lenient_sections(text, where)
+    except NotIni as error:
+        what = "; ".join(f"line {line}: {what}" for line, what in error.faults)
+        raise BadInput(f"cannot read the configuration {where}: {what}") from error
     faults: list[str] = []
     mappings = _mappings(sections, faults)
-    own = sections.get("eswitchd", {})
-    faults += [
-        f"[eswitchd] {key}: there is no such option; there are {', '.join(OWN_KEYS)}"
-        for key in own
-        if key not in OWN_KEYS
-    ]
-    faults += [
-        f"[eswitchd] {key} = {own[key]}: expected a path that begins with /"
-        for key in _PATHS
-        if key in own and not own[key].startswith("/")
-    ]
+    written = {_OWN: sections.get(_OWN, {})}
+    own = values_by_field(written, _SCHEMA, faults, alternatives=_all_there_are, noun="option")
     return EswitchdConf(mappings, own, tuple(faults))
+
+
+def _all_there_are(_: str, known: Iterable[str]) -> str:
+    return f"; there are {', '.join(known)}"
 
 
 def items(text: str) -> list[str]:
@@ -112,23 +129,6 @@ def parse_mappings(text: str, faults: list[str], where: str) -> tuple[Mapping, .
         else:
             found.append(mapping)
     return tuple(found)
-
-
-def _sections(text: str, where: str) -> dict[str, dict[str, str]]:
-    if "\0" in text:
-        raise BadInput(f"cannot read the configuration {where}: it holds zero bytes")
-    # Sections of one name are merged and case does not count, as in the files of old.
-    parser = configparser.RawConfigParser(strict=False, default_section="no such section")
-    try:
-        parser.read_string(text, where)
-    except configparser.Error as error:
-        raise BadInput(f"cannot read the configuration {where}: {error}") from error
-    sections: dict[str, dict[str, str]] = {}
-    for name in parser.sections():
-        # A key without `=` is refused above, so each has a value.
-        values = {key: value.strip() for key, value in parser.items(name)}
-        sections.setdefault(name.lower(), {}).update(values)
-    return sections
 
 
 def _mappings(sections: dict[str, dict[str, str]], faults: list[str]) -> tuple[Mapping, ...]:

@@ -67,6 +67,8 @@ class _Item:
     value: str = ""
     divider: str = ""
     """What stands between key and value."""
+    line: int = 0
+    """The number of its first line, counted from 1; 0: it was not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +223,41 @@ def edited(
     return text.content()
 
 
+def lenient_located(text: str, file: str) -> list[Located]:
+    """Return the values of a file of ibstack's own; section and key in small letters.
+
+    It may have besides what Python's configparser takes: keys that are indented, empty lines and
+    comments within a value, words behind a header.  NotIni with every fault.
+    """
+    return [
+        Located(
+            item.line, item.section.lower(), item.key.lower(), _unquoted(item.value), item.value
+        )
+        for item in _lenient_items(text, file)
+        if item.what is _What.KEY
+    ]
+
+
+def lenient_sections(text: str, file: str, *, once: bool = False) -> dict[str, dict[str, str]]:
+    """Return the same by section and key, with quotes around values as they are written.
+
+    *once*: a key that repeats is a fault; else its last value counts.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for item in _lenient_items(text, file):
+        values = found.setdefault(item.section.lower(), {})
+        key = item.key.lower()
+        if once and key in values:
+            raise NotIni(file, ((item.line, f"[{item.section}] {key} repeats"),))
+        if item.what is _What.KEY:
+            values[key] = item.value
+    return found
+
+
+def _lenient_items(text: str, file: str) -> list[_Item]:
+    return _LenientReader(file).read(text.encode("utf-8", "surrogateescape"))
+
+
 def _key_item(section: str, key: str, divider: str, value: str, end: str) -> _Item:
     text = f"{key}{divider}{value}{end}"
     return _Item(_What.KEY, section, text, key, _unquoted(value), divider)
@@ -231,6 +268,10 @@ def _unquoted(text: str) -> str:
     if value and value[0] == value[-1] and value[0] in "\"'":
         return value[1:-1]
     return value
+
+
+def _stripped(text: str) -> str:
+    return text.strip()
 
 
 def _refuse_bad(section: str, key: str, values: tuple[str, ...]) -> None:
@@ -256,6 +297,8 @@ def refuse_key(name: str) -> None:
 
 
 class _Reader:
+    value_of = staticmethod(_unquoted)
+
     def __init__(self, file: str) -> None:
         self._file = file
         self._faults: list[tuple[int, str]] = []
@@ -316,6 +359,28 @@ class _Reader:
         if found.end() == len(text):
             # The blank behind it is cut with the line's end: `key =` is meant as `key = `.
             divider += divider[:-1]
-        item = _Item(_What.KEY, self._section, line, key, _unquoted(text[found.end() :]), divider)
+        value = self.value_of(text[found.end() :])
+        item = _Item(_What.KEY, self._section, line, key, value, divider, number)
         self._items.append(item)
         self._open = item
+
+
+class _LenientReader(_Reader):
+    value_of = staticmethod(_stripped)
+    _indent = 0
+
+    def _take(self, number: int, line: str) -> None:
+        text = line.strip()
+        if not text or text[0] in "#;":
+            return
+        indent = len(line) - len(line.lstrip())
+        if self._open is not None and indent > self._indent:
+            self._open.value += f"\n{text}"
+            return
+        self._open, self._indent = None, indent
+        if text[0] == "[" and "]" in text:
+            self._header(number, line, text[: text.rindex("]") + 1])
+        elif self._section == NO_SECTION:
+            self._faults.append((number, "expected [section] before the first key"))
+        else:
+            self._key(number, line, text)

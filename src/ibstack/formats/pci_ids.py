@@ -11,14 +11,16 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from ibstack.fabric.adapter import AdapterKind
+
 VENDOR: Final = 0x15B3
 INFINIBAND: Final = 0x0207
 """The first two bytes of a function's class, here and below."""
 ETHERNET: Final = 0x0200
 NETWORK: Final = 0x0280
 """Either, or both: as ConnectX-3 has it."""
-MLX4: Final = "mlx4"
-MLX5: Final = "mlx5"
+MLX4: Final = AdapterKind.MLX4.value
+MLX5: Final = AdapterKind.MLX5.value
 
 
 @dataclass(frozen=True, slots=True)

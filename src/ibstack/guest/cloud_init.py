@@ -12,8 +12,9 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.fabric.errors import BadInput
+from ibstack.fabric.ipoib import IpoibMode
 from ibstack.guest.config_file import ConfigFile, NotExpressible
-from ibstack.guest.interface import Method, TransportMode
+from ibstack.guest.interface import Method
 from ibstack.guest.netplan import netplan_interface, to_yaml
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def render_network_config(interface: GuestInterface) -> tuple[ConfigFile, ...]:
 
 
 def _refuse_connected_mode(interface: GuestInterface) -> None:
-    if interface.mode is TransportMode.CONNECTED:
+    if interface.mode is IpoibMode.CONNECTED:
         raise NotExpressible("cloud-init", "set connected mode")
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Final
 
+from ibstack.fabric.ipoib import IpoibMode
 from ibstack.fabric.partition import FULL_MEMBER_BIT
 from ibstack.guest.config_file import ConfigFile
-from ibstack.guest.interface import Method, TransportMode
+from ibstack.guest.interface import Method
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ def render_ifcfg(interface: GuestInterface) -> tuple[ConfigFile, ...]:
         ("DEVICE", interface.device),
         ("TYPE", "InfiniBand"),
         ("ONBOOT", "yes"),
-        ("CONNECTED_MODE", _yes(interface.mode is TransportMode.CONNECTED)),
+        ("CONNECTED_MODE", _yes(interface.mode is IpoibMode.CONNECTED)),
         *_child(interface),
         *([] if interface.mtu_bytes is None else [("MTU", str(interface.mtu_bytes))]),
         *_ipv4(interface),

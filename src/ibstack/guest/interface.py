@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ibstack.fabric.errors import BadInput, BadValue
-from ibstack.fabric.ipoib import ClientIdForm, parse_client_id
+from ibstack.fabric.ipoib import ClientIdForm, IpoibMode, parse_client_id
 from ibstack.fabric.partition import FULL_MEMBER_BIT
 
 if TYPE_CHECKING:
@@ -30,14 +30,7 @@ _SMALLEST_MTU: Final = {4: 68, 6: 1280}
 """RFC 791 and RFC 8200."""
 
 
-class TransportMode(enum.Enum):
-    """How IPoIB carries packets (kernel, Documentation/infiniband/ipoib.rst)."""
-
-    DATAGRAM = "datagram"
-    CONNECTED = "connected"
-
-
-LARGEST_MTU_BYTES: Final = {TransportMode.DATAGRAM: 4092, TransportMode.CONNECTED: 65520}
+LARGEST_MTU_BYTES: Final = {IpoibMode.DATAGRAM: 4092, IpoibMode.CONNECTED: 65520}
 """Datagram: 4096 less the 4 bytes of IPoIB's header (RFC 4391 section 6); connected: the kernel's
 IPOIB_CM_MTU."""
 
@@ -92,7 +85,7 @@ class GuestInterface:
     ipv4: Addressing = field(default_factory=Addressing)
     ipv6: Addressing = field(default_factory=Addressing)
     dns: tuple[IpAddress, ...] = ()
-    mode: TransportMode = TransportMode.DATAGRAM
+    mode: IpoibMode = IpoibMode.DATAGRAM
     mtu_bytes: int | None = None
     """None: what DHCP says, or else what the partition's broadcast group allows."""
     client_id: str | None = None
@@ -131,7 +124,7 @@ class GuestInterface:
         family = 4 if self.ipv6.method is Method.OFF else 6
         low, high = _SMALLEST_MTU[family], LARGEST_MTU_BYTES[self.mode]
         if not low <= mtu_bytes <= high:
-            more = LARGEST_MTU_BYTES[TransportMode.CONNECTED]
+            more = LARGEST_MTU_BYTES[IpoibMode.CONNECTED]
             also = f", up to {more} in connected mode" if high < more else ""
             raise BadValue(
                 "MTU", str(mtu_bytes), f"must be {low} to {high} in {self.mode.value} mode{also}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ibstack.fabric.ipoib import IpoibMode
 from ibstack.guest.config_file import ConfigFile
-from ibstack.guest.interface import TransportMode
 
 if TYPE_CHECKING:
     from ibstack.guest.interface import GuestInterface
@@ -22,7 +22,7 @@ def mode_rule(interface: GuestInterface) -> tuple[ConfigFile, ...]:
     The interface is meant by the name that it ends with: the one that 80-net-setup-link.rules of
     udev gives it (NAME), else the kernel's own, or one that it is given later (the event `move`).
     """
-    if interface.mode is TransportMode.DATAGRAM:
+    if interface.mode is IpoibMode.DATAGRAM:
         return ()
     name = interface.name
     rules = "".join(

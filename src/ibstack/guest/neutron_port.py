@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import BadInput
 from ibstack.fabric.guid import Guid
-from ibstack.fabric.ipoib import ClientIdForm, client_id
+from ibstack.fabric.ipoib import ClientIdForm, IpoibMode, client_id
 from ibstack.guest.interface import (
     LARGEST_MTU_BYTES,
     Addressing,
     GuestInterface,
     Method,
     StaticRoute,
-    TransportMode,
 )
 
 if TYPE_CHECKING:
@@ -121,11 +120,11 @@ def _interface(network: NeutronNetwork, subnets: list[NeutronSubnet]) -> GuestIn
     )
 
 
-def _mode(mtu_bytes: int | None) -> TransportMode:
+def _mode(mtu_bytes: int | None) -> IpoibMode:
     """Return the only mode that carries packets of this size, datagrams where both do."""
-    if mtu_bytes is not None and mtu_bytes > LARGEST_MTU_BYTES[TransportMode.DATAGRAM]:
-        return TransportMode.CONNECTED
-    return TransportMode.DATAGRAM
+    if mtu_bytes is not None and mtu_bytes > LARGEST_MTU_BYTES[IpoibMode.DATAGRAM]:
+        return IpoibMode.CONNECTED
+    return IpoibMode.DATAGRAM
 
 
 def _addressing(version: int, held: Iterable[tuple[NeutronSubnet, str]]) -> Addressing:

@@ -13,12 +13,13 @@ from ibstack.host.mlx5 import Mlx5Adapter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ibstack.fabric.adapter import AdapterKind
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import PkeyTable, TableEntry
     from ibstack.fabric.pci import PciAddress
     from ibstack.formats.eswitchd_conf import Mapping
     from ibstack.host.mlx5 import VportControl
-    from ibstack.host.observed import AdapterKind, ObservedAdapter, ObservedVf
+    from ibstack.host.observed import ObservedAdapter, ObservedVf
     from ibstack.host.physical_function import PhysicalFunction
     from ibstack.host.sysfs import Sysfs
 

@@ -23,6 +23,7 @@ from oslo_log import log as oslo_logging
 
 import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
 from ibstack.fabric.errors import IbstackError
+from ibstack.fabric.neutron_names import AGENT_BINARY, MELLANOX_AGENT
 from ibstack.host import options
 from ibstack.host.eswitch_client import EswitchClient
 from ibstack.host.eswitch_watcher import EswitchWatcher
@@ -37,7 +38,7 @@ from ibstack.neutron.client import (
     agent_hints,
     open_transport,
 )
-from ibstack.neutron.heartbeat import MELLANOX_AGENT, Heartbeat
+from ibstack.neutron.heartbeat import Heartbeat
 from ibstack.runtime import systemd
 from ibstack.runtime.daemon import catch_signals, doubling, log_printable_lines, start_thread
 from ibstack.runtime.loop import Loop
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-_BINARY: Final = "ibstack-agent"
 _VERSION: Final = metadata.version("ibstack")
 _JITTER: Final = 0.2
 _SETTLE_S: Final = 1.0
@@ -175,7 +175,7 @@ def _heartbeat(
     return Heartbeat(
         transport,
         agent_type=MELLANOX_AGENT,
-        binary=_BINARY,
+        binary=AGENT_BINARY,
         host=settings.host,
         topic=AGENT_TOPIC,
         configurations=reconciler.configurations,
@@ -195,14 +195,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         conf(
             sys.argv[1:] if argv is None else list(argv),
             project="ibstack",
-            prog=_BINARY,
+            prog=AGENT_BINARY,
             version=_VERSION,
         )
         log_printable_lines()
-        oslo_logging.setup(conf, _BINARY)
+        oslo_logging.setup(conf, AGENT_BINARY)
         agent = wire(conf)
     except (IbstackError, cfg.Error) as error:
-        print(f"{_BINARY}: cannot start: {error}", file=sys.stderr)
+        print(f"{AGENT_BINARY}: cannot start: {error}", file=sys.stderr)
         return 2
     agent.run()
     return 0

@@ -34,17 +34,11 @@ def load(path: str | os.PathLike[str]) -> Settings:
     """Read the file at *path*; BadInput that tells all of its faults at once."""
     where = os.fspath(path)
     written = eswitchd_conf.read(_text(where), where)
-    faults, own = list(written.faults), written.own
-    group = _group(own.get("group", ""), faults)
+    faults, own = list(written.faults), dict(written.own)
+    group = _group(str(own.pop("group", "")), faults)
     if faults:
         raise BadInput("\n".join([f"cannot use the configuration {where}:", *_indented(faults)]))
-    return Settings(
-        mappings=written.mappings,
-        socket=own.get("socket", DEFAULT_SOCKET),
-        group=group,
-        state_path=own.get("state_path", _DEFAULT_STATE),
-        sysfs=own.get("sysfs", "/sys"),
-    )
+    return Settings(written.mappings, group=group, **own)  # type: ignore[arg-type]
 
 
 def _text(where: str) -> str:

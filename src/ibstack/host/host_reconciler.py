@@ -9,10 +9,11 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.errors import IbstackError, Refused, TryLater
 from ibstack.fabric.pci import fold
 from ibstack.host.eswitch_client import EswitchUnreachable
-from ibstack.host.observed import AdapterKind, AttachmentState
+from ibstack.host.observed import AttachmentState
 from ibstack.host.plan import (
     Adopt,
     Binding,

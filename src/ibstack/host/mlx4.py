@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.errors import IbstackError, TryLater
 from ibstack.fabric.partition import TableEntry
-from ibstack.host.observed import AdapterKind, Link, ObservedAdapter, ObservedVf
+from ibstack.host.observed import Link, ObservedAdapter, ObservedVf
 from ibstack.host.physical_function import (
     PhysicalFunction,
     port_guid,

@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.errors import IbstackError, TryLater
 from ibstack.host import netlink as rtnetlink
-from ibstack.host.observed import AdapterKind, Link, ObservedAdapter, ObservedVf
+from ibstack.host.observed import Link, ObservedAdapter, ObservedVf
 from ibstack.host.physical_function import (
     PhysicalFunction,
     gone,

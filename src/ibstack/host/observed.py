@@ -11,22 +11,13 @@ import enum
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
 from ibstack.fabric.pci import PciAddress
 
 Json: TypeAlias = dict[str, Any]
-
-
-class AdapterKind(enum.Enum):
-    """How an adapter gives its VFs to the fabric."""
-
-    MLX4 = "mlx4"
-    """ConnectX-3: VFs share the P_Key table of the physical port; the host maps its entries."""
-
-    MLX5 = "mlx5"
-    """ConnectX-4 and later: each VF is a port of its own to the subnet manager."""
 
 
 class Link(enum.Enum):

@@ -12,6 +12,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from ibstack.fabric.neutron_names import IB_FABRIC
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
@@ -24,7 +26,7 @@ _PATIENCE_S: Final = 30.0
 _SAID_AT_ONCE: Final = 3
 _WAITED_FOR: Final = {
     "DHCP": "the network's DHCP agent",
-    "IB_FABRIC": "ibstack-fabricd of the master subnet manager",
+    IB_FABRIC: "ibstack-fabricd of the master subnet manager",
 }
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 from neutron_lib.db import api as db_api
 
-from ibstack.neutron.heartbeat import MELLANOX_AGENT
+from ibstack.fabric.neutron_names import MELLANOX_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,17 +16,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
-from ibstack.fabric.partition import DEFAULT_PARTITION, KeyRange, PartitionKey, TableEntry
 from ibstack.fabric.pci import PciAddress
+from ibstack.fabric.segment import FLAT, segment_entry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
+    from ibstack.fabric.partition import KeyRange, TableEntry
     from ibstack.neutron.reported import LeftVf, ReportedAdapter
 
-FLAT: Final = "flat"
-VLAN: Final = "vlan"
 ACTIVE: Final = "ACTIVE"
 _SHOWN: Final = 80
 
@@ -127,14 +126,13 @@ class FabricRows:
 @functools.lru_cache(maxsize=8192)
 def table_entry(network_type: str, segmentation_id: int | None, owned: KeyRange) -> TableEntry:
     """Return what a port of such a segment holds in its table; BadValue where it may not be."""
-    if network_type == FLAT:
-        return TableEntry(DEFAULT_PARTITION, full_member=False)
-    key = PartitionKey.parse(str(segmentation_id))
-    if key not in owned:
+    entry = segment_entry(network_type, segmentation_id)
+    key = entry.partition
+    if network_type != FLAT and key not in owned:
         raise BadValue(
             "partition key", str(key), f"outside {owned}, the range in [infiniband] owned_keys"
         )
-    return TableEntry(key, full_member=True)
+    return entry
 
 
 # A fabric is assembled again and again, nearly all of it as before.

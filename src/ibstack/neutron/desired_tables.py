@@ -9,7 +9,7 @@ the same on Neutron 26 to 29.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from neutron.db.models import agent, provisioning_block, segment
@@ -20,11 +20,12 @@ from neutron_lib.db import api as db_api
 from neutron_lib.db import standard_attr
 from oslo_utils import timeutils
 
+from ibstack.fabric.neutron_names import IB_FABRIC, MELLANOX_AGENT
+from ibstack.fabric.segment import FLAT
 from ibstack.neutron import reported
 from ibstack.neutron.binding import OWN_DEVICE_OWNERS, OWN_VIF_TYPE, VIF_TYPE
 from ibstack.neutron.desired import (
     ACTIVE,
-    FLAT,
     BelongingPort,
     BoundPort,
     FabricRows,
@@ -34,12 +35,10 @@ from ibstack.neutron.desired import (
     sharing_a_mac,
     younger_twins,
 )
-from ibstack.neutron.heartbeat import MELLANOX_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-IB_FABRIC: Final = "IB_FABRIC"
 
 _agents = agent.Agent.__table__
 _attributes = standard_attr.StandardAttribute.__table__

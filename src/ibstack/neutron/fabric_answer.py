@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final
 from ibstack.fabric.errors import BadValue, Refused
 from ibstack.fabric.partition import Membership
 from ibstack.fabric.pci import PciAddress
-from ibstack.neutron.desired import VLAN, etag_of, stored_pci_slot, table_entry, vf_guid
+from ibstack.fabric.segment import VLAN
+from ibstack.neutron.desired import etag_of, stored_pci_slot, table_entry, vf_guid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadValue
+from ibstack.fabric.ipoib import IpoibMode
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -24,13 +24,6 @@ _IP_HEADER_BYTES: Final = {4: 20, 6: 40}
 _TUNNEL_HEADER_BYTES: Final = {"vxlan": 30, "gre": 22}
 """neutron_lib/constants.py: …_ENCAP_OVERHEAD.  Geneve's is an option."""
 _OF_PHYSICAL_NETWORKS: Final = frozenset({"vlan", "flat"})
-
-
-class IpoibMode(enum.Enum):
-    """How the guests' IPoIB interfaces carry packets."""
-
-    DATAGRAM = "datagram"
-    CONNECTED = "connected"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-MELLANOX_AGENT: Final = "Mellanox plugin agent"
-PARTITION_AGENT: Final = "InfiniBand partition agent"
-
 # neutron_lib.agent.topics.REPORTS; neutron_lib.constants.RPC_NAMESPACE_STATE is None.
 _REPORTS_TOPIC: Final = "q-reports-plugin"
 _REPORTS_VERSION: Final = "1.4"

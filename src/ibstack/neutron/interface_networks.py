@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ibstack.fabric.errors import Refused
-from ibstack.fabric.partition import DEFAULT_PARTITION, PartitionKey, TableEntry
-from ibstack.neutron.desired import FLAT
+from ibstack.fabric.partition import TableEntry
+from ibstack.fabric.segment import segment_entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,8 +58,7 @@ class Networks:
 
 def _entry(segment: Any) -> TableEntry:
     """Return the P_Key of a child: the full bit is always set, on the default partition too."""
-    if segment.get("provider:network_type") == FLAT:
-        return TableEntry(DEFAULT_PARTITION, full_member=True)
-    return TableEntry(
-        PartitionKey.parse(str(segment.get("provider:segmentation_id"))), full_member=True
+    found = segment_entry(
+        segment.get("provider:network_type"), segment.get("provider:segmentation_id")
     )
+    return TableEntry(found.partition, full_member=True)

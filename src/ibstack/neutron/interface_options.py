@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from oslo_config import cfg
 
 from ibstack.fabric.errors import BadInput
-from ibstack.neutron.ipoib_link import Mode
+from ibstack.fabric.ipoib import IpoibMode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,10 +28,10 @@ _INTERFACE_OPTIONS: Final = [
     ),
     cfg.StrOpt(
         "mode",
-        default=Mode.DATAGRAM.value,
+        default=IpoibMode.DATAGRAM.value,
         choices=[
-            (Mode.DATAGRAM.value, "MTU 2044 or 4092, every adapter"),
-            (Mode.CONNECTED.value, "MTU up to 65520; not on mlx5 with enhanced IPoIB"),
+            (IpoibMode.DATAGRAM.value, "MTU 2044 or 4092, every adapter"),
+            (IpoibMode.CONNECTED.value, "MTU up to 65520; not on mlx5 with enhanced IPoIB"),
         ],
         help="Mode of the interfaces that are made. All machines of a network must have the same.",
     ),
@@ -60,7 +60,7 @@ class InterfaceSettings:
 
     interfaces: Mapping[str, tuple[str, ...]]
     """The interfaces of each physical network, in the order that they were named in."""
-    mode: Mode
+    mode: IpoibMode
     pkey_wait_s: float
     ordinary_driver: str
     sysfs: str
@@ -77,7 +77,7 @@ def read_interface_settings(conf: cfg.ConfigOpts) -> InterfaceSettings:
     group = conf[GROUP]
     return InterfaceSettings(
         interfaces=_interfaces(group.physical_interface_mappings),
-        mode=Mode(group.mode),
+        mode=IpoibMode(group.mode),
         pkey_wait_s=group.pkey_wait_s,
         ordinary_driver=group.ordinary_interface_driver,
         sysfs=group.sysfs,

@@ -7,7 +7,6 @@ What `ip link add link ib0 name tap… type ipoib pkey 0x8001 mode datagram` say
 
 from __future__ import annotations
 
-import enum
 import errno
 import ipaddress
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from neutron.privileged.agent.linux import ip_lib as privileged
 from pyroute2.netlink.exceptions import NetlinkError
 
 from ibstack.fabric.errors import IbstackError
-from ibstack.fabric.ipoib import LINK_LOCAL_PREFIX
+from ibstack.fabric.ipoib import LINK_LOCAL_PREFIX, IpoibMode
 from ibstack.fabric.partition import FULL_MEMBER_BIT
 
 if TYPE_CHECKING:
@@ -28,16 +27,8 @@ KIND: Final = "ipoib"
 """IFLA_INFO_KIND of a child."""
 
 
-class Mode(enum.Enum):
-    """How IPoIB carries packets: the transport mode of RFC 4391, or that of RFC 4755."""
-
-    DATAGRAM = "datagram"
-    CONNECTED = "connected"
-
-    @property
-    def number(self) -> int:
-        """IPOIB_MODE_DATAGRAM, IPOIB_MODE_CONNECTED of include/uapi/linux/if_link.h."""
-        return 0 if self is Mode.DATAGRAM else 1
+_MODES: Final = {IpoibMode.DATAGRAM: 0, IpoibMode.CONNECTED: 1}
+"""IPOIB_MODE_DATAGRAM, IPOIB_MODE_CONNECTED of include/uapi/linux/if_link.h."""
 
 
 @dataclass(eq=False)
@@ -51,7 +42,7 @@ class LinkFailed(IbstackError):
         return f"cannot {self.doing}: {self.said}"
 
 
-def make_child(parent: str, name: str, entry: TableEntry, mode: Mode) -> None:
+def make_child(parent: str, name: str, entry: TableEntry, mode: IpoibMode) -> None:
     """Make the child *name* of *parent* in this network namespace; LinkFailed where it cannot be.
 
     The full bit is always set: IPoIB's broadcast group is that of the full members (RFC 4391
@@ -66,7 +57,7 @@ def make_child(parent: str, name: str, entry: TableEntry, mode: Mode) -> None:
             physical_interface=parent,
             pkey=entry.to_wire() | FULL_MEMBER_BIT,
             # By number: the name is pyroute2's, and only of some releases.
-            mode=mode.number,
+            mode=_MODES[mode],
         )
     except NetlinkError as error:
         hint = "; load the module ib_ipoib" if error.code == errno.EOPNOTSUPP else ""

@@ -20,6 +20,8 @@ from neutron_lib.plugins.ml2 import api
 from oslo_config import cfg
 
 from ibstack.fabric.errors import BadValue
+from ibstack.fabric.neutron_names import IB_FABRIC, IB_HOST, MELLANOX_AGENT, PARTITION_AGENT
+from ibstack.fabric.segment import FLAT
 from ibstack.neutron import conflicts, dhcp_options, hints, reported, tables
 from ibstack.neutron.binding import (
     OWN_DEVICE_OWNERS,
@@ -30,11 +32,9 @@ from ibstack.neutron.binding import (
     why_not,
     why_not_own,
 )
-from ibstack.neutron.desired import ACTIVE, FLAT, pci_slot
-from ibstack.neutron.desired_tables import IB_FABRIC
-from ibstack.neutron.heartbeat import MELLANOX_AGENT, PARTITION_AGENT
+from ibstack.neutron.desired import ACTIVE, pci_slot
 from ibstack.neutron.options import Settings, read_settings
-from ibstack.neutron.rpc import IB_HOST, start_listener
+from ibstack.neutron.rpc import start_listener
 from ibstack.neutron.said_once import SaidOnce
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from ibstack.fabric.errors import BadValue, TryLater
 from ibstack.fabric.guid import Guid
+from ibstack.fabric.member import LeftVf, Member
 from ibstack.fabric.partition import Membership, PartitionKey, TableEntry
 from ibstack.fabric.pci import PciAddress
 
@@ -72,19 +73,6 @@ class HostPorts:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
-    """A port's membership of one partition (MEMBER of the protocol)."""
-
-    port_id: str
-    host: str
-    guid: Guid
-    key: PartitionKey
-    membership: Membership
-    shared: bool
-    """True: the GUID is a physical port's, and other Neutron ports may share it."""
-
-
-@dataclass(frozen=True, slots=True)
 class Held:
     """A port that may not be served, with the reason."""
 
@@ -94,15 +82,6 @@ class Held:
     """With *key*: a membership that it has stays its own.  Its adapter is not known now, or it is
     being bound anew."""
     key: PartitionKey | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LeftVf:
-    """A VF that is still attached to a MAC that has no port in Neutron."""
-
-    host: str
-    pci: PciAddress
-    guid: Guid
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import PciAddress, unfold
@@ -120,7 +121,7 @@ def _read(row: Any) -> ReportedAdapter:
         raise TypeError("its physical network is no text")
     return ReportedAdapter(
         physical_network=physical_network,
-        shares_table=row["kind"] == "mlx4",
+        shares_table=row["kind"] == AdapterKind.MLX4.value,
         port_guid=None if guid is None else Guid.parse(guid),
         vfs=_vfs(row.get("vfs") or ""),
     )

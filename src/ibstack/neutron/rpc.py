@@ -15,10 +15,10 @@ from neutron_lib.plugins import directory
 from oslo_config import cfg
 
 from ibstack.fabric.errors import Refused
+from ibstack.fabric.neutron_names import IB_FABRIC, IB_HOST
 from ibstack.neutron import desired, desired_tables, provisioning, tables
 from ibstack.neutron.changes import changes
 from ibstack.neutron.client import PLUGIN_TOPIC, RPC_VERSION
-from ibstack.neutron.desired_tables import IB_FABRIC
 from ibstack.neutron.fabric_answer import fabric_answer, is_stamped, stamp_of
 from ibstack.neutron.host_answer import host_answer
 from ibstack.neutron.signature import REPORT_VALID_S, Signer
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-IB_HOST: Final = "IB_HOST"
 # The service plugin that counts revisions; every Neutron loads it unasked.
 _REVISIONS: Final = "revision_plugin"
 # How long a stamp may say that nothing has changed, in seconds.

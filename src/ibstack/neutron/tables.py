@@ -18,11 +18,11 @@ from neutron_lib.api.definitions import portbindings
 from neutron_lib.db import api as db_api
 
 from ibstack.fabric.errors import BadValue
+from ibstack.fabric.neutron_names import MELLANOX_AGENT, PARTITION_AGENT
 from ibstack.neutron import reported
 from ibstack.neutron.binding import VIF_TYPE
 from ibstack.neutron.desired import pci_address
 from ibstack.neutron.dhcp_options import CLIENT_ID_NAMES
-from ibstack.neutron.heartbeat import MELLANOX_AGENT, PARTITION_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ibstack.fabric.guid import Guid
+    from ibstack.fabric.member import Member
     from ibstack.fabric.partition import Partitions
-    from ibstack.subnet_manager.plan import Member
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ibstack.subnet_manager.plan import Member, Wanted
+    from ibstack.fabric.member import Member
+    from ibstack.subnet_manager.plan import Wanted
 
 LOG = logging.getLogger(__name__)
 

@@ -24,6 +24,7 @@ from oslo_log import log as oslo_logging
 
 import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
 from ibstack.fabric.errors import IbstackError, TryLater
+from ibstack.fabric.neutron_names import FABRICD_BINARY, PARTITION_AGENT
 from ibstack.mad import local_port_guids, open_port
 from ibstack.neutron.client import (
     FABRIC_TOPIC,
@@ -32,26 +33,25 @@ from ibstack.neutron.client import (
     fabric_hints,
     open_transport,
 )
-from ibstack.neutron.heartbeat import PARTITION_AGENT, Heartbeat
+from ibstack.neutron.heartbeat import Heartbeat
 from ibstack.neutron.signature import Signer
 from ibstack.runtime import systemd
 from ibstack.runtime.daemon import catch_signals, doubling, log_printable_lines, start_thread
 from ibstack.runtime.loop import Loop
 from ibstack.subnet_manager import options
-from ibstack.subnet_manager.drift import LeftVf
 from ibstack.subnet_manager.fabric_view import FabricView
 from ibstack.subnet_manager.kept_members import KeptMembers
 from ibstack.subnet_manager.known_hosts import KnownHosts
 from ibstack.subnet_manager.metrics import FabricMetrics
 from ibstack.subnet_manager.moment import Desired
 from ibstack.subnet_manager.opensm import OpenSm
-from ibstack.subnet_manager.plan import Member
 from ibstack.subnet_manager.publication import Order, Publication
 from ibstack.subnet_manager.reconcile import FabricReconciler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
+    from ibstack.fabric.member import Member
     from ibstack.neutron.replies import Held
     from ibstack.runtime.loop import Outcome
     from ibstack.runtime.metrics import Endpoint
@@ -59,7 +59,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-_BINARY: Final = "ibstack-fabricd"
 _VERSION: Final = metadata.version("ibstack")
 _SETTLE_S: Final = 1.0
 _BACKOFF: Final = doubling(0.25, 5.0)
@@ -121,18 +120,13 @@ class NeutronCloud:
     def _ask(self) -> None:
         answer = self._client.fabric_members(self._physical_network, self._etag)
         if answer.members is not None:
-            members = tuple(
-                Member(m.port_id, m.host, m.guid, m.key, m.membership, m.shared)
-                for m in answer.members
-            )
-            left = tuple(LeftVf(vf.host, vf.pci, vf.guid) for vf in answer.left)
             kept = tuple(self._kept(answer.held))
             if self._kept_before is not None:
                 self._kept_before.store(kept)
             self._latest = Desired(
                 answer.etag,
-                (*members, *kept),
-                left=left,
+                (*answer.members, *kept),
+                left=answer.left,
                 hosts=answer.hosts,
                 alarms=tuple(map(str, answer.claims)),
             )
@@ -232,7 +226,7 @@ def wire(conf: cfg.ConfigOpts) -> Fabricd:
     heartbeat = Heartbeat(
         transport,
         agent_type=PARTITION_AGENT,
-        binary=_BINARY,
+        binary=FABRICD_BINARY,
         host=settings.host,
         topic=FABRIC_TOPIC,
         configurations=lambda: _configurations(settings, reconciler),
@@ -333,17 +327,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         conf(
             sys.argv[1:] if argv is None else list(argv),
             project="ibstack",
-            prog=_BINARY,
+            prog=FABRICD_BINARY,
             version=_VERSION,
         )
         given = [order for order in Order if conf[order.value.replace("-", "_")]]
         if given or conf.accept_host:
             return _give(given, conf.accept_host, options.read_settings(conf))
         log_printable_lines()
-        oslo_logging.setup(conf, _BINARY)
+        oslo_logging.setup(conf, FABRICD_BINARY)
         fabricd = wire(conf)
     except (IbstackError, cfg.Error) as error:
-        print(f"{_BINARY}: cannot start: {error}", file=sys.stderr)
+        print(f"{FABRICD_BINARY}: cannot start: {error}", file=sys.stderr)
         return 2
     # A pass over a large cloud makes many objects and no cycles: at Python's own thresholds the
     # collector takes half of its time.
@@ -361,7 +355,7 @@ def _give(orders: list[Order], hosts: list[str], settings: FabricdSettings) -> i
         try:
             give()
         except OSError as error:
-            print(f"{_BINARY}: cannot order {order}: {error}", file=sys.stderr)
+            print(f"{FABRICD_BINARY}: cannot order {order}: {error}", file=sys.stderr)
             return 1
         print(
             f"ordered: {order}; ibstack-fabricd does it at its next pass, within"

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
     from ibstack.fabric.guid import Guid
+    from ibstack.fabric.member import LeftVf
     from ibstack.fabric.partition import PartitionKey
-    from ibstack.fabric.pci import PciAddress
     from ibstack.facts.fabric.shared_guids import SharedGuid
 
 
@@ -88,15 +88,6 @@ REPAIRABLE: Final = {
 }
 """What goes away when OpenSM sweeps, and writes the port's table anew."""
 _LEFT: Final = "Neutron has no port for it; `ibstack host show` there says what it waits for"
-
-
-@dataclass(frozen=True, slots=True)
-class LeftVf:
-    """A VF that a host has attached for a GUID that has no port."""
-
-    host: str
-    pci: PciAddress
-    guid: Guid
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
+from ibstack.fabric.member import Member
 from ibstack.fabric.partition import Membership, PartitionKey
-from ibstack.subnet_manager.plan import Member
 from ibstack.subnet_manager.publication import replace
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from urllib.parse import quote, unquote
 
 from ibstack.fabric.errors import BadInput, Refused, TryLater
 from ibstack.fabric.guid import Guid
+from ibstack.fabric.member import Member
 from ibstack.subnet_manager.kept_members import member_of, row_of
-from ibstack.subnet_manager.plan import Member
 from ibstack.subnet_manager.publication import replace
 
 if TYPE_CHECKING:

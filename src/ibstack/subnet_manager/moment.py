@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.errors import IbstackError
     from ibstack.fabric.guid import Guid
-    from ibstack.subnet_manager.drift import LeftVf
+    from ibstack.fabric.member import LeftVf, Member
     from ibstack.subnet_manager.fabric_view import Manager
-    from ibstack.subnet_manager.plan import Held, Member, Wanted
+    from ibstack.subnet_manager.plan import Held, Wanted
     from ibstack.subnet_manager.settings import Site
 
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ibstack.fabric.guid import Guid
+    from ibstack.fabric.member import LeftVf
     from ibstack.fabric.partition import PartitionKey, Partitions
     from ibstack.formats.partitions_conf.statement import Statement
-    from ibstack.subnet_manager.drift import LeftVf
     from ibstack.subnet_manager.enforcement import Enforcer
     from ibstack.subnet_manager.fabric_view import FabricView, Manager
     from ibstack.subnet_manager.moment import Moment

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ibstack.subnet_manager.plan import Member
+    from ibstack.fabric.member import Member
 
 
 class Pace:

@@ -13,18 +13,7 @@ from ibstack.fabric.partition import Membership, Partition, PartitionKey, Partit
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 
-
-@dataclass(frozen=True, order=True, slots=True)
-class Member:
-    """What a Neutron port wants of the fabric."""
-
-    port_id: str
-    host: str
-    guid: Guid
-    """The VF's own on mlx5; the physical port's on mlx4, where *shared* is true."""
-    key: PartitionKey
-    membership: Membership
-    shared: bool = False
+    from ibstack.fabric.member import Member
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from ibstack.subnet_manager.plan import Admit, Step
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from ibstack.fabric.member import Member
     from ibstack.subnet_manager.enforcement import Enforcer
     from ibstack.subnet_manager.moment import Desired, Moment
     from ibstack.subnet_manager.pace import Pace
-    from ibstack.subnet_manager.plan import Member, Wanted
+    from ibstack.subnet_manager.plan import Wanted
 
 
 class Cloud(Protocol):

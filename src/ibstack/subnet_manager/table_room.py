@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ibstack.fabric.guid import Guid
+    from ibstack.fabric.member import Member
     from ibstack.fabric.partition import PartitionKey, Partitions
     from ibstack.formats.partitions_conf.statement import Statement
-    from ibstack.subnet_manager.plan import Member, Wanted
+    from ibstack.subnet_manager.plan import Wanted
 
 _EVERY_ADAPTER: Final = frozenset({Keyword.ALL, Keyword.ALL_CAS})
 _PROOFS: Final = 2

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import BadValue
-from ibstack.fabric.partition import DEFAULT_PARTITION, PartitionKey
+from ibstack.fabric.segment import FLAT, VLAN, segment_entry
 from ibstack.neutron.binding import OWN_DEVICE_OWNERS, OWN_VIF_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from ibstack.fabric.partition import PartitionKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,9 @@ class KnownCloud:
 
 def key_of(network_type: str | None, segmentation_id: int | None) -> PartitionKey | None:
     """Return the partition of ports in a segment; None: in none that ibstack knows."""
-    if network_type == "flat":
-        return DEFAULT_PARTITION
-    if network_type != "vlan" or segmentation_id is None:
+    if network_type not in (FLAT, VLAN):
         return None
     try:
-        return PartitionKey(segmentation_id)
+        return segment_entry(network_type, segmentation_id).partition
     except BadValue:
         return None

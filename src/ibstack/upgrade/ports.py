@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
+from ibstack.fabric.neutron_names import AGENT_BINARY
 from ibstack.fabric.pci import PciAddress
 from ibstack.upgrade.finding import Finding, Verdict
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from ibstack.fabric.partition import KeyRange
     from ibstack.upgrade.known_cloud import KnownCloud, KnownPort
 
-OUR_AGENT: Final = "ibstack-agent"
 _AGAIN: Final = "delete it, or unplug its instance and plug it again"
 
 
@@ -91,7 +91,7 @@ def _finding(port: KnownPort, said: tuple[str, str] | None, source: str) -> Find
 def _hosts(cloud: KnownCloud, fine: Counter[str], source: str) -> Iterator[Finding]:
     for host in sorted({port.host for port in cloud.ports}):
         value = f"{fine[host]} ports ACTIVE, agent {cloud.agents.get(host, 'not known')}"
-        if cloud.agents.get(host) == OUR_AGENT:
+        if cloud.agents.get(host) == AGENT_BINARY:
             yield Finding(
                 source, None, f"host {host}", value, Verdict.KEEPS, "its ibstack-agent has reported"
             )

@@ -14,7 +14,6 @@ from ibstack.mad import PortState, open_port
 from ibstack.neutron.default_network import Landing, Outcome, TypeOptions, landings
 from ibstack.neutron.fabric_mtu import (
     FabricMtu,
-    IpoibMode,
     MtuOptions,
     explain_difference,
     network_mtu,
@@ -22,6 +21,8 @@ from ibstack.neutron.fabric_mtu import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from ibstack.fabric.ipoib import IpoibMode
 
 CONFIG_FILES: Final = (
     "/etc/neutron/neutron.conf",

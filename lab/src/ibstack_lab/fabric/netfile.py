@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack_lab.topology import AdapterKind
+from ibstack.fabric.adapter import AdapterKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,9 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Final
 
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.ipoib import IpoibAddress
-from ibstack_lab.topology import INTERFACE, AdapterKind, Host
+from ibstack_lab.topology import INTERFACE, Host
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

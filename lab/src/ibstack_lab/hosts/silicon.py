@@ -9,6 +9,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.mad import FabricReader, PortState, Route
@@ -18,7 +19,6 @@ from ibstack_lab.fabric.tamper import set_block
 from ibstack_lab.hosts import hardware, vports
 from ibstack_lab.hosts.hardware import DELETED_GUID, Hardware
 from ibstack_lab.hosts.vports import GuestPort
-from ibstack_lab.topology import AdapterKind, Host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ibstack.fabric.partition import TableEntry
     from ibstack_lab.fabric.simulated import Fabric
     from ibstack_lab.fabric.watch import WatchedPort
+    from ibstack_lab.topology import Host
 
 LOG = logging.getLogger(__name__)
 

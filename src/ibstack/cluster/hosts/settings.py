@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -12,9 +11,11 @@ from typing import TYPE_CHECKING, Final
 from ibstack.cluster.model.naming import meant
 from ibstack.cluster.ssh_settings import KEYS, SshSettings
 from ibstack.fabric.errors import BadInput
+from ibstack.formats.ini import NotIni, lenient_sections
+from ibstack.formats.settings import Option, absolute_path, values_by_field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 PATH: Final = Path("/etc/ibstack/cluster.conf")
 VARIABLE: Final = "IBSTACK_CLUSTER_CONFIG"
@@ -22,7 +23,6 @@ VARIABLE: Final = "IBSTACK_CLUSTER_CONFIG"
 KEPT: Final = PurePosixPath("/var/spool/ibstack/kept")
 """Where, on a host, files are kept that were edited by hand, by their path and the time."""
 _SSH: Final = "ssh"
-_NO_SECTION: Final = "no such section"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +66,17 @@ def read_settings(path: Path) -> Settings:
 
 def parse_settings(text: str, where: str) -> Settings:
     """Return what *text* says; BadInput with every fault, each with the key it is about."""
-    parser = configparser.RawConfigParser(default_section=_NO_SECTION)
     try:
-        parser.read_string(text, where)
-    except configparser.Error as error:
-        why = " ".join(str(error).split())
+        sections = lenient_sections(text, where, once=True)
+    except NotIni as error:
+        why = "; ".join(f"line {line}: {what}" for line, what in error.faults)
         raise BadInput(f"cannot read {where}: it is no ini file: {why}") from error
     faults: list[str] = []
-    found: dict[str, object] = {}
-    for section in parser.sections():
-        if section not in _KEYS:
-            faults.append(f"[{section}]: there is no such section{meant(section, _KEYS)}")
-            continue
-        for key, value in parser.items(section):
-            _read(section, key, value.strip(), found, faults)
+    found = values_by_field(sections, _SCHEMA, faults, alternatives=meant)
     if faults:
         listed = "\n".join(f"  {fault}" for fault in faults)
         raise BadInput(f"cannot use the settings in {where}:\n{listed}")
-    ssh = {name: found.pop(name) for name, _ in KEYS.values() if name in found}
+    ssh = {each.field: found.pop(each.field) for each in KEYS.values() if each.field in found}
     reach = found.pop("reach", None)
     if reach == _SSH:
         found["ssh"] = SshSettings(**ssh)  # type: ignore[arg-type]
@@ -92,32 +85,14 @@ def parse_settings(text: str, where: str) -> Settings:
     return Settings(**found)  # type: ignore[arg-type]
 
 
-def _read(section: str, key: str, value: str, found: dict[str, object], faults: list[str]) -> None:
-    known = _KEYS[section]
-    if key not in known:
-        faults.append(f"[{section}] {key}: there is no such key{meant(key, known)}")
-        return
-    name, read = known[key]
-    try:
-        found[name] = read(value)
-    except ValueError as error:
-        faults.append(f"[{section}] {key} = {value}: {error}")
-
-
 def _url(text: str) -> str:
     if "://" not in text:
         raise ValueError("expected a URL, as sqlite:////var/lib/ibstack/cluster.db")
     return text
 
 
-def _absolute(text: str) -> Path:
-    if not text.startswith("/"):
-        raise ValueError("expected an absolute path")
-    return Path(text)
-
-
 def _of_a_host(text: str) -> PurePosixPath:
-    return PurePosixPath(_absolute(text))
+    return PurePosixPath(absolute_path(text))
 
 
 def _reach(text: str) -> str | Path:
@@ -126,19 +101,19 @@ def _reach(text: str) -> str | Path:
         return text
     if way != "tree":
         raise ValueError("expected none, ssh, or tree:DIR")
-    return _absolute(folder)
+    return absolute_path(folder)
 
 
-_KEYS: Final[dict[str, dict[str, tuple[str, Callable[[str], object]]]]] = {
-    "store": {"url": ("store", _url)},
+_SCHEMA: Final = {
+    "store": {"url": Option("store", _url)},
     "hosts": {
-        "reach": ("reach", _reach),
-        "images": ("images", _absolute),
-        "kept": ("kept", _of_a_host),
+        "reach": Option("reach", _reach),
+        "images": Option("images", absolute_path),
+        "kept": Option("kept", _of_a_host),
     },
     "ssh": KEYS,
     "groups": {
-        "genders": ("genders", _absolute),
-        "clustershell": ("clustershell", _absolute),
+        "genders": Option("genders", absolute_path),
+        "clustershell": Option("clustershell", absolute_path),
     },
 }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from ibstack.cluster.files.render import ini_paths
 from ibstack.cluster.lint import known_files
 from ibstack.cluster.lint.finding import Place
-from ibstack.formats.ini import IniText, NotIni
+from ibstack.formats.ini import IniText, NotIni, lenient_located
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -70,7 +70,11 @@ class LintFile:
 
     def settings(self) -> tuple[Setting, ...]:
         """Return the settings of an ini file, in their order; NotIni for one that is none."""
-        found = IniText(self.content, str(self.place)).located()
+        if known_files.readers(self.path) == {known_files.Reader.ESWITCHD}:
+            text = self.content.decode("utf-8", "surrogateescape")
+            found = lenient_located(text, str(self.place))
+        else:
+            found = IniText(self.content, str(self.place)).located()
         return tuple(
             Setting(self.at_line(each.line), each.section, each.key, each.value, each.written)
             for each in found

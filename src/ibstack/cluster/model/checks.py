@@ -35,6 +35,7 @@ from ibstack.cluster.model.ranges import range_fault
 from ibstack.cluster.model.role import INFINIBAND_HOST, SUBNET_MANAGER
 from ibstack.cluster.model.usage import used_by
 from ibstack.cluster.model.value import Reference, References
+from ibstack.fabric.partition import LAST_TENANT_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
 
     Check = Callable[[State | Draft, Entity], Iterator[Problem]]
 
-LAST_KEY: Final = 0x7FFE
-"""The last partition key of tenants; the next is the default partition's."""
 
 _IMAGE_PATH: Final = re.compile(r"(?:/[-+_.a-zA-Z0-9]+)+")
 
@@ -169,7 +168,7 @@ def _device(view: State | Draft, entity: Entity) -> Iterator[Problem]:
 
 
 def _fabric(view: State | Draft, entity: Entity) -> Iterator[Problem]:
-    fault = range_fault(str(entity.values.get("keyrange", "1:1")), 1, LAST_KEY)
+    fault = range_fault(str(entity.values.get("keyrange", "1:1")), 1, LAST_TENANT_KEY.base)
     if fault:
         yield error(entity.path, "keyrange", fault)
     if not entity.values.get("subnetmanagers"):

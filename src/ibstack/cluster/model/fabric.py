@@ -7,6 +7,8 @@ from typing import Final
 
 from ibstack.cluster.model.kind import Kind, Property
 from ibstack.cluster.model.value import Choice, References, Text
+from ibstack.fabric.adapter import AdapterKind
+from ibstack.fabric.ipoib import IpoibMode
 
 FABRIC: Final = Kind(
     name="fabric",
@@ -18,8 +20,8 @@ FABRIC: Final = Kind(
         Property("Key range", Text(), "1:4000", "First and last P_Key that tenants get, as 1:10."),
         Property(
             "Adapter",
-            Choice(("mlx4", "mlx5")),
-            "mlx5",
+            Choice(tuple(each.value for each in AdapterKind)),
+            AdapterKind.MLX5.value,
             "mlx4: ConnectX-3; mlx5: ConnectX-4 and later.",
         ),
         Property(
@@ -28,7 +30,12 @@ FABRIC: Final = Kind(
             "2044",
             "Bytes of an IPoIB datagram: the fabric's MTU less 4.",
         ),
-        Property("Mode", Choice(("datagram", "connected")), "datagram", "Of IPoIB."),
+        Property(
+            "Mode",
+            Choice(tuple(each.value for each in IpoibMode)),
+            IpoibMode.DATAGRAM.value,
+            "Of IPoIB.",
+        ),
         Property(
             "Stack",
             Choice(("ibstack", "mlnx")),

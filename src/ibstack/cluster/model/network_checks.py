@@ -13,6 +13,7 @@ from ibstack.cluster.model.problem import Problem, error, warning
 from ibstack.cluster.model.ranges import parse_range, range_fault
 from ibstack.cluster.model.state import Draft
 from ibstack.cluster.model.value import NO_MAC
+from ibstack.fabric.partition import LAST_TENANT_KEY
 
 if TYPE_CHECKING:
     import ipaddress
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from ibstack.cluster.model.state import State
 
 _LAST_SEGMENT: Final = {"VLAN": 4094, "VXLAN": 2**24 - 1}
-_LAST_KEY: Final = 0x7FFE
 _POINT_TO_POINT_BITS: Final = 31
 
 
@@ -94,7 +94,7 @@ def _segment_problems(entity: Entity) -> Iterator[Problem]:
     type_ = str(entity.values.get("openstacknetworktype", ""))
     if not text:
         return
-    fault = range_fault(text, 1, _LAST_SEGMENT.get(type_, _LAST_KEY))
+    fault = range_fault(text, 1, _LAST_SEGMENT.get(type_, LAST_TENANT_KEY.base))
     if fault:
         yield error(entity.path, "openstackvlanrange", fault)
         return

@@ -6,15 +6,21 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from ibstack.facts.json_file import kind_of, read_object, refusal, unreadable
+from ibstack.fabric import neutron_names
+from ibstack.facts.json_file import (
+    kind_of,
+    read_object,
+    refusal,
+    unreadable,
+)
 from ibstack.facts.site import Agent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-MELLANOX: Final = "Mellanox plugin agent"
-PARTITION: Final = "InfiniBand partition agent"
-DHCP: Final = "DHCP agent"
+MELLANOX: Final = neutron_names.MELLANOX_AGENT
+PARTITION: Final = neutron_names.PARTITION_AGENT
+DHCP: Final = neutron_names.DHCP_AGENT
 OURS: Final = (MELLANOX, PARTITION)
 
 # api-ref of Neutron, "List all agents": what is read of each, and its kind in JSON.

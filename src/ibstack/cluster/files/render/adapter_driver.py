@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.files.render.infiniband_host import adapters_of, of_mellanox
 from ibstack.cluster.files.render.line_file import LineFile
+from ibstack.fabric.ipoib import IpoibMode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +61,7 @@ def _openib(adapters: tuple[Adapter, ...]) -> LineFile:
     fabrics = [each.fabric for each in adapters]
     lines = LineFile(OPENIB_PATH, ("openibd",), whole=False, needs_reboot=True)
     drivers = {f"{each['adapter'].text.upper()}_LOAD": each["adapter"].origin for each in fabrics}
-    connected = any(each["mode"].value == "connected" for each in fabrics)
+    connected = any(each["mode"].value == IpoibMode.CONNECTED.value for each in fabrics)
     for key, value, *origins in (
         ("ONBOOT", "yes", adapters[0].role.path),
         *((driver, "yes", origin) for driver, origin in drivers.items()),

@@ -22,6 +22,7 @@ from ibstack.cluster.model.modifications import parse
 from ibstack.cluster.model.naming import the_object
 from ibstack.cluster.model.value import NO_ADDRESS
 from ibstack.fabric.errors import BadValue
+from ibstack.fabric.ipoib import IpoibMode
 from ibstack.fabric.partition import (
     DEFAULT_OWNED_KEYS,
     DEFAULT_PARTITION,
@@ -154,7 +155,7 @@ def owned_keys(fabrics: Sequence[Told]) -> Said:
 def ipoib_mtu(fabric: Told) -> Said:
     """Return what a datagram of a tenant's may have, in bytes."""
     mode, partitions, mtu = fabric["mode"], fabric["partitions"], fabric["mtu"]
-    if mode.value == "connected":
+    if mode.value == IpoibMode.CONNECTED.value:
         return Said(_CONNECTED_MTU, mode.origin)
     if partitions.value == "fabricd":
         # ibstack-fabricd leaves the broadcast groups at OpenSM's 2048, whatever links carry.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ibstack.cluster.files.render.host import Said
 from ibstack.cluster.model.role import INFINIBAND_HOST
+from ibstack.fabric.adapter import AdapterKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,7 +30,7 @@ class Adapter:
 
     @property
     def is_mlx4(self) -> bool:
-        return self.fabric["adapter"].value == "mlx4"
+        return self.fabric["adapter"].value == AdapterKind.MLX4.value
 
     def mapping(self) -> Said:
         """Return PHYSICAL_NETWORK:INTERFACE."""

@@ -9,6 +9,7 @@ from ibstack.cluster.files.render.host import key_range, owned_keys
 from ibstack.cluster.files.render.ini_file import IniFile
 from ibstack.cluster.files.render.line_file import LineFile
 from ibstack.cluster.model.role import SUBNET_MANAGER
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PartitionKey
 from ibstack.formats.partitions_conf import writing
@@ -105,7 +106,7 @@ def _partitions(host: Host, fabric: Told) -> LineFile:
 def _opensm(fabric: Told) -> LineFile:
     lines = LineFile(OPENSM_PATH, ("opensm",), whole=False)
     partitions, adapter = fabric["partitions"], fabric["adapter"]
-    if partitions.value == "static" and adapter.value == "mlx4":
+    if partitions.value == "static" and adapter.value == AdapterKind.MLX4.value:
         # VFs of one adapter share its table, so a port may need a key in both forms.
         origins = (adapter.origin, partitions.origin)
         lines.put("allow_both_pkeys", "allow_both_pkeys TRUE\n", *origins)
