@@ -19,6 +19,7 @@ from ibstack.subnet_manager.claims import Claims
 from ibstack.subnet_manager.file_changes import file_of, other_changes
 from ibstack.subnet_manager.kept_members import KeptMembers
 from ibstack.subnet_manager.known_hosts import KnownHosts
+from ibstack.subnet_manager.known_ports import KnownPorts
 from ibstack.subnet_manager.partitions_conf import understand
 from ibstack.subnet_manager.plan import Wanted, gather, plan
 from ibstack.subnet_manager.publication import Found, NotOurFile, Whose
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from ibstack.subnet_manager.daemon import NeutronCloud
     from ibstack.subnet_manager.drift import ObservedPort, Survey
     from ibstack.subnet_manager.fabric_view import Manager
-    from ibstack.subnet_manager.known_ports import KnownPorts
     from ibstack.subnet_manager.moment import Desired
     from ibstack.subnet_manager.options import FabricdSettings
     from ibstack.subnet_manager.partitions_conf import PartitionsFile
@@ -95,7 +95,7 @@ class Sources:
         self._conf = conf
 
     def desired(self) -> Desired:
-        """Ask Neutron; TryLater where it cannot be asked now."""
+        """Ask Neutron; TryLater where it cannot be asked now.  See believed()."""
         settings = self.settings
         self._cloud.hint()
         found = _within(settings.rpc_timeout_s, self._cloud.desired, _ASKING)
@@ -103,8 +103,13 @@ class Sources:
             raise TryLater(f"cannot {_ASKING}: there was no answer")
         if found.trouble is not None:
             raise found.trouble
+        return found
+
+    def believed(self, desired: Desired, fabric: Fabric | None = None) -> Desired:
+        """Return what fabricd believes of *desired* where the fabric is as it shows."""
+        settings = self.settings
         known = KnownHosts(settings.state_path, settings.fabric.host_guids, remembers=False)
-        return known.judge(found)
+        return known.judge(desired, fabric.known if fabric is not None else KnownPorts())
 
     @cached_property
     def _cloud(self) -> NeutronCloud:
@@ -126,8 +131,14 @@ class Sources:
             kept=KeptMembers(settings.state_path, remembers=False),
         )
 
-    def wanted(self) -> tuple[Desired, Wanted]:
+    def wanted(self, look: Callable[[], Fabric | None] = lambda: None) -> tuple[Desired, Wanted]:
+        """Return what Neutron wants, and what of it is served; say of all else why it is not.
+
+        *look* reads the fabric, after Neutron was asked; None where it cannot be.
+        """
         desired = self.desired()
+        fabric_now = look()
+        desired = self.believed(desired, fabric_now)
         fabric = self.settings.fabric
         claims = Claims(fabric.full_default, Site.read(fabric).guids)
         wanted = gather(desired.members, fabric.owned_keys, claims.why_not_a_vf)
@@ -135,6 +146,11 @@ class Sources:
             say(f"port {port} is not served: {why}")
         for alarm in desired.alarms:
             say(alarm)
+        if fabric_now is not None:
+            fits = self.fitting(desired, fabric_now)
+            for port in fits.unfit.keys() - wanted.unfit.keys():
+                say(f"port {port} is not served: {fits.unfit[port]}")
+            wanted = fits
         return desired, wanted
 
     def fitting(self, desired: Desired, fabric: Fabric) -> Wanted:
@@ -150,13 +166,6 @@ class Sources:
             frozenset(map(Guid.parse, file.shared())),
         )
         return judged(desired, settings, Site.read(settings), seen)[0]
-
-    def fitting_and_said(self, desired: Desired, wanted: Wanted, fabric: Fabric) -> Wanted:
-        """Return the same, and say of each port of *wanted* that does not fit why."""
-        fits = self.fitting(desired, fabric)
-        for port in fits.unfit.keys() - wanted.unfit.keys():
-            say(f"port {port} is not served: {fits.unfit[port]}")
-        return fits
 
     def published(self) -> Found:
         from ibstack.subnet_manager.daemon import publication
@@ -225,8 +234,7 @@ class PartitionList(PartitionCommand):
     example = "ibstack partition list -f json"
 
     def answer(self, sources: Sources, parsed: Namespace) -> Table:
-        fabric = _orsay(sources.observed)
-        partitions, shared = _members(sources, fabric)
+        partitions, shared, fabric = _members(sources)
         if fabric is not None:
             fabric.warn_of_shared_guids(g for part in partitions.values() for g in part.members)
         rows = [
@@ -308,10 +316,7 @@ class PartitionPlan(PartitionCommand):
     def answer(self, sources: Sources, parsed: Namespace) -> Table:
         settings = sources.settings
         site = Site.read(settings.fabric)  # What fabricd refuses is never published.
-        desired, wanted = sources.wanted()
-        fabric = _orsay(sources.observed)
-        if fabric is not None:
-            wanted = sources.fitting_and_said(desired, wanted, fabric)
+        desired, wanted = sources.wanted(lambda: _orsay(sources.observed))
         found = sources.published()
         if found.whose in {Whose.FOREIGN, Whose.EDITED}:
             raise NotOurFile(settings.partitions_conf, found)
@@ -347,19 +352,23 @@ def _before(found: Found, file: str) -> PartitionsFile | None:
     return understand(found.statements, found.text, file)
 
 
-def _members(sources: Sources, fabric: Fabric | None) -> tuple[Partitions, frozenset[Guid]]:
-    """Return the members by partition that fit the tables, and which of them are physical ports."""
+def _members(sources: Sources) -> tuple[Partitions, frozenset[Guid], Fabric | None]:
+    """Return the members by partition, which are physical ports, and the fabric; None: not read."""
+    seen: list[Fabric | None] = []
+
+    def look() -> Fabric | None:
+        seen.append(_orsay(sources.observed))
+        return seen[0]
+
     try:
-        desired, wanted = sources.wanted()
-        if fabric is not None:
-            wanted = sources.fitting_and_said(desired, wanted, fabric)
+        _, wanted = sources.wanted(look)
     except TryLater as error:
         say(f"{error}; showing what was published last")
         found = sources.published()
         if found.whose is not Whose.OURS:
             raise
-        return sources.tenants(found.published), frozenset()
-    return wanted.partitions, wanted.shared
+        return sources.tenants(found.published), frozenset(), seen[0] if seen else look()
+    return wanted.partitions, wanted.shared, seen[0]
 
 
 def _in_force(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from ibstack.cli.partition import DIFFERS, NOT_KNOWN, PartitionCommand, Sources
+from ibstack.cli.partition import DIFFERS, NOT_KNOWN, Fabric, PartitionCommand, Sources
 from ibstack.cli.partition_look import Became, look_at_groups, outcome, overlooked
 from ibstack.cli.shell import say
 from ibstack.fabric.errors import BadInput, IbstackError, Refused, TryLater
@@ -29,7 +29,7 @@ from ibstack.subnet_manager.staleness import is_stale
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from ibstack.cli.partition import Fabric, Table
+    from ibstack.cli.partition import Table
     from ibstack.subnet_manager.audit import DriftEvent
     from ibstack.subnet_manager.sa_dump import NoGroups
 
@@ -114,10 +114,14 @@ class PartitionAudit(PartitionCommand):
 
 def _look(sources: Sources) -> tuple[Audit, Fabric, tuple[NoGroups, ...]]:
     """Return every difference as one look shows it, and why groups are not known."""
-    desired, _ = sources.wanted()
-    settings = sources.settings.fabric
-    fabric = sources.observed()
-    wanted = sources.fitting(desired, fabric)
+    settings, seen = sources.settings.fabric, list[Fabric]()
+
+    def observe() -> Fabric:
+        seen.append(sources.observed())
+        return seen[0]
+
+    desired, wanted = sources.wanted(observe)
+    (fabric,) = seen
     expected = Expected(
         desired=wanted.partitions,
         ours=settings.owned_keys,

@@ -64,6 +64,12 @@ class Admission:
         """Tell whether a standby is to walk the fabric again; a master's audits do."""
         return manager.role is Role.STANDBY and self._fabric.map_age_s > self._good_for_s
 
+    def walked(self, manager: Manager) -> KnownPorts:
+        """Return what the latest walk has met; walk where it is too old."""
+        # Without a link the local port is all that a walk would meet.
+        looks = manager.role is not Role.NONE
+        return self._fabric.known(self._good_for_s if looks else None)
+
     def judge(
         self,
         desired: Desired,
@@ -76,9 +82,7 @@ class Admission:
 
         *published*: what the file says of our partitions; *shared_before*: which are physical.
         """
-        # Without a link the local port is all that a walk would meet.
-        looks = manager.role is not Role.NONE
-        known = self._fabric.known(self._good_for_s if looks else None)
+        known = self.walked(manager)
         self._see(desired)
         seen = Seen(known, self._standing.guids, manager.port, published, shared_before)
         wanted, fills = judged(desired, self._settings, site, seen)

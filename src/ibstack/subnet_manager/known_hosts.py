@@ -8,31 +8,36 @@ a host is believed at first sight, and a change only when a person or the site's
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import quote, unquote
 
-from ibstack.fabric.errors import BadInput, Refused, TryLater
+from ibstack.fabric.errors import BadInput
 from ibstack.fabric.guid import Guid
-from ibstack.subnet_manager.kept_members import member_of, row_of
+from ibstack.subnet_manager import known_hosts_file
+from ibstack.subnet_manager.known_hosts_file import Remembered
+from ibstack.subnet_manager.known_ports import KnownPorts
 from ibstack.subnet_manager.plan import Member
-from ibstack.subnet_manager.publication import replace
+from ibstack.subnet_manager.port_places import (
+    PortPlaces,
+    is_contested,
+    owners_of_nodes,
+    why_not_new,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from ibstack.subnet_manager.known_hosts_file import Ports
     from ibstack.subnet_manager.moment import Desired
 
 LOG = logging.getLogger(__name__)
 
-_VERSION: Final = 1
 _NAME_BYTES: Final = 255
+_NOTHING_SEEN: Final = KnownPorts()
 
-Ports: TypeAlias = "dict[Guid, bool | None]"
-"""A host's ports, and whether VFs share the port's table (mlx4); None: not known."""
 Told: TypeAlias = "Mapping[str, Mapping[Guid, bool | None]]"
 Doubts: TypeAlias = "dict[Guid | None, str]"
 """Why what a host reports is not believed, by port GUID; None: of its VFs' own GUIDs."""
@@ -53,6 +58,8 @@ class KnownHosts:
         self._kept: tuple[Member, ...] = ()
         self._had: tuple[Member, ...] = ()
         self._learnt = False
+        self._places = PortPlaces({})
+        self._seen: KnownPorts | None = None
         self._heard: Desired | None = None
         self._judged: Desired | None = None
 
@@ -77,50 +84,71 @@ class KnownHosts:
             host = unquote(order.name)
             ports = told.get(host)
             self._disown(ports or {})
-            known.pop(host, None)
+            self._places.forget({**known.pop(host, {}), **(ports or {})})
             if ports is not None:
                 known[host] = {**ports}
             LOG.info("host %r is accepted as it reports, as ordered: %s", host, _spelled(ports))
         if orders:
-            self._heard, self._learnt = None, True
+            self._heard, self._seen, self._learnt = None, None, True
             self._store()
         for order in orders:
             order.unlink(missing_ok=True)
         return bool(orders)
 
-    def judge(self, desired: Desired) -> Desired:
+    def judge(self, desired: Desired, seen: KnownPorts = _NOTHING_SEEN) -> Desired:
         """Return *desired* without what is not known to be its host's own.
 
         Its Neutron ports keep what they have on that host in that partition.  What is learnt is on
-        disk before it is used; TryLater where that fails.
+        disk before it is used; TryLater where that fails.  *seen*: what the latest walk has met;
+        empty where there was none.
         """
         heard, judged = self._heard, self._judged
-        if heard is not None and judged is not None and heard.members is desired.members:
-            return dataclasses.replace(desired, members=judged.members, alarms=judged.alarms)
-        told = _told(desired)
-        self._learn(told)
+        news = seen is not self._seen and self._compare(seen)
+        if judged is not None and heard is not None and heard.members is desired.members:
+            doubtful = seen is not self._seen and judged.alarms != desired.alarms
+            self._seen = seen
+            if not news and not doubtful:
+                return dataclasses.replace(desired, members=judged.members, alarms=judged.alarms)
+        told, self._seen = _told(desired), seen
+        if self._learn(told, seen):
+            self._compare(seen)
         own = {member.host for member in desired.members if not member.shared}
         doubts = {
             host: found
             for host in {*told, *own}
-            if (found := self._doubts(host, told.get(host, {}), own_guids=host in own))
+            if (found := self._doubts(host, told.get(host, {}), seen, own_guids=host in own))
         }
         members, kept = self._sort(desired.members, doubts)
         self._learnt |= self._kept != tuple(kept)
         self._kept = tuple(kept)
         self._store()
         alarms = [_alarm(host, doubts[host]) for host in sorted(doubts)]
+        alarms += self._alarms_of_places(told)
         judged = dataclasses.replace(
             desired, members=(*members, *kept), alarms=(*desired.alarms, *alarms)
         )
         self._heard, self._judged, self._had = desired, judged, judged.members
         return judged
 
-    def _learn(self, told: Told) -> None:
+    def _compare(self, seen: KnownPorts) -> bool:
+        """Hold the places of known ports against *seen*; return whether anything is new by that."""
         known = self._load()
+        places = self._places
+        before = places.doubts, places.moves
+        learnt = places.compare(known.values(), seen)
+        self._learnt |= learnt
+        return learnt or before != (places.doubts, places.moves)
+
+    def _learn(self, told: Told, seen: KnownPorts) -> bool:
+        """Take in what *told* tells of hosts that are new, and of kinds that were not known.
+
+        Returns whether there is a host more.
+        """
+        known = self._load()
+        before = len(known)
         new = [host for host in told if host not in known]
         if new:
-            self._meet(new, told)
+            self._meet(new, told, seen)
         for host, ports in told.items():
             mine = known.get(host)
             if mine is None or mine == ports:
@@ -128,20 +156,46 @@ class KnownHosts:
             for guid, kind in ports.items():
                 if kind is not None and mine.get(guid, kind) is None:
                     mine[guid], self._learnt = kind, True
+        return len(known) != before
 
-    def _meet(self, hosts: Iterable[str], told: Told) -> None:
-        """Take *hosts*, which were never seen, as they are told, but what others have or claim."""
+    def _meet(self, hosts: Iterable[str], told: Told, seen: KnownPorts) -> None:
+        """Take *hosts*, which were never seen, as they are told, but what others have or claim.
+
+        And but what the fabric shows to be another's.
+        """
         known = self._load()
         owners = {guid: host for host, ports in known.items() for guid in ports}
         claims = Counter(guid for ports in told.values() for guid in ports)
+        nodes, everyone = owners_of_nodes(told, known, seen), {*told, *known}
         for host in hosts:
             ports = told[host]
-            if any(claims[guid] > 1 for guid in ports):
+            if any(claims[guid] > 1 or is_contested(guid, seen, nodes) for guid in ports):
                 continue  # Whoever comes first in the answer need not be the one.
-            known[host] = {guid: kind for guid, kind in ports.items() if guid not in owners}
+            known[host] = {
+                guid: kind
+                for guid, kind in ports.items()
+                if guid not in owners and why_not_new(guid, host, seen, nodes, everyone) is None
+            }
             self._learnt = True
 
-    def _doubts(self, host: str, ports: Mapping[Guid, bool | None], *, own_guids: bool) -> Doubts:
+    def _alarms_of_places(self, told: Told) -> Iterator[str]:
+        doubts, moves = self._places.doubts, self._places.moves
+        if not doubts and not moves:
+            return
+        for host, ports in sorted(self._load().items()):
+            for guid in sorted(ports.keys() & doubts.keys()):
+                yield _alarm_of_place(host, guid, doubts[guid], "nothing new is admitted by it; ")
+            for guid in sorted(ports.keys() & moves.keys()):
+                yield _alarm_of_place(host, guid, moves[guid], "")
+
+    def _doubts(
+        self,
+        host: str,
+        ports: Mapping[Guid, bool | None],
+        seen: KnownPorts,
+        *,
+        own_guids: bool,
+    ) -> Doubts:
         """Say of each port that *host* reports and that is not known to be its own why not.
 
         *own_guids*: VFs of it are members by GUIDs of their own.
@@ -152,18 +206,24 @@ class KnownHosts:
         for guid, kind in ports.items() if mine != ports else ():
             if guid not in mine:
                 others = [other for other, theirs in known.items() if guid in theirs]
-                found[guid] = f"is host {others[0]!r}'s" if others else "is new there"
+                found[guid] = f"is host {others[0]!r}'s" if others else self._new(guid, host, seen)
             elif kind is not None and mine[guid] is not kind:
                 found[guid] = "is of another kind of adapter than it was"
         if own_guids and mine and all(kind is True for kind in mine.values()):
             found[None] = "share the table of their port, by what it was"
         return found
 
+    def _new(self, guid: Guid, host: str, seen: KnownPorts) -> str:
+        known = self._load()
+        why = why_not_new(guid, host, seen, owners_of_nodes({}, known, seen), known)
+        return "is new there" if why is None else why
+
     def _sort(
         self, members: tuple[Member, ...], doubts: Mapping[str, Doubts]
     ) -> tuple[tuple[Member, ...], list[Member]]:
         """Return those of *members* that are believed, and what the others keep."""
-        if not doubts:
+        elsewhere = self._places.doubts
+        if not doubts and not elsewhere:
             return members, []
         known = self._load()
         had = defaultdict[str, list[Member]](list)
@@ -172,7 +232,11 @@ class KnownHosts:
         believed, kept = list[Member](), set[Member]()
         for member in members:
             doubt = doubts.get(member.host)
-            if doubt is None or _stands(member, known.get(member.host, {}), doubt):
+            if member.shared and member.guid in elsewhere:
+                stands = False
+            else:
+                stands = doubt is None or _stands(member, known.get(member.host, {}), doubt)
+            if stands:
                 believed.append(member)
             else:
                 kept.update(
@@ -190,50 +254,20 @@ class KnownHosts:
     def _load(self) -> dict[str, Ports]:
         if self._known is not None:
             return self._known
-        known, self._kept = self._read()
-        self._known, self._had = known, self._kept
+        was = known_hosts_file.read(self._file)
+        known = was.hosts
+        self._known, self._had, self._kept = known, was.kept, was.kept
+        self._places = PortPlaces(was.places)
         for host, guids in self._listed.items():
             mine = known.get(host, {})
             self._disown(guids - mine.keys())
             known[host] = {**dict.fromkeys(guids), **mine}
         return known
 
-    def _read(self) -> tuple[dict[str, Ports], tuple[Member, ...]]:
-        try:
-            raw = json.loads(self._file.read_text("ascii"))
-            if raw["version"] != _VERSION:
-                raise ValueError(f"version {raw['version']!r} is none of this release's")
-            known = {
-                host: {Guid.parse(guid): kind for guid, kind in ports.items()}
-                for host, ports in raw["hosts"].items()
-            }
-            return known, tuple(map(member_of, raw["kept"]))
-        except FileNotFoundError:
-            return {}, ()
-        except OSError as error:
-            raise TryLater(f"cannot read {self._file}: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Refused(
-                f"cannot tell which ports are whose: {self._file} is broken ({error}); remove it,"
-                " and every host is believed once more as it reports then"
-            ) from error
-
-    def _text(self) -> str:
-        hosts = {
-            host: {str(guid): ports[guid] for guid in sorted(ports)}
-            for host, ports in sorted((self._known or {}).items())
-        }
-        kept = [row_of(member) for member in self._kept]
-        return json.dumps({"version": _VERSION, "hosts": hosts, "kept": kept}, indent=0) + "\n"
-
     def _store(self) -> None:
-        if not (self._learnt and self._remembers):
-            return
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise TryLater(f"cannot write {self._file}: {error.strerror}") from error
-        replace(self._file, self._text())
+        if self._learnt and self._remembers:
+            what = Remembered(self._load(), self._kept, self._places.places)
+            known_hosts_file.write(self._file, what)
         self._learnt = False
 
 
@@ -265,6 +299,14 @@ def _alarm(host: str, doubts: Doubts) -> str:
         f"host {host!r} reports {said}: nothing new is admitted by that; if the host was changed,"
         " run ibstack-fabricd --accept-host on every host with a subnet manager, otherwise somebody"
         " reports in its name"
+    )
+
+
+def _alarm_of_place(host: str, guid: Guid, why: str, so: str) -> str:
+    return (
+        f"port GUID {guid} of host {host!r} {why}: {so}if its adapter or its cable was moved, run"
+        " ibstack-fabricd --accept-host on every host with a subnet manager, otherwise another"
+        " adapter has its GUID"
     )
 
 

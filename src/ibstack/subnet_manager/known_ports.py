@@ -26,6 +26,31 @@ class TableSize:
 
 
 @dataclass(frozen=True, slots=True)
+class PortPlace:
+    """Where an adapter's port is.  None: not known."""
+
+    node: Guid | None
+    """The node GUID: one for all ports of an adapter of mlx4, and of each function of mlx5."""
+    switch: Guid | None = None
+    number: int | None = None
+    """The port of the switch."""
+
+    def same_node(self, other: PortPlace) -> bool:
+        """Tell whether it may be the same adapter."""
+        return self.node is None or other.node is None or self.node == other.node
+
+    def same_cable(self, other: PortPlace) -> bool:
+        """Tell whether the cable may be where it was."""
+        ends = (self.switch, self.number), (other.switch, other.number)
+        return None in (self.switch, other.switch) or ends[0] == ends[1]
+
+    def __str__(self) -> str:
+        if self.switch is None:
+            return "a place that is not known"
+        return f"port {self.number} of switch {self.switch}"
+
+
+@dataclass(frozen=True, slots=True)
 class KnownPorts:
     """The ports of one walk; empty where there was none."""
 
@@ -38,6 +63,10 @@ class KnownPorts:
     switches: frozenset[Guid] = frozenset()
     from_macs: frozenset[Guid] = frozenset()
     """Adapters' ports whose GUID a MAC address could have made: the form of a VF's."""
+    places: Mapping[Guid, PortPlace] = field(default_factory=dict)
+    """Of adapters' ports."""
+    doubled: frozenset[Guid] = frozenset()
+    """Port GUIDs that several adapters have."""
     whole: bool = False
     """Every node answered."""
 
@@ -73,5 +102,11 @@ def known_ports(fabric: FabricMap) -> KnownPorts:
             for end in ends
             if end.node_type is not NodeType.SWITCH and end.guid.as_mac() is not None
         ),
+        places={
+            end.guid: PortPlace(end.node_guid, *(end.cabled_to or (None, None)))
+            for end in fabric.ports.values()
+            if end.node_type is not NodeType.SWITCH
+        },
+        doubled=frozenset(end.guid for end in fabric.twins if end.node_type is not NodeType.SWITCH),
         whole=not fabric.problems,
     )

@@ -203,7 +203,7 @@ class FabricReconciler:
         self._staleness.hear(desired.trouble)
         if self._hosts.obey(desired):
             self._quiet = None
-        desired = self._hosts.judge(desired)
+        desired = self._hosts.judge(desired, self._admission.walked(manager))
         self._admission.hear(desired)
         outcome = self._act(desired, manager)
         if desired.trouble is None:
