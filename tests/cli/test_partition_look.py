@@ -9,7 +9,7 @@ import pytest
 
 from ibstack.cli.partition_look import Became, outcome
 from ibstack.fabric.guid import Guid
-from ibstack.subnet_manager.drift import (
+from ibstack.subnet_manager.policy.drift import (
     STALE_STANDBY,
     Drift,
     DriftClass,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PartitionKey
-from ibstack.subnet_manager.known_hosts import KnownHosts
+from ibstack.subnet_manager.reconcile.known_hosts import KnownHosts
 from ibstack.subnet_manager.settings import Settings
 from ibstack_lab.topology import ARTICLE
 from one_reconciler import MANAGERS, Keeper, Tenants

@@ -28,13 +28,13 @@ from hypothesis import strategies as st
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, KeyRange, PartitionKey
 from ibstack.formats.partitions_conf.reading import read
 from ibstack.formats.partitions_conf.strict import parse
-from ibstack.subnet_manager.drift import DriftClass
-from ibstack.subnet_manager.multicast_groups import (
+from ibstack.subnet_manager.opensm.multicast_groups import (
     MulticastGroup,
     differences,
     wanted_groups,
 )
-from ibstack.subnet_manager.sa_dump import NoGroups, SaDump
+from ibstack.subnet_manager.opensm.sa_dump import NoGroups, SaDump
+from ibstack.subnet_manager.policy.drift import DriftClass
 from ibstack.subnet_manager.settings import Settings
 from ibstack.verify.fabric.groups import parse_saquery
 from ibstack_lab.topology import ARTICLE
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ibstack.subnet_manager.sa_dump import Groups
+    from ibstack.subnet_manager.opensm.sa_dump import Groups
     from ibstack_lab.fabric.simulated import Fabric
 
     OnFabric = Callable[..., str]

@@ -3,40 +3,38 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from ibstack.cli.partition_look import Fabric
+from ibstack.cli.patience import within
 from ibstack.cli.shell import Lister, say
 from ibstack.fabric.errors import BadInput, IbstackError, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PROOF_KEYS, PartitionKey, TableEntry
 from ibstack.formats.partitions_conf.reading import read
 from ibstack.mad import PortInfo
-from ibstack.subnet_manager.admission import Seen, judged
-from ibstack.subnet_manager.claims import Claims
-from ibstack.subnet_manager.file_changes import file_of, other_changes
-from ibstack.subnet_manager.kept_members import KeptMembers
-from ibstack.subnet_manager.known_hosts import KnownHosts
-from ibstack.subnet_manager.known_ports import KnownPorts
-from ibstack.subnet_manager.partitions_conf import understand
-from ibstack.subnet_manager.plan import Wanted, gather, plan
-from ibstack.subnet_manager.publication import Found, NotOurFile, Whose
-from ibstack.subnet_manager.settings import NotTheirs, Site
-from ibstack.subnet_manager.standing_ports import StandingPorts
+from ibstack.subnet_manager.opensm.file_changes import file_of, other_changes
+from ibstack.subnet_manager.opensm.partitions_conf import understand
+from ibstack.subnet_manager.opensm.partitions_file_store import FileOwner, Found, NotOurFile
+from ibstack.subnet_manager.policy.claims import Claims
+from ibstack.subnet_manager.policy.known_ports import KnownPorts
+from ibstack.subnet_manager.policy.plan import DesiredPartitions, collect_desired, plan
+from ibstack.subnet_manager.reconcile.admission import Seen, judged
+from ibstack.subnet_manager.reconcile.kept_members import KeptMembers
+from ibstack.subnet_manager.reconcile.known_hosts import KnownHosts
+from ibstack.subnet_manager.reconcile.standing_ports import StandingPorts
+from ibstack.subnet_manager.settings import Site, TenantKeys
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ibstack.fabric.partition import Membership, Partitions
-    from ibstack.subnet_manager.daemon import NeutronCloud
-    from ibstack.subnet_manager.drift import ObservedPort, Survey
-    from ibstack.subnet_manager.fabric_view import Manager
-    from ibstack.subnet_manager.moment import Desired
+    from ibstack.subnet_manager.neutron_cloud import NeutronCloud
+    from ibstack.subnet_manager.opensm.partitions_conf import PartitionsFile
     from ibstack.subnet_manager.options import FabricdSettings
-    from ibstack.subnet_manager.partitions_conf import PartitionsFile
+    from ibstack.subnet_manager.reconcile.pass_context import Desired
 
 _CONFIG: Final = "/etc/ibstack/fabricd.conf"
 DIFFERS: Final = 3
@@ -44,32 +42,6 @@ _ASKING: Final = "ask Neutron for the members"
 NOT_KNOWN: Final = 4
 
 Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Fabric:
-    """What the fabric shows now."""
-
-    survey: Survey
-    managers: frozenset[Guid]
-    """The site's ports on which a subnet manager runs."""
-    may_manage: frozenset[Guid]
-    """The site's ports on which one may run."""
-    manager: Manager
-    """What is on this host's own port."""
-    known: KnownPorts
-    """What the walk tells of the ports that members may claim or fill."""
-
-    @property
-    def ports(self) -> Mapping[Guid, ObservedPort]:
-        return self.survey.ports
-
-    def warn_of_shared_guids(self, guids: Iterable[Guid]) -> None:
-        """Say where a GUID of *guids* is that of several nodes."""
-        wanted = set(guids)
-        for shared in self.survey.shared:
-            if shared.guid in wanted:
-                say(f"{shared.guid} is {shared}; OpenSM serves one of them")
 
 
 class Sources:
@@ -98,7 +70,7 @@ class Sources:
         """Ask Neutron; TryLater where it cannot be asked now.  See believed()."""
         settings = self.settings
         self._cloud.hint()
-        found = _within(settings.rpc_timeout_s, self._cloud.desired, _ASKING)
+        found = within(settings.rpc_timeout_s, self._cloud.desired, _ASKING)
         if found is None:
             raise TryLater(f"cannot {_ASKING}: there was no answer")
         if found.trouble is not None:
@@ -116,7 +88,7 @@ class Sources:
         import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
         from ibstack.neutron.client import PluginClient, open_transport
         from ibstack.neutron.signature import Signer
-        from ibstack.subnet_manager.daemon import NeutronCloud
+        from ibstack.subnet_manager.neutron_cloud import NeutronCloud
 
         settings = self.settings
         client = PluginClient(
@@ -131,7 +103,9 @@ class Sources:
             kept=KeptMembers(settings.state_path, remembers=False),
         )
 
-    def wanted(self, look: Callable[[], Fabric | None] = lambda: None) -> tuple[Desired, Wanted]:
+    def wanted(
+        self, look: Callable[[], Fabric | None] = lambda: None
+    ) -> tuple[Desired, DesiredPartitions]:
         """Return what Neutron wants, and what of it is served; say of all else why it is not.
 
         *look* reads the fabric, after Neutron was asked; None where it cannot be.
@@ -141,7 +115,7 @@ class Sources:
         desired = self.believed(desired, fabric_now)
         fabric = self.settings.fabric
         claims = Claims(fabric.full_default, Site.read(fabric).guids)
-        wanted = gather(desired.members, fabric.owned_keys, claims.why_not_a_vf)
+        wanted = collect_desired(desired.members, fabric.owned_keys, claims.why_not_a_vf)
         for port, why in wanted.unfit.items():
             say(f"port {port} is not served: {why}")
         for alarm in desired.alarms:
@@ -153,7 +127,7 @@ class Sources:
             wanted = fits
         return desired, wanted
 
-    def fitting(self, desired: Desired, fabric: Fabric) -> Wanted:
+    def fitting(self, desired: Desired, fabric: Fabric) -> DesiredPartitions:
         """Return what fabricd publishes of *desired* on *fabric*: no more than fits."""
         from ibstack.subnet_manager.daemon import publication
 
@@ -171,6 +145,11 @@ class Sources:
         from ibstack.subnet_manager.daemon import publication
 
         return publication(self.settings).look()
+
+    @cached_property
+    def fabric(self) -> Fabric | None:
+        """What the fabric shows, read once; None where it cannot be, which is said."""
+        return _orsay(self.observed)
 
     def observed(self) -> Fabric:
         """Read every port's table; CannotReadFabric or TryLater where that cannot be done."""
@@ -190,7 +169,7 @@ class Sources:
 
     def tenants(self, partitions: Partitions) -> Partitions:
         """Return those of *partitions* that are neither the site's nor reserved."""
-        mine = NotTheirs(Site.read(self.settings.fabric).keys)
+        mine = TenantKeys(Site.read(self.settings.fabric).keys)
         return {key: part for key, part in partitions.items() if key in mine}
 
 
@@ -234,7 +213,8 @@ class PartitionList(PartitionCommand):
     example = "ibstack partition list -f json"
 
     def answer(self, sources: Sources, parsed: Namespace) -> Table:
-        partitions, shared, fabric = _members(sources)
+        partitions, shared = _members(sources)
+        fabric = sources.fabric
         if fabric is not None:
             fabric.warn_of_shared_guids(g for part in partitions.values() for g in part.members)
         rows = [
@@ -271,7 +251,7 @@ class PartitionShow(PartitionCommand):
         key = PartitionKey.parse(parsed.key)
         desired, wanted = sources.wanted()
         members = wanted.partitions[key].members if key in wanted.partitions else {}
-        fabric = _orsay(sources.observed)
+        fabric = sources.fabric
         hosts: dict[Guid, set[str]] = {}
         for member in desired.members:
             hosts.setdefault(member.guid, set()).add(member.host)
@@ -316,9 +296,9 @@ class PartitionPlan(PartitionCommand):
     def answer(self, sources: Sources, parsed: Namespace) -> Table:
         settings = sources.settings
         site = Site.read(settings.fabric)  # What fabricd refuses is never published.
-        desired, wanted = sources.wanted(lambda: _orsay(sources.observed))
+        desired, wanted = sources.wanted(lambda: sources.fabric)
         found = sources.published()
-        if found.whose in {Whose.FOREIGN, Whose.EDITED}:
+        if found.whose in {FileOwner.OTHER, FileOwner.EDITED}:
             raise NotOurFile(settings.partitions_conf, found)
         before = _before(found, str(settings.partitions_conf))
         theirs = {each.key for each in read(before.site.encode()).statements} if before else set()
@@ -347,28 +327,21 @@ class PartitionPlan(PartitionCommand):
 
 def _before(found: Found, file: str) -> PartitionsFile | None:
     """Return what ibstack has published; None where nothing of its own stands there."""
-    if found.whose is not Whose.OURS or found.text is None:
+    if found.whose is not FileOwner.OURS or found.text is None:
         return None
     return understand(found.statements, found.text, file)
 
 
-def _members(sources: Sources) -> tuple[Partitions, frozenset[Guid], Fabric | None]:
-    """Return the members by partition, which are physical ports, and the fabric; None: not read."""
-    seen: list[Fabric | None] = []
-
-    def look() -> Fabric | None:
-        seen.append(_orsay(sources.observed))
-        return seen[0]
-
+def _members(sources: Sources) -> tuple[Partitions, frozenset[Guid]]:
     try:
-        _, wanted = sources.wanted(look)
+        _, wanted = sources.wanted(lambda: sources.fabric)
     except TryLater as error:
         say(f"{error}; showing what was published last")
         found = sources.published()
-        if found.whose is not Whose.OURS:
+        if found.whose is not FileOwner.OURS:
             raise
-        return sources.tenants(found.published), frozenset(), seen[0] if seen else look()
-    return wanted.partitions, wanted.shared, seen[0]
+        return sources.tenants(found.published), frozenset()
+    return wanted.partitions, wanted.shared
 
 
 def _in_force(
@@ -407,23 +380,3 @@ def _orsay(read: Callable[[], Fabric]) -> Fabric | None:
     except IbstackError as error:
         say(str(error))
         return None
-
-
-def _within(limit_s: float, call: Callable[[], Desired | None], doing: str) -> Desired | None:
-    """Call in a thread, for the first message to a broker that is away waits without an end."""
-    answers: list[Desired | IbstackError | None] = []
-
-    def run() -> None:
-        try:
-            answers.append(call())
-        except IbstackError as error:
-            answers.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(limit_s)
-    if not answers:
-        raise TryLater(f"cannot {doing}: no answer within {limit_s:g} s; is the broker running?")
-    if isinstance(answers[0], IbstackError):
-        raise answers[0]
-    return answers[0]

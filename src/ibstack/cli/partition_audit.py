@@ -10,28 +10,28 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from ibstack.cli.partition import DIFFERS, NOT_KNOWN, Fabric, PartitionCommand, Sources
-from ibstack.cli.partition_look import Became, look_at_groups, outcome, overlooked
+from ibstack.cli.partition import DIFFERS, NOT_KNOWN, PartitionCommand, Sources
+from ibstack.cli.partition_look import Became, Fabric, look_at_groups, outcome, overlooked
 from ibstack.cli.shell import say
 from ibstack.fabric.errors import BadInput, IbstackError, Refused, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.printable import printable
-from ibstack.subnet_manager.audit import Auditor
 from ibstack.subnet_manager.daemon import publication
-from ibstack.subnet_manager.drift import STALE_STANDBY, Audit, Drift, Expected, audit
-from ibstack.subnet_manager.fabric_view import Role
-from ibstack.subnet_manager.group_audit import both
-from ibstack.subnet_manager.plan import plan
-from ibstack.subnet_manager.publication import Order
+from ibstack.subnet_manager.observed.fabric_view import Role
+from ibstack.subnet_manager.opensm.group_audit import both
+from ibstack.subnet_manager.opensm.partitions_file_store import Order
+from ibstack.subnet_manager.policy.drift import STALE_STANDBY, Audit, Drift, Expected, audit
+from ibstack.subnet_manager.policy.plan import plan
+from ibstack.subnet_manager.reconcile.drift_record import DriftRecord
+from ibstack.subnet_manager.reconcile.standby_state import is_stale
 from ibstack.subnet_manager.settings import Site
-from ibstack.subnet_manager.staleness import is_stale
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from ibstack.cli.partition import Table
-    from ibstack.subnet_manager.audit import DriftEvent
-    from ibstack.subnet_manager.sa_dump import NoGroups
+    from ibstack.subnet_manager.opensm.sa_dump import NoGroups
+    from ibstack.subnet_manager.reconcile.drift_record import DriftEvent
 
 _SECOND_LOOK_S: Final = 0.5
 _WATCH_S: Final = 5.0
@@ -196,7 +196,7 @@ def _order(sources: Sources) -> None:
 
 def _watch(sources: Sources, interval_s: float, *, as_json: bool) -> int:
     """Print each event until interrupted; return the exit code."""
-    auditor = Auditor(interval_s, time.monotonic)
+    auditor = DriftRecord(interval_s, time.monotonic)
     trouble: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     try:

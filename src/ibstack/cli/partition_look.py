@@ -5,19 +5,51 @@ from __future__ import annotations
 
 import enum
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ibstack.subnet_manager.fabric_view import Role
-from ibstack.subnet_manager.group_audit import SETTLED_S, audit_groups, keys_reached
-from ibstack.subnet_manager.multicast_groups import wanted_groups
-from ibstack.subnet_manager.sa_dump import NoGroups, SaDump
+from ibstack.cli.shell import say
+from ibstack.subnet_manager.observed.fabric_view import Role
+from ibstack.subnet_manager.opensm.group_audit import SETTLED_S, audit_groups, keys_reached
+from ibstack.subnet_manager.opensm.multicast_groups import wanted_groups
+from ibstack.subnet_manager.opensm.sa_dump import NoGroups, SaDump
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from ibstack.cli.partition import Fabric, Sources
-    from ibstack.subnet_manager.drift import Audit, Drift, Survey
-    from ibstack.subnet_manager.sa_dump import Groups
+    from ibstack.cli.partition import Sources
+    from ibstack.fabric.guid import Guid
+    from ibstack.subnet_manager.observed.fabric_view import Manager
+    from ibstack.subnet_manager.opensm.sa_dump import Groups
+    from ibstack.subnet_manager.policy.drift import Audit, Drift, ObservedPort, Survey
+    from ibstack.subnet_manager.policy.known_ports import KnownPorts
+
+
+@dataclass(frozen=True, slots=True)
+class Fabric:
+    """What the fabric shows now."""
+
+    survey: Survey
+    managers: frozenset[Guid]
+    """The site's ports on which a subnet manager runs."""
+    may_manage: frozenset[Guid]
+    """The site's ports on which one may run."""
+    manager: Manager
+    """What is on this host's own port."""
+    known: KnownPorts
+    """What the walk tells of the ports that members may claim or fill."""
+
+    @property
+    def ports(self) -> Mapping[Guid, ObservedPort]:
+        return self.survey.ports
+
+    def warn_of_shared_guids(self, guids: Iterable[Guid]) -> None:
+        """Say where a GUID of *guids* is that of several nodes."""
+        wanted = set(guids)
+        for shared in self.survey.shared:
+            if shared.guid in wanted:
+                say(f"{shared.guid} is {shared}; OpenSM serves one of them")
 
 
 class Became(enum.Enum):

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ibstack.runtime.metrics import FAILURE_KINDS, failure_kind
-from ibstack.subnet_manager.drift import GROUP_KINDS, DriftClass
+from ibstack.subnet_manager.policy.drift import GROUP_KINDS, DriftClass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ibstack.runtime.loop import Outcome
-    from ibstack.subnet_manager.drift import Drift
-    from ibstack.subnet_manager.table_room import Fill
+    from ibstack.subnet_manager.policy.drift import Drift
+    from ibstack.subnet_manager.policy.table_room import Fill
 
 _PREFIX: Final = "ibstack_fabricd"
 _ROLES: Final = ("master", "standby", "unknown")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import BadInput
 from ibstack.formats.partitions_conf.strict import parse
-from ibstack.subnet_manager.enforcement import Limits
-from ibstack.subnet_manager.group_audit import SETTLED_S
-from ibstack.subnet_manager.partitions_conf import RESERVED_KEYS, read_site
-from ibstack.subnet_manager.sa_dump import SA_DUMP
+from ibstack.subnet_manager.opensm.group_audit import SETTLED_S
+from ibstack.subnet_manager.opensm.partitions_conf import RESERVED_KEYS, read_site
+from ibstack.subnet_manager.opensm.sa_dump import SA_DUMP
+from ibstack.subnet_manager.reconcile.enforcement import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +77,7 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
-class NotTheirs:
+class TenantKeys:
     """The keys of a published file that are neither the site's nor reserved."""
 
     site: frozenset[PartitionKey]

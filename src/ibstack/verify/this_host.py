@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.formats import modprobe_options
 from ibstack.formats.host_paths import folders
-from ibstack.subnet_manager.sa_dump import only_groups, too_old
+from ibstack.subnet_manager.opensm.sa_dump import only_groups, too_old
 from ibstack.verify import evidence, neutron_files
 from ibstack.verify.evidence import Evidence, Unread
 from ibstack.verify.fabric.groups import sa_dump_name

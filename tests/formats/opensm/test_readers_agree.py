@@ -17,7 +17,7 @@ from ibstack.cluster.lint import opensm_files as lint
 from ibstack.cluster.lint.configuration import LintFile
 from ibstack.cluster.lint.finding import Place
 from ibstack.formats.opensm.built_in import ETC_OPENSM, ETC_RDMA, BuiltIn
-from ibstack.subnet_manager.opensm_process import OpenSmProcess
+from ibstack.subnet_manager.opensm.process import OpenSmProcess
 from ibstack.verify import opensm_files as verify
 from ibstack.verify.evidence import OPENSM_ARGS, OPENSM_HELP, Unread
 from verify.judged import host_with

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Final
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.partition import PartitionKey
 from ibstack.formats.opensm import configuration
-from ibstack.subnet_manager.multicast_groups import VALUE, MulticastGroup
-from ibstack.subnet_manager.sa_dump import parse_dump
+from ibstack.subnet_manager.opensm.multicast_groups import VALUE, MulticastGroup
+from ibstack.subnet_manager.opensm.sa_dump import parse_dump
 from ibstack.verify.evidence import FABRICD_CONF, SA_DUMP, SAQUERY, Unread, last
 from ibstack.verify.opensm_files import options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ibstack.subnet_manager.sa_dump import Groups
+    from ibstack.subnet_manager.opensm.sa_dump import Groups
     from ibstack.verify.evidence import Evidence
 
 _RECORD: Final = "MCMemberRecord group dump:"

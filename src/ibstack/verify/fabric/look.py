@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ibstack.mad import Lid, NodeType, NotKnown, PortState, Route, SmInfo, SmState
-from ibstack.subnet_manager.fabric_view import shared_guid
+from ibstack.subnet_manager.observed.fabric_view import shared_guid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import PkeyTable, TableEntry
     from ibstack.mad import FabricMap, FabricReader, PortRecord
-    from ibstack.subnet_manager.drift import SharedGuid
+    from ibstack.subnet_manager.policy.drift import SharedGuid
 
 
 _WAY: Final = re.compile(r"^(?:LID \d+|directed route [\d,]+): ")

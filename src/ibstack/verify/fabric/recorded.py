@@ -10,7 +10,7 @@ from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
 from ibstack.mad import NodeType, SmState
-from ibstack.subnet_manager.drift import SharedGuid
+from ibstack.subnet_manager.policy.drift import SharedGuid
 from ibstack.verify.fabric.look import EnforcingPort, FabricLook, FabricPort
 from ibstack.verify.json_file import read_object, unreadable
 

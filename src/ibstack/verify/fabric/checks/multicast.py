@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ibstack.mad import NodeType
-from ibstack.subnet_manager.group_audit import audit_groups
-from ibstack.subnet_manager.multicast_groups import wanted_groups
+from ibstack.subnet_manager.opensm.group_audit import audit_groups
+from ibstack.subnet_manager.opensm.multicast_groups import wanted_groups
 from ibstack.verify.check import Seen, rule
 from ibstack.verify.evidence import Unread, shown
 from ibstack.verify.fabric.files import groups_made, place, statements, unknown
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from ibstack.fabric.partition import PartitionKey
-    from ibstack.subnet_manager.multicast_groups import MulticastGroup
-    from ibstack.subnet_manager.sa_dump import Groups
+    from ibstack.subnet_manager.opensm.multicast_groups import MulticastGroup
+    from ibstack.subnet_manager.opensm.sa_dump import Groups
     from ibstack.verify.evidence import Evidence
     from ibstack.verify.fabric.look import FabricLook
     from ibstack.verify.site import Site

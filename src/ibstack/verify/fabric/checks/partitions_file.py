@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from ibstack.formats.partitions_conf.remark import Effect
 from ibstack.formats.partitions_conf.statement import Standing
 from ibstack.formats.partitions_conf.strict import PartitionsFileFaults
-from ibstack.subnet_manager.partitions_conf import read
+from ibstack.subnet_manager.opensm.partitions_conf import read
 from ibstack.verify.check import Seen, rule
 from ibstack.verify.evidence import FABRICD_CONF, PARTITIONS_CONF, Unread, shown
 from ibstack.verify.fabric import opensm_conf
