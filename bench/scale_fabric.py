@@ -32,9 +32,8 @@ from ibstack.mad import NodeType, NotKnown, open_port
 from ibstack.subnet_manager.observed.fabric_view import FabricView
 from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
 from ibstack.subnet_manager.policy.drift import Expected, ObservedPort, Survey, audit
-from ibstack.subnet_manager.reconcile.enforcement import Limits
 from ibstack.subnet_manager.reconcile.fabric_reconciler import FabricReconciler
-from ibstack.subnet_manager.settings import Settings
+from ibstack.subnet_manager.settings import Limits, Settings
 from ibstack_lab.fabric.simulated import Fabric
 
 if TYPE_CHECKING:

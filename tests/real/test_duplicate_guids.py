@@ -16,8 +16,7 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PartitionKey
 from ibstack.mad import FabricReader, GuidOf, NodeType, NotKnown, PortState
 from ibstack.subnet_manager.policy.drift import DriftClass
-from ibstack.subnet_manager.reconcile.enforcement import Limits
-from ibstack.subnet_manager.settings import Settings
+from ibstack.subnet_manager.settings import Limits, Settings
 from ibstack.verify.check import State
 from ibstack.verify.fabric import recorded
 from ibstack.verify.fabric.look import read_fabric

@@ -17,8 +17,7 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import KeyRange, Membership, PartitionKey
 from ibstack.subnet_manager.opensm.partitions_file_store import Order
 from ibstack.subnet_manager.policy.plan import Member
-from ibstack.subnet_manager.reconcile.enforcement import Limits
-from ibstack.subnet_manager.settings import Settings
+from ibstack.subnet_manager.settings import Limits, Settings
 from ibstack_lab.topology import ARTICLE
 from one_reconciler import MANAGERS, Keeper, Tenants
 

@@ -32,7 +32,8 @@ from ibstack.subnet_manager.observed.fabric_view import FabricView
 from ibstack.subnet_manager.opensm.partitions_conf import PartitionsFile
 from ibstack.subnet_manager.opensm.partitions_file_store import PartitionsFileStore
 from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
-from ibstack.subnet_manager.reconcile.enforcement import Enforcer, Limits
+from ibstack.subnet_manager.reconcile.enforcement import Enforcer
+from ibstack.subnet_manager.settings import Limits
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.fabric.simulated import Fabric
 from ibstack_lab.topology import ARTICLE

@@ -17,14 +17,15 @@ from ibstack.mad import PortInfo
 from ibstack.subnet_manager.opensm.file_changes import file_of, other_changes
 from ibstack.subnet_manager.opensm.partitions_conf import understand
 from ibstack.subnet_manager.opensm.partitions_file_store import FileOwner, Found, NotOurFile
+from ibstack.subnet_manager.opensm.site_partitions import site_partitions
 from ibstack.subnet_manager.policy.claims import Claims
 from ibstack.subnet_manager.policy.known_ports import KnownPorts
 from ibstack.subnet_manager.policy.plan import DesiredPartitions, collect_desired, plan
+from ibstack.subnet_manager.policy.site import TenantKeys
 from ibstack.subnet_manager.reconcile.admission import Seen, judged
 from ibstack.subnet_manager.reconcile.kept_members import KeptMembers
 from ibstack.subnet_manager.reconcile.known_hosts import KnownHosts
 from ibstack.subnet_manager.reconcile.standing_ports import StandingPorts
-from ibstack.subnet_manager.settings import Site, TenantKeys
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -114,7 +115,7 @@ class Sources:
         fabric_now = look()
         desired = self.believed(desired, fabric_now)
         fabric = self.settings.fabric
-        claims = Claims(fabric.full_default, Site.read(fabric).guids)
+        claims = Claims(fabric.full_default, site_partitions(fabric).guids)
         wanted = collect_desired(desired.members, fabric.owned_keys, claims.why_not_a_vf)
         for port, why in wanted.unfit.items():
             say(f"port {port} is not served: {why}")
@@ -139,7 +140,7 @@ class Sources:
             self.tenants(file.look().published),
             frozenset(map(Guid.parse, file.shared())),
         )
-        return judged(desired, settings, Site.read(settings), seen)[0]
+        return judged(desired, settings, site_partitions(settings), seen)[0]
 
     def published(self) -> Found:
         from ibstack.subnet_manager.daemon import publication
@@ -169,7 +170,7 @@ class Sources:
 
     def tenants(self, partitions: Partitions) -> Partitions:
         """Return those of *partitions* that are neither the site's nor reserved."""
-        mine = TenantKeys(Site.read(self.settings.fabric).keys)
+        mine = TenantKeys(site_partitions(self.settings.fabric).keys)
         return {key: part for key, part in partitions.items() if key in mine}
 
 
@@ -295,7 +296,7 @@ class PartitionPlan(PartitionCommand):
 
     def answer(self, sources: Sources, parsed: Namespace) -> Table:
         settings = sources.settings
-        site = Site.read(settings.fabric)  # What fabricd refuses is never published.
+        site = site_partitions(settings.fabric)  # What fabricd refuses is never published.
         desired, wanted = sources.wanted(lambda: sources.fabric)
         found = sources.published()
         if found.whose in {FileOwner.OTHER, FileOwner.EDITED}:

@@ -20,11 +20,11 @@ from ibstack.subnet_manager.daemon import publication
 from ibstack.subnet_manager.observed.fabric_view import Role
 from ibstack.subnet_manager.opensm.group_audit import both
 from ibstack.subnet_manager.opensm.partitions_file_store import Order
+from ibstack.subnet_manager.opensm.site_partitions import site_partitions
 from ibstack.subnet_manager.policy.drift import STALE_STANDBY, Audit, Drift, Expected, audit
 from ibstack.subnet_manager.policy.plan import plan
 from ibstack.subnet_manager.reconcile.drift_record import DriftRecord
 from ibstack.subnet_manager.reconcile.standby_state import is_stale
-from ibstack.subnet_manager.settings import Site
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -126,7 +126,7 @@ def _look(sources: Sources) -> tuple[Audit, Fabric, tuple[NoGroups, ...]]:
         desired=wanted.partitions,
         ours=settings.owned_keys,
         full_default=settings.full_default | fabric.managers,
-        site_keys=Site.read(settings).keys,
+        site_keys=site_partitions(settings).keys,
         managers=fabric.managers,
         may_manage=fabric.may_manage,
         physical=wanted.shared,

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from ibstack.cli.shell import say
 from ibstack.subnet_manager.observed.fabric_view import Role
-from ibstack.subnet_manager.opensm.group_audit import SETTLED_S, audit_groups, keys_reached
+from ibstack.subnet_manager.opensm.group_audit import audit_groups, keys_reached
 from ibstack.subnet_manager.opensm.multicast_groups import wanted_groups
 from ibstack.subnet_manager.opensm.sa_dump import NoGroups, SaDump
+from ibstack.subnet_manager.settings import SETTLED_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -15,9 +15,8 @@ from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PROOF_KEYS, KeyRange
 from ibstack.runtime.metrics import Endpoint
-from ibstack.subnet_manager.opensm.sa_dump import SA_DUMP
 from ibstack.subnet_manager.reconcile.known_hosts import listed_hosts
-from ibstack.subnet_manager.settings import Settings
+from ibstack.subnet_manager.settings import SA_DUMP, Settings
 
 _DEFAULT: Final = [
     cfg.StrOpt(

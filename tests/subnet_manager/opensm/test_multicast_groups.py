@@ -16,7 +16,7 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PartitionKey, TableEntry
 from ibstack.formats.partitions_conf.reading import read
 from ibstack.formats.partitions_conf.strict import parse
-from ibstack.subnet_manager.opensm.group_audit import SETTLED_S, GroupWatch, audit_groups, both
+from ibstack.subnet_manager.opensm.group_audit import GroupWatch, audit_groups, both
 from ibstack.subnet_manager.opensm.multicast_groups import (
     MulticastGroup,
     differences,
@@ -24,6 +24,7 @@ from ibstack.subnet_manager.opensm.multicast_groups import (
 )
 from ibstack.subnet_manager.opensm.sa_dump import NoGroups, SaDump, only_groups, parse_dump, too_old
 from ibstack.subnet_manager.policy.drift import Audit, DriftClass, ObservedPort, Survey
+from ibstack.subnet_manager.settings import SETTLED_S
 from ibstack.verify.fabric.groups import parse_saquery
 
 if TYPE_CHECKING:

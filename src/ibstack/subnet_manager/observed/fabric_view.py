@@ -18,8 +18,9 @@ from ibstack.fabric.errors import TryLater
 from ibstack.fabric.partition import PROOF_KEYS, PartitionKey, PkeyTable
 from ibstack.mad import FabricMap, Lid, NodeType, NotKnown, PortRecord, PortState, SmState
 from ibstack.subnet_manager.observed.managers import seen_managers
+from ibstack.subnet_manager.observed.ports import known_ports
 from ibstack.subnet_manager.policy.drift import ObservedPort, SeenManager, SharedGuid, Survey
-from ibstack.subnet_manager.policy.known_ports import KnownPorts, known_ports
+from ibstack.subnet_manager.policy.known_ports import KnownPorts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping

@@ -15,6 +15,7 @@ from ibstack.fabric.partition import TableEntry
 from ibstack.subnet_manager.opensm.multicast_groups import differences, wanted_groups
 from ibstack.subnet_manager.opensm.sa_dump import NoGroups
 from ibstack.subnet_manager.policy.drift import GROUP_KINDS, Audit, Drift, DriftClass
+from ibstack.subnet_manager.settings import SETTLED_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-SETTLED_S: Final = 15.0
-"""How long OpenSM may take to make a group and to write it down: a sweep of a large fabric."""
 _NAMED: Final = 20
 """Groups of one kind that a daemon names one by one."""
 

@@ -27,6 +27,7 @@ from ibstack.fabric.partition import (
 from ibstack.formats.partitions_conf import writing
 from ibstack.formats.partitions_conf.statement import Keyword, Listed, Standing, Statement
 from ibstack.formats.partitions_conf.strict import Fault, PartitionsFileFaults, parse
+from ibstack.subnet_manager.policy.site import RESERVED_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -40,8 +41,6 @@ _NOTICE: Final = (
 _SITE_BEGINS: Final = "# The site's own partitions begin here.\n"
 _SITE_ENDS: Final = "# The site's own partitions end here.\n"
 _END: Final = "# End.\n"
-RESERVED_KEYS: Final = frozenset({*PROOF_KEYS, SCRATCH_KEY, DEFAULT_PARTITION})
-"""Keys that neither a tenant nor a site may have."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,10 @@ import enum
 import hashlib
 import json
 import logging
-import os
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from ibstack.fabric.errors import IbstackError, Refused, TryLater
+from ibstack.fabric.errors import IbstackError, Refused
 from ibstack.fabric.partition import PROOF_KEYS, PartitionKey, Partitions
 from ibstack.formats.partitions_conf.strict import Fault, PartitionsFileFaults, parse
 from ibstack.subnet_manager.opensm.known_lines import by_line
@@ -28,6 +26,7 @@ from ibstack.subnet_manager.opensm.partitions_conf import (
     replaces_nothing,
     understand,
 )
+from ibstack.subnet_manager.state_file import cannot_write, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -265,7 +264,7 @@ class PartitionsFileStore:
             self.replaced.parent.mkdir(parents=True, exist_ok=True)
             self.replaced.write_bytes(content)
         except OSError as error:
-            raise _cannot_write(self.replaced, error) from error
+            raise cannot_write(self.replaced, error) from error
 
     def _load(self) -> _State:
         try:
@@ -283,56 +282,12 @@ class PartitionsFileStore:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise _cannot_write(self._state_file, error) from error
+            raise cannot_write(self._state_file, error) from error
         self.put(self._state_file, json.dumps(dataclasses.asdict(state)))
 
     def put(self, path: Path, text: str) -> None:
         """Write one file.  All writes come by here, so that tests can end between any two."""
         replace(path, text)
-
-
-def replace(path: Path, text: str) -> None:
-    """Put *text* at *path* so that any reader sees the old file or the new one, whole.
-
-    Mode and owner of a file that is there already are kept.  TryLater where it cannot be written,
-    as on a full disk: nothing is left behind then.
-    """
-    scratch = path.with_name(f".{path.name}.ibstack-new")
-    try:
-        _replace(path, scratch, text)
-    except OSError as error:
-        with suppress(OSError):
-            scratch.unlink(missing_ok=True)
-        raise _cannot_write(path, error) from error
-
-
-def _cannot_write(path: Path, error: OSError) -> TryLater:
-    return TryLater(f"cannot write {path}: {error.strerror}; make room, it is tried again")
-
-
-def _replace(path: Path, scratch: Path, text: str) -> None:
-    with scratch.open("w", encoding="ascii", newline="\n") as out:
-        out.write(text)
-        out.flush()
-        _copy_owner(path, out.fileno())
-        os.fsync(out.fileno())
-    scratch.replace(path)
-    parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
-
-
-def _copy_owner(path: Path, descriptor: int) -> None:
-    try:
-        before = path.stat()
-    except FileNotFoundError:
-        os.fchmod(descriptor, 0o644)
-        return
-    os.fchmod(descriptor, before.st_mode & 0o7777)
-    if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
-        os.fchown(descriptor, before.st_uid, before.st_gid)
 
 
 def _digest(content: bytes) -> str:

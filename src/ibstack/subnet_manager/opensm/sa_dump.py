@@ -19,9 +19,8 @@ from typing import Final
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.partition import PartitionKey
 from ibstack.subnet_manager.opensm.multicast_groups import VALUE, MulticastGroup
+from ibstack.subnet_manager.settings import SA_DUMP
 
-SA_DUMP: Final = Path("/var/log/opensm-sa.dump")
-"""Where OpenSM writes it unless dump_files_dir says otherwise."""
 _GROUP: Final = "MC Group "
 _FIELD: Final = re.compile(r"(\w+)=0x([0-9a-f]+)(?::0x([0-9a-f]{16}))?(?= |$)")
 _CLOCK_SLACK_S: Final = 1.0

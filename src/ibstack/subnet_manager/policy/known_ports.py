@@ -6,13 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ibstack.mad import NodeType
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ibstack.fabric.guid import Guid
-    from ibstack.mad import FabricMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,31 +79,3 @@ class KnownPorts:
 
 def _short(name: str) -> str:
     return name.partition(".")[0]
-
-
-def known_ports(fabric: FabricMap) -> KnownPorts:
-    """Return what *fabric* tells."""
-    behind = {
-        port.peer: port.partition_cap
-        for port in fabric.switch_ports
-        if port.can_enforce and port.peer is not None
-    }
-    ends = fabric.ends
-    return KnownPorts(
-        sizes={end.guid: TableSize(end.partition_cap, behind.get(end.guid)) for end in ends},
-        names={end.guid: end.description for end in ends if end.description},
-        managers=frozenset(end.guid for end in ends if end.is_sm),
-        switches=frozenset(end.guid for end in ends if end.node_type is NodeType.SWITCH),
-        from_macs=frozenset(
-            end.guid
-            for end in ends
-            if end.node_type is not NodeType.SWITCH and end.guid.as_mac() is not None
-        ),
-        places={
-            end.guid: PortPlace(end.node_guid, *(end.cabled_to or (None, None)))
-            for end in fabric.ports.values()
-            if end.node_type is not NodeType.SWITCH
-        },
-        doubled=frozenset(end.guid for end in fabric.twins if end.node_type is not NodeType.SWITCH),
-        whole=not fabric.problems,
-    )

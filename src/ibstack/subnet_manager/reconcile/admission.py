@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from ibstack.subnet_manager.observed.fabric_view import FabricView, Manager
     from ibstack.subnet_manager.policy.known_ports import KnownPorts
     from ibstack.subnet_manager.policy.plan import DesiredPartitions, Step
+    from ibstack.subnet_manager.policy.site import Site
     from ibstack.subnet_manager.reconcile.pass_context import Desired
-    from ibstack.subnet_manager.settings import Settings, Site
+    from ibstack.subnet_manager.settings import Settings
 
 
 class Admission:

@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from ibstack.subnet_manager.opensm.partitions_file_store import PartitionsFileStore
     from ibstack.subnet_manager.policy.drift import LeftVf
     from ibstack.subnet_manager.policy.plan import DesiredPartitions
+    from ibstack.subnet_manager.policy.site import Site
     from ibstack.subnet_manager.reconcile.enforcement import Enforcer
     from ibstack.subnet_manager.reconcile.pass_context import PassContext
     from ibstack.subnet_manager.reconcile.publishing import Publisher
-    from ibstack.subnet_manager.settings import Settings, Site
+    from ibstack.subnet_manager.settings import Settings
 
 
 class DriftMonitor:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import TryLater
@@ -26,23 +26,12 @@ if TYPE_CHECKING:
     from ibstack.subnet_manager.observed.fabric_view import FabricView
     from ibstack.subnet_manager.opensm.partitions_file_store import PartitionsFileStore
     from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
+    from ibstack.subnet_manager.settings import Limits
 
 LOG = logging.getLogger(__name__)
 
 _FIRST_LOOK_S: Final = 0.005
 _LONGEST_PAUSE_S: Final = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long to wait, in seconds."""
-
-    proof_s: float = 5.0
-    """For the proof key, after a reload."""
-    read_back_s: float = 1.0
-    """For the tables, after the proof."""
-    reload_gap_s: float = 0.05
-    """The least time between two reloads: a burst of changes becomes one."""
 
 
 class Enforcer:

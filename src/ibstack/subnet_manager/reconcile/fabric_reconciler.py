@@ -16,23 +16,24 @@ from typing import TYPE_CHECKING, Final
 from ibstack.fabric.errors import IbstackError, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.runtime.loop import Outcome
-from ibstack.subnet_manager.metrics import Numbers
 from ibstack.subnet_manager.observed.fabric_view import Manager, Role
 from ibstack.subnet_manager.opensm.partitions_file_store import Order, PartitionsFileStore
+from ibstack.subnet_manager.opensm.site_partitions import site_partitions
 from ibstack.subnet_manager.policy.mass_removal import hold_mass_removal
 from ibstack.subnet_manager.policy.plan import Place, hold_removals
+from ibstack.subnet_manager.policy.site import Site, TenantKeys
 from ibstack.subnet_manager.reconcile.activation_latency import ActivationLatency
 from ibstack.subnet_manager.reconcile.admission import Admission
 from ibstack.subnet_manager.reconcile.drift_monitor import DriftMonitor
 from ibstack.subnet_manager.reconcile.enforcement import Enforcer
 from ibstack.subnet_manager.reconcile.known_hosts import KnownHosts
 from ibstack.subnet_manager.reconcile.membership_tracker import MembershipTracker
+from ibstack.subnet_manager.reconcile.numbers import Numbers
 from ibstack.subnet_manager.reconcile.operator_requests import obey, obey_repair
 from ibstack.subnet_manager.reconcile.pass_context import Desired, PassContext
 from ibstack.subnet_manager.reconcile.publishing import Publisher
 from ibstack.subnet_manager.reconcile.standby_state import StandbyState, is_stale
 from ibstack.subnet_manager.reconcile.unservable import Unservable
-from ibstack.subnet_manager.settings import Settings, Site, TenantKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from ibstack.subnet_manager.policy.drift import Drift
     from ibstack.subnet_manager.policy.plan import DesiredPartitions
     from ibstack.subnet_manager.reconcile.membership_tracker import Cloud
+    from ibstack.subnet_manager.settings import Settings
 
 LOG = logging.getLogger(__name__)
 
@@ -236,7 +238,7 @@ class FabricReconciler:
         """
         auditor = self._oversight.auditor
         heard = desired.etag, desired.trouble is None  # What may be old is to be judged again.
-        seen = (heard, manager, self._publication.fingerprint(), Site.read(self._settings))
+        seen = (heard, manager, self._publication.fingerprint(), site_partitions(self._settings))
         led = manager.role is Role.MASTER and self._staleness.confirmed
         obey_repair(self._publication, auditor, led=led)
         looks = (led and auditor.due) or self._admission.due(manager)
@@ -252,7 +254,7 @@ class FabricReconciler:
 
     def _start(self, desired: Desired, manager: Manager, *, led: bool) -> PassContext:
         settings = self._settings
-        site = self._site = Site.read(settings)
+        site = self._site = site_partitions(settings)
         published, before, trouble = self._standing_file(site)
         wanted = self._admission.judge(desired, site, manager, published, before)
         self._wanted = wanted

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import Membership, PartitionKey
-from ibstack.subnet_manager.opensm.partitions_file_store import replace
 from ibstack.subnet_manager.policy.plan import Member
+from ibstack.subnet_manager.state_file import replace
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ibstack.fabric.errors import Refused, TryLater
 from ibstack.fabric.guid import Guid
-from ibstack.subnet_manager.opensm.partitions_file_store import replace
 from ibstack.subnet_manager.policy.known_ports import PortPlace
 from ibstack.subnet_manager.reconcile.kept_members import member_of, row_of
+from ibstack.subnet_manager.state_file import replace
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ibstack.subnet_manager.settings import TenantKeys
+from ibstack.subnet_manager.policy.site import TenantKeys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ibstack.subnet_manager.observed.fabric_view import Manager
     from ibstack.subnet_manager.policy.drift import LeftVf
     from ibstack.subnet_manager.policy.plan import DeferredRemovals, DesiredPartitions, Member
-    from ibstack.subnet_manager.settings import Site
+    from ibstack.subnet_manager.policy.site import Site
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
-from ibstack.subnet_manager.opensm.partitions_file_store import replace
+from ibstack.subnet_manager.state_file import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
