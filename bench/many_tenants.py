@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.member import Member
 from ibstack.fabric.partition import Membership, PartitionKey
-from ibstack.subnet_manager.moment import Desired
-from ibstack.subnet_manager.plan import gather
-from ibstack.subnet_manager.publication import Publication
+from ibstack.subnet_manager.opensm.partitions_file_store import PartitionsFileStore
+from ibstack.subnet_manager.policy.plan import collect_desired
+from ibstack.subnet_manager.reconcile.pass_context import Desired
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import KeyRange, Partitions
-    from ibstack.subnet_manager.partitions_conf import PartitionsFile
+    from ibstack.subnet_manager.opensm.partitions_conf import PartitionsFile
 
 _HOSTS_OF_A_PARTITION: Final = 8
 _KEYS_OF_A_PORT: Final = 50
@@ -47,7 +47,7 @@ class Tenants:
         self.want((*self._members, member))
 
     def partitions(self, ours: KeyRange) -> Partitions:
-        return gather(self._members, ours).partitions
+        return collect_desired(self._members, ours).partitions
 
     def desired(self) -> Desired:
         return Desired(str(self._version), self._members)
@@ -58,7 +58,7 @@ class Tenants:
         self.in_force = frozenset(in_force)
 
 
-class TimedPublication(Publication):
+class TimedPublication(PartitionsFileStore):
     """Notes when the last publish began."""
 
     began_at = 0.0

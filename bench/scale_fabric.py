@@ -29,12 +29,11 @@ from bench.mad_reads import topology
 from bench.many_tenants import Tenants, TimedPublication, member, spread
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
 from ibstack.mad import NodeType, NotKnown, open_port
-from ibstack.subnet_manager.drift import Expected, ObservedPort, Survey, audit
-from ibstack.subnet_manager.enforcement import Limits
-from ibstack.subnet_manager.fabric_view import FabricView
-from ibstack.subnet_manager.opensm import OpenSm
-from ibstack.subnet_manager.reconcile import FabricReconciler
-from ibstack.subnet_manager.settings import Settings
+from ibstack.subnet_manager.observed.fabric_view import FabricView
+from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
+from ibstack.subnet_manager.policy.drift import Expected, ObservedPort, Survey, audit
+from ibstack.subnet_manager.reconcile.fabric_reconciler import FabricReconciler
+from ibstack.subnet_manager.settings import Limits, Settings
 from ibstack_lab.fabric.simulated import Fabric
 
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ class _Keeper:
             limits=Limits(proof_s=_PATIENCE_S, read_back_s=_PATIENCE_S),
         )
         self.view = FabricView(open_port)
-        opensm = OpenSm(path, fabric.opensm_pid_file(_MANAGER))
+        opensm = OpenSmProcesses(path, fabric.opensm_pid_file(_MANAGER))
         self._reconciler = FabricReconciler(
             settings,
             self.tenants,

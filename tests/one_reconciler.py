@@ -10,18 +10,13 @@ from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.member import Member
-from ibstack.fabric.partition import (
-    DEFAULT_OWNED_KEYS,
-    PROOF_KEYS,
-    Membership,
-    PartitionKey,
-)
+from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PROOF_KEYS, Membership, PartitionKey
 from ibstack.mad import FabricReader
-from ibstack.subnet_manager.fabric_view import FabricView
-from ibstack.subnet_manager.moment import Desired
-from ibstack.subnet_manager.opensm import OpenSm
-from ibstack.subnet_manager.publication import Publication
-from ibstack.subnet_manager.reconcile import FabricReconciler
+from ibstack.subnet_manager.observed.fabric_view import FabricView
+from ibstack.subnet_manager.opensm.partitions_file_store import PartitionsFileStore
+from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
+from ibstack.subnet_manager.reconcile.fabric_reconciler import FabricReconciler
+from ibstack.subnet_manager.reconcile.pass_context import Desired
 from ibstack.subnet_manager.settings import Settings
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.topology import ARTICLE
@@ -33,7 +28,7 @@ if TYPE_CHECKING:
     import pytest
 
     from ibstack.fabric.guid import Guid
-    from ibstack.subnet_manager.known_ports import KnownPorts
+    from ibstack.subnet_manager.policy.known_ports import KnownPorts
     from ibstack_lab.fabric.simulated import Fabric
 
 HOSTS = {host.port_guid: host.name for host in ARTICLE.hosts}
@@ -104,7 +99,7 @@ class Keeper:
     settings: Settings = field(
         default_factory=lambda: Settings(DEFAULT_OWNED_KEYS, MANAGERS, removal_grace_s=0.2)
     )
-    publication_of: type[Publication] = Publication
+    publication_of: type[PartitionsFileStore] = PartitionsFileStore
     own_ports: frozenset[Guid] = frozenset()
     view_of: type[FabricView] = FabricView
 
@@ -115,7 +110,7 @@ class Keeper:
             self.settings,
             self.tenants,
             self.view_of(self.reader, lambda: self.own_ports),
-            OpenSm(self.path),
+            OpenSmProcesses(self.path),
             self.publication,
             pause=pause,
         )

@@ -35,7 +35,7 @@ ADAPTERS = {
     "ibstack.host.peer_credentials",
     "ibstack.host.signals",
     "ibstack.neutron.dhcp_socket",
-    "ibstack.subnet_manager.opensm",
+    "ibstack.subnet_manager.opensm.processes",
     "ibstack.diagnose.remote_facts",
     "ibstack.facts.this_host",
 }

@@ -7,15 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ibstack.facts.collection import load, save
-from ibstack.facts.evidence import (
-    CMDLINE,
-    DMESG,
-    ESWITCHD_CONF,
-    IBSTAT,
-    LSPCI,
-    PIP_FREEZE,
-    Missing,
-)
+from ibstack.facts.evidence import CMDLINE, DMESG, ESWITCHD_CONF, IBSTAT, LSPCI, PIP_FREEZE, Missing
 from ibstack.facts.site import Site
 from ibstack.facts.this_host import read_host
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PROOF_KEYS, Membership, Partition, PartitionKey
-from ibstack.subnet_manager.partitions_conf import PartitionsFile, render
+from ibstack.subnet_manager.opensm.partitions_conf import PartitionsFile, render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,16 +11,7 @@ import pytest
 
 from guest import guest_tools
 from guest.guest_tools import Rejected
-from guest.interfaces import (
-    CHILD,
-    DHCP,
-    IMAGE,
-    INTERFACES,
-    LEGACY,
-    MAC,
-    STATIC,
-    STATIC_DATAGRAM,
-)
+from guest.interfaces import CHILD, DHCP, IMAGE, INTERFACES, LEGACY, MAC, STATIC, STATIC_DATAGRAM
 from ibstack.guest.formats import Format, render
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from ibstack.neutron.client import PluginClient, agent_hints, fabric_hints, open
 from ibstack.neutron.heartbeat import Heartbeat, fit
 from ibstack.neutron.replies import HostReport
 from ibstack.neutron.signature import Signer
-from ibstack.subnet_manager.daemon import NeutronCloud
+from ibstack.subnet_manager.neutron_cloud import NeutronCloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,10 +12,9 @@ import pytest
 
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PartitionKey, TableEntry
 from ibstack.mad import FabricReader, PortState
-from ibstack.subnet_manager.drift import DriftClass
-from ibstack.subnet_manager.enforcement import Limits
-from ibstack.subnet_manager.publication import Order
-from ibstack.subnet_manager.settings import Settings
+from ibstack.subnet_manager.opensm.partitions_file_store import Order
+from ibstack.subnet_manager.policy.drift import DriftClass
+from ibstack.subnet_manager.settings import Limits, Settings
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.fabric.tamper import drop_to_init
 from ibstack_lab.topology import ARTICLE

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PartitionKey
 from ibstack.facts.fabric import recorded
 from ibstack.facts.fabric.observed import read_fabric
 from ibstack.facts.site import Site
 from ibstack.mad import FabricReader, GuidOf, NodeType, NotKnown, PortState
-from ibstack.subnet_manager.drift import DriftClass
-from ibstack.subnet_manager.enforcement import Limits
-from ibstack.subnet_manager.settings import Settings
+from ibstack.subnet_manager.policy.drift import DriftClass
+from ibstack.subnet_manager.settings import Limits, Settings
 from ibstack.verify.check import State
 from ibstack_lab.fabric.netfile import Wiring
 from ibstack_lab.fabric.simulated import Fabric
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     ReaderAt = Callable[[str], FabricReader]
 
-RED = PartitionKey(0x0101)
+RED, BLUE = PartitionKey(0x0101), PartitionKey(0x0102)
 VICTIM = ARTICLE.host("node002")
 SHARED = VICTIM.port_guid
 TWIN = ARTICLE.host("node003").vf_node(0)
@@ -188,6 +188,33 @@ def test_fabricd_raises_an_alarm_and_what_is_in_force_stays(
     keeper.until(lambda: keeper.reconciler.status.drift == ())
     levels = [level for level, line in said_of_drift(caplog) if "duplicate guid" in line]
     assert levels == ["ERROR", "INFO"]
+
+
+def test_nothing_new_comes_in_by_a_guid_that_is_at_two_places_or_behind_another_node(
+    keeper: Keeper,
+) -> None:
+    tenants, node = keeper.tenants, VICTIM.name
+    tenants.boot("p1", SHARED, RED, shared=True)
+    keeper.until(lambda: tenants.in_force == {"p1"})
+
+    def is_told(words: str) -> bool:
+        return any(words in problem for problem in keeper.reconciler.status.problems)
+
+    plug_twin(keeper.fabric)
+    keeper.until(lambda: is_told(f"{SHARED} of host '{node}' is at several places"))
+    tenants.boot("p2", SHARED, BLUE, shared=True)
+    keeper.until(lambda: keeper.reconciler.once().failures == ())
+    assert keeper.table(SHARED) == {"0x7fff", "0x8101"}
+
+    keeper.fabric.unlink(node)  # Now the twin is the one that OpenSM serves.
+    keeper.until(lambda: is_told(f"of node {Guid(SHARED.value - 2)}"), limit_s=20)
+    assert BLUE not in keeper.publication.look().published
+    assert tenants.in_force == {"p1"}
+
+    pull_twin(keeper.fabric)
+    keeper.fabric.link(node)
+    keeper.until(lambda: tenants.in_force == {"p1", "p2"}, limit_s=20)
+    assert not is_told("of host")
 
 
 def test_the_commands_show_both(fabric: Fabric, tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ import pytest
 
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PartitionKey
 from ibstack.mad import NotKnown, Route
-from ibstack.subnet_manager.drift import Drift, DriftClass
-from ibstack.subnet_manager.fabric_view import FabricView
+from ibstack.subnet_manager.observed.fabric_view import FabricView
+from ibstack.subnet_manager.policy.drift import Drift, DriftClass
 from ibstack.subnet_manager.settings import Settings
 from ibstack_lab.fabric.simulated import Fabric
 from ibstack_lab.topology import ARTICLE, Topology

@@ -16,9 +16,8 @@ from ibstack.fabric.errors import Refused
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.member import Member
 from ibstack.fabric.partition import KeyRange, Membership, PartitionKey
-from ibstack.subnet_manager.enforcement import Limits
-from ibstack.subnet_manager.publication import Order
-from ibstack.subnet_manager.settings import Settings
+from ibstack.subnet_manager.opensm.partitions_file_store import Order
+from ibstack.subnet_manager.settings import Limits, Settings
 from ibstack_lab.topology import ARTICLE
 from one_reconciler import MANAGERS, Keeper, Tenants
 

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ibstack.fabric.partition import PartitionKey
-from ibstack.subnet_manager.known_hosts import KnownHosts
+from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PartitionKey
+from ibstack.subnet_manager.reconcile.known_hosts import KnownHosts
+from ibstack.subnet_manager.settings import Settings
 from ibstack_lab.topology import ARTICLE
-from one_reconciler import Keeper, Tenants
+from one_reconciler import MANAGERS, Keeper, Tenants
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ibstack_lab.fabric.simulated import Fabric
 
-RED = PartitionKey(0x0101)
+RED, BLUE = PartitionKey(0x0101), PartitionKey(0x0102)
 _, _, VICTIM, THIEF = (host.port_guid for host in ARTICLE.hosts)
 
 
@@ -54,6 +55,32 @@ def test_a_known_hosts_new_port_is_admitted_after_an_order_only(keeper: Keeper) 
     again.until(lambda: again.table(VICTIM) == {"0x7fff"})
     assert again.table(THIEF) == {"0x7fff", "0x8101"}
     assert again.reconciler.status.problems == ()
+
+
+def test_a_cable_that_is_moved_is_told_and_takes_nobody_down(keeper: Keeper) -> None:
+    keeper.settings = Settings(DEFAULT_OWNED_KEYS, MANAGERS, audit_interval_s=0.2)
+    keeper.__post_init__()
+    tenants = keeper.tenants
+    tenants.boot("p1", VICTIM, RED, shared=True)
+    keeper.until(lambda: tenants.in_force == {"p1"})
+    keeper.until(lambda: keeper.reconciler.status.problems == ())
+
+    keeper.fabric.unlink("node002")
+    # Nothing is plugged in there: the port is a VF's that is not up.
+    cable = keeper.fabric._wiring.cables[ARTICLE.host("node003").vf_node(0)]
+    free = cable.switch_port
+    keeper.fabric._console(f'Link "node002"[1] "{cable.switch}"[{free}]', "move a cable")
+    keeper.until(lambda: is_told(keeper, f"is at port {free} of switch"), limit_s=20)
+    tenants.boot("p2", VICTIM, BLUE, shared=True)
+    keeper.until(lambda: tenants.in_force == {"p1", "p2"}, limit_s=20)
+    assert keeper.table(VICTIM) == {"0x7fff", "0x8101", "0x8102"}
+
+    KnownHosts(keeper.state, {}).accept("node002")
+    keeper.until(lambda: keeper.reconciler.status.problems == ())
+
+
+def is_told(keeper: Keeper, words: str) -> bool:
+    return any(words in problem for problem in keeper.reconciler.status.problems)
 
 
 def test_the_port_of_another_host_is_never_taken_at_first_sight(keeper: Keeper) -> None:

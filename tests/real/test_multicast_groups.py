@@ -30,8 +30,8 @@ from ibstack.facts.fabric.groups import parse_saquery
 from ibstack.facts.fabric.sa_dump import NoGroups, SaDump
 from ibstack.formats.partitions_conf.reading import read
 from ibstack.formats.partitions_conf.strict import parse
-from ibstack.subnet_manager.drift import DriftClass
-from ibstack.subnet_manager.multicast_groups import differences, wanted_groups
+from ibstack.subnet_manager.opensm.multicast_groups import differences, wanted_groups
+from ibstack.subnet_manager.policy.drift import DriftClass
 from ibstack.subnet_manager.settings import Settings
 from ibstack_lab.topology import ARTICLE
 from multicast_client import join, leave

@@ -16,10 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.formats.partitions_conf.line_buffer import LINE_BYTES
-from ibstack.formats.partitions_conf.strict import (
-    PartitionsFileFaults,
-    parse,
-)
+from ibstack.formats.partitions_conf.strict import PartitionsFileFaults, parse
 from ibstack.mad import FabricReader
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.fabric.simulated import Fabric

@@ -15,8 +15,8 @@ import pytest
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PROOF_KEYS, Membership, Partition, PartitionKey
 from ibstack.mad import FabricReader, NotKnown
-from ibstack.subnet_manager.opensm import OpenSm
-from ibstack.subnet_manager.partitions_conf import PartitionsFile, render
+from ibstack.subnet_manager.opensm.partitions_conf import PartitionsFile, render
+from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.topology import ARTICLE
 
@@ -42,7 +42,7 @@ def publish(fabric: Fabric, file: PartitionsFile) -> None:
     fresh = path.with_suffix(".fresh")
     fresh.write_text(render(file))
     fresh.replace(path)
-    OpenSm(path).reload()
+    OpenSmProcesses(path).reload()
 
 
 def table(fabric: Fabric, port: Guid) -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 
 from ibstack.fabric.partition import KeyRange, PartitionKey
 from ibstack.mad import FabricReader, NotKnown
-from ibstack.subnet_manager.drift import DriftClass
+from ibstack.subnet_manager.policy.drift import DriftClass
 from ibstack.subnet_manager.settings import Settings
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.fabric.tamper import write_entries

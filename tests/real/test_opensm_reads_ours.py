@@ -28,11 +28,12 @@ from ibstack.fabric.partition import (
     TableEntry,
 )
 from ibstack.mad import FabricReader, NodeType
-from ibstack.subnet_manager.enforcement import Enforcer, Limits
-from ibstack.subnet_manager.fabric_view import FabricView
-from ibstack.subnet_manager.opensm import OpenSm
-from ibstack.subnet_manager.partitions_conf import PartitionsFile
-from ibstack.subnet_manager.publication import Publication
+from ibstack.subnet_manager.observed.fabric_view import FabricView
+from ibstack.subnet_manager.opensm.partitions_conf import PartitionsFile
+from ibstack.subnet_manager.opensm.partitions_file_store import PartitionsFileStore
+from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
+from ibstack.subnet_manager.reconcile.enforcement import Enforcer
+from ibstack.subnet_manager.settings import Limits
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.fabric.simulated import Fabric
 from ibstack_lab.topology import ARTICLE
@@ -81,8 +82,8 @@ class Judge:
         self._view = FabricView(self._reader)
         self._enforcer = Enforcer(
             self._view,
-            OpenSm(path),
-            Publication(path, path.parent / "state", frozenset()),
+            OpenSmProcesses(path),
+            PartitionsFileStore(path, path.parent / "state", frozenset()),
             Limits(reload_gap_s=0),
             pause=pause,
         )

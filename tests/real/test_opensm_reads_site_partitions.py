@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from ibstack.fabric.partition import PROOF_KEYS, KeyRange
-from ibstack.subnet_manager.partitions_conf import PartitionsFile, read, read_site, render
+from ibstack.subnet_manager.opensm.partitions_conf import PartitionsFile, read, read_site, render
 from one_opensm import PORTS, SELF, MadeGroup, OneOpenSm, one_opensm
 from site_files import SiteFile, site_files
 

@@ -10,13 +10,9 @@ import pytest
 
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
-from ibstack.fabric.partition import (
-    DEFAULT_OWNED_KEYS,
-    KeyRange,
-    PartitionKey,
-)
+from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, KeyRange, PartitionKey
 from ibstack.mad import FabricReader
-from ibstack.subnet_manager.publication import Order, Publication
+from ibstack.subnet_manager.opensm.partitions_file_store import Order, PartitionsFileStore
 from ibstack.subnet_manager.settings import Settings
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.fabric.tamper import write_entries
@@ -310,7 +306,7 @@ class Killed(BaseException):
     """What kill -9 is to this process: nothing after it runs."""
 
 
-class Mortal(Publication):
+class Mortal(PartitionsFileStore):
     """A publication whose process ends just before its n-th write, or just after it."""
 
     writes_left = 1 << 30

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.fabric.partition import PartitionKey
-from ibstack.subnet_manager.opensm import OpenSm
+from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
 from ibstack_lab.topology import ARTICLE
 from one_reconciler import Keeper, Tenants
 
@@ -46,7 +46,7 @@ def pids(host: Fabric) -> set[int | None]:
 
 
 def test_both_are_found_and_told(host: Fabric) -> None:
-    found = OpenSm(host.partitions_conf("head")).processes()
+    found = OpenSmProcesses(host.partitions_conf("head")).processes()
 
     assert {each.pid for each in found} == pids(host)
 

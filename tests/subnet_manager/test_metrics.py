@@ -7,9 +7,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from ibstack.fabric.errors import BadInput, CommandFailed, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.runtime.loop import Outcome
-from ibstack.subnet_manager.drift import STALE_STANDBY, UNCONFIRMED, Drift, DriftClass
-from ibstack.subnet_manager.metrics import FabricMetrics, Numbers
-from ibstack.subnet_manager.table_room import Fill
+from ibstack.subnet_manager.metrics import FabricMetrics
+from ibstack.subnet_manager.policy.drift import STALE_STANDBY, UNCONFIRMED, Drift, DriftClass
+from ibstack.subnet_manager.policy.table_room import Fill
+from ibstack.subnet_manager.reconcile.numbers import Numbers
 
 
 def samples(metrics: FabricMetrics) -> dict[tuple[str, ...], float]:

@@ -12,8 +12,8 @@ from ibstack.fabric.member import LeftVf, Member
 from ibstack.fabric.partition import Membership, PartitionKey
 from ibstack.fabric.pci import PciAddress
 from ibstack.neutron.replies import FabricMembers, Held
-from ibstack.subnet_manager.daemon import NeutronCloud
-from ibstack.subnet_manager.kept_members import KeptMembers
+from ibstack.subnet_manager.neutron_cloud import NeutronCloud
+from ibstack.subnet_manager.reconcile.kept_members import KeptMembers
 
 
 class Client:

@@ -10,8 +10,9 @@ import pytest
 from ibstack.fabric.guid import Guid
 from ibstack.runtime.loop import Outcome
 from ibstack.subnet_manager.daemon import Reporter
-from ibstack.subnet_manager.metrics import FabricMetrics, Numbers
-from ibstack.subnet_manager.reconcile import Status
+from ibstack.subnet_manager.metrics import FabricMetrics
+from ibstack.subnet_manager.reconcile.fabric_reconciler import Status
+from ibstack.subnet_manager.reconcile.numbers import Numbers
 
 
 @dataclass

@@ -15,15 +15,7 @@ from ibstack.facts.fabric.observed import EnforcingPort, FabricPort, ObservedFab
 from ibstack.facts.fabric.recorded import dump, load
 from ibstack.facts.site import Site
 from ibstack.formats.partitions_conf.reading import read
-from ibstack.mad import (
-    FabricMap,
-    FabricReader,
-    NodeType,
-    NotKnown,
-    PortRecord,
-    PortState,
-    SmState,
-)
+from ibstack.mad import FabricMap, FabricReader, NodeType, NotKnown, PortRecord, PortState, SmState
 from ibstack.verify.check import State
 from ibstack.verify.fabric.files import full_in_default
 from ibstack.verify.report import entries

@@ -13,10 +13,7 @@ from ibstack.cluster.lint.checks.neutron_names import mappings
 from ibstack.cluster.lint.configuration import HostConfiguration, LintFile
 from ibstack.cluster.lint.finding import Place
 from ibstack.fabric.errors import BadInput
-from ibstack.facts.evidence import (
-    ESWITCHD_CONF,
-    Missing,
-)
+from ibstack.facts.evidence import ESWITCHD_CONF, Missing
 from ibstack.facts.host.interfaces import mapped
 from ibstack.formats.eswitchd_conf import MAPPING_KEYS
 from ibstack.host import eswitchd_config

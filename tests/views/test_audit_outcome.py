@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ibstack.fabric.guid import Guid
-from ibstack.subnet_manager.drift import (
+from ibstack.subnet_manager.policy.drift import (
     STALE_STANDBY,
     Drift,
     DriftClass,

@@ -12,13 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cliff.command import Command
 
 from ibstack.cli import cluster_shell
-from ibstack.cli.cluster_command import (
-    DIFFERS,
-    ClusterCommand,
-    ClusterLister,
-    Names,
-    cluster_of,
-)
+from ibstack.cli.cluster_command import DIFFERS, ClusterCommand, ClusterLister, Names, cluster_of
 from ibstack.cli.shell import ExampleInHelp, say
 from ibstack.cluster.files.checks import problems_of
 from ibstack.cluster.shell.differences import differences

@@ -14,12 +14,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator
 
-    from ibstack.host.observed import (
-        ObservedAdapter,
-        ObservedAttachment,
-        ObservedHost,
-        ObservedVf,
-    )
+    from ibstack.host.observed import ObservedAdapter, ObservedAttachment, ObservedHost, ObservedVf
 
 COLUMNS: Final = (
     "physical_network",

@@ -6,15 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ibstack.diagnose.cloud_facts import AGENT, DHCP_AGENT, own_adapters
-from ibstack.diagnose.finding import (
-    Facts,
-    Finding,
-    not_known,
-    not_needed,
-    right,
-    waits,
-    wrong,
-)
+from ibstack.diagnose.finding import Facts, Finding, not_known, not_needed, right, waits, wrong
 from ibstack.diagnose.neutron_steps import entry_of, guid_of, port_of
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.ipoib import ClientIdForm, client_id, parse_client_id

@@ -5,15 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.diagnose.finding import (
-    Facts,
-    Finding,
-    not_known,
-    not_needed,
-    right,
-    waits,
-    wrong,
-)
+from ibstack.diagnose.finding import Facts, Finding, not_known, not_needed, right, waits, wrong
 from ibstack.diagnose.neutron_steps import entry_of, guid_of, port_of
 from ibstack.fabric.adapter import AdapterKind
 

@@ -12,8 +12,8 @@ from ibstack.diagnose.host_facts import DesiredFacts, FabricFacts, FileFacts, Ob
 from ibstack.fabric.errors import IbstackError, TryLater
 from ibstack.fabric.partition import PROOF_KEYS, PartitionKey
 from ibstack.mad import CannotReadFabric, NotKnown, PortState, SmState
-from ibstack.subnet_manager.opensm import OpenSm
-from ibstack.subnet_manager.publication import Publication
+from ibstack.subnet_manager.opensm.partitions_file_store import PartitionsFileStore
+from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,9 @@ class _Observed:
 def read(source: FabricSource, question: Question) -> FabricFacts:
     """Read it all; what cannot be read is None, and why is said."""
     settings = source.settings
-    opensm = OpenSm(settings.partitions_conf, settings.opensm_pid_file, settings.reload_command)
+    opensm = OpenSmProcesses(
+        settings.partitions_conf, settings.opensm_pid_file, settings.reload_command
+    )
     serves = settings.fabric.serves_vports
     seen = _settled(source, question)
     desired, undesired = _desired(source, question)
@@ -133,7 +135,7 @@ def _ports(reader: FabricReader, fabric: FabricMap, guids: set[str]) -> tuple[Ob
 
 def _file(settings: FabricdSettings, question: Question) -> FileFacts:
     path = settings.partitions_conf
-    publication = Publication(path, settings.state_path, settings.fabric.full_default)
+    publication = PartitionsFileStore(path, settings.state_path, settings.fabric.full_default)
     try:
         # What fabricd takes for an edit, when it may not read the file, is none for us to tell.
         with suppress(FileNotFoundError):

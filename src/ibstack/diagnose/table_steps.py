@@ -5,15 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.diagnose.finding import (
-    Facts,
-    Finding,
-    State,
-    not_known,
-    not_needed,
-    right,
-    wrong,
-)
+from ibstack.diagnose.finding import Facts, Finding, State, not_known, not_needed, right, wrong
 from ibstack.diagnose.membership import is_flat, is_physical, members_of
 from ibstack.diagnose.neutron_steps import entry_of, port_of
 from ibstack.fabric.partition import DEFAULT_PARTITION, TableEntry

@@ -15,14 +15,7 @@ from typing import TYPE_CHECKING, Final
 from ibstack.fabric.errors import BadInput, IbstackError
 from ibstack.facts.cloud.agents import dump_agents, load_agents
 from ibstack.facts.cloud.roles import dump_roles, load_roles
-from ibstack.facts.evidence import (
-    COMMANDS,
-    IOMMUS,
-    OPENSM_ARGS,
-    PCI_DEVICES,
-    Evidence,
-    Missing,
-)
+from ibstack.facts.evidence import COMMANDS, IOMMUS, OPENSM_ARGS, PCI_DEVICES, Evidence, Missing
 from ibstack.facts.fabric import recorded
 from ibstack.facts.fabric.groups import sa_dump_name
 from ibstack.facts.fabric.opensm_keys import HIDDEN, hidden_argument, hidden_key

@@ -28,12 +28,7 @@ from ibstack.host.attachment_state import (
     with_entries,
 )
 from ibstack.host.attachments import Attachment, Configured
-from ibstack.host.observed import (
-    AttachmentState,
-    ObservedAdapter,
-    ObservedAttachment,
-    ObservedHost,
-)
+from ibstack.host.observed import AttachmentState, ObservedAdapter, ObservedAttachment, ObservedHost
 from ibstack.host.request_counts import RequestCounts
 
 if TYPE_CHECKING:

@@ -13,8 +13,7 @@ import os
 import signal
 import sys
 import threading
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
@@ -23,7 +22,7 @@ from oslo_config import cfg
 from oslo_log import log as oslo_logging
 
 import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
-from ibstack.fabric.errors import IbstackError, TryLater
+from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.neutron_names import FABRICD_BINARY, PARTITION_AGENT
 from ibstack.mad import local_port_guids, open_port
 from ibstack.neutron.client import (
@@ -39,20 +38,18 @@ from ibstack.runtime import systemd
 from ibstack.runtime.daemon import catch_signals, doubling, log_printable_lines, start_thread
 from ibstack.runtime.loop import Loop
 from ibstack.subnet_manager import options
-from ibstack.subnet_manager.fabric_view import FabricView
-from ibstack.subnet_manager.kept_members import KeptMembers
-from ibstack.subnet_manager.known_hosts import KnownHosts
 from ibstack.subnet_manager.metrics import FabricMetrics
-from ibstack.subnet_manager.moment import Desired
-from ibstack.subnet_manager.opensm import OpenSm
-from ibstack.subnet_manager.publication import Order, Publication
-from ibstack.subnet_manager.reconcile import FabricReconciler
+from ibstack.subnet_manager.neutron_cloud import NeutronCloud
+from ibstack.subnet_manager.observed.fabric_view import FabricView
+from ibstack.subnet_manager.opensm.partitions_file_store import Order, PartitionsFileStore
+from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
+from ibstack.subnet_manager.reconcile.fabric_reconciler import FabricReconciler
+from ibstack.subnet_manager.reconcile.kept_members import KeptMembers
+from ibstack.subnet_manager.reconcile.known_hosts import KnownHosts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
-    from ibstack.fabric.member import Member
-    from ibstack.neutron.replies import Held
     from ibstack.runtime.loop import Outcome
     from ibstack.runtime.metrics import Endpoint
     from ibstack.subnet_manager.options import FabricdSettings
@@ -64,93 +61,6 @@ _SETTLE_S: Final = 1.0
 _BACKOFF: Final = doubling(0.25, 5.0)
 # A call to Neutron may take much longer; nothing is lost by leaving it.
 _STOP_S: Final = 1.5
-
-
-class NeutronCloud:
-    """What Neutron desires, by its latest answer.
-
-    Asks when a hint has come, and every *poll_s* seconds; in between the last answer holds, for
-    OpenSM needs looking after while Neutron or the broker is away.
-    """
-
-    def __init__(
-        self,
-        client: PluginClient,
-        physical_network: str,
-        poll_s: float,
-        clock: Callable[[], float] = time.monotonic,
-        *,
-        kept: KeptMembers | None = None,
-    ) -> None:
-        """*kept* remembers over a restart what ports keep; None: nothing does."""
-        self._kept_before = kept
-        self._client = client
-        self._physical_network = physical_network
-        self._poll_s = poll_s
-        self._clock = clock
-        self._latest: Desired | None = None
-        self._answers = 0
-        self._etag: str | None = None
-        self._due_at = clock()
-        self._hinted = threading.Event()
-
-    def hint(self) -> None:
-        """Ask at the next pass.  May be called from any thread."""
-        self._hinted.set()
-
-    def desired(self) -> Desired | None:
-        if not self._hinted.is_set() and self._clock() < self._due_at and self._latest:
-            return self._latest
-        self._hinted.clear()
-        try:
-            self._ask()
-        except TryLater as error:
-            self._hinted.set()
-            if self._latest is None:
-                raise
-            return replace(self._latest, trouble=error)
-        return self._latest
-
-    def report(self, etag: str, in_force: Collection[str]) -> None:
-        unknown = self._client.report_fabric(self._physical_network, etag, in_force)
-        if unknown:
-            # Bound elsewhere or deleted since: the next answer will say so.
-            self._hinted.set()
-
-    def _ask(self) -> None:
-        answer = self._client.fabric_members(self._physical_network, self._etag)
-        if answer.members is not None:
-            kept = tuple(self._kept(answer.held))
-            if self._kept_before is not None:
-                self._kept_before.store(kept)
-            self._latest = Desired(
-                answer.etag,
-                (*answer.members, *kept),
-                left=answer.left,
-                hosts=answer.hosts,
-                alarms=tuple(map(str, answer.claims)),
-            )
-        # Another one also says that what was looked at is new, and the same.
-        self._etag = answer.etag
-        self._answers += 1
-        if self._latest is not None:
-            self._latest = replace(self._latest, answers=self._answers)
-        self._due_at = self._clock() + self._poll_s
-
-    def _kept(self, held: Iterable[Held]) -> Iterator[Member]:
-        """Yield what ports have whose adapter their host does not report any more.
-
-        An adapter that is reset, or an agent that was given another file, is no word of Neutron's
-        that the port has left: its guest goes on with what it had on that host, in that partition.
-        """
-        still = {(each.port_id, each.host, each.key) for each in held if each.key is not None}
-        if self._latest is not None:
-            before = self._latest.members
-        else:
-            before = () if self._kept_before is None else self._kept_before.load()
-        for member in before:
-            if (member.port_id, member.host, member.key) in still:
-                yield member
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,14 +113,7 @@ def wire(conf: cfg.ConfigOpts) -> Fabricd:
     """Put a fabricd together from what is set in *conf*."""
     settings = options.read_settings(conf)
     transport = open_transport(conf)
-    signer = _signer(settings)
-    client = PluginClient(transport, timeout_s=settings.rpc_timeout_s, signer=signer)
-    cloud = NeutronCloud(
-        client,
-        settings.physical_network,
-        settings.poll_interval_s,
-        kept=KeptMembers(settings.state_path),
-    )
+    cloud = _cloud(settings, transport)
     stopping = threading.Event()
     metrics = FabricMetrics(_VERSION, settings.physical_network)
     reconciler = FabricReconciler(
@@ -251,6 +154,15 @@ def wire(conf: cfg.ConfigOpts) -> Fabricd:
     )
 
 
+def _cloud(settings: FabricdSettings, transport: Any) -> NeutronCloud:
+    return NeutronCloud(
+        PluginClient(transport, timeout_s=settings.rpc_timeout_s, signer=_signer(settings)),
+        settings.physical_network,
+        settings.poll_interval_s,
+        kept=KeptMembers(settings.state_path),
+    )
+
+
 def _signer(settings: FabricdSettings) -> Signer | None:
     signer = Signer.read(settings.answer_key_file)
     if signer is None:
@@ -270,15 +182,17 @@ def fabric_view(settings: FabricdSettings) -> FabricView:
     )
 
 
-def opensm(settings: FabricdSettings) -> OpenSm:
+def opensm(settings: FabricdSettings) -> OpenSmProcesses:
     """Return the OpenSM that is configured."""
-    return OpenSm(settings.partitions_conf, settings.opensm_pid_file, settings.reload_command)
+    return OpenSmProcesses(
+        settings.partitions_conf, settings.opensm_pid_file, settings.reload_command
+    )
 
 
-def publication(settings: FabricdSettings) -> Publication:
+def publication(settings: FabricdSettings) -> PartitionsFileStore:
     """Return the published file that is configured."""
     full = settings.fabric.full_default
-    return Publication(settings.partitions_conf, settings.state_path, full)
+    return PartitionsFileStore(settings.partitions_conf, settings.state_path, full)
 
 
 class Reporter:

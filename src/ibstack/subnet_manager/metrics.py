@@ -5,51 +5,23 @@ from __future__ import annotations
 
 import time
 from collections import Counter as Tally
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ibstack.runtime.metrics import FAILURE_KINDS, failure_kind
-from ibstack.subnet_manager.drift import GROUP_KINDS, DriftClass
+from ibstack.subnet_manager.policy.drift import GROUP_KINDS, DriftClass
+from ibstack.subnet_manager.reconcile.numbers import Numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from ibstack.runtime.loop import Outcome
-    from ibstack.subnet_manager.drift import Drift
-    from ibstack.subnet_manager.table_room import Fill
 
 _PREFIX: Final = "ibstack_fabricd"
 _ROLES: Final = ("master", "standby", "unknown")
 # A VF's port waits for its guest; a table on the fabric is written in tens of milliseconds.
 _SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
-
-
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """What one fabricd has done since it started, and how things stand now."""
-
-    role: str = "unknown"
-    members: Mapping[str, int] = field(default_factory=dict)
-    """How many are in_force, waiting and unfit."""
-    drift: tuple[Drift, ...] | None = None
-    """None: there was no audit since the subnet manager here became the master."""
-    problems: int = 0
-    publishes: int = 0
-    reloads: int = 0
-    repairs: int = 0
-    audits: int = 0
-    tables_read: int = 0
-    ports: int | None = None
-    """End ports that the last audit saw, of how many the table could not be read, and how many
-    nodes did not answer, so that nothing is known of what is behind them; None: there was none."""
-    unread: int | None = None
-    unread_nodes: int | None = None
-    knows_groups: bool = False
-    """Whether the last audit knew OpenSM's multicast groups."""
-    fullest: Fill | None = None
-    """The table with the least room left; None: no port is in several partitions."""
 
 
 _GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {

@@ -16,7 +16,7 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PROOF_KEYS, KeyRange
 from ibstack.facts.fabric.sa_dump import SA_DUMP
 from ibstack.runtime.metrics import Endpoint
-from ibstack.subnet_manager.known_hosts import listed_hosts
+from ibstack.subnet_manager.reconcile.known_hosts import listed_hosts
 from ibstack.subnet_manager.settings import Settings
 
 _DEFAULT: Final = [

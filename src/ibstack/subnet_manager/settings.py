@@ -1,25 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How one fabric is kept, and what of it is the site's own."""
+"""How one fabric is kept."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from ibstack.fabric.errors import BadInput
 from ibstack.facts.fabric.sa_dump import SA_DUMP
-from ibstack.formats.partitions_conf.strict import parse
-from ibstack.subnet_manager.enforcement import Limits
-from ibstack.subnet_manager.group_audit import SETTLED_S
-from ibstack.subnet_manager.partitions_conf import RESERVED_KEYS, read_site
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from ibstack.fabric.guid import Guid
-    from ibstack.fabric.partition import KeyRange, PartitionKey
-    from ibstack.formats.partitions_conf.statement import Statement
+    from ibstack.fabric.partition import KeyRange
+
+
+SETTLED_S: Final = 15.0
+"""How long OpenSM may take to make a group and to write it down: a sweep of a large fabric."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long to wait, in seconds."""
+
+    proof_s: float = 5.0
+    """For the proof key, after a reload."""
+    read_back_s: float = 1.0
+    """For the tables, after the proof."""
+    reload_gap_s: float = 0.05
+    """The least time between two reloads: a burst of changes becomes one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,46 +51,3 @@ class Settings:
     host_guids: Mapping[str, frozenset[Guid]] = field(default_factory=dict)
     """The port GUIDs that the site says are a host's."""
     limits: Limits = field(default_factory=Limits)
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """The site's own partitions."""
-
-    text: str = ""
-    keys: frozenset[PartitionKey] = frozenset()
-    statements: tuple[Statement, ...] = ()
-
-    @property
-    def guids(self) -> frozenset[Guid]:
-        """Return the ports that it lists by GUID."""
-        return frozenset(guid for statement in self.statements for guid in statement.guids())
-
-    @classmethod
-    def read(cls, settings: Settings) -> Site:
-        """Read the site's file; BadInput with every fault where it must not be published."""
-        path = settings.site_partitions
-        if path is None:
-            return cls()
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise BadInput(
-                f"cannot read the site's own partitions: {path}: {error.strerror}; create it, with"
-                " comments only where there are none, or unset site_partitions"
-            ) from error
-        text = read_site(content, str(path), settings.owned_keys)
-        if not text:
-            return cls()
-        statements = tuple(parse(content, str(path)))
-        return cls(text, frozenset(statement.key for statement in statements), statements)
-
-
-@dataclass(frozen=True, slots=True)
-class NotTheirs:
-    """The keys of a published file that are neither the site's nor reserved."""
-
-    site: frozenset[PartitionKey]
-
-    def __contains__(self, key: object) -> bool:
-        return key not in RESERVED_KEYS and key not in self.site

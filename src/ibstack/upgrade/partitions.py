@@ -11,7 +11,7 @@ from ibstack.fabric.partition import DEFAULT_PARTITION
 from ibstack.formats.partitions_conf.reading import read
 from ibstack.formats.partitions_conf.remark import Effect
 from ibstack.formats.partitions_conf.statement import Keyword, Standing
-from ibstack.subnet_manager.partitions_conf import RESERVED_KEYS
+from ibstack.subnet_manager.policy.site import RESERVED_KEYS
 from ibstack.upgrade.finding import Finding, Verdict
 
 if TYPE_CHECKING:

@@ -8,19 +8,17 @@ import time
 from typing import TYPE_CHECKING
 
 from ibstack.facts.fabric.sa_dump import NoGroups, SaDump
-from ibstack.subnet_manager.fabric_view import Role
-from ibstack.subnet_manager.group_audit import SETTLED_S, audit_groups, keys_reached
-from ibstack.subnet_manager.multicast_groups import wanted_groups
+from ibstack.subnet_manager.observed.fabric_view import Role
+from ibstack.subnet_manager.opensm.group_audit import audit_groups, keys_reached
+from ibstack.subnet_manager.opensm.multicast_groups import wanted_groups
+from ibstack.subnet_manager.settings import SETTLED_S
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ibstack.facts.fabric.sa_dump import Groups
-    from ibstack.subnet_manager.drift import Audit, Drift, Survey
-    from ibstack.views.partitions import (
-        Fabric,
-        Sources,
-    )
+    from ibstack.subnet_manager.policy.drift import Audit, Drift, Survey
+    from ibstack.views.partitions import Fabric, Sources
 
 
 class Became(enum.Enum):

@@ -10,22 +10,23 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadInput, IbstackError, Refused, TryLater
 from ibstack.fabric.guid import Guid
-from ibstack.subnet_manager.audit import Auditor
 from ibstack.subnet_manager.daemon import publication
-from ibstack.subnet_manager.drift import STALE_STANDBY, Audit, Drift, Expected, audit
-from ibstack.subnet_manager.fabric_view import Role
-from ibstack.subnet_manager.group_audit import both
-from ibstack.subnet_manager.plan import plan
-from ibstack.subnet_manager.publication import Order
-from ibstack.subnet_manager.settings import Site
-from ibstack.subnet_manager.staleness import is_stale
+from ibstack.subnet_manager.observed.fabric_view import Role
+from ibstack.subnet_manager.opensm.group_audit import both
+from ibstack.subnet_manager.opensm.partitions_file_store import Order
+from ibstack.subnet_manager.opensm.site_partitions import site_partitions
+from ibstack.subnet_manager.policy.drift import STALE_STANDBY, Audit, Drift, Expected, audit
+from ibstack.subnet_manager.policy.plan import plan
+from ibstack.subnet_manager.reconcile.drift_record import DriftRecord
+from ibstack.subnet_manager.reconcile.standby_state import is_stale
 from ibstack.views.audit_outcome import Became, look_at_groups, outcome, overlooked
+from ibstack.views.partitions import Fabric
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibstack.facts.fabric.sa_dump import NoGroups
-    from ibstack.views.partitions import Fabric, Sources
+    from ibstack.views.partitions import Sources
 
 _SECOND_LOOK_S: Final = 0.5
 UNKNOWN: Final = 4
@@ -110,7 +111,7 @@ class Watch:
         if not 0.5 <= interval_s <= 86_400:
             raise BadInput(f"cannot watch every {interval_s:g} s: give 0.5 to 86400 seconds")
         self._interval_s = interval_s
-        self._auditor = Auditor(interval_s, time.monotonic)
+        self._auditor = DriftRecord(interval_s, time.monotonic)
         self._trouble: tuple[str, ...] = ()
         self._without: tuple[str, ...] = ()
 
@@ -152,15 +153,19 @@ def _new(sources: Sources, lines: tuple[str, ...], before: tuple[str, ...]) -> t
 
 def _look(sources: Sources) -> tuple[Audit, Fabric, tuple[NoGroups, ...]]:
     """Return every difference as one look shows it, and why groups are not known."""
-    desired, _ = sources.wanted()
-    settings = sources.settings.fabric
-    fabric = sources.observed()
-    wanted = sources.fitting(desired, fabric)
+    settings, seen = sources.settings.fabric, list[Fabric]()
+
+    def observe() -> Fabric:
+        seen.append(sources.observed())
+        return seen[0]
+
+    desired, wanted = sources.wanted(observe)
+    (fabric,) = seen
     expected = Expected(
         desired=wanted.partitions,
         ours=settings.owned_keys,
         full_default=settings.full_default | fabric.managers,
-        site_keys=Site.read(settings).keys,
+        site_keys=site_partitions(settings).keys,
         managers=fabric.managers,
         may_manage=fabric.may_manage,
         physical=wanted.shared,

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,28 +13,30 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PROOF_KEYS, PartitionKey, TableEntry
 from ibstack.formats.partitions_conf.reading import read
 from ibstack.mad import PortInfo
-from ibstack.subnet_manager.admission import Seen, judged
-from ibstack.subnet_manager.claims import Claims
-from ibstack.subnet_manager.file_changes import file_of, other_changes
-from ibstack.subnet_manager.kept_members import KeptMembers
-from ibstack.subnet_manager.known_hosts import KnownHosts
-from ibstack.subnet_manager.partitions_conf import understand
-from ibstack.subnet_manager.plan import Wanted, gather, plan
-from ibstack.subnet_manager.publication import Found, NotOurFile, Whose
-from ibstack.subnet_manager.settings import NotTheirs, Site
-from ibstack.subnet_manager.standing_ports import StandingPorts
+from ibstack.subnet_manager.opensm.file_changes import file_of, other_changes
+from ibstack.subnet_manager.opensm.partitions_conf import understand
+from ibstack.subnet_manager.opensm.partitions_file_store import FileOwner, Found, NotOurFile
+from ibstack.subnet_manager.opensm.site_partitions import site_partitions
+from ibstack.subnet_manager.policy.claims import Claims
+from ibstack.subnet_manager.policy.known_ports import KnownPorts
+from ibstack.subnet_manager.policy.plan import DesiredPartitions, collect_desired, plan
+from ibstack.subnet_manager.policy.site import TenantKeys
+from ibstack.subnet_manager.reconcile.admission import Seen, judged
+from ibstack.subnet_manager.reconcile.kept_members import KeptMembers
+from ibstack.subnet_manager.reconcile.known_hosts import KnownHosts
+from ibstack.subnet_manager.reconcile.standing_ports import StandingPorts
+from ibstack.views.patience import within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ibstack.fabric.partition import Membership, Partitions
-    from ibstack.subnet_manager.daemon import NeutronCloud
-    from ibstack.subnet_manager.drift import ObservedPort, Survey
-    from ibstack.subnet_manager.fabric_view import Manager
-    from ibstack.subnet_manager.known_ports import KnownPorts
-    from ibstack.subnet_manager.moment import Desired
+    from ibstack.subnet_manager.neutron_cloud import NeutronCloud
+    from ibstack.subnet_manager.observed.fabric_view import Manager
+    from ibstack.subnet_manager.opensm.partitions_conf import PartitionsFile
     from ibstack.subnet_manager.options import FabricdSettings
-    from ibstack.subnet_manager.partitions_conf import PartitionsFile
+    from ibstack.subnet_manager.policy.drift import ObservedPort, Survey
+    from ibstack.subnet_manager.reconcile.pass_context import Desired
 
 _ASKING: Final = "ask Neutron for the members"
 Remark = Callable[[object], None]
@@ -93,23 +94,28 @@ class Sources:
         self.remark = remark
 
     def desired(self) -> Desired:
-        """Ask Neutron; TryLater where it cannot be asked now."""
+        """Ask Neutron; TryLater where it cannot be asked now.  See believed()."""
         settings = self.settings
         self._cloud.hint()
-        found = _within(settings.rpc_timeout_s, self._cloud.desired, _ASKING)
+        found = within(settings.rpc_timeout_s, self._cloud.desired, _ASKING)
         if found is None:
             raise TryLater(f"cannot {_ASKING}: there was no answer")
         if found.trouble is not None:
             raise found.trouble
+        return found
+
+    def believed(self, desired: Desired, fabric: Fabric | None = None) -> Desired:
+        """Return what fabricd believes of *desired* where the fabric is as it shows."""
+        settings = self.settings
         known = KnownHosts(settings.state_path, settings.fabric.host_guids, remembers=False)
-        return known.judge(found)
+        return known.judge(desired, fabric.known if fabric is not None else KnownPorts())
 
     @cached_property
     def _cloud(self) -> NeutronCloud:
         import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
         from ibstack.neutron.client import PluginClient, open_transport
         from ibstack.neutron.signature import Signer
-        from ibstack.subnet_manager.daemon import NeutronCloud
+        from ibstack.subnet_manager.neutron_cloud import NeutronCloud
 
         settings = self.settings
         client = PluginClient(
@@ -124,18 +130,31 @@ class Sources:
             kept=KeptMembers(settings.state_path, remembers=False),
         )
 
-    def wanted(self) -> tuple[Desired, Wanted]:
+    def wanted(
+        self, look: Callable[[], Fabric | None] = lambda: None
+    ) -> tuple[Desired, DesiredPartitions]:
+        """Return what Neutron wants, and what of it is served; remark of all else why it is not.
+
+        *look* reads the fabric, after Neutron was asked; None where it cannot be.
+        """
         desired = self.desired()
+        fabric_now = look()
+        desired = self.believed(desired, fabric_now)
         fabric = self.settings.fabric
-        claims = Claims(fabric.full_default, Site.read(fabric).guids)
-        wanted = gather(desired.members, fabric.owned_keys, claims.why_not_a_vf)
+        claims = Claims(fabric.full_default, site_partitions(fabric).guids)
+        wanted = collect_desired(desired.members, fabric.owned_keys, claims.why_not_a_vf)
         for port, why in wanted.unfit.items():
             self.remark(f"port {port} is not served: {why}")
         for alarm in desired.alarms:
             self.remark(alarm)
+        if fabric_now is not None:
+            fits = self.fitting(desired, fabric_now)
+            for port in fits.unfit.keys() - wanted.unfit.keys():
+                self.remark(f"port {port} is not served: {fits.unfit[port]}")
+            wanted = fits
         return desired, wanted
 
-    def fitting(self, desired: Desired, fabric: Fabric) -> Wanted:
+    def fitting(self, desired: Desired, fabric: Fabric) -> DesiredPartitions:
         """Return what fabricd publishes of *desired* on *fabric*: no more than fits."""
         from ibstack.subnet_manager.daemon import publication
 
@@ -147,19 +166,21 @@ class Sources:
             self.tenants(file.look().published),
             frozenset(map(Guid.parse, file.shared())),
         )
-        return judged(desired, settings, Site.read(settings), seen)[0]
-
-    def fitting_and_said(self, desired: Desired, wanted: Wanted, fabric: Fabric) -> Wanted:
-        """Return the same, and remark of each port of *wanted* that does not fit why."""
-        fits = self.fitting(desired, fabric)
-        for port in fits.unfit.keys() - wanted.unfit.keys():
-            self.remark(f"port {port} is not served: {fits.unfit[port]}")
-        return fits
+        return judged(desired, settings, site_partitions(settings), seen)[0]
 
     def published(self) -> Found:
         from ibstack.subnet_manager.daemon import publication
 
         return publication(self.settings).look()
+
+    @cached_property
+    def fabric(self) -> Fabric | None:
+        """What the fabric shows, read once; None where it cannot be, which is remarked."""
+        try:
+            return self.observed()
+        except IbstackError as error:
+            self.remark(error)
+            return None
 
     def observed(self) -> Fabric:
         """Read every port's table; CannotReadFabric or TryLater where that cannot be done."""
@@ -179,7 +200,7 @@ class Sources:
 
     def tenants(self, partitions: Partitions) -> Partitions:
         """Return those of *partitions* that are neither the site's nor reserved."""
-        mine = NotTheirs(Site.read(self.settings.fabric).keys)
+        mine = TenantKeys(site_partitions(self.settings.fabric).keys)
         return {key: part for key, part in partitions.items() if key in mine}
 
 
@@ -223,8 +244,8 @@ def partitions(sources: Sources) -> list[PartitionRow]:
     Where Neutron cannot be asked, the members are those of the published file, and that is
     remarked.
     """
-    fabric = _readable(sources)
-    wanted, shared = _members(sources, fabric)
+    wanted, shared = _members(sources)
+    fabric = sources.fabric
     if fabric is not None:
         guids = (guid for part in wanted.values() for guid in part.members)
         _remark_all(sources, fabric.shared_guids(guids))
@@ -247,7 +268,7 @@ def members(sources: Sources, key: PartitionKey) -> list[MemberRow]:
     """Return the members of one partition: as Neutron wants them, and as the fabric shows them."""
     desired, wanted = sources.wanted()
     found = wanted.partitions[key].members if key in wanted.partitions else {}
-    fabric = _readable(sources)
+    fabric = sources.fabric
     hosts: dict[Guid, set[str]] = {}
     for member in desired.members:
         hosts.setdefault(member.guid, set()).add(member.host)
@@ -278,13 +299,10 @@ def planned_steps(sources: Sources) -> list[PlannedStep]:
     NotOurFile where somebody else's file stands there.
     """
     settings = sources.settings
-    site = Site.read(settings.fabric)  # What fabricd refuses is never published.
-    desired, wanted = sources.wanted()
-    fabric = _readable(sources)
-    if fabric is not None:
-        wanted = sources.fitting_and_said(desired, wanted, fabric)
+    site = site_partitions(settings.fabric)  # What fabricd refuses is never published.
+    desired, wanted = sources.wanted(lambda: sources.fabric)
     found = sources.published()
-    if found.whose in {Whose.FOREIGN, Whose.EDITED}:
+    if found.whose in {FileOwner.OTHER, FileOwner.EDITED}:
         raise NotOurFile(settings.partitions_conf, found)
     before = _before(found, str(settings.partitions_conf))
     theirs = {each.key for each in read(before.site.encode()).statements} if before else set()
@@ -312,21 +330,19 @@ def planned_steps(sources: Sources) -> list[PlannedStep]:
 
 def _before(found: Found, file: str) -> PartitionsFile | None:
     """Return what ibstack has published; None where nothing of its own stands there."""
-    if found.whose is not Whose.OURS or found.text is None:
+    if found.whose is not FileOwner.OURS or found.text is None:
         return None
     return understand(found.statements, found.text, file)
 
 
-def _members(sources: Sources, fabric: Fabric | None) -> tuple[Partitions, frozenset[Guid]]:
+def _members(sources: Sources) -> tuple[Partitions, frozenset[Guid]]:
     """Return the members by partition that fit the tables, and which of them are physical ports."""
     try:
-        desired, wanted = sources.wanted()
-        if fabric is not None:
-            wanted = sources.fitting_and_said(desired, wanted, fabric)
+        _, wanted = sources.wanted(lambda: sources.fabric)
     except TryLater as error:
         sources.remark(f"{error}; showing what was published last")
         found = sources.published()
-        if found.whose is not Whose.OURS:
+        if found.whose is not FileOwner.OURS:
             raise
         return sources.tenants(found.published), frozenset()
     return wanted.partitions, wanted.shared
@@ -362,35 +378,6 @@ def _count(members: Mapping[Guid, Membership], value: str) -> int:
     return sum(membership.value == value for membership in members.values())
 
 
-def _readable(sources: Sources) -> Fabric | None:
-    """Return what the fabric shows; None where it cannot be read, which is remarked."""
-    try:
-        return sources.observed()
-    except IbstackError as error:
-        sources.remark(error)
-        return None
-
-
 def _remark_all(sources: Sources, remarks: Iterable[str]) -> None:
     for each in remarks:
         sources.remark(each)
-
-
-def _within(limit_s: float, call: Callable[[], Desired | None], doing: str) -> Desired | None:
-    """Call in a thread, for the first message to a broker that is away waits without an end."""
-    answers: list[Desired | IbstackError | None] = []
-
-    def run() -> None:
-        try:
-            answers.append(call())
-        except IbstackError as error:
-            answers.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(limit_s)
-    if not answers:
-        raise TryLater(f"cannot {doing}: no answer within {limit_s:g} s; is the broker running?")
-    if isinstance(answers[0], IbstackError):
-        raise answers[0]
-    return answers[0]

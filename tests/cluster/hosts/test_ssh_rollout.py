@@ -9,13 +9,7 @@ from pathlib import Path
 import pytest
 
 from cluster.article import HOSTS, starting_state
-from cluster.hosts.ssh_fleet import (
-    NOW,
-    Fleet,
-    answering,
-    close_fleet,
-    open_fleet,
-)
+from cluster.hosts.ssh_fleet import NOW, Fleet, answering, close_fleet, open_fleet
 from ibstack.cluster.hosts import far_side
 from ibstack.cluster.hosts.events import Event
 from ibstack.cluster.hosts.hosts import Listener

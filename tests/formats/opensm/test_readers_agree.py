@@ -19,7 +19,7 @@ from ibstack.cluster.lint.finding import Place
 from ibstack.facts import opensm_files as verify
 from ibstack.facts.evidence import OPENSM_ARGS, OPENSM_HELP, Missing
 from ibstack.formats.opensm.built_in import ETC_OPENSM, ETC_RDMA, BuiltIn
-from ibstack.subnet_manager.opensm_process import OpenSmProcess
+from ibstack.subnet_manager.opensm.process import OpenSmProcess
 from verify.judged import host_with
 
 if TYPE_CHECKING:

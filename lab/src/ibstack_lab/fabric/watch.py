@@ -7,12 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ibstack.mad import NotKnown, PortState, Route
-from ibstack.mad.datagrams import (
-    Attribute,
-    decode_pkey_block,
-    decode_port_info,
-    pkey_modifier,
-)
+from ibstack.mad.datagrams import Attribute, decode_pkey_block, decode_port_info, pkey_modifier
 from ibstack.mad.pipeline import Pipeline, Request
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.fabric.netfile import SWITCH

@@ -5,10 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from ibstack.cluster.hosts.backend import (
-    DeviceStatus,
-    Drift,
-)
+from ibstack.cluster.hosts.backend import DeviceStatus, Drift
 from ibstack.cluster.hosts.bringing import Bringing
 from ibstack.cluster.hosts.events import Events
 from ibstack.cluster.hosts.group_files import write_groups

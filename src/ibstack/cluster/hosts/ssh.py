@@ -7,10 +7,7 @@ import base64
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ibstack.cluster.hosts import (
-    far_files,
-    host_answer,
-)
+from ibstack.cluster.hosts import far_files, host_answer
 from ibstack.cluster.hosts.far_program import program
 from ibstack.cluster.hosts.host_folder import stamp
 from ibstack.cluster.hosts.host_state import UP

@@ -14,14 +14,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.cluster.files.write import apply_files, plan_files
-from ibstack.cluster.hosts import (
-    far_files,
-    image_tree,
-)
-from ibstack.cluster.hosts.host_folder import (
-    HostFolder,
-    stamp,
-)
+from ibstack.cluster.hosts import far_files, image_tree
+from ibstack.cluster.hosts.host_folder import HostFolder, stamp
 from ibstack.cluster.hosts.host_script import run_script
 from ibstack.cluster.hosts.host_state import (
     DOWN,

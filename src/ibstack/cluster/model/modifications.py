@@ -15,12 +15,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NoReturn
 
 from ibstack.fabric.errors import BadValue
-from ibstack.formats.ini import (
-    edited,
-    normal_section,
-    refuse_key,
-    refuse_section,
-)
+from ibstack.formats.ini import edited, normal_section, refuse_key, refuse_section
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

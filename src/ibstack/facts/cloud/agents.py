@@ -7,12 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.fabric import neutron_names
-from ibstack.facts.json_file import (
-    kind_of,
-    read_object,
-    refusal,
-    unreadable,
-)
+from ibstack.facts.json_file import kind_of, read_object, refusal, unreadable
 from ibstack.facts.site import Agent
 
 if TYPE_CHECKING:

@@ -18,11 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.partition import DEFAULT_PARTITION
-from ibstack.formats.partitions_conf.definition import (
-    BadDefinition,
-    Definition,
-    Definitions,
-)
+from ibstack.formats.partitions_conf.definition import BadDefinition, Definition, Definitions
 from ibstack.formats.partitions_conf.group_flags import AskedGroup, take
 from ibstack.formats.partitions_conf.groups import Group, groups
 from ibstack.formats.partitions_conf.line_buffer import BLANKS, BehindTheLine, LineBuffer, pieces

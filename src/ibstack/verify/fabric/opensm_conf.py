@@ -12,10 +12,7 @@ from ibstack.verify.check import Observation
 from ibstack.verify.selectors import each_subnet_manager_host
 
 if TYPE_CHECKING:
-    from collections.abc import (
-        Callable,
-        Iterator,
-    )
+    from collections.abc import Callable, Iterator
 
     from ibstack.facts.evidence import Evidence
     from ibstack.facts.site import Site

@@ -23,12 +23,7 @@ from ibstack.cluster.model.naming import the_object
 from ibstack.cluster.model.value import NO_ADDRESS
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.ipoib import IpoibMode
-from ibstack.fabric.partition import (
-    DEFAULT_OWNED_KEYS,
-    DEFAULT_PARTITION,
-    KeyRange,
-    PartitionKey,
-)
+from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, DEFAULT_PARTITION, KeyRange, PartitionKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

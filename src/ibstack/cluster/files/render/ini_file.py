@@ -9,14 +9,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.files.generated import GeneratedFile
-from ibstack.cluster.model.modifications import (
-    Deed,
-    modified,
-)
-from ibstack.formats.ini import (
-    IniText,
-    normal_section,
-)
+from ibstack.cluster.model.modifications import Deed, modified
+from ibstack.formats.ini import IniText, normal_section
 from ibstack.formats.secrets import is_secret
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from ibstack.facts.evidence import Missing, shown
 from ibstack.facts.fabric.groups import dumped_by, sa_dump_name, shown_to
 from ibstack.mad import NodeType
-from ibstack.subnet_manager.group_audit import audit_groups
-from ibstack.subnet_manager.multicast_groups import wanted_groups
+from ibstack.subnet_manager.opensm.group_audit import audit_groups
+from ibstack.subnet_manager.opensm.multicast_groups import wanted_groups
 from ibstack.verify.check import Observation, rule
 from ibstack.verify.fabric.files import groups_made, place, statements, unknown
 from ibstack.verify.selectors import on_fabric

@@ -12,7 +12,7 @@ from ibstack.facts.opensm_files import partitions, read_by_opensm, written_by_fa
 from ibstack.formats.partitions_conf.remark import Effect
 from ibstack.formats.partitions_conf.statement import Standing
 from ibstack.formats.partitions_conf.strict import PartitionsFileFaults
-from ibstack.subnet_manager.partitions_conf import read
+from ibstack.subnet_manager.opensm.partitions_conf import read
 from ibstack.verify.check import Observation, rule
 from ibstack.verify.fabric import opensm_conf
 from ibstack.verify.fabric.files import default_of_all, located, place, reading, statements, unknown

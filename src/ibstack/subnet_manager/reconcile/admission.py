@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which of the members that Neutron wants may be published: by whose port it is, and by its room.
+
+A master and its standbys judge alike, each by the walks of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ibstack.subnet_manager.observed.fabric_view import Role
+from ibstack.subnet_manager.policy.claims import Claims
+from ibstack.subnet_manager.policy.plan import collect_desired
+from ibstack.subnet_manager.policy.table_room import Fill, Rooms, fit
+from ibstack.subnet_manager.reconcile.standing_ports import StandingPorts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from ibstack.fabric.guid import Guid
+    from ibstack.fabric.partition import Partitions
+    from ibstack.subnet_manager.observed.fabric_view import FabricView, Manager
+    from ibstack.subnet_manager.policy.known_ports import KnownPorts
+    from ibstack.subnet_manager.policy.plan import DesiredPartitions, Step
+    from ibstack.subnet_manager.policy.site import Site
+    from ibstack.subnet_manager.reconcile.pass_context import Desired
+    from ibstack.subnet_manager.settings import Settings
+
+
+class Admission:
+    """Judges members, and remembers what that needs."""
+
+    def __init__(self, settings: Settings, fabric: FabricView, standing_ports: Path) -> None:
+        self._settings = settings
+        self._fabric = fabric
+        self._standing = StandingPorts(standing_ports)
+        self._good_for_s = 2 * settings.audit_interval_s
+        self._heard: Desired | None = None
+        self._seen = fabric.known(None)
+        self.reserved: tuple[Guid, ...] = ()
+        """GUIDs that a MAC address could make, and that no VF may have."""
+        self.fullest: Fill | None = None
+        """The table that has the least room left; None: no port is in several partitions."""
+
+    def hear(self, desired: Desired) -> None:
+        """Take in what Neutron has answered, and what was met while its last answer held."""
+        if self._heard is not None:
+            self._see(self._heard)
+        self._heard = desired
+        self._standing.hear(desired)
+
+    def see_out(self, steps: Iterable[Step]) -> None:
+        """Take in who was expelled, and may still be on the fabric."""
+        self._standing.leave(step.guid for step in steps)
+
+    def _see(self, desired: Desired) -> None:
+        known = self._fabric.known(None)
+        if known is not self._seen:
+            self._standing.see(known, desired)
+            self._seen = known
+
+    def due(self, manager: Manager) -> bool:
+        """Tell whether a standby is to walk the fabric again; a master's audits do."""
+        return manager.role is Role.STANDBY and self._fabric.map_age_s > self._good_for_s
+
+    def walked(self, manager: Manager) -> KnownPorts:
+        """Return what the latest walk has met; walk where it is too old."""
+        # Without a link the local port is all that a walk would meet.
+        looks = manager.role is not Role.NONE
+        return self._fabric.known(self._good_for_s if looks else None)
+
+    def judge(
+        self,
+        desired: Desired,
+        site: Site,
+        manager: Manager,
+        published: Partitions,
+        shared_before: frozenset[Guid],
+    ) -> DesiredPartitions:
+        """Return what of *desired* may be published, with the reason of each that may not.
+
+        *published*: what the file says of our partitions; *shared_before*: which are physical.
+        """
+        known = self.walked(manager)
+        self._see(desired)
+        seen = Seen(known, self._standing.guids, manager.port, published, shared_before)
+        wanted, fills = judged(desired, self._settings, site, seen)
+        self.reserved = tuple(sorted(_claims(desired, self._settings, site, seen).reserved))
+        self.fullest = max(fills, key=lambda fill: fill.share, default=None)
+        return wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the fabric and the file show, by which members are judged."""
+
+    known: KnownPorts
+    standing: frozenset[Guid]
+    port: Guid
+    """The master's where it is on this host, else this host's."""
+    published: Partitions
+    shared_before: frozenset[Guid]
+
+
+def judged(
+    desired: Desired, settings: Settings, site: Site, seen: Seen
+) -> tuple[DesiredPartitions, tuple[Fill, ...]]:
+    """Return what of *desired* may be published, and how full the shared tables are.  Pure."""
+    claims = _claims(desired, settings, site, seen)
+    wanted = collect_desired(desired.members, settings.owned_keys, claims.why_not)
+    managers = seen.known.managers | settings.full_default | {seen.port}
+    rooms = Rooms(seen.known, managers, site.statements)
+    return fit(wanted, desired.members, seen.published, rooms)
+
+
+def _claims(desired: Desired, settings: Settings, site: Site, seen: Seen) -> Claims:
+    return Claims(
+        full_default=settings.full_default,
+        of_site=site.guids,
+        known=seen.known,
+        standing=seen.standing,
+        hosts={m.guid: m.host for m in desired.members if m.shared},
+        published=seen.published,
+        shared_before=seen.shared_before,
+    )

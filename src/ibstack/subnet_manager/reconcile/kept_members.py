@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The members that a host's ports keep while Neutron cannot say which adapter they are of.
+
+Kept over a restart of ibstack-fabricd too: an adapter in reset takes nothing away.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from ibstack.fabric.errors import TryLater
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.member import Member
+from ibstack.fabric.partition import Membership, PartitionKey
+from ibstack.subnet_manager.state_file import replace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Row: TypeAlias = "list[Any]"
+_BROKEN: Final = (ValueError, KeyError, TypeError, AttributeError)
+
+
+def row_of(member: Member) -> Row:
+    """Return what JSON can hold of *member*; member_of() is the reverse."""
+    m = member
+    return [m.port_id, m.host, str(m.guid), str(m.key), m.membership.value, m.shared]
+
+
+def member_of(row: Row) -> Member:
+    """Read what row_of() wrote; ValueError or TypeError for anything else."""
+    port_id, host, guid, key, membership, shared = row
+    return Member(
+        str(port_id),
+        str(host),
+        Guid.parse(guid),
+        PartitionKey.parse(key),
+        Membership(membership),
+        shared is True,
+    )
+
+
+class KeptMembers:
+    """The members that are kept, in `kept-members.json` of *folder*."""
+
+    def __init__(self, folder: Path, *, remembers: bool = True) -> None:
+        """*remembers*: False to read what the running daemon keeps, and to write nothing."""
+        self._file = folder / "kept-members.json"
+        self._remembers = remembers
+        self._stored: tuple[Member, ...] | None = None
+
+    def load(self) -> tuple[Member, ...]:
+        """Return what was kept last; nothing where that cannot be read: it is kept no longer."""
+        if self._stored is None:
+            try:
+                rows = json.loads(self._file.read_text("ascii"))
+                self._stored = tuple(member_of(row) for row in rows)
+            except (OSError, *_BROKEN):
+                self._stored = ()
+        return self._stored
+
+    def store(self, kept: tuple[Member, ...]) -> None:
+        """Keep *kept* from now on; TryLater where it cannot be written."""
+        if not self._remembers or kept == self.load():
+            return
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TryLater(f"cannot write {self._file}: {error.strerror}") from error
+        replace(self._file, json.dumps([row_of(member) for member in kept], indent=0) + "\n")
+        self._stored = kept

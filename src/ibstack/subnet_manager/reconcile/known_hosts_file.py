@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is remembered of hosts and their ports: `known_hosts.json` in fabricd's folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from ibstack.fabric.errors import Refused, TryLater
+from ibstack.fabric.guid import Guid
+from ibstack.subnet_manager.policy.known_ports import PortPlace
+from ibstack.subnet_manager.reconcile.kept_members import member_of, row_of
+from ibstack.subnet_manager.state_file import replace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ibstack.fabric.member import Member
+
+_VERSION: Final = 1
+Ports: TypeAlias = "dict[Guid, bool | None]"
+"""A host's ports, and whether VFs share the port's table (mlx4); None: not known."""
+
+
+@dataclass(slots=True)
+class Remembered:
+    """The content of the file."""
+
+    hosts: dict[str, Ports] = field(default_factory=dict)
+    kept: tuple[Member, ...] = ()
+    """What Neutron ports keep that are held."""
+    places: dict[Guid, PortPlace] = field(default_factory=dict)
+    """Where ports were on the fabric; earlier releases know nothing of it."""
+
+
+def read(file: Path) -> Remembered:
+    """Read what write() wrote; nothing where there is none, Refused where it is broken."""
+    try:
+        raw = json.loads(file.read_text("ascii"))
+        if raw["version"] != _VERSION:
+            raise ValueError(f"version {raw['version']!r} is none of this release's")
+        hosts = {
+            host: {Guid.parse(guid): kind for guid, kind in ports.items()}
+            for host, ports in raw["hosts"].items()
+        }
+        places = {Guid.parse(guid): _place(row) for guid, row in raw.get("places", {}).items()}
+        return Remembered(hosts, tuple(map(member_of, raw["kept"])), places)
+    except FileNotFoundError:
+        return Remembered()
+    except OSError as error:
+        raise TryLater(f"cannot read {file}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Refused(
+            f"cannot tell which ports are whose: {file} is broken ({error}); remove it, and every"
+            " host is believed once more as it reports then"
+        ) from error
+
+
+def write(file: Path, what: Remembered) -> None:
+    """Put *what* into the file; TryLater where that fails."""
+    hosts = {
+        host: {str(guid): ports[guid] for guid in sorted(ports)}
+        for host, ports in sorted(what.hosts.items())
+    }
+    content = {
+        "version": _VERSION,
+        "hosts": hosts,
+        "kept": [row_of(member) for member in what.kept],
+        "places": {str(guid): _row(place) for guid, place in sorted(what.places.items())},
+    }
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TryLater(f"cannot write {file}: {error.strerror}") from error
+    replace(file, json.dumps(content, indent=0) + "\n")
+
+
+def _row(place: PortPlace) -> list[Any]:
+    node, switch = (None if guid is None else str(guid) for guid in (place.node, place.switch))
+    return [node, switch, place.number]
+
+
+def _place(row: list[Any]) -> PortPlace:
+    node, switch, number = row
+    return PortPlace(
+        None if node is None else Guid.parse(node),
+        None if switch is None else Guid.parse(switch),
+        None if number is None else int(number),
+    )
