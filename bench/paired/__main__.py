@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -55,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(json.dumps([line.as_json() for line in found], ensure_ascii=False))
     else:
         print(table(found, *(side.name for side in sides)))
+    if any(line.failed for line in found):
+        return 1
     return _MISSED if any(line.missed for line in found) else 0
 
 
@@ -132,18 +133,28 @@ def _measured(
 def _of_program(
     sides: Sequence[Side], program: str, wanted: Mapping[str, int], limits: Mapping[str, float]
 ) -> Iterator[Line]:
-    with ExitStack() as undo:
-        probes = undo.enter_context(running(sides, [program]))
-        for part, count in wanted.items():
-            print(f"bench: {part}: {count} pairs", file=sys.stderr)
-            if missing := [p for p in probes if part not in p.names]:
-                why = "; ".join(f"{p.side.name}: {p.missing or 'no such part'}" for p in missing)
-                yield Line(what=part, limit=limits.get(part), why=why)
-            else:
-                yield from lines(in_turn(probes, part, count), limits.get(part))
+    left = [*wanted]
+    try:
+        with running(sides, [program]) as probes:
+            for part, count in wanted.items():
+                print(f"bench: {part}: {count} pairs", file=sys.stderr)
+                yield from _of_part(probes, part, count, limits.get(part))
+                left.remove(part)
+    except CannotMeasure as error:
+        print(f"bench: {error}", file=sys.stderr)
+        yield from (Line(what=part, why="it failed: see above", failed=True) for part in left)
 
 
-def in_turn(probes: Sequence[Probe], part: str, count: int) -> list[Pair]:
+def _of_part(probes: Sequence[Probe], part: str, count: int, limit: float | None) -> Iterator[Line]:
+    missing = [probe for probe in probes if part not in probe.names]
+    if missing:
+        why = "; ".join(f"{each.side.name}: {each.missing or 'no such part'}" for each in missing)
+        yield Line(what=part, limit=limit, why=why)
+    else:
+        yield from lines(in_turn(probes, part, count), limit)
+
+
+def in_turn(probes: Sequence[Probe], part: str, count: int) -> Sequence[Pair]:
     """Measure *part* on both sides, *count* times each, one after the other.
 
     Once more before, which does not count: what is done first is slower.

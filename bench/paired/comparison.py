@@ -34,6 +34,8 @@ class Line:
     limit: float | None = None
     why: str = ""
     """Why there is no ratio."""
+    failed: bool = False
+    """Whether it should have been measured, and could not be."""
 
     @property
     def missed(self) -> bool:

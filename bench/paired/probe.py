@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _LAUNCH: Final = Path(__file__).with_name("launch.py")
 _ENDS_WITHIN_S: Final = 60
+_LINES_SHOWN: Final = 15
+_COLUMNS_SHOWN: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,14 @@ class Probe:
         self.names: tuple[str, ...] = ()
         self.missing = ""
         self._what = " ".join(program)
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  Open as long as the program runs.
         self._process = subprocess.Popen(
             [str(side.python), "-P", str(_LAUNCH), *program],
             env={**os.environ, "PYTHONPATH": str(side.tree)},
             cwd=side.tree,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=self._log,
             text=True,
         )
 
@@ -62,7 +67,7 @@ class Probe:
     def measure(self, name: str) -> dict[str, Took]:
         """Measure *name* once: what took how long; CannotMeasure where the program ended."""
         to = _open(self._process.stdin)
-        with suppress(BrokenPipeError):  # It has said why on stderr, and there is no answer either.
+        with suppress(BrokenPipeError):  # Then there is no answer either.
             to.write(f"{name}\n")
             to.flush()
         return {what: Took(**took) for what, took in self._answer().items()}
@@ -77,11 +82,15 @@ class Probe:
             self._process.terminate()
             self._process.wait()
         _open(self._process.stdout).close()
+        self._log.close()
 
     def _answer(self) -> dict[str, Any]:
         line = _open(self._process.stdout).readline()
         if not line:
-            raise CannotMeasure(f"cannot measure {self._what} of {self.side.name}: see above")
+            raise CannotMeasure(
+                f"cannot measure {self._what} of {self.side.name}: it ended, and said last:\n"
+                f"{_said_last(self._log)}"
+            )
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -97,6 +106,12 @@ def running(sides: Sequence[Side], program: Sequence[str]) -> Iterator[list[Prob
         for each in started:
             each.wait()
         yield started
+
+
+def _said_last(log: IO[bytes]) -> str:
+    log.seek(0)
+    lines = log.read().decode(errors="replace").splitlines()[-_LINES_SHOWN:]
+    return "\n".join(f"    {line[:_COLUMNS_SHOWN]}" for line in lines)
 
 
 def _open(stream: IO[str] | None) -> IO[str]:

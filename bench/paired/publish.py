@@ -29,13 +29,15 @@ class _Partitions:
     def __init__(self, lab: Path) -> None:
         # By this name benches have it that have no programs for pairs.
         self._keeper = _PART._Keeper(_PART.Fabric.of_lab(lab, topology(_HOSTS)))
-        self._keeper.tenants.want(spread(self._keeper.ports, _PARTITIONS))
+        # The first one is the subnet manager's, whose port no tenant has.
+        self._ports = self._keeper.ports[1:]
+        self._keeper.tenants.want(spread(self._ports, _PARTITIONS))
         self._keeper.bring()
         self._turn = count()
 
     def publish(self) -> dict[str, Took]:
         number = next(self._turn)
-        port = self._keeper.ports[(7 * number + 1) % _HOSTS]
+        port = self._ports[7 * number % len(self._ports)]
         self._keeper.tenants.boot(member(f"new{number}", port, _PARTITIONS + 1 + number))
         took = self._keeper.bring()
         cpu_s = sum(used for name, used in took.items() if name.startswith("cpu "))
