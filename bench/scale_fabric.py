@@ -95,6 +95,8 @@ class _Keeper:
         path = fabric.partitions_conf(_MANAGER)
         manager = fabric.topology.host(_MANAGER).port_guid
         self.ports = [host.port_guid for host in fabric.topology.hosts]
+        self.of_tenants = [guid for guid in self.ports if guid != manager]
+        """A subnet manager's port is nobody else's."""
         self.tenants = Tenants()
         self.publication = TimedPublication(path, fabric.folder / "state", frozenset({manager}))
         settings = Settings(
@@ -175,11 +177,11 @@ def _read(table: PkeyTable | NotKnown) -> PkeyTable:
 
 def _size(keeper: _Keeper, hosts: int, partitions: int) -> dict[str, Any]:
     """Bring so many partitions into force, then one port more in each round."""
-    keeper.tenants.want(spread(keeper.ports, partitions))
+    keeper.tenants.want(spread(keeper.of_tenants, partitions))
     everything = keeper.bring()
     rounds = []
     for number in range(_ROUNDS):
-        port = keeper.ports[(7 * number + 1) % hosts]
+        port = keeper.of_tenants[7 * number % len(keeper.of_tenants)]
         keeper.tenants.boot(member(f"new{number}", port, partitions + 1 + number))
         rounds.append(keeper.bring())
     looks = [keeper.look() for _ in range(_ROUNDS)]
