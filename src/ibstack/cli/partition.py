@@ -135,7 +135,7 @@ class Sources:
         file, settings = publication(self.settings), self.settings.fabric
         seen = Seen(
             fabric.known,
-            StandingPorts(file.standing_ports).guids,
+            StandingPorts(file.folder).guids,
             fabric.manager.port,
             self.tenants(file.look().published),
             frozenset(map(Guid.parse, file.shared())),

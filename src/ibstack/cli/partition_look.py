@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ibstack.cli.shell import say
-from ibstack.subnet_manager.observed.fabric_view import Role
 from ibstack.subnet_manager.opensm.group_audit import audit_groups, keys_reached
 from ibstack.subnet_manager.opensm.multicast_groups import wanted_groups
 from ibstack.subnet_manager.opensm.sa_dump import NoGroups, SaDump
+from ibstack.subnet_manager.seam import Role
 from ibstack.subnet_manager.settings import SETTLED_S
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from ibstack.cli.partition import Sources
     from ibstack.fabric.guid import Guid
-    from ibstack.subnet_manager.observed.fabric_view import Manager
     from ibstack.subnet_manager.opensm.sa_dump import Groups
     from ibstack.subnet_manager.policy.drift import Audit, Drift, ObservedPort, Survey
     from ibstack.subnet_manager.policy.known_ports import KnownPorts
+    from ibstack.subnet_manager.seam import Manager
 
 
 @dataclass(frozen=True, slots=True)
