@@ -32,8 +32,8 @@ from ibstack.mad import NodeType, NotKnown, open_port
 from ibstack.subnet_manager.observed.fabric_view import FabricView
 from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
 from ibstack.subnet_manager.policy.drift import Expected, ObservedPort, Survey, audit
-from ibstack.subnet_manager.reconcile.fabric_reconciler import FabricReconciler
 from ibstack.subnet_manager.settings import Limits, Settings
+from ibstack.subnet_manager.with_opensm import opensm_reconciler
 from ibstack_lab.fabric.simulated import Fabric
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class _Keeper:
         )
         self.view = FabricView(open_port)
         opensm = OpenSmProcesses(path, fabric.opensm_pid_file(_MANAGER))
-        self._reconciler = FabricReconciler(
+        self._reconciler = opensm_reconciler(
             settings,
             self.tenants,
             self.view,

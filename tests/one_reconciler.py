@@ -15,9 +15,10 @@ from ibstack.mad import FabricReader
 from ibstack.subnet_manager.observed.fabric_view import FabricView
 from ibstack.subnet_manager.opensm.partitions_file_store import PartitionsFileStore
 from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
-from ibstack.subnet_manager.reconcile.fabric_reconciler import FabricReconciler
+from ibstack.subnet_manager.reconcile.operator_requests import OperatorRequests
 from ibstack.subnet_manager.reconcile.pass_context import Desired
 from ibstack.subnet_manager.settings import Settings
+from ibstack.subnet_manager.with_opensm import opensm_reconciler
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.topology import ARTICLE
 
@@ -106,7 +107,8 @@ class Keeper:
     def __post_init__(self) -> None:
         self.path = self.fabric.partitions_conf(self.host)
         self.publication = self.publication_of(self.path, self.state, self.settings.full_default)
-        self.reconciler = FabricReconciler(
+        self.requests = OperatorRequests(self.state)
+        self.reconciler = opensm_reconciler(
             self.settings,
             self.tenants,
             self.view_of(self.reader, lambda: self.own_ports),

@@ -12,8 +12,8 @@ import pytest
 
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PartitionKey, TableEntry
 from ibstack.mad import FabricReader, PortState
-from ibstack.subnet_manager.opensm.partitions_file_store import Order
 from ibstack.subnet_manager.policy.drift import DriftClass
+from ibstack.subnet_manager.reconcile.operator_requests import Order
 from ibstack.subnet_manager.settings import Limits, Settings
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.fabric.tamper import drop_to_init
@@ -118,7 +118,7 @@ def test_what_does_not_fit_a_table_is_named_tried_a_few_times_and_touches_nothin
     assert str(entry) not in held
     assert "ERR 0512" in keeper.fabric.opensm_log("head").read_text()
 
-    keeper.publication.give(Order.REPAIR)  # Not to wait until it has been late for long enough.
+    keeper.requests.give(Order.REPAIR)  # Not to wait until it has been late for long enough.
     keeper.until(lambda: keeper.reconciler.numbers.repairs == 3)
     looks = keeper.reconciler.numbers.audits
     keeper.until(lambda: keeper.reconciler.numbers.audits == looks + 3)

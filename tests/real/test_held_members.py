@@ -16,7 +16,7 @@ from ibstack.fabric.errors import Refused
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.member import Member
 from ibstack.fabric.partition import KeyRange, Membership, PartitionKey
-from ibstack.subnet_manager.opensm.partitions_file_store import Order
+from ibstack.subnet_manager.reconcile.operator_requests import Order
 from ibstack.subnet_manager.settings import Limits, Settings
 from ibstack_lab.topology import ARTICLE
 from one_reconciler import MANAGERS, Keeper, Tenants
@@ -169,9 +169,9 @@ def test_many_that_leave_stay_and_another_tenants_port_comes_at_once(keeper: Kee
     assert keeper.path.read_text().count("0xfa163e") == 16
     assert any("12 of 0x0101" in each for each in keeper.reconciler.status.problems)
 
-    keeper.publication.give(Order.ALLOW_REMOVALS)
+    keeper.requests.give(Order.ALLOW_REMOVALS)
     keeper.until(lambda: "n0101" not in keeper.path.read_text())
-    assert not keeper.publication.ordered(Order.ALLOW_REMOVALS)
+    assert not keeper.requests.ordered(Order.ALLOW_REMOVALS)
 
 
 def test_a_tenant_who_fills_the_subnet_managers_table_stops_nobody_else(keeper: Keeper) -> None:

@@ -29,15 +29,14 @@ from ibstack.fabric.partition import (
 )
 from ibstack.mad import FabricReader, NodeType
 from ibstack.subnet_manager.observed.fabric_view import FabricView
+from ibstack.subnet_manager.opensm.manager import next_proof
 from ibstack.subnet_manager.opensm.partitions_conf import PartitionsFile
 from ibstack.subnet_manager.opensm.partitions_file_store import PartitionsFileStore
 from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
-from ibstack.subnet_manager.reconcile.enforcement import Enforcer
-from ibstack.subnet_manager.settings import Limits
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.fabric.simulated import Fabric
 from ibstack_lab.topology import ARTICLE
-from one_reconciler import pause
+from one_daemon import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,20 +79,18 @@ class Judge:
         self._shown: frozenset[PartitionKey] = frozenset()
         self._last = PROOF_KEYS[0]
         self._view = FabricView(self._reader)
-        self._enforcer = Enforcer(
-            self._view,
-            OpenSmProcesses(path),
-            PartitionsFileStore(path, path.parent / "state", frozenset()),
-            Limits(reload_gap_s=0),
-            pause=pause,
-        )
+        self._processes = OpenSmProcesses(path)
+        self._store = PartitionsFileStore(path, path.parent / "state", frozenset())
 
     def tables_after(self, file: PartitionsFile) -> dict[Guid, set[TableEntry]]:
         """Publish, prove, and return each port's table, proof keys left out."""
         with self._view.open() as view:
-            self._enforcer.bring(replace(file, proof=self._last), self._shown, ())
+            self._last = next_proof(self._last, self._shown)
+            self._store.settle(self._store.publish(replace(file, proof=self._last)))
+            self._processes.reload()
+            until(lambda: self._last in (view.proofs() or ()))
             self._shown = view.proofs() or frozenset()
-            (self._last,) = self._shown
+            assert self._shown == {self._last}
             meant = tables_meant(file)
             deadline = time.monotonic() + 1
             while (found := self._tables()) != meant and time.monotonic() < deadline:

@@ -12,7 +12,8 @@ from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, KeyRange, PartitionKey
 from ibstack.mad import FabricReader
-from ibstack.subnet_manager.opensm.partitions_file_store import Order, PartitionsFileStore
+from ibstack.subnet_manager.opensm.partitions_file_store import PartitionsFileStore
+from ibstack.subnet_manager.reconcile.operator_requests import Order
 from ibstack.subnet_manager.settings import Settings
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.fabric.tamper import write_entries
@@ -76,7 +77,7 @@ def test_a_standby_without_news_takes_no_proof_over_and_follows_when_there_is_so
     before = standby.path.read_bytes()
 
     standby.tenants.trouble = TryLater("cannot ask Neutron: the broker is away")
-    keeper.publication.give(Order.RESTORE)  # The same file under another proof key.
+    keeper.requests.give(Order.RESTORE)  # The same file under another proof key.
     keeper.until(lambda: keeper.path.read_bytes() != before)
     for _ in range(3):
         standby.reconciler.once()
@@ -219,7 +220,7 @@ def test_a_file_broken_by_hand_is_reported_with_its_line_and_restored_only_on_or
     assert "--restore" in str(failure)
     assert keeper.path.read_text() == broken
 
-    keeper.publication.give(Order.RESTORE)
+    keeper.requests.give(Order.RESTORE)
     keeper.until(lambda: not keeper.reconciler.status.problems)
     assert keeper.table(PF) == {"0x7fff", "0x8101"}
     assert keeper.publication.replaced.read_text() == broken
@@ -249,7 +250,7 @@ def test_a_file_from_before_ibstack_is_replaced_only_on_order(
     assert "--take-over" in str(failure)
     assert keeper.path.read_text() == theirs
 
-    keeper.publication.give(Order.TAKE_OVER)
+    keeper.requests.give(Order.TAKE_OVER)
     keeper.until(lambda: not keeper.reconciler.status.problems)
     assert keeper.path.read_text() != theirs
     assert keeper.publication.replaced.read_text() == theirs
@@ -287,9 +288,9 @@ def test_a_mass_removal_waits_for_an_order(keeper: Keeper) -> None:
     assert "12 of 12 members would go" in str(failure)
     assert keeper.path.read_text() == before
 
-    keeper.publication.give(Order.ALLOW_REMOVALS)
+    keeper.requests.give(Order.ALLOW_REMOVALS)
     keeper.until(lambda: "0x0101" not in keeper.path.read_text())
-    assert not keeper.publication.ordered(Order.ALLOW_REMOVALS)
+    assert not keeper.requests.ordered(Order.ALLOW_REMOVALS)
 
 
 def test_nothing_is_published_until_it_is_known_what_is_desired(keeper: Keeper) -> None:

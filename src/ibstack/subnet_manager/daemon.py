@@ -41,11 +41,12 @@ from ibstack.subnet_manager import options
 from ibstack.subnet_manager.metrics import FabricMetrics
 from ibstack.subnet_manager.neutron_cloud import NeutronCloud
 from ibstack.subnet_manager.observed.fabric_view import FabricView
-from ibstack.subnet_manager.opensm.partitions_file_store import Order, PartitionsFileStore
+from ibstack.subnet_manager.opensm.partitions_file_store import PartitionsFileStore
 from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
-from ibstack.subnet_manager.reconcile.fabric_reconciler import FabricReconciler
 from ibstack.subnet_manager.reconcile.kept_members import KeptMembers
 from ibstack.subnet_manager.reconcile.known_hosts import KnownHosts
+from ibstack.subnet_manager.reconcile.operator_requests import OperatorRequests, Order
+from ibstack.subnet_manager.with_opensm import opensm_reconciler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from ibstack.runtime.loop import Outcome
     from ibstack.runtime.metrics import Endpoint
     from ibstack.subnet_manager.options import FabricdSettings
+    from ibstack.subnet_manager.reconcile.fabric_reconciler import FabricReconciler
 
 LOG = logging.getLogger(__name__)
 
@@ -116,7 +118,7 @@ def wire(conf: cfg.ConfigOpts) -> Fabricd:
     cloud = _cloud(settings, transport)
     stopping = threading.Event()
     metrics = FabricMetrics(_VERSION, settings.physical_network)
-    reconciler = FabricReconciler(
+    reconciler = opensm_reconciler(
         settings.fabric,
         cloud,
         fabric_view(settings),
@@ -261,9 +263,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _give(orders: list[Order], hosts: list[str], settings: FabricdSettings) -> int:
-    published = publication(settings)
+    requests = OperatorRequests(settings.state_path)
     known = KnownHosts(settings.state_path, settings.fabric.host_guids)
-    given = {order.value: partial(published.give, order) for order in orders}
+    given = {order.value: partial(requests.give, order) for order in orders}
     given |= {f"accept-host {host!r}": partial(known.accept, host) for host in hosts}
     for order, give in given.items():
         try:

@@ -8,9 +8,9 @@ import time
 from typing import TYPE_CHECKING
 
 from ibstack.facts.fabric.sa_dump import NoGroups, SaDump
-from ibstack.subnet_manager.observed.fabric_view import Role
 from ibstack.subnet_manager.opensm.group_audit import audit_groups, keys_reached
 from ibstack.subnet_manager.opensm.multicast_groups import wanted_groups
+from ibstack.subnet_manager.seam import Role
 from ibstack.subnet_manager.settings import SETTLED_S
 
 if TYPE_CHECKING:

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Final
 from ibstack.fabric.errors import BadInput, IbstackError, Refused, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.subnet_manager.daemon import publication
-from ibstack.subnet_manager.observed.fabric_view import Role
-from ibstack.subnet_manager.opensm.group_audit import both
-from ibstack.subnet_manager.opensm.partitions_file_store import Order
+from ibstack.subnet_manager.opensm.manager import declared_by
 from ibstack.subnet_manager.opensm.site_partitions import site_partitions
+from ibstack.subnet_manager.policy.both_audits import both
 from ibstack.subnet_manager.policy.drift import STALE_STANDBY, Audit, Drift, Expected, audit
 from ibstack.subnet_manager.policy.plan import plan
 from ibstack.subnet_manager.reconcile.drift_record import DriftRecord
+from ibstack.subnet_manager.reconcile.operator_requests import OperatorRequests, Order
 from ibstack.subnet_manager.reconcile.standby_state import is_stale
+from ibstack.subnet_manager.seam import Role
 from ibstack.views.audit_outcome import Became, look_at_groups, outcome, overlooked
 from ibstack.views.partitions import Fabric
 
@@ -177,7 +178,9 @@ def _look(sources: Sources) -> tuple[Audit, Fabric, tuple[NoGroups, ...]]:
         published = sources.tenants(stands.published)
         steps = plan(wanted.partitions, published, {*wanted.partitions, *published})
         shared = publication(sources.settings).shared()
-        if is_stale(fabric.manager, stands, steps, {Guid.parse(guid) for guid in shared}):
+        physical = frozenset(map(Guid.parse, shared))
+        beside = declared_by(stands, physical, fabric.manager.proofs)
+        if is_stale(fabric.manager.role, beside, steps, physical):
             look = replace(look, found=(*look.found, STALE_STANDBY))
     groups, unknown = look_at_groups(sources, fabric)
     return both(look, groups), fabric, (unknown,) if unknown else ()
@@ -212,9 +215,9 @@ def _repair(
 
 def _order(sources: Sources) -> None:
     """Tell fabricd, and wait until it has heard; TryLater where it does not."""
-    published = publication(sources.settings)
+    requests = OperatorRequests(sources.settings.state_path)
     try:
-        published.give(Order.REPAIR)
+        requests.give(Order.REPAIR)
     except OSError as error:
         raise Refused(
             f"cannot order the repair in {sources.settings.state_path}: {error.strerror}; run this"
@@ -223,9 +226,9 @@ def _order(sources: Sources) -> None:
     # Between two passes, and one that is under way and waits for Neutron.
     limit_s = sources.settings.poll_interval_s + sources.settings.rpc_timeout_s
     deadline = time.monotonic() + limit_s
-    while published.ordered(Order.REPAIR):
+    while requests.ordered(Order.REPAIR):
         if time.monotonic() >= deadline:
-            published.done(Order.REPAIR)
+            requests.done(Order.REPAIR)
             raise TryLater(
                 f"cannot repair: no ibstack-fabricd took the order within {limit_s:g} s; check that"
                 " it runs on this host, with the same settings"

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.partition import Membership, Partitions
     from ibstack.subnet_manager.neutron_cloud import NeutronCloud
-    from ibstack.subnet_manager.observed.fabric_view import Manager
     from ibstack.subnet_manager.opensm.partitions_conf import PartitionsFile
     from ibstack.subnet_manager.options import FabricdSettings
     from ibstack.subnet_manager.policy.drift import ObservedPort, Survey
     from ibstack.subnet_manager.reconcile.pass_context import Desired
+    from ibstack.subnet_manager.seam import Manager
 
 _ASKING: Final = "ask Neutron for the members"
 Remark = Callable[[object], None]
@@ -161,7 +161,7 @@ class Sources:
         file, settings = publication(self.settings), self.settings.fabric
         seen = Seen(
             fabric.known,
-            StandingPorts(file.standing_ports).guids,
+            StandingPorts(file.folder).guids,
             fabric.manager.port,
             self.tenants(file.look().published),
             frozenset(map(Guid.parse, file.shared())),

@@ -19,8 +19,9 @@ from ibstack.facts.fabric.multicast_group import MulticastGroup
 from ibstack.facts.fabric.sa_dump import NoGroups, SaDump, only_groups, parse_dump, too_old
 from ibstack.formats.partitions_conf.reading import read
 from ibstack.formats.partitions_conf.strict import parse
-from ibstack.subnet_manager.opensm.group_audit import GroupWatch, audit_groups, both
+from ibstack.subnet_manager.opensm.group_audit import GroupWatch, audit_groups
 from ibstack.subnet_manager.opensm.multicast_groups import differences, wanted_groups
+from ibstack.subnet_manager.policy.both_audits import both
 from ibstack.subnet_manager.policy.drift import Audit, DriftClass, ObservedPort, Survey
 from ibstack.subnet_manager.settings import SETTLED_S
 
@@ -165,29 +166,32 @@ def test_a_group_is_judged_when_the_file_has_said_so_for_a_while(tmp_path: Path)
     now = [100.0]
     dump = tmp_path / "dump"
     dump.write_text(LINE.replace("mtu=0x84", "mtu=0x85"))
-    watch = GroupWatch(SaDump(dump, running(tmp_path)), lambda: now[0])
+    file = [parse(b"b=0x0102: 0x31;\n", "f")]
+    watch = GroupWatch(SaDump(dump, running(tmp_path)), lambda: file[0], lambda: now[0])
     said = parse(b"a=0x0101,ipoib: 0x31;\n", "f")
     seen = Survey({Guid(0x31): ObservedPort((TableEntry.from_wire(0x8101),))})
 
-    watch.audit(parse(b"b=0x0102: 0x31;\n", "f"), seen)
+    watch.audit(seen)
     assert watch.known  # Without a file too: none is asked for.
-    assert watch.audit(said, seen).found == ()
+    file[0] = said
+    assert watch.audit(seen).found == ()
     now[0] += SETTLED_S
-    assert [drift.kind for drift in watch.audit(said, seen).found] == [DriftClass.GROUP_DIFFERS]
-    more = parse(b"a=0x0101,ipoib: 0x31;\nb=0x0102,ipoib: 0x31;\n", "f")
-    assert len(watch.audit(more, seen).found) == 1
-    changed = parse(b"a=0x0101,ipoib,Q_Key=7: 0x31;\n", "f")
-    assert watch.audit(changed, seen).found == ()
+    assert [drift.kind for drift in watch.audit(seen).found] == [DriftClass.GROUP_DIFFERS]
+    file[0] = parse(b"a=0x0101,ipoib: 0x31;\nb=0x0102,ipoib: 0x31;\n", "f")
+    assert len(watch.audit(seen).found) == 1
+    file[0] = parse(b"a=0x0101,ipoib,Q_Key=7: 0x31;\n", "f")
+    assert watch.audit(seen).found == ()
     assert watch.known
     dump.unlink()
-    watch.audit(changed, seen)
+    watch.audit(seen)
     assert not watch.known
 
 
 def test_where_no_group_is_wanted_none_is_unknown(tmp_path: Path) -> None:
-    watch = GroupWatch(SaDump(tmp_path / "none"), lambda: 0.0)
+    said = parse(b"a=0x0101: 0x31;\n", "f")
+    watch = GroupWatch(SaDump(tmp_path / "none"), lambda: said, lambda: 0.0)
 
-    look = watch.audit(parse(b"a=0x0101: 0x31;\n", "f"), Survey({}))
+    look = watch.audit(Survey({}))
 
     (before,) = audited({MGID: replace(USUAL, mtu=5)}).found
     assert watch.known
@@ -199,14 +203,14 @@ def test_thousands_of_groups_are_named_by_the_first_of_them(tmp_path: Path) -> N
     now = [0.0]
     dump = tmp_path / "dump"
     dump.write_text(LINE)
-    watch = GroupWatch(SaDump(dump, running(tmp_path)), lambda: now[0])
     said = parse("".join(f"n=0x{k:x},ipoib: 0x31;\n" for k in range(1, 3000)).encode(), "f")
     table = tuple(TableEntry.from_wire(0x8000 | key) for key in range(1, 3000))
     seen = Survey({Guid(0x31): ObservedPort(table)})
-    watch.audit(said, seen)
+    watch = GroupWatch(SaDump(dump, running(tmp_path)), lambda: said, lambda: now[0])
+    watch.audit(seen)
     now[0] += SETTLED_S
 
-    found = watch.audit(said, seen).found
+    found = watch.audit(seen).found
 
     assert len(found) == 21
     assert str(found[-1]).startswith("group missing: more than 20; ")

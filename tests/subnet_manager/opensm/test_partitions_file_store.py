@@ -11,7 +11,6 @@ from ibstack.subnet_manager.opensm.partitions_conf import PartitionsFile, render
 from ibstack.subnet_manager.opensm.partitions_file_store import (
     FileOwner,
     NotOurFile,
-    Order,
     PartitionsFileStore,
 )
 
@@ -140,15 +139,6 @@ def test_broken_state_is_never_taken_for_none(
 
     with pytest.raises(Refused, match="is broken"):
         publication.look()
-
-
-def test_orders_stay_until_they_are_done(publication: PartitionsFileStore) -> None:
-    assert not publication.ordered(Order.RESTORE)
-    publication.give(Order.RESTORE)
-    assert publication.ordered(Order.RESTORE)
-    publication.done(Order.RESTORE)
-    publication.done(Order.RESTORE)
-    assert not publication.ordered(Order.RESTORE)
 
 
 def test_the_message_names_the_line_and_what_to_do(publication: PartitionsFileStore) -> None:

@@ -115,7 +115,7 @@ def desired(answers: int, *members: Member) -> Desired:
 
 @pytest.fixture
 def standing(tmp_path: Path) -> StandingPorts:
-    return StandingPorts(tmp_path / "state" / "standing.json")
+    return StandingPorts(tmp_path / "state")
 
 
 def test_what_a_later_answer_does_not_want_stands_by_itself(
@@ -132,7 +132,7 @@ def test_what_a_later_answer_does_not_want_stands_by_itself(
 
     standing.see(walk(TRUESCALE, VF), desired(3, vf(TRUESCALE), vf(VF)))
     assert standing.guids == {TRUESCALE}
-    assert StandingPorts(tmp_path / "state" / "standing.json").guids == {TRUESCALE}
+    assert StandingPorts(tmp_path / "state").guids == {TRUESCALE}
 
 
 def test_a_vf_that_is_met_before_its_port_is_heard_of_is_a_vf(standing: StandingPorts) -> None:
@@ -180,6 +180,6 @@ def test_what_a_whole_walk_misses_stands_there_no_more(standing: StandingPorts) 
 
 @pytest.mark.parametrize("text", ["", "{", "3", '["x"]', '{"a": 1}', "[1]"])
 def test_a_broken_memory_is_begun_anew(tmp_path: Path, text: str) -> None:
-    (tmp_path / "standing.json").write_text(text)
+    (tmp_path / "standing-ports.json").write_text(text)
 
-    assert StandingPorts(tmp_path / "standing.json").guids == set()
+    assert StandingPorts(tmp_path).guids == set()

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 import logging
+from dataclasses import replace
 
 import pytest
 
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
-from ibstack.fabric.partition import PROOF_KEYS, Membership, PartitionKey
-from ibstack.formats.partitions_conf.statement import Statement
-from ibstack.subnet_manager.observed.fabric_view import Manager, Role
-from ibstack.subnet_manager.opensm.partitions_file_store import FileOwner, Found
-from ibstack.subnet_manager.policy.drift import Drift
+from ibstack.fabric.partition import Membership, PartitionKey
+from ibstack.subnet_manager.policy.drift import Drift, SeenManager
 from ibstack.subnet_manager.policy.plan import Admit, Expel, Step
 from ibstack.subnet_manager.reconcile.standby_state import StandbyState, is_stale
+from ibstack.subnet_manager.seam import Declared, Manager, Role
 
 AWAY = TryLater("cannot ask Neutron: the broker is away")
 
@@ -103,31 +102,44 @@ ADMIT = Admit(PartitionKey(1), Guid(1), Membership.FULL)
 EXPEL = Expel(PartitionKey(1), Guid(2))
 
 
-def beside(role: Role, proofs: set[PartitionKey] | None = None) -> Manager:
-    return Manager(role, Guid(9), None if proofs is None else frozenset(proofs))
-
-
-def file(whose: FileOwner = FileOwner.OURS, proof: PartitionKey = PROOF_KEYS[1]) -> Found:
-    return Found(whose, "", (Statement(1, "proof", proof, (), ()),))
+OURS = Declared({}, is_masters=True)
+"""What stands beside a standby, equal to the master's."""
 
 
 @pytest.mark.parametrize(
-    ("manager", "found", "steps", "stale"),
+    ("role", "beside", "steps", "stale"),
     [
-        (beside(Role.STANDBY, {PROOF_KEYS[1]}), file(), [], False),
-        (beside(Role.STANDBY, {PROOF_KEYS[2]}), file(), [], True),
-        (beside(Role.STANDBY), file(), [], False),  # The master's port could not be read.
-        (beside(Role.STANDBY, set()), file(), [], False),  # It has published nothing yet.
-        (beside(Role.STANDBY, {PROOF_KEYS[1]}), file(), [ADMIT], True),
-        (beside(Role.STANDBY, {PROOF_KEYS[1]}), file(), [EXPEL], False),
-        (beside(Role.STANDBY, {PROOF_KEYS[1]}), file(), [Expel(EXPEL.key, Guid(3))], True),
-        (beside(Role.STANDBY, {PROOF_KEYS[1]}), file(FileOwner.EDITED), [], True),
-        (beside(Role.STANDBY, {PROOF_KEYS[1]}), file(FileOwner.NONE), [], True),
-        (beside(Role.MASTER, {PROOF_KEYS[2]}), file(FileOwner.EDITED), [ADMIT], False),
-        (beside(Role.NONE), file(FileOwner.EDITED), [ADMIT], False),
+        (Role.STANDBY, OURS, [], False),
+        (Role.STANDBY, replace(OURS, is_masters=False), [], True),
+        (Role.STANDBY, replace(OURS, is_masters=None), [], False),  # It could not be compared.
+        (Role.STANDBY, OURS, [ADMIT], True),
+        (Role.STANDBY, OURS, [EXPEL], False),
+        (Role.STANDBY, OURS, [Expel(EXPEL.key, Guid(3))], True),
+        (Role.STANDBY, replace(OURS, ours=False), [], True),
+        (Role.MASTER, replace(OURS, ours=False, is_masters=False), [ADMIT], False),
+        (Role.NONE, replace(OURS, ours=False), [ADMIT], False),
     ],
 )
-def test_a_standbys_file_is_stale_where_it_says_what_neutron_does_not(
-    manager: Manager, found: Found, steps: list[Step], stale: bool
+def test_what_stands_beside_a_standby_is_stale_where_it_says_what_neutron_does_not(
+    role: Role, beside: Declared, steps: list[Step], stale: bool
 ) -> None:
-    assert is_stale(manager, found, steps, leaving={EXPEL.guid}) is stale
+    assert is_stale(role, beside, steps, leaving={EXPEL.guid}) is stale
+
+
+def test_a_master_that_is_none_of_the_sites_is_an_alarm_while_it_is_seen(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    stranger = SeenManager(Guid(7), "node009 at port 3 of switch 0x1", "master", True)
+    seen = Manager(Role.STANDBY, Guid(9), None, stranger=stranger)
+    state = StandbyState()
+    state.take_role(Role.STANDBY)
+
+    def alarms(manager: Manager | None) -> list[str]:
+        found = state.alarms(manager, failed=False, other_file=lambda: False)
+        return [str(each) for each in found]
+
+    assert "node009 at port 3 of switch 0x1: master, with our SM_Key" in alarms(seen)[0]
+    assert alarms(None) == alarms(seen), "nothing was seen of it: what was known stays"
+    assert alarms(Manager(Role.STANDBY, Guid(9), None)) == []
+    assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]

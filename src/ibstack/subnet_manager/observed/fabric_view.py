@@ -7,11 +7,9 @@ in office counts, on whichever of them it is: the port through which we read nee
 
 from __future__ import annotations
 
-import enum
 import math
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import TryLater
@@ -20,8 +18,9 @@ from ibstack.facts.fabric.shared_guids import shared_guid
 from ibstack.mad import FabricMap, Lid, NodeType, NotKnown, PortRecord, PortState, SmState
 from ibstack.subnet_manager.observed.managers import seen_managers
 from ibstack.subnet_manager.observed.ports import known_ports
-from ibstack.subnet_manager.policy.drift import ObservedPort, SeenManager, Survey
+from ibstack.subnet_manager.policy.drift import ObservedPort, Survey
 from ibstack.subnet_manager.policy.known_ports import KnownPorts
+from ibstack.subnet_manager.seam import Manager, Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -35,30 +34,6 @@ _MAP_GOOD_FOR_S: Final = 1.0
 
 _CANDIDATES_GOOD_FOR_S: Final = 10.0
 """How old a map may be that tells where on this host a subnet manager runs."""
-
-
-class Role(enum.Enum):
-    """What the subnet manager on this host is: of several, the one that is nearest to office."""
-
-    MASTER = "master"
-    STANDBY = "standby"
-    NONE = "none"
-    """None runs here, or it does not answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Manager:
-    """The subnet manager on this host, and the one that is in office."""
-
-    role: Role
-    port: Guid
-    """The master's, where it is on this host; else the local port."""
-    proofs: frozenset[PartitionKey] | None
-    """The proof keys on the port of the master; None: not known, or the master is a stranger."""
-    why: str = ""
-    """Why there is none."""
-    stranger: SeenManager | None = None
-    """The master, where it is on another host and on none of the site's ports."""
 
 
 class FabricView:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from ibstack.fabric.partition import TableEntry
 from ibstack.facts.fabric.sa_dump import NoGroups
 from ibstack.subnet_manager.opensm.multicast_groups import differences, wanted_groups
-from ibstack.subnet_manager.policy.drift import GROUP_KINDS, Audit, Drift, DriftClass
+from ibstack.subnet_manager.policy.drift import Audit, Drift, DriftClass
 from ibstack.subnet_manager.settings import SETTLED_S
 
 if TYPE_CHECKING:
@@ -79,15 +79,6 @@ def _judge(
     return Drift(DriftClass.GROUP_DIFFERS, None, entry, detail=detail) if differs else None
 
 
-def both(tables: Audit, groups: Audit) -> Audit:
-    """Return what looks at tables and at groups have found together."""
-
-    def unsure(drift: Drift) -> bool:
-        return (groups if drift.kind in GROUP_KINDS else tables).unsure(drift)
-
-    return Audit((*tables.found, *groups.found), unsure)
-
-
 def keys_reached(survey: Survey) -> frozenset[PartitionKey]:
     """Return the keys that ports of the fabric hold."""
     tables = (port.table for _, port in survey.ends if port.table)
@@ -98,8 +89,14 @@ class GroupWatch:
     """Remembers since when each group is wanted as it is.  Time is on the given clock."""
 
     def __init__(
-        self, dump: SaDump, clock: Callable[[], float], settled_s: float = SETTLED_S
+        self,
+        dump: SaDump,
+        statements: Callable[[], Sequence[Statement] | None],
+        clock: Callable[[], float],
+        settled_s: float = SETTLED_S,
     ) -> None:
+        """*statements*: of the file that OpenSM reads, whoever wrote it; None: not known."""
+        self._statements = statements
         self._dump = dump
         self._settled_s = settled_s
         self._clock = clock
@@ -112,8 +109,9 @@ class GroupWatch:
         """Tell whether the last look knew the groups."""
         return self._why is None
 
-    def audit(self, statements: Sequence[Statement] | None, survey: Survey) -> Audit:
-        """Judge the groups; *statements*: of the file that OpenSM reads; None: not known."""
+    def audit(self, survey: Survey) -> Audit:
+        """Judge the groups of the file that OpenSM reads now."""
+        statements = self._statements()
         if statements is None:
             return Audit((), lambda drift: True)
         if statements is not self._read:

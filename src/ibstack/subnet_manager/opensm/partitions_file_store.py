@@ -40,19 +40,6 @@ LOG = logging.getLogger(__name__)
 _FAULTS_SHOWN: Final = 5
 
 
-class Order(enum.Enum):
-    """What a person may tell a running fabricd; kept in its state until it is done."""
-
-    RESTORE = "restore"
-    """Put the last good copy back in place of a file that was edited or broken."""
-    TAKE_OVER = "take-over"
-    """Replace a file of someone else's; a copy is kept."""
-    ALLOW_REMOVALS = "allow-removals"
-    """Publish once, however many members go."""
-    REPAIR = "repair"
-    """Look for drift now, and have tables written anew however often that was tried before."""
-
-
 class FileOwner(enum.Enum):
     """Who wrote the file that stands there now."""
 
@@ -129,7 +116,6 @@ class PartitionsFileStore:
         self._full_default = full_default
         self._state_file = state / "publication.json"
         self._parsed: tuple[bytes, tuple[Statement, ...], Partitions] | None = None
-        self.standing_ports = state / "standing-ports.json"
         self.last_good = state / "partitions.conf.last-good"
         self.replaced = state / "partitions.conf.replaced"
         self.publishes = 0
@@ -218,20 +204,6 @@ class PartitionsFileStore:
         state = self._load()
         state.taken = self.fingerprint()
         self._store(state)
-
-    def ordered(self, order: Order) -> bool:
-        return self._order_file(order).exists()
-
-    def give(self, order: Order) -> None:
-        """Tell the running daemon, or the next one, to carry out *order*."""
-        self._order_file(order).parent.mkdir(parents=True, exist_ok=True)
-        self._order_file(order).touch()
-
-    def done(self, order: Order) -> None:
-        self._order_file(order).unlink(missing_ok=True)
-
-    def _order_file(self, order: Order) -> Path:
-        return self.folder / "orders" / order.value
 
     def _judge(self, content: bytes, known: list[str]) -> Found:
         ours = _digest(content) in known

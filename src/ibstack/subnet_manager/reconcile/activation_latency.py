@@ -29,7 +29,7 @@ class ActivationLatency:
         """Somebody else was in charge: what is desired now is taken for old."""
         self._heard, self._known, self._since = None, None, {}
 
-    def hear(self, desired: tuple[Member, ...]) -> None:
+    def on_desired(self, desired: tuple[Member, ...]) -> None:
         """Take in what is desired now, all of it."""
         if desired is self._heard:
             return
@@ -43,7 +43,7 @@ class ActivationLatency:
             }
         self._heard, self._known = desired, fresh
 
-    def see(self, in_force: Mapping[str, Member]) -> None:
+    def on_in_force(self, in_force: Mapping[str, Member]) -> None:
         """Take in which members are in force now, by port."""
         now = self._clock()
         for port, (member, since) in list(self._since.items()):

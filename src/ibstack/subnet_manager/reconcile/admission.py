@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ibstack.subnet_manager.observed.fabric_view import Role
 from ibstack.subnet_manager.policy.claims import Claims
 from ibstack.subnet_manager.policy.plan import collect_desired
 from ibstack.subnet_manager.policy.table_room import Fill, Rooms, fit
 from ibstack.subnet_manager.reconcile.standing_ports import StandingPorts
+from ibstack.subnet_manager.seam import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,21 +21,22 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import Partitions
-    from ibstack.subnet_manager.observed.fabric_view import FabricView, Manager
+    from ibstack.subnet_manager.observed.fabric_view import FabricView
     from ibstack.subnet_manager.policy.known_ports import KnownPorts
     from ibstack.subnet_manager.policy.plan import DesiredPartitions, Step
     from ibstack.subnet_manager.policy.site import Site
     from ibstack.subnet_manager.reconcile.pass_context import Desired
+    from ibstack.subnet_manager.seam import Manager
     from ibstack.subnet_manager.settings import Settings
 
 
 class Admission:
     """Judges members, and remembers what that needs."""
 
-    def __init__(self, settings: Settings, fabric: FabricView, standing_ports: Path) -> None:
+    def __init__(self, settings: Settings, fabric: FabricView, folder: Path) -> None:
         self._settings = settings
         self._fabric = fabric
-        self._standing = StandingPorts(standing_ports)
+        self._standing = StandingPorts(folder)
         self._good_for_s = 2 * settings.audit_interval_s
         self._heard: Desired | None = None
         self._seen = fabric.known(None)
@@ -51,7 +52,7 @@ class Admission:
         self._heard = desired
         self._standing.hear(desired)
 
-    def see_out(self, steps: Iterable[Step]) -> None:
+    def on_leaving(self, steps: Iterable[Step]) -> None:
         """Take in who was expelled, and may still be on the fabric."""
         self._standing.leave(step.guid for step in steps)
 

@@ -1,56 +1,73 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A master's look at the whole fabric: what differs from what is expected, and the repair of it."""
+"""A look at the whole fabric in time: what differs from what is expected, and the repair of it."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Protocol
 
-from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.partition import SCRATCH_KEY, Membership
-from ibstack.facts.fabric.sa_dump import SaDump
-from ibstack.subnet_manager.opensm.group_audit import GroupWatch, both
+from ibstack.subnet_manager.policy.both_audits import both
 from ibstack.subnet_manager.policy.drift import Expected, audit
 from ibstack.subnet_manager.policy.plan import Admit
 from ibstack.subnet_manager.reconcile.drift_record import DriftRecord, say
+from ibstack.subnet_manager.reconcile.operator_requests import Order
+from ibstack.subnet_manager.reconcile.standby_state import StandbyState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.member import LeftVf
     from ibstack.fabric.partition import PartitionKey, Partitions
-    from ibstack.formats.partitions_conf.statement import Statement
-    from ibstack.subnet_manager.observed.fabric_view import FabricView, Manager
-    from ibstack.subnet_manager.opensm.partitions_file_store import PartitionsFileStore
+    from ibstack.subnet_manager.observed.fabric_view import FabricView
+    from ibstack.subnet_manager.policy.drift import Audit, Survey
     from ibstack.subnet_manager.policy.plan import DesiredPartitions
     from ibstack.subnet_manager.policy.site import Site
-    from ibstack.subnet_manager.reconcile.enforcement import Enforcer
+    from ibstack.subnet_manager.reconcile.operator_requests import OperatorRequests
+    from ibstack.subnet_manager.reconcile.partition_applier import PartitionApplier
     from ibstack.subnet_manager.reconcile.pass_context import PassContext
-    from ibstack.subnet_manager.reconcile.publishing import Publisher
+    from ibstack.subnet_manager.reconcile.read_back import ReadBack
+    from ibstack.subnet_manager.seam import Manager
     from ibstack.subnet_manager.settings import Settings
+
+LOG = logging.getLogger(__name__)
+
+
+class GroupAudit(Protocol):
+    """Who knows the multicast groups of the subnet manager on this host."""
+
+    @property
+    def known(self) -> bool:
+        """Tell whether the last look knew them."""
+        ...
+
+    def audit(self, survey: Survey) -> Audit:
+        """Return every group that is missing or differs."""
+        ...
 
 
 class DriftMonitor:
-    """Audits in time; what it has found is the auditor's to remember."""
+    """Audits in time; what it has found is the record's to remember."""
 
     def __init__(
         self,
         settings: Settings,
         fabric: FabricView,
-        publisher: Publisher,
-        publication: PartitionsFileStore,
-        enforcer: Enforcer,
-        clock: Callable[[], float] = time.monotonic,
+        applier: PartitionApplier,
+        read_back: ReadBack,
+        requests: OperatorRequests,
+        groups: GroupAudit,
+        clock: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._fabric = fabric
-        self._publisher = publisher
-        self._publication = publication
-        self._enforcer = enforcer
-        self.auditor = DriftRecord(settings.audit_interval_s, clock)
-        self._groups = GroupWatch(SaDump(settings.sa_dump), clock, settings.groups_settled_s)
+        self._applier = applier
+        self._read_back = read_back
+        self._requests = requests
+        self._groups = groups
+        self.record = DriftRecord(settings.audit_interval_s, clock)
+        self.standby = StandbyState()
         self.ports: int | None = None
         """End ports that the last look saw; None: there was none."""
         self.unread: int | None = None
@@ -60,38 +77,53 @@ class DriftMonitor:
 
     def forget(self) -> None:
         """Somebody else is in charge of this fabric now."""
-        self.auditor.forget()
+        self.record.forget()
         self.ports = self.unread = self.silent_nodes = None
 
     @property
     def knows_groups(self) -> bool:
-        """Tell whether the last look knew OpenSM's multicast groups."""
-        return self.auditor.looked and self._groups.known
+        """Tell whether the last look knew the subnet manager's multicast groups."""
+        return self.record.looked and self._groups.known
+
+    def execute_repair(self, *, leads: bool) -> None:
+        """Look and repair again where that was ordered; *leads*: it is for us to do, as master.
+
+        An order that a standby was given lapses: carried out after a takeover, hours later, it
+        would surprise.
+        """
+        if not self._requests.ordered(Order.REPAIR):
+            return
+        self._requests.done(Order.REPAIR)
+        if leads:
+            self.record.try_again()
+            LOG.info("looking for drift now, and repairing what can be, as ordered")
+        else:
+            LOG.warning("not repairing: the subnet manager on this host is not in charge")
 
     def repair(self, now: PassContext) -> int:
         """Look, and have the tables that stay different written anew; return how many."""
         left = now.desired.left
         self._look(now.manager, now.held.partitions, now.shared, now.site.keys, left)
-        broken = self.auditor.to_repair()
+        broken = self.record.to_repair()
         if not broken:
             return 0
-        self._publisher.bring(self._as_it_is(now), broken)
+        self._applier.bring(now, broken)
         marks = [Admit(SCRATCH_KEY, guid, Membership.FULL) for guid in broken]
-        self._enforcer.unmet(marks, frozenset())
-        self._publisher.bring(self._as_it_is(now))
-        self.auditor.soon()
+        self._read_back.unmet(marks, frozenset())
+        self._applier.bring(now)
+        self.record.soon()
         return len(broken)
 
     def look_only(
         self, manager: Manager, wanted: DesiredPartitions | None, site: Site | None
     ) -> None:
-        """Look where nothing may be published, and so nothing be repaired.
+        """Look where nothing may be declared, and so nothing be repaired.
 
         That is when a fabric is most likely to be open: OpenSM makes every port a full member of
         the default partition when it cannot read its file.  *wanted* and *site*: None where they
         are not known.
         """
-        if self.auditor.may_look(something_is_late=True):
+        if self.record.may_look(something_is_late=True):
             partitions = None if wanted is None else wanted.partitions
             shared: frozenset[Guid] = frozenset() if wanted is None else wanted.shared
             self._look(manager, partitions, shared, None if site is None else site.keys)
@@ -119,17 +151,4 @@ class DriftMonitor:
         self.ports = len(survey.ends)
         self.unread = sum(port.table is None for _, port in survey.ends)
         self.silent_nodes = survey.silent_nodes
-        groups = self._groups.audit(self._statements(), survey)
-        say(self.auditor.take(both(audit(expected, survey), groups)))
-
-    def _statements(self) -> Sequence[Statement] | None:
-        """Return what the file says that OpenSM reads, whoever wrote it; None: not known."""
-        try:
-            found = self._publication.look()
-        except IbstackError:
-            return None
-        return found.statements or None
-
-    def _as_it_is(self, now: PassContext) -> PassContext:
-        """Return *now* with the proof keys that show at this moment."""
-        return replace(now, manager=replace(now.manager, proofs=self._fabric.proofs()))
+        say(self.record.take(both(audit(expected, survey), self._groups.audit(survey))))

@@ -13,16 +13,12 @@ if TYPE_CHECKING:
     from ibstack.fabric.member import Member
     from ibstack.subnet_manager.policy.plan import DesiredPartitions
     from ibstack.subnet_manager.reconcile.activation_latency import ActivationLatency
-    from ibstack.subnet_manager.reconcile.enforcement import Enforcer
     from ibstack.subnet_manager.reconcile.pass_context import Desired, PassContext
+    from ibstack.subnet_manager.reconcile.read_back import ReadBack
 
 
-class Cloud(Protocol):
-    """Who desires: Neutron over RPC, or a test's own list."""
-
-    def desired(self) -> Desired | None:
-        """Return what is desired by the latest news; TryLater until there has been any."""
-        ...
+class Reports(Protocol):
+    """Who is told which ports are served: Neutron over RPC, or a test's own list."""
 
     def report(self, etag: str, in_force: Collection[str]) -> None:
         """Say of which ports the memberships are in force; TryLater where that fails."""
@@ -34,16 +30,16 @@ class MembershipTracker:
 
     def __init__(
         self,
-        cloud: Cloud,
-        enforcer: Enforcer,
-        pace: ActivationLatency,
+        cloud: Reports,
+        read_back: ReadBack,
+        latency: ActivationLatency,
         *,
         serves_vports: bool | None,
     ) -> None:
         """*serves_vports*: False where a VF with a GUID of its own is never in force."""
         self._cloud = cloud
-        self._enforcer = enforcer
-        self._pace = pace
+        self._read_back = read_back
+        self._latency = latency
         self._serves_vports = serves_vports
         self._fit: Mapping[str, Member] = {}
         self._in_force: dict[str, Member] = {}
@@ -59,13 +55,13 @@ class MembershipTracker:
 
     def forget(self) -> None:
         """Somebody else is in charge of this fabric now."""
-        self._pace.forget()
+        self._latency.forget()
         self._fit, self._in_force, self._unfit = {}, {}, 0
         self._reported = None
 
-    def want(self, desired: Desired, wanted: DesiredPartitions) -> None:
+    def set_desired(self, desired: Desired, wanted: DesiredPartitions) -> None:
         """Take in what is wanted, whether or not it can be published."""
-        self._pace.hear(desired.members)
+        self._latency.on_desired(desired.members)
         self._fit = {
             member.port_id: member
             for member in desired.members
@@ -87,10 +83,10 @@ class MembershipTracker:
         }
         wanted = {(step.key, step.guid) for step in steps.values()}
         leaving.difference_update([s for s in leaving if (s.key, s.guid) in wanted])
-        late = self._enforcer.unmet({*steps.values(), *leaving}, now.shared)
+        late = self._read_back.unmet({*steps.values(), *leaving}, now.shared)
         leaving.intersection_update(late)
         self._in_force.update({p: self._fit[p] for p, step in steps.items() if step not in late})
-        self._pace.see(self._in_force)
+        self._latency.on_in_force(self._in_force)
         return late
 
     def report(self, desired: Desired) -> None:

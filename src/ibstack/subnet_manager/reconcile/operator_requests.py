@@ -1,52 +1,64 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Carrying out what a person has ordered of a running ibstack-fabricd."""
+"""What a person has asked of a running ibstack-fabricd: files in a folder, until it is done."""
 
 from __future__ import annotations
 
-import logging
+import enum
 from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import IbstackError, TryLater
-from ibstack.subnet_manager.opensm.partitions_file_store import Order
 
 if TYPE_CHECKING:
-    from ibstack.subnet_manager.opensm.partitions_file_store import PartitionsFileStore
-    from ibstack.subnet_manager.reconcile.drift_record import DriftRecord
-    from ibstack.subnet_manager.reconcile.enforcement import Enforcer
+    from pathlib import Path
 
-LOG = logging.getLogger(__name__)
+    from ibstack.subnet_manager.seam import SubnetManager
 
 
-def obey(publication: PartitionsFileStore, enforcer: Enforcer) -> None:
-    """Do what was ordered with the partitions file, as far as no answer of Neutron is needed."""
-    if publication.ordered(Order.RESTORE):
+class Order(enum.Enum):
+    """What a person may tell a running fabricd; kept in its state until it is done."""
+
+    RESTORE = "restore"
+    """Put the last good copy back in place of a file that was edited or broken."""
+    TAKE_OVER = "take-over"
+    """Replace a file of someone else's; a copy is kept."""
+    ALLOW_REMOVALS = "allow-removals"
+    """Publish once, however many members go."""
+    REPAIR = "repair"
+    """Look for drift now, and have tables written anew however often that was tried before."""
+
+
+class OperatorRequests:
+    """The orders below *folder*, fabricd's own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "orders"
+
+    def give(self, order: Order) -> None:
+        """Tell the running daemon, or the next one, to carry out *order*."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._file(order).touch()
+
+    def ordered(self, order: Order) -> bool:
+        return self._file(order).exists()
+
+    def done(self, order: Order) -> None:
+        self._file(order).unlink(missing_ok=True)
+
+    def _file(self, order: Order) -> Path:
+        return self._folder / order.value
+
+
+def execute(requests: OperatorRequests, manager: SubnetManager) -> None:
+    """Do what is asked of the declaration that stands, as far as no answer of Neutron is needed."""
+    if requests.ordered(Order.RESTORE):
         try:
-            publication.restore()
+            manager.restore()
         except TryLater:
             raise  # The order stands.
         except IbstackError:
-            publication.done(Order.RESTORE)
+            requests.done(Order.RESTORE)
             raise
-        publication.done(Order.RESTORE)
-        enforcer.distrust()
-        LOG.info("restored %s; what it replaced is %s", publication.path, publication.replaced)
-    if publication.ordered(Order.TAKE_OVER):
-        publication.take_over()
-        publication.done(Order.TAKE_OVER)
-        LOG.info("taking over %s; a copy is %s", publication.path, publication.replaced)
-
-
-def obey_repair(publication: PartitionsFileStore, auditor: DriftRecord, *, led: bool) -> None:
-    """Have the tables looked at and repaired again; a master's work, so *led* says who we are.
-
-    An order that a standby was given lapses: carried out after a takeover, hours later, it would
-    surprise.
-    """
-    if not publication.ordered(Order.REPAIR):
-        return
-    publication.done(Order.REPAIR)
-    if led:
-        auditor.try_again()
-        LOG.info("looking for drift now, and repairing what can be, as ordered")
-    else:
-        LOG.warning("not repairing: the subnet manager on this host is not in charge")
+        requests.done(Order.RESTORE)
+    if requests.ordered(Order.TAKE_OVER):
+        manager.take_over()
+        requests.done(Order.TAKE_OVER)

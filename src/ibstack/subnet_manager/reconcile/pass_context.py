@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from ibstack.fabric.errors import IbstackError
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.member import LeftVf, Member
-    from ibstack.subnet_manager.observed.fabric_view import Manager
     from ibstack.subnet_manager.policy.plan import DeferredRemovals, DesiredPartitions
     from ibstack.subnet_manager.policy.site import Site
+    from ibstack.subnet_manager.seam import Manager
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from ibstack.subnet_manager.observed.fabric_view import Role
-from ibstack.subnet_manager.opensm.partitions_file_store import FileOwner
 from ibstack.subnet_manager.policy.drift import (
     STALE_STANDBY,
     UNCONFIRMED,
@@ -19,15 +17,15 @@ from ibstack.subnet_manager.policy.drift import (
     DriftClass,
 )
 from ibstack.subnet_manager.policy.plan import Expel
+from ibstack.subnet_manager.seam import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from ibstack.fabric.errors import IbstackError
     from ibstack.fabric.guid import Guid
-    from ibstack.subnet_manager.observed.fabric_view import Manager
-    from ibstack.subnet_manager.opensm.partitions_file_store import Found
     from ibstack.subnet_manager.policy.plan import Step
+    from ibstack.subnet_manager.seam import Declared, Manager
 
 LOG = logging.getLogger(__name__)
 
@@ -47,22 +45,16 @@ def stranger_in_office(manager: Manager) -> Drift | None:
 
 
 def is_stale(
-    manager: Manager,
-    found: Found,
-    steps: Iterable[Step],
-    leaving: Collection[Guid],
+    role: Role, beside: Declared, steps: Iterable[Step], leaving: Collection[Guid]
 ) -> bool:
-    """Tell whether the file *found* beside a standby is older than what is in force.
+    """Tell whether what stands *beside* a standby is older than what is in force.
 
-    *steps* lead from the file to what Neutron wants.  A physical port of *leaving* stays a member
-    for a moment after its last VF has gone.  A master's proof key that cannot be read
-    tells nothing.
+    *steps* lead from there to what Neutron wants.  A physical port of *leaving* stays a member for
+    a moment after its last VF has gone.  A master that cannot be compared with tells nothing.
     """
-    if manager.role is not Role.STANDBY:
+    if role is not Role.STANDBY:
         return False
-    if found.whose is not FileOwner.OURS:
-        return True
-    if manager.proofs and found.proof not in manager.proofs:
+    if not beside.ours or beside.is_masters is False:
         return True
     return any(not isinstance(step, Expel) or step.guid not in leaving for step in steps)
 

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 class StandingPorts:
     """Remembers them, over a restart too: what was refused is not taken for a VF after one."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._standing = _read(file)
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "standing-ports.json"
+        self._standing = _read(self._file)
         self._unclaimed: dict[Guid, int] = {}
         """When each was first met: after how many answers of Neutron's."""
         self._claimed: set[Guid] = set()

@@ -23,7 +23,7 @@ class Unservable:
         self._serves = serves_vports
         self.now: tuple[str, ...] = ()
 
-    def take(
+    def update(
         self,
         wanted: DesiredPartitions,
         members: Iterable[Member],
