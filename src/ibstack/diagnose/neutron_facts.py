@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.diagnose.cloud_facts import (
     DHCP_AGENT,
@@ -19,23 +19,14 @@ from ibstack.fabric.errors import BadInput, BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.ipoib import IpoibAddress
 from ibstack.fabric.pci import PciAddress, unfold
+from ibstack.formats.extra_dhcp_opts import client_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-Row: TypeAlias = dict[str, Any]
+    from ibstack.facts.cloud.network_api import NetworkApi, Row
 
-_CLIENT_ID: Final = {"client-id", "61"}
-"""neutron/agent/linux/dhcp.py, _get_client_id()."""
 _IPV4: Final = 4
-
-
-class NetworkApi(Protocol):
-    """Neutron's REST API as an administrator has it: through openstacksdk, or the lab's own."""
-
-    def list(self, kind: str, **filters: str) -> Sequence[Row]:
-        """Return all of *kind* (`ports`, `agents`, …), of all pages, as the API spells them."""
-        ...
 
 
 def read_cloud(api: NetworkApi, wanted: str, host: str | None = None) -> CloudFacts:
@@ -188,11 +179,6 @@ def _slot(row: Row) -> str | None:
 
 
 def _port(row: Row) -> CloudPort:
-    options = [
-        str(option["opt_value"])
-        for option in row.get("extra_dhcp_opts") or ()
-        if option["opt_name"] in _CLIENT_ID and option.get("ip_version", _IPV4) == _IPV4
-    ]
     fixed = row.get("fixed_ips") or ()
     return CloudPort(
         id=str(row["id"]),
@@ -206,7 +192,7 @@ def _port(row: Row) -> CloudPort:
         vif_type=str(row.get("binding:vif_type") or "unbound"),
         pci_slot=_slot(row),
         device_owner=str(row.get("device_owner") or ""),
-        client_id=options[0].lower() if options else None,
+        client_id=client_id_of(row),
         addresses=tuple(str(each["ip_address"]) for each in fixed),
         subnets=tuple(str(each["subnet_id"]) for each in fixed),
     )
