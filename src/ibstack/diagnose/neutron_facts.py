@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.diagnose.cloud_facts import (
     DHCP_AGENT,
-    AgentAdapter,
     CloudAgent,
     CloudFacts,
     CloudNetwork,
     CloudPort,
+    has_vf,
     text_of,
 )
 from ibstack.fabric.errors import BadInput, BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.ipoib import IpoibAddress
-from ibstack.fabric.pci import PciAddress, unfold
+from ibstack.fabric.pci import PciAddress
 from ibstack.formats.extra_dhcp_opts import client_id_of
+from ibstack.neutron.reported import ReportedAdapter, read_adapter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,7 +135,7 @@ def _no_ports_own(
         )
     agent, adapter = having[0]
     rows = api.list("ports", **{"binding:host_id": agent.host})
-    served = [row for row in rows if adapter.has(_slot(row) or "")]
+    served = [row for row in rows if has_vf(adapter, _slot(row))]
     return BadInput(
         f"cannot explain port {wanted!r}: that is the adapter of {agent.host} on"
         f" {adapter.physical_network}, which serves {_shown(served) or 'no port now'}; name one of"
@@ -222,7 +223,7 @@ def _agent(row: Row) -> CloudAgent:
         host=str(row["host"]),
         alive=bool(row["alive"]),
         admin_state_up=bool(row.get("admin_state_up", True)),
-        adapters=tuple(each for each in read if isinstance(each, AgentAdapter)),
+        adapters=tuple(each for each in read if isinstance(each, ReportedAdapter)),
         physical_networks=text_of(configurations, "physical_networks"),
         role=str(role) if role else None,
         problems=text_of(configurations, "problems"),
@@ -239,19 +240,10 @@ def _configurations(row: Row) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _adapter(row: Any) -> AgentAdapter | str:
+def _adapter(row: Any) -> ReportedAdapter | str:
     """Return an adapter of a report, or why it cannot be read; Neutron leaves that one out too."""
     try:
-        guid, physical_network, vfs = row.get("port_guid"), row["physical_network"], row.get("vfs")
-        if not isinstance(physical_network, str):
-            raise TypeError(f"its physical network is {physical_network!r:.40}")
-        unfold(vfs or "")
-        return AgentAdapter(
-            physical_network=physical_network,
-            kind=str(row["kind"]),
-            port_guid=None if guid is None else Guid.parse(guid),
-            vfs=vfs or "",
-        )
+        return read_adapter(row)
     except KeyError as error:
         return f"it has no {error.args[0]}"
     except (BadValue, TypeError, AttributeError) as error:
