@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ibstack_lab.process import Process
     from ibstack_lab.services.accounts import Account
-    from ibstack_lab.services.network_api import NetworkApi
+    from ibstack_lab.services.neutron_client import NeutronClient
     from ibstack_lab.topology import Host
 
 
@@ -39,7 +39,7 @@ class Ours:
     def down(self) -> None:
         self._cloud.down()
 
-    def api(self, who: Account) -> NetworkApi:
+    def api(self, who: Account) -> NeutronClient:
         return self._cloud.api(who)
 
     def ebrctl(self, host: Host) -> tuple[Sequence[str], Mapping[str, str]]:

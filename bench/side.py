@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from ibstack_lab.process import Process
     from ibstack_lab.services.accounts import Account
-    from ibstack_lab.services.network_api import NetworkApi
+    from ibstack_lab.services.neutron_client import NeutronClient
     from ibstack_lab.topology import Host
 
 
@@ -34,7 +34,7 @@ class Side(Protocol):
     def down(self) -> None:
         """End all of it; harmless at any time."""
 
-    def api(self, who: Account) -> NetworkApi:
+    def api(self, who: Account) -> NeutronClient:
         """Return Neutron as *who* sees it."""
 
     def ebrctl(self, host: Host) -> tuple[Sequence[str], Mapping[str, str]]:

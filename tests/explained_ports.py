@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ibstack.diagnose.cloud_facts import (
-    AgentAdapter,
     CloudAgent,
     CloudFacts,
     CloudNetwork,
@@ -24,6 +23,8 @@ from ibstack.diagnose.host_facts import (
     VfFacts,
 )
 from ibstack.fabric.guid import Guid
+from ibstack.fabric.pci import unfold
+from ibstack.neutron.reported import ReportedAdapter
 
 MAC, PCI = "fa:16:3e:00:00:01", "0000:05:00.1"
 GUID, PHYSICAL, DHCP_GUID, MASTER = (
@@ -109,8 +110,9 @@ def _cloud(kind: str) -> CloudFacts:
         addresses=("10.1.0.5",),
         subnets=("s1",),
     )
-    adapter = AgentAdapter("ibhostnet", kind, Guid.parse(PHYSICAL), VFS)
-    of_dhcp = AgentAdapter("ibhostnet", "mlx4", Guid.parse(DHCP_GUID), "")
+    shared = kind == "mlx4"
+    adapter = ReportedAdapter("ibhostnet", shared, Guid.parse(PHYSICAL), unfold(VFS))
+    of_dhcp = ReportedAdapter("ibhostnet", True, Guid.parse(DHCP_GUID), frozenset())
     return CloudFacts(
         wanted="vm1",
         port=port,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ibstack_lab.guests.guest import Guest
     from ibstack_lab.machine import Machine
     from ibstack_lab.process import Process
-    from ibstack_lab.services.network_api import Resource
+    from ibstack_lab.services.neutron_client import Resource
 
 ALL_WITHIN_S: Final = 120.0
 """For many guests on a busy machine."""

@@ -19,7 +19,7 @@ from ibstack.host.eswitch import Eswitch
 from ibstack.host.mlx5 import NetlinkVports, connect
 from ibstack.host.netlink import Netlink
 from ibstack.host.observed import parse_entry
-from ibstack.host.sysfs import Sysfs, SysfsFailed
+from ibstack.runtime.sysfs import Sysfs, SysfsFailed
 from ibstack_lab.hosts import hardware
 from ibstack_lab.topology import INTERFACE, PHYSICAL_NETWORK, Host
 from vport_driver import INTERFACE_INDEX, NETLINK_USERSOCK, VportDriver

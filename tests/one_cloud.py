@@ -20,7 +20,7 @@ from ibstack_lab.topology import PHYSICAL_NETWORK
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack_lab.services.network_api import Resource
+    from ibstack_lab.services.neutron_client import Resource
 
 _CACHE = Path(__file__).parents[1] / ".cache" / "lab"
 

@@ -19,7 +19,7 @@ from ibstack_lab.folder import LabFolder
 from ibstack_lab.hosts import hardware
 from ibstack_lab.process import end_all
 from ibstack_lab.services.accounts import OPERATOR, session
-from ibstack_lab.services.network_api import NetworkApi
+from ibstack_lab.services.neutron_client import NeutronClient
 from ibstack_lab.startup import Component, Startup
 
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ class Peer:
             shutil.rmtree(self._lab.root / part, ignore_errors=True)
         self._lab.forget_ports()
 
-    def api(self, who: Account) -> NetworkApi:
+    def api(self, who: Account) -> NeutronClient:
         services = self._services()
         signed_in = session(who, services.keystone.auth_url, services.password)
-        return NetworkApi(signed_in, services.neutron.url)
+        return NeutronClient(signed_in, services.neutron.url)
 
     def ebrctl(self, host: Host) -> tuple[Sequence[str], Mapping[str, str]]:
         return (str(PROGRAMS / "ebrctl"),), {}

@@ -15,6 +15,7 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import PciAddress
 from ibstack.host.netlink import NetlinkFailed, VfInfo
 from ibstack.host.observed import ObservedAdapter, ObservedVf
+from ibstack.runtime.sysfs import Sysfs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +59,7 @@ def test_the_mainline_kernel_is_asked_by_netlink(
         asked.append(index)
         return {2: VfInfo(2, 1, 1), 3: VfInfo(3, node, port)}
 
-    found = read_guids(tmp_path, netlink, ADAPTER, SEEN)
+    found = read_guids(Sysfs(tmp_path), netlink, ADAPTER, SEEN)
 
     assert found == VfGuids("netlink, VF 3 of ib0", port, node)
     assert asked == [12]
@@ -70,7 +71,7 @@ def test_a_driver_that_refuses_leaves_the_guid_unknown_and_says_why(tmp_path: Pa
     def netlink(_index: int) -> dict[int, VfInfo]:
         raise NetlinkFailed("read the VFs of interface 12", 19)
 
-    found = read_guids(tmp_path, netlink, ADAPTER, SEEN)
+    found = read_guids(Sysfs(tmp_path), netlink, ADAPTER, SEEN)
 
     assert found.port is None
     assert found.source == (
@@ -83,23 +84,23 @@ def test_files_of_mlnx_ofed_come_first(tmp_path: Path) -> None:
     port = put(tmp_path, f"{folder}/port", "00:00:00:00:00:00:00:00")
     put(tmp_path, f"{folder}/node", "ff:ff:ff:ff:ff:ff:ff:ff")
 
-    assert read_guids(tmp_path, silent, ADAPTER, SEEN) == VfGuids(str(port), 0, ALL_ONES)
+    assert read_guids(Sysfs(tmp_path), silent, ADAPTER, SEEN) == VfGuids(str(port), 0, ALL_ONES)
 
 
 @pytest.mark.parametrize(("text", "value"), [("0", 0), ("ffffffffffffffff", ALL_ONES), ("x", None)])
 def test_mlx4_keeps_what_the_host_wants(tmp_path: Path, text: str, value: int | None) -> None:
     path = put(tmp_path, "class/infiniband/mlx4_0/iov/ports/1/admin_guids/4", text)
 
-    assert read_guids(tmp_path, silent, MLX4, SEEN) == VfGuids(str(path), value)
+    assert read_guids(Sysfs(tmp_path), silent, MLX4, SEEN) == VfGuids(str(path), value)
 
 
 def test_mlx4_shows_what_subnet_administration_accepted(tmp_path: Path) -> None:
-    assert read_alias(tmp_path, MLX4, SEEN) is None
+    assert read_alias(Sysfs(tmp_path), MLX4, SEEN) is None
     path = "class/infiniband/mlx4_0/iov/ports/1/gids/4"
     put(tmp_path, path, "fe80:0000:0000:0000:fa16:3e00:0000:0001")
-    assert read_alias(tmp_path, MLX4, SEEN) == 0xFA163E0000000001
+    assert read_alias(Sysfs(tmp_path), MLX4, SEEN) == 0xFA163E0000000001
     put(tmp_path, path, "fe80:0000:0000:0000:0000:0000:0000:0000")
-    assert read_alias(tmp_path, MLX4, SEEN) == 0
+    assert read_alias(Sysfs(tmp_path), MLX4, SEEN) == 0
 
 
 DECLINE: Final = (

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibstack_lab.cloud import Cloud
-    from ibstack_lab.services.network_api import Resource
+    from ibstack_lab.services.neutron_client import Resource
 
 _AMQP_LEAVES_SOCKETS = pytest.mark.filterwarnings(
     "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"

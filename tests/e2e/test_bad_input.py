@@ -14,7 +14,7 @@ from tenant_ports import TenantPort, ebrctl
 
 if TYPE_CHECKING:
     from ibstack_lab.cloud import Cloud
-    from ibstack_lab.services.network_api import Resource
+    from ibstack_lab.services.neutron_client import Resource
 
 VF = 14
 FIRST = "0000:05:00.1"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ibstack_lab.cloud import Cloud
     from ibstack_lab.machine import Machine
-    from ibstack_lab.services.network_api import Resource
+    from ibstack_lab.services.neutron_client import Resource
 
 MLX4, MLX5 = "node002", "node003"
 PINGS: Final = 300

@@ -16,7 +16,7 @@ from tenant_ports import TenantPort, tables, wait_for
 
 if TYPE_CHECKING:
     from ibstack_lab.cloud import Cloud
-    from ibstack_lab.services.network_api import Resource
+    from ibstack_lab.services.neutron_client import Resource
 
 AWAY_S: Final = 20.0
 VFS: Final = (10, 11)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ibstack_lab.cloud import Cloud
     from ibstack_lab.guests.guest import Guest
-    from ibstack_lab.services.network_api import Resource
+    from ibstack_lab.services.neutron_client import Resource
 
 # ibping has its answer from an ibping that serves; smpquery from any port.
 COMMANDS = (("ibhosts",), ("ibnetdiscover",), ("smpquery", "nodeinfo", "-D", "0"))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pytest
 
     from ibstack_lab.cloud import Cloud
-    from ibstack_lab.services.network_api import Resource
+    from ibstack_lab.services.neutron_client import Resource
 
 IBSTACK = str(Path(sys.executable).with_name("ibstack"))
 DIFFERS = 3

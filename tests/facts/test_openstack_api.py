@@ -12,10 +12,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from facts.cut_lists import page
 from ibstack.fabric.errors import BadInput, TryLater
 from ibstack.facts.cloud.agents import agents_of
 from ibstack.facts.cloud.openstack_api import OpenstackNetworks
-from verify.cut_lists import page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibstack_lab.cloud import Cloud
-    from ibstack_lab.services.network_api import NetworkApi
+    from ibstack_lab.services.neutron_client import NeutronClient
 
 _OFTEN: Final = {
     "fabricd": "[fabric]\npoll_interval = 2\naudit_interval = 1\nremoval_grace_s = 0.5\n"
@@ -59,7 +59,7 @@ def world(cloud: Cloud) -> Iterator[World]:
         yield World(cloud, networks, random.Random())
 
 
-def _delete_network(operator: NetworkApi, network: str) -> None:
+def _delete_network(operator: NeutronClient, network: str) -> None:
     for port in operator.list("ports", network_id=network):
         if port["device_owner"] != DHCP_OWNER:  # That one goes with its network.
             operator.delete("ports", port["id"])  # A walk that failed has left it.

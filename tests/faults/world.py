@@ -17,7 +17,7 @@ from ibstack.fabric.errors import IbstackError
 from ibstack_lab.binding_profile import nova_profile
 from ibstack_lab.hosts import hardware
 from ibstack_lab.services import accounts
-from ibstack_lab.services.network_api import NetworkApi
+from ibstack_lab.services.neutron_client import NeutronClient
 from ibstack_lab.topology import PHYSICAL_NETWORK
 from tenant_ports import ebrctl
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ibstack_lab.cloud import Cloud
-    from ibstack_lab.services.network_api import Resource
+    from ibstack_lab.services.neutron_client import Resource
 
 KEYS: Final = {"walk-red": 0x201, "walk-blue": 0x202, "walk-green": 0x203}
 """The partition key of each network of a walk's own."""
@@ -90,7 +90,7 @@ class World:
         self._session = accounts.session(
             accounts.NOVA, services.keystone.auth_url, services.password
         )
-        self._nova = NetworkApi(self._session, services.neutron.url)
+        self._nova = NeutronClient(self._session, services.neutron.url)
 
     # Choosing, by the model alone: the same seed is the same walk.
 

@@ -39,7 +39,7 @@ SERVER = Evidence(
 
 
 def adapter_host(name: str = "node002", *, alive: bool = True) -> Agent:
-    row = {"adapters": [{"physical_network": "ibhostnet"}], "problems": []}
+    row = {"adapters": [{"physical_network": "ibhostnet", "kind": "mlx5"}], "problems": []}
     return Agent(MELLANOX, "ibstack-agent", name, alive, True, row)
 
 

@@ -26,7 +26,7 @@ from ibstack_lab.services.accounts import OPERATOR, environment, session
 from ibstack_lab.services.controller import NAMES, Services
 from ibstack_lab.services.dhcp_agent import DhcpAgent
 from ibstack_lab.services.dhcp_watch import DhcpWatch
-from ibstack_lab.services.network_api import NetworkApi
+from ibstack_lab.services.neutron_client import NeutronClient
 from ibstack_lab.startup import Component, Startup
 from ibstack_lab.topology import ARTICLE
 
@@ -181,11 +181,11 @@ class Cloud:
         self.lab.port("neutron")
         return Services(self.lab)
 
-    def api(self, who: Account) -> NetworkApi:
+    def api(self, who: Account) -> NeutronClient:
         """Return Neutron as *who* sees it."""
         services = self.services()
         signed_in = session(who, services.keystone.auth_url, services.password)
-        return NetworkApi(signed_in, services.neutron.url)
+        return NeutronClient(signed_in, services.neutron.url)
 
     def client_env(self, who: Account) -> dict[str, str]:
         """Return what makes the openstack client act as *who*."""
@@ -263,7 +263,7 @@ class _LiveAgents:
 
     _KEEP_S = 0.7
 
-    def __init__(self, startup: Startup, neutron: NetworkApi) -> None:
+    def __init__(self, startup: Startup, neutron: NeutronClient) -> None:
         self._startup = startup
         self._neutron = neutron
         self._asked_at = float("-inf")

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from ibstack.formats.extra_dhcp_opts import client_id_of
 
 if TYPE_CHECKING:
-    from ibstack_lab.services.network_api import Resource
-
-_CLIENT_ID: Final = ("client-id", "61")
-"""Names of the option (neutron/agent/linux/dhcp.py, _get_client_id())."""
+    from ibstack_lab.services.neutron_client import Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,6 @@ class Machine:
 
     @classmethod
     def of(cls, port: Resource) -> Machine:
-        options = (o for o in port.get("extra_dhcp_opts", ()) if o["opt_name"] in _CLIENT_ID)
         return cls(
             name=port["name"],
             port_id=port["id"],
@@ -38,5 +36,5 @@ class Machine:
             pci=port["binding:profile"].get("pci_slot", ""),
             status=port["status"],
             network_id=port["network_id"],
-            client_id=next((each["opt_value"] for each in options), None),
+            client_id=client_id_of(port),
         )

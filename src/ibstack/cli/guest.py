@@ -20,6 +20,7 @@ from ibstack.guest.formats import Format, render
 from ibstack.guest.image_root import write_files
 from ibstack.guest.interface import Addressing, GuestInterface, Method
 from ibstack.guest.neutron_port import interface_of_network, interface_of_port
+from ibstack.guest.neutron_reader import read_network, read_port
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace, _ArgumentGroup
@@ -110,11 +111,12 @@ def _interface(parsed: Namespace) -> GuestInterface:
         )
     if not given:
         return _described(parsed)
-    from ibstack.guest.openstack_api import NetworkApi  # Not needed to describe an interface.
+    from ibstack.facts.cloud.openstack_api import OpenstackNetworks  # Slow to import.
 
+    cloud = OpenstackNetworks(of="")
     if parsed.network:
-        return interface_of_network(NetworkApi().network(parsed.network))
-    return interface_of_port(*NetworkApi().port(parsed.port), _form(parsed))
+        return interface_of_network(read_network(cloud, parsed.network))
+    return interface_of_port(*read_port(cloud, parsed.port), _form(parsed))
 
 
 def _described(parsed: Namespace) -> GuestInterface:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from ibstack.fabric import neutron_names
 from ibstack.fabric.errors import BadValue
-from ibstack.fabric.pci import PciAddress, unfold
+from ibstack.fabric.pci import PciAddress
 from ibstack.neutron.binding import OWN_DEVICE_OWNERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ibstack.fabric.guid import Guid
+    from ibstack.neutron.reported import ReportedAdapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +53,6 @@ class CloudNetwork:
 
 
 @dataclass(frozen=True, slots=True)
-class AgentAdapter:
-    """An adapter, as ibstack-agent reported it last."""
-
-    physical_network: str
-    kind: str
-    port_guid: Guid | None
-    vfs: str
-    """PCI addresses, folded."""
-
-    def has(self, pci: str) -> bool:
-        """Tell whether it has that VF; what is no PCI address is none of its VFs."""
-        try:
-            return PciAddress.parse(pci) in unfold(self.vfs)
-        except BadValue:
-            return False
-
-
-@dataclass(frozen=True, slots=True)
 class CloudAgent:
     """An agent of Neutron's list."""
 
@@ -78,7 +60,7 @@ class CloudAgent:
     host: str
     alive: bool
     admin_state_up: bool = True
-    adapters: tuple[AgentAdapter, ...] = ()
+    adapters: tuple[ReportedAdapter, ...] = ()
     """Of ibstack-agent."""
     physical_networks: tuple[str, ...] = ()
     """Of ibstack-fabricd: what it serves."""
@@ -126,14 +108,22 @@ def is_own(port: CloudPort) -> bool:
     return port.device_owner in OWN_DEVICE_OWNERS
 
 
-def adapter_of(facts: CloudFacts) -> AgentAdapter | None:
+def has_vf(adapter: ReportedAdapter, pci: str | None) -> bool:
+    """Tell whether it has that VF; what is no PCI address is none of its VFs."""
+    try:
+        return PciAddress.parse(pci or "") in adapter.vfs
+    except BadValue:
+        return False
+
+
+def adapter_of(facts: CloudFacts) -> ReportedAdapter | None:
     """Return the adapter that has the port's VF, by the agent's last report."""
     port, network = facts.port, facts.network
     agent = facts.agent(AGENT, port.host) if port else None
     if port is None or network is None or agent is None or port.pci_slot is None:
         return None
     mine = (a for a in agent.adapters if a.physical_network == network.physical_network)
-    return next((a for a in mine if a.has(port.pci_slot)), None)
+    return next((a for a in mine if has_vf(a, port.pci_slot)), None)
 
 
 def physical_networks(agent: CloudAgent) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from ibstack.fabric.errors import BadValue
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ibstack.diagnose.neutron_facts import NetworkApi
+    from ibstack.facts.cloud.network_api import NetworkApi
 
 ReadFacts: TypeAlias = "Callable[[str, Question], HostFacts]"
 """Asks the host of that name; this one for an empty name."""

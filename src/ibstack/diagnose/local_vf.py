@@ -14,6 +14,7 @@ from ibstack.diagnose.vf_guids import read_alias, read_guids
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.pci import PciAddress
 from ibstack.host.eswitch_client import DEFAULT_SOCKET, EswitchClient, EswitchUnreachable
+from ibstack.runtime.sysfs import Sysfs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,17 +51,18 @@ def read(source: VfSource, question: Question) -> VfFacts:
     others = (a for a in host.attachments if str(a.pci) == pci and a is not mine)
     holder = next(others, None)
     adapter, vf = _of(host.adapters, pci)
-    function = source.sysfs / "bus/pci/devices" / pci if pci else None
+    sysfs = Sysfs(source.sysfs)
+    function = f"bus/pci/devices/{pci}"
     guids = alias = declined = None
     if adapter is not None and vf is not None:
-        guids = read_guids(source.sysfs, source.netlink, adapter, vf)
-        alias = read_alias(source.sysfs, adapter, vf)
+        guids = read_guids(sysfs, source.netlink, adapter, vf)
+        alias = read_alias(sysfs, adapter, vf)
         declined = _declined(source, adapter, vf) if alias == 0 else None
     return VfFacts(
         host=source.name,
         pci=pci,
-        function=function is not None and function.exists(),
-        virtual=function is not None and (function / "physfn").exists(),
+        function=bool(pci) and sysfs.exists(function),
+        virtual=bool(pci) and sysfs.exists(function, "physfn"),
         physical_networks=tuple(sorted({each.physical_network for each in host.adapters})),
         physical_network=adapter.physical_network if adapter else None,
         kind=adapter.kind.value if adapter else None,

@@ -6,16 +6,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ibstack.diagnose.vf_guids import text_of
-from ibstack.fabric.errors import BadValue, IbstackError
-from ibstack.fabric.partition import PartitionKey, TableEntry
+from ibstack.fabric.errors import IbstackError
 from ibstack.host.eswitch_client import EswitchClient
+from ibstack.runtime.sysfs import Sysfs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from ibstack.diagnose.local_vf import VfSource
+    from ibstack.fabric.partition import PartitionKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,37 +27,19 @@ class MappedPort:
     """Of its P_Key table."""
 
 
-def mapped_ports(place: VfSource, physical_network: str) -> tuple[MappedPort, ...]:
+def mapped_ports(source: VfSource, physical_network: str) -> tuple[MappedPort, ...]:
     """Return those of *physical_network*; none where ibstack-eswitchd or sysfs does not tell."""
     try:
-        adapters = EswitchClient(place.socket).read().adapters
+        adapters = EswitchClient(source.socket).read().adapters
     except IbstackError:
         return ()
-    found = []
+    sysfs, found = Sysfs(source.sysfs), []
     for adapter in adapters:
         if adapter.physical_network != physical_network:
             continue
-        folder = place.sysfs / f"class/infiniband/{adapter.device}/ports/{adapter.port}"
-        sm_lid = _number(folder / "sm_lid")
+        port = f"class/infiniband/{adapter.device}/ports/{adapter.port}"
+        sm_lid = sysfs.number(port, "sm_lid")
         if sm_lid is not None:
-            keys = frozenset(_keys(folder / "pkeys"))
+            keys = frozenset(entry.partition for entry in sysfs.pkey_table(port))
             found.append(MappedPort(adapter.device, adapter.port, sm_lid, keys))
     return tuple(found)
-
-
-def _keys(folder: Path) -> Iterator[PartitionKey]:
-    for path in folder.glob("*"):
-        raw = _number(path)
-        try:
-            entry = TableEntry.from_wire(raw or 0)
-        except BadValue:
-            continue
-        if entry is not None:
-            yield entry.partition
-
-
-def _number(path: Path) -> int | None:
-    try:
-        return int(text_of(path), 0)
-    except ValueError:
-        return None

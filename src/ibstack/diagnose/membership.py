@@ -21,7 +21,7 @@ def shares_a_table(facts: Facts) -> bool | None:
     if facts.vf is not None and facts.vf.kind is not None:
         return facts.vf.kind == _MLX4
     adapter = adapter_of(facts.cloud)
-    return None if adapter is None else adapter.kind == _MLX4
+    return None if adapter is None else adapter.shares_table
 
 
 def member_of(facts: Facts) -> str | None:

@@ -4,38 +4,30 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.diagnose.cloud_facts import (
     DHCP_AGENT,
-    AgentAdapter,
     CloudAgent,
     CloudFacts,
     CloudNetwork,
     CloudPort,
+    has_vf,
     text_of,
 )
 from ibstack.fabric.errors import BadInput, BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.ipoib import IpoibAddress
-from ibstack.fabric.pci import PciAddress, unfold
+from ibstack.fabric.pci import PciAddress
+from ibstack.formats.extra_dhcp_opts import client_id_of
+from ibstack.neutron.reported import ReportedAdapter, read_adapter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-Row: TypeAlias = dict[str, Any]
+    from ibstack.facts.cloud.network_api import NetworkApi, Row
 
-_CLIENT_ID: Final = {"client-id", "61"}
-"""neutron/agent/linux/dhcp.py, _get_client_id()."""
 _IPV4: Final = 4
-
-
-class NetworkApi(Protocol):
-    """Neutron's REST API as an administrator has it: through openstacksdk, or the lab's own."""
-
-    def list(self, kind: str, **filters: str) -> Sequence[Row]:
-        """Return all of *kind* (`ports`, `agents`, …), of all pages, as the API spells them."""
-        ...
 
 
 def read_cloud(api: NetworkApi, wanted: str, host: str | None = None) -> CloudFacts:
@@ -143,7 +135,7 @@ def _no_ports_own(
         )
     agent, adapter = having[0]
     rows = api.list("ports", **{"binding:host_id": agent.host})
-    served = [row for row in rows if adapter.has(_slot(row) or "")]
+    served = [row for row in rows if has_vf(adapter, _slot(row))]
     return BadInput(
         f"cannot explain port {wanted!r}: that is the adapter of {agent.host} on"
         f" {adapter.physical_network}, which serves {_shown(served) or 'no port now'}; name one of"
@@ -188,11 +180,6 @@ def _slot(row: Row) -> str | None:
 
 
 def _port(row: Row) -> CloudPort:
-    options = [
-        str(option["opt_value"])
-        for option in row.get("extra_dhcp_opts") or ()
-        if option["opt_name"] in _CLIENT_ID and option.get("ip_version", _IPV4) == _IPV4
-    ]
     fixed = row.get("fixed_ips") or ()
     return CloudPort(
         id=str(row["id"]),
@@ -206,7 +193,7 @@ def _port(row: Row) -> CloudPort:
         vif_type=str(row.get("binding:vif_type") or "unbound"),
         pci_slot=_slot(row),
         device_owner=str(row.get("device_owner") or ""),
-        client_id=options[0].lower() if options else None,
+        client_id=client_id_of(row),
         addresses=tuple(str(each["ip_address"]) for each in fixed),
         subnets=tuple(str(each["subnet_id"]) for each in fixed),
     )
@@ -236,7 +223,7 @@ def _agent(row: Row) -> CloudAgent:
         host=str(row["host"]),
         alive=bool(row["alive"]),
         admin_state_up=bool(row.get("admin_state_up", True)),
-        adapters=tuple(each for each in read if isinstance(each, AgentAdapter)),
+        adapters=tuple(each for each in read if isinstance(each, ReportedAdapter)),
         physical_networks=text_of(configurations, "physical_networks"),
         role=str(role) if role else None,
         problems=text_of(configurations, "problems"),
@@ -253,19 +240,10 @@ def _configurations(row: Row) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _adapter(row: Any) -> AgentAdapter | str:
+def _adapter(row: Any) -> ReportedAdapter | str:
     """Return an adapter of a report, or why it cannot be read; Neutron leaves that one out too."""
     try:
-        guid, physical_network, vfs = row.get("port_guid"), row["physical_network"], row.get("vfs")
-        if not isinstance(physical_network, str):
-            raise TypeError(f"its physical network is {physical_network!r:.40}")
-        unfold(vfs or "")
-        return AgentAdapter(
-            physical_network=physical_network,
-            kind=str(row["kind"]),
-            port_guid=None if guid is None else Guid.parse(guid),
-            vfs=vfs or "",
-        )
+        return read_adapter(row)
     except KeyError as error:
         return f"it has no {error.args[0]}"
     except (BadValue, TypeError, AttributeError) as error:

@@ -9,6 +9,7 @@ from ibstack.diagnose.cloud_facts import (
     AGENT,
     CloudNetwork,
     CloudPort,
+    has_vf,
     is_own,
     physical_networks,
     served,
@@ -17,7 +18,7 @@ from ibstack.diagnose.finding import Facts, Finding, State, not_needed, right, w
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
-from ibstack.fabric.pci import PciAddress
+from ibstack.fabric.pci import PciAddress, fold
 from ibstack.fabric.segment import segment_entry
 from ibstack.neutron.binding import OWN_VIF_TYPE, VIF_TYPE
 
@@ -295,8 +296,8 @@ def vf_reported(facts: Facts) -> Finding:
         )
     agent = _agent(facts)
     mine = [a for a in agent.adapters if a.physical_network == network.physical_network]
-    if not any(adapter.has(port.pci_slot) for adapter in mine):
-        there = ", ".join(adapter.vfs for adapter in mine if adapter.vfs) or "none"
+    if not any(has_vf(adapter, port.pci_slot) for adapter in mine):
+        there = ", ".join(fold(adapter.vfs) for adapter in mine if adapter.vfs) or "none"
         return wrong(
             f"{port.host} has VFs {there}",
             _AGENTS,

@@ -14,9 +14,9 @@ from ibstack.fabric.errors import IbstackError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from ibstack.host.observed import ObservedAdapter, ObservedVf
+    from ibstack.runtime.sysfs import Sysfs
 
 # Groups of 16 bits of a GID that are its prefix.
 _PREFIX_GROUPS = 4
@@ -43,48 +43,40 @@ class VfGuids:
 
 
 def read_guids(
-    sysfs: Path,
+    sysfs: Sysfs,
     netlink: Callable[[int], Mapping[int, NetlinkVf]],
     adapter: ObservedAdapter,
     vf: ObservedVf,
 ) -> VfGuids:
     """Read them of *vf*; *netlink* asks the driver of the interface with that index."""
-    device = sysfs / "class/infiniband" / adapter.device
+    device = f"class/infiniband/{adapter.device}"
     if adapter.kind is AdapterKind.MLX4:
         # Slave 0 is the physical function (mlx4/alias_GUID.c).
-        path = device / f"iov/ports/{adapter.port}/admin_guids/{vf.number + 1}"
-        return VfGuids(str(path), _number(path))
-    folder = device / f"device/sriov/{vf.number}"  # MLNX_OFED only.
-    if folder.exists():
-        return VfGuids(f"{folder}/port", _number(folder / "port"), _number(folder / "node"))
+        path = f"{device}/iov/ports/{adapter.port}/admin_guids/{vf.number + 1}"
+        return VfGuids(f"{sysfs.root}/{path}", _number(sysfs, path))
+    folder = f"{device}/device/sriov/{vf.number}"  # MLNX_OFED only.
+    if sysfs.exists(folder):
+        port, node = (_number(sysfs, f"{folder}/{name}") for name in ("port", "node"))
+        return VfGuids(f"{sysfs.root}/{folder}/port", port, node)
     source = f"netlink, VF {vf.number} of {adapter.interface}"
-    index = text_of(sysfs / "class/net" / adapter.interface / "ifindex")
+    index = sysfs.number("class/net", adapter.interface, "ifindex")
     try:
-        found = netlink(int(index)).get(vf.number) if index.isdigit() else None
+        found = netlink(index).get(vf.number) if index is not None else None
     except IbstackError as error:
         return VfGuids(f"{source}: {error}", None)
     return VfGuids(source, found.port_guid, found.node_guid) if found else VfGuids(source, None)
 
 
-def read_alias(sysfs: Path, adapter: ObservedAdapter, vf: ObservedVf) -> int | None:
+def read_alias(sysfs: Sysfs, adapter: ObservedAdapter, vf: ObservedVf) -> int | None:
     """mlx4: return the GUID that subnet administration has accepted for *vf*; 0: none."""
     if adapter.kind is not AdapterKind.MLX4:
         return None
-    device = sysfs / "class/infiniband" / adapter.device
-    groups = text_of(device / f"iov/ports/{adapter.port}/gids/{vf.number + 1}").split(":")
-    return _hex("".join(groups[_PREFIX_GROUPS:]))
+    path = f"class/infiniband/{adapter.device}/iov/ports/{adapter.port}/gids/{vf.number + 1}"
+    return _hex("".join(sysfs.text(path).split(":")[_PREFIX_GROUPS:]))
 
 
-def text_of(path: Path) -> str:
-    """Return the first line of a file; empty where it cannot be read."""
-    try:
-        return path.read_text("ascii").partition("\n")[0].strip()
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
-def _number(path: Path) -> int | None:
-    return _hex(text_of(path).replace(":", ""))
+def _number(sysfs: Sysfs, path: str) -> int | None:
+    return _hex(sysfs.text(path).replace(":", ""))
 
 
 def _hex(digits: str) -> int | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from ibstack.fabric.errors import BadInput, IbstackError
 from ibstack.facts.cloud.agents import dump_agents, load_agents
 from ibstack.facts.cloud.roles import dump_roles, load_roles
+from ibstack.facts.collected_files import content_of, is_collected, names_below
 from ibstack.facts.evidence import COMMANDS, IOMMUS, OPENSM_ARGS, PCI_DEVICES, Evidence, Missing
 from ibstack.facts.fabric import recorded
 from ibstack.facts.fabric.groups import sa_dump_name
@@ -27,7 +28,6 @@ from ibstack.formats.secrets import WORDS
 from ibstack.formats.vf_requests import ELSEWHERE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 FABRIC: Final = "fabric.json"
@@ -41,8 +41,6 @@ _PARTS: Final = ("etc", "proc", "commands", PUPPET)
 _SYSFS: Final = (IOMMUS, f"{PCI_DEVICES}/*/sriov_numvfs")
 """What is looked for below sys/: a sosreport has thousands of other files there."""
 _SOS: Final = "sos_commands"
-_LARGEST: Final = 4 << 20
-"""Bytes; what is larger is nothing that a check reads."""
 # A name with its value, in ini files and in OpenSM's.
 _SECRET: Final = re.compile(
     r"^([ \t#;]*(?:((?:m|sm|sa|cc)_key)|psk"
@@ -116,15 +114,15 @@ def _host(folder: Path) -> Evidence:
     texts = _not_collected(folder)
     whole = set()
     for part in _PARTS:
-        for name, path in _files(folder / part, part):
+        for name in names_below(folder, part):
             whole.add(name.rpartition("/")[0])
-            texts[name] = _text(path)
+            texts[name] = _text(folder / name)
     for part in ELSEWHERE:
-        texts |= {name: _text(path) for name, path in _files(folder / part, part)}
+        texts |= {name: _text(folder / name) for name in names_below(folder, part)}
     for path in (found for pattern in _SYSFS for found in sorted(folder.glob(pattern))):
         texts |= _one(folder, str(path.relative_to(folder)))
-    for name, path in _files(folder / _SOS, _SOS):
-        texts.setdefault(COMMANDS + name.rpartition("/")[2], _text(path))
+    for name in names_below(folder, _SOS):
+        texts.setdefault(COMMANDS + name.rpartition("/")[2], _text(folder / name))
     whole |= _whole(folder / "etc", "etc")
     host = Evidence(folder.name, texts, frozenset(whole - {COMMANDS.rstrip("/")}))
     for find in (config_names, partitions_names, lambda known: [sa_dump_name(known)]):
@@ -143,12 +141,7 @@ def _not_collected(folder: Path) -> dict[str, str | Missing]:
 
 def _one(folder: Path, name: str) -> dict[str, str]:
     """Return the text of a file below *folder*; nothing where it is a link, or not there."""
-    path = folder / name
-    try:
-        is_ours = path.is_file() and path.resolve() == folder.resolve() / name
-        return {name: _text(path)} if is_ours and path.stat().st_size <= _LARGEST else {}
-    except OSError:
-        return {}  # A name that is too long, say: it is what somebody wrote into a file.
+    return {name: _text(folder / name)} if is_collected(folder, name) else {}
 
 
 def _whole(root: Path, name: str) -> set[str]:
@@ -159,21 +152,9 @@ def _whole(root: Path, name: str) -> set[str]:
     }
 
 
-def _files(root: Path, name: str) -> Iterator[tuple[str, Path]]:
-    for folder, below, files in os.walk(root):
-        below.sort()
-        for file in sorted(files):
-            path = root / os.path.relpath(os.path.join(folder, file), root)
-            if not path.is_symlink() and path.is_file() and path.stat().st_size <= _LARGEST:
-                yield f"{name}/{path.relative_to(root)}", path
-
-
 def _text(path: Path) -> str:
-    try:
-        # Not as text, which would lose the carriage returns that OpenSM refuses.
-        return path.read_bytes().decode("utf-8", "replace")
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}") from error
+    # Not as text, which would lose the carriage returns that OpenSM refuses.
+    return content_of(path).decode("utf-8", "replace")
 
 
 def _save_host(host: Evidence, folder: Path) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ibstack.host.mlx5 import VportControl
     from ibstack.host.observed import ObservedAdapter, ObservedVf
     from ibstack.host.physical_function import PhysicalFunction
-    from ibstack.host.sysfs import Sysfs
+    from ibstack.runtime.sysfs import Sysfs
 
 
 class Adapter(Protocol):

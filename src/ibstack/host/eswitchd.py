@@ -23,8 +23,8 @@ from ibstack.host.adapters import Adapters
 from ibstack.host.attachments import Attachments
 from ibstack.host.eswitch import Eswitch
 from ibstack.host.eswitch_server import EswitchServer, hold
-from ibstack.host.sysfs import Sysfs
 from ibstack.runtime.daemon import log_printable_lines
+from ibstack.runtime.sysfs import Sysfs
 from ibstack.runtime.systemd import notify
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import PkeyTable
     from ibstack.fabric.pci import PciAddress
-    from ibstack.host.sysfs import Sysfs
+    from ibstack.runtime.sysfs import Sysfs
 
 _DELETED: Final = (1 << 64) - 1
 _NOWHERE: Final = "none"

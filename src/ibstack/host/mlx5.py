@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ibstack.fabric.partition import TableEntry
     from ibstack.fabric.pci import PciAddress
     from ibstack.host.netlink import Netlink
-    from ibstack.host.sysfs import Sysfs
+    from ibstack.runtime.sysfs import Sysfs
 
 _INVALID: Final = (1 << 64) - 1
 _DRIVER: Final = "mlx5_core"

@@ -11,7 +11,7 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import PciAddress
 
 if TYPE_CHECKING:
-    from ibstack.host.sysfs import Sysfs
+    from ibstack.runtime.sysfs import Sysfs
 
 _HOST_DRIVERS: Final = frozenset({"mlx4_core", "mlx5_core"})
 

@@ -14,7 +14,8 @@ from neutron_lib import exceptions
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.ipoib import ClientIdForm, client_id, parse_client_id
-from ibstack.neutron import dhcp_options, tables
+from ibstack.formats.extra_dhcp_opts import client_ids
+from ibstack.neutron import tables
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -75,7 +76,7 @@ def refuse_client_ids(context: Any, port: dict[str, Any]) -> None:
     Its options count, and what its guest sends by itself; so do both of every other port.
     """
     options = port.get("extra_dhcp_opts") or ()
-    said = {value.lower() for value in dhcp_options.client_ids(options)}
+    said = {value.lower() for value in client_ids(options)}
     own = _of_mac(port["mac_address"])
     owner = tables.client_id_owner(context, port, said | own, _macs_of(said))
     if owner is None:

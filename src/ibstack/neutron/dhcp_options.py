@@ -12,14 +12,11 @@ from neutron_lib.api.definitions import extra_dhcp_opt as definition
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.ipoib import ClientIdForm, client_id, parse_client_id
+from ibstack.formats.extra_dhcp_opts import CLIENT_ID, client_ids, is_client_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_NAME: Final = "client-id"
-# neutron/agent/linux/dhcp.py, _get_client_id(): the names that become dnsmasq's "id:", whatever the
-# option's ip_version says.
-CLIENT_ID_NAMES: Final = frozenset({_NAME, "61"})
 _IP_VERSION: Final = 4
 _OPT_NAME: Final = "opt_name"
 _OPT_VALUE: Final = "opt_value"
@@ -37,11 +34,6 @@ def require_known_client_ids(options: Iterable[Mapping[str, Any]]) -> None:
             raise BadValue("DHCP client identifier", text, f"expected {client_id(guid, form)}")
 
 
-def client_ids(options: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the client-ids among *options*."""
-    return [str(o[_OPT_VALUE]) for o in options if _is_client_id(o) and o.get(_OPT_VALUE)]
-
-
 def missing_client_id(
     mac: str, options: Iterable[Mapping[str, Any]], form: ClientIdForm
 ) -> str | None:
@@ -49,7 +41,7 @@ def missing_client_id(
 
     One that a user has set wins, and a MAC that makes no GUID has no client-id.
     """
-    if any(_is_client_id(option) for option in options):
+    if any(is_client_id(option) for option in options):
         return None
     try:
         return client_id(Guid.from_mac(mac), form)
@@ -64,7 +56,7 @@ def written_for(mac: str, options: Iterable[Mapping[str, Any]]) -> list[Mapping[
     except BadValue:
         return []
     ours = {client_id(guid, form) for form in ClientIdForm}
-    return [o for o in options if _is_client_id(o) and o[_OPT_VALUE] in ours]
+    return [o for o in options if is_client_id(o) and o[_OPT_VALUE] in ours]
 
 
 def keep_client_id(
@@ -85,7 +77,7 @@ def keep_client_id(
         _create(plugin_context, port["id"], value)
         options.append(
             {
-                _OPT_NAME: _NAME,
+                _OPT_NAME: CLIENT_ID,
                 _OPT_VALUE: value,
                 "ip_version": _IP_VERSION,
             }
@@ -93,10 +85,6 @@ def keep_client_id(
     if options != (port.get(definition.EXTRADHCPOPTS) or []):
         _load_again(plugin_context, port["id"])
     port[definition.EXTRADHCPOPTS] = options
-
-
-def _is_client_id(option: Mapping[str, Any]) -> bool:
-    return option.get(_OPT_NAME) in CLIENT_ID_NAMES
 
 
 def _load_again(plugin_context: Any, port_id: str) -> None:
@@ -111,7 +99,7 @@ def _load_again(plugin_context: Any, port_id: str) -> None:
 
 def _create(plugin_context: Any, port_id: str, value: str) -> None:
     ExtraDhcpOpt(
-        plugin_context, port_id=port_id, opt_name=_NAME, opt_value=value, ip_version=_IP_VERSION
+        plugin_context, port_id=port_id, opt_name=CLIENT_ID, opt_value=value, ip_version=_IP_VERSION
     ).create()
 
 

@@ -8,12 +8,12 @@ interface; ipoib counts ports from 0, in dev_id and since kernel 4.19 in dev_por
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.ipoib import IpoibAddress
 from ibstack.fabric.partition import DEFAULT_PARTITION, TableEntry
+from ibstack.runtime.sysfs import Sysfs, SysfsFailed
 
 if TYPE_CHECKING:
     import os
@@ -48,60 +48,39 @@ class Parents:
     """The host's adapters below a root that stands for /sys; each question reads anew."""
 
     def __init__(self, root: str | os.PathLike[str] = "/sys") -> None:
-        self._root = Path(root)
+        self._sysfs = Sysfs(root)
 
     def look(self, interface: str) -> Parent:
         """Return how the adapter behind *interface* stands."""
-        folder = self._root / "class/net" / interface
-        if not folder.exists():
+        folder = f"class/net/{interface}"
+        if not self._sysfs.exists(folder):
             return Parent(interface, f"there is no interface {interface} on this host")
-        port = _port(folder)
+        port = self._port(folder)
         if port is None:
             return Parent(interface, f"interface {interface} is no port of an InfiniBand adapter")
-        flags = _read(folder / "flags")
+        flags = self._sysfs.text(folder, "flags")
         if flags and not int(flags, 16) & _IFF_UP:
             return Parent(
                 interface, f"interface {interface} is down; say: ip link set {interface} up"
             )
-        state = _read(port / "state").rpartition(" ")[2] or "unknown"
+        state = self._sysfs.text(port, "state").rpartition(" ")[2] or "unknown"
         if state != _ACTIVE:
             return Parent(interface, f"the port of {interface} is {state}; see ibstat")
-        return Parent(interface, None, _table(port / "pkeys"))
+        return Parent(interface, None, self._sysfs.pkey_table(port))
 
     def guid(self, interface: str) -> Guid | None:
         """Return the port GUID behind *interface*: its children have it too.  None: not known."""
         try:
-            return IpoibAddress.parse(_read(self._root / "class/net" / interface / "address")).guid
+            return IpoibAddress.parse(self._sysfs.text(f"class/net/{interface}/address")).guid
         except BadValue:
             return None
 
-
-def _port(folder: Path) -> Path | None:
-    devices = folder / "device/infiniband"
-    try:
-        device = sorted(devices.iterdir())[0]
-    except (OSError, IndexError):
-        return None
-    number = 1 + max(_number(folder / "dev_id"), _number(folder / "dev_port"))
-    return device / "ports" / str(number)
-
-
-def _table(folder: Path) -> frozenset[TableEntry]:
-    try:
-        raw = [_read(path) for path in folder.iterdir()]
-    except OSError:
-        return frozenset()
-    entries = (TableEntry.from_wire(int(text, 16)) for text in raw if text)
-    return frozenset(entry for entry in entries if entry is not None)
-
-
-def _number(path: Path) -> int:
-    return int(_read(path) or "0", 0)
-
-
-def _read(path: Path) -> str:
-    """Return an attribute's first line; empty where there is none."""
-    try:
-        return path.read_text(encoding="ascii").partition("\n")[0].strip()
-    except OSError:
-        return ""
+    def _port(self, folder: str) -> str | None:
+        devices = f"{folder}/device/infiniband"
+        try:
+            names = self._sysfs.names(devices)
+        except SysfsFailed:
+            return None
+        numbers = (self._sysfs.number(folder, name) for name in ("dev_id", "dev_port"))
+        number = 1 + max(found or 0 for found in numbers)
+        return f"{devices}/{names[0]}/ports/{number}" if names else None

@@ -109,16 +109,17 @@ def _object(text: str) -> Mapping[str, Any]:
 
 def _adapter(row: object) -> ReportedAdapter | None:
     try:
-        return _read(row)
+        return read_adapter(row)
     except (BadValue, KeyError, TypeError, AttributeError) as error:
         LOG.debug("an agent reports an adapter that cannot be read: %s: %r", error, row)
         return None
 
 
-def _read(row: Any) -> ReportedAdapter:
+def read_adapter(row: Any) -> ReportedAdapter:
+    """Read one of `adapters`.  BadValue, KeyError, TypeError, AttributeError: it cannot be."""
     guid, physical_network = row.get("port_guid"), row["physical_network"]
     if not isinstance(physical_network, str):
-        raise TypeError("its physical network is no text")
+        raise TypeError(f"its physical network is {physical_network!r:.40}")
     return ReportedAdapter(
         physical_network=physical_network,
         shares_table=row["kind"] == AdapterKind.MLX4.value,

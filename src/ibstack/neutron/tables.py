@@ -19,10 +19,10 @@ from neutron_lib.db import api as db_api
 
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.neutron_names import MELLANOX_AGENT, PARTITION_AGENT
+from ibstack.formats.extra_dhcp_opts import CLIENT_ID_NAMES
 from ibstack.neutron import reported
 from ibstack.neutron.binding import VIF_TYPE
 from ibstack.neutron.desired import pci_address
-from ibstack.neutron.dhcp_options import CLIENT_ID_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Collection

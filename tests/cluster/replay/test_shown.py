@@ -19,7 +19,7 @@ from ibstack.fabric.ipoib import IpoibAddress
 from ibstack.fabric.partition import PartitionKey, TableEntry
 from ibstack.formats.ini import IniText
 from ibstack.host.physical_function import find, virtual_functions
-from ibstack.host.sysfs import Sysfs
+from ibstack.runtime.sysfs import Sysfs
 from ibstack_lab.hosts.hardware import Hardware
 from ibstack_lab.topology import ARTICLE, INTERFACE
 

@@ -12,6 +12,7 @@ from ibstack.cluster.lint.finding import Place
 from ibstack.cluster.lint.known_files import FOLDERS
 from ibstack.cluster.lint.opensm_files import named_partitions
 from ibstack.fabric.errors import BadInput
+from ibstack.facts.collected_files import content_of, is_collected, names_below
 from ibstack.formats.vf_requests import ELSEWHERE
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ FACTS: Final = "interfaces"
 
 _NETWORK_CLASS: Final = "sys/class/net"
 _CMDLINE: Final = "proc/cmdline"
-_LARGEST: Final = 1 << 20
-"""Bytes; what is larger is no configuration that a check reads."""
 
 
 def cloud_of(view: View | None, folder: Path | None) -> Cloud:
@@ -82,44 +81,28 @@ def _of_folder(root: Path) -> Iterator[tuple[str, HostConfiguration]]:
 def _files(host: Path) -> dict[str, LintFile]:
     found: dict[str, LintFile] = {}
     for part in (*FOLDERS, *ELSEWHERE):
-        for folder, below, names in os.walk(host / part):
-            below.sort()
-            for name in sorted(names):
-                place = host / os.path.relpath(os.path.join(folder, name), host)
-                path = f"/{place.relative_to(host)}"
-                if place.is_symlink() or not place.is_file() or place.stat().st_size > _LARGEST:
-                    continue
-                found[path] = LintFile(Place(path, host.name), _content(place))
-    cmdline = host / _CMDLINE
-    if cmdline.is_file() and not cmdline.is_symlink():
-        path = f"/{_CMDLINE}"
-        found[path] = LintFile(Place(path, host.name), _content(cmdline))
+        for name in names_below(host, part):
+            found[f"/{name}"] = _file(host, f"/{name}")
+    if is_collected(host, _CMDLINE):
+        found[f"/{_CMDLINE}"] = _file(host, f"/{_CMDLINE}")
     for path in named_partitions(found):
-        place = host / os.path.normpath(f"/{path}").lstrip("/")
-        if path not in found and _is_within(host, place):
-            found[path] = LintFile(Place(path, host.name), _content(place))
+        if path not in found and is_collected(host, _name(path)):
+            found[path] = _file(host, path)
     return found
 
 
-def _is_within(host: Path, place: Path) -> bool:
-    """Tell whether a file is there, in the host's folder and by no link; of any size but large."""
-    try:
-        ours = place.is_file() and place.resolve() == host.resolve() / place.relative_to(host)
-        return ours and place.stat().st_size <= _LARGEST
-    except (OSError, ValueError):
-        return False  # A name that is too long, say: it is what somebody wrote into a file.
+def _file(host: Path, path: str) -> LintFile:
+    return LintFile(Place(path, host.name), content_of(host / _name(path)))
 
 
-def _content(place: Path) -> bytes:
-    try:
-        return place.read_bytes()
-    except OSError as error:
-        raise BadInput(f"cannot read {place}: {error.strerror}") from error
+def _name(path: str) -> str:
+    """Return where a path of the host's is in its folder; it cannot lead out of that."""
+    return os.path.normpath(f"/{path}").lstrip("/")
 
 
 def _interfaces(host: Path) -> frozenset[str] | None:
     facts = host / FACTS
     if facts.is_file():
-        return frozenset(_content(facts).decode(errors="replace").split())
+        return frozenset(content_of(facts).decode(errors="replace").split())
     folder = host / _NETWORK_CLASS
     return frozenset(os.listdir(folder)) if folder.is_dir() else None

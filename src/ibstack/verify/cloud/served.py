@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ibstack.facts.cloud.agents import MELLANOX, PARTITION
+from ibstack.neutron import reported
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 def mapped_by(agent: Agent) -> frozenset[str]:
     """Return the physical networks that one agent of ours reports."""
     if agent.kind == MELLANOX:
-        adapters = agent.configurations.get("adapters") or ()
-        rows = [row for row in adapters if isinstance(row, dict)]
-        return frozenset(str(row["physical_network"]) for row in rows if "physical_network" in row)
+        return frozenset(one.physical_network for one in reported.adapters(agent.configurations))
     if agent.kind == PARTITION:
         return frozenset(map(str, agent.configurations.get("physical_networks") or ()))
     return frozenset()

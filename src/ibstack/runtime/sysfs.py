@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass
 
 from ibstack.fabric.errors import IbstackError, TryLater
+from ibstack.fabric.partition import TableEntry
 
 _PAGE = 4096  # An attribute is at most a page: kernel Documentation/filesystems/sysfs.rst.
 
@@ -58,6 +59,33 @@ class Sysfs:
             return int(text, base)
         except ValueError as error:
             raise SysfsFailed("read", self._path(parts), f"{text!r} is no number") from error
+
+    def text(self, *parts: str) -> str:
+        """Return an attribute's text; empty where it cannot be read."""
+        try:
+            return self.read(*parts)
+        except SysfsFailed:
+            return ""
+
+    def number(self, *parts: str, base: int = 0) -> int | None:
+        """Return an attribute that is a number; None where it is none, or cannot be read."""
+        try:
+            return int(self.text(*parts), base)
+        except ValueError:
+            return None
+
+    def pkey_table(self, *port: str) -> frozenset[TableEntry]:
+        """Return what the P_Key table of *port* holds: class/infiniband/DEVICE/ports/NUMBER.
+
+        Empty where it cannot be read.
+        """
+        try:
+            names = self.names(*port, "pkeys")
+        except SysfsFailed:
+            return frozenset()
+        numbers = (self.number(*port, "pkeys", name) for name in names)
+        entries = (TableEntry.from_wire(number) for number in numbers if number is not None)
+        return frozenset(entry for entry in entries if entry is not None)
 
     def write(self, text: str, *parts: str) -> None:
         """Write *text* in one write(2): the kernel takes each write as a whole value.

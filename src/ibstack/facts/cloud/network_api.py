@@ -1,24 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole list of Neutron's API, which cuts lists where pagination_max_limit is set."""
+"""Neutron's REST API as facts are read from it: whole lists, of all pages."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+
+Row: TypeAlias = dict[str, Any]
+"""A port, a network, an agent …, as the API spells it."""
+
+
+class NetworkApi(Protocol):
+    """The lists that a user may see: through openstacksdk, or the lab's own client."""
+
+    def list(self, kind: str, **filters: str) -> Sequence[Row]:
+        """Return all of *kind* (`ports`, `agents`, …); IbstackError where it cannot be asked."""
+        ...
 
 
 def every_row(
     ask: Callable[[Mapping[str, str]], Mapping[str, Any]], kind: str, filters: Mapping[str, str]
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """Return all rows of *kind*; *ask* returns one answer for the words of a query.
 
-    The next page is named in `KIND_links`.  Of that link only the query counts: its host may be
-    one that a proxy hides.
+    Neutron cuts a list where pagination_max_limit is set; the next page is named in
+    `KIND_links`.  Of that link only the query counts: its host may be one that a proxy hides.
     """
-    found: list[dict[str, Any]] = []
+    found: list[Row] = []
     asked = dict(filters)
     while True:
         answer = ask(asked)

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ibstack.facts.cloud.pages import every_row
-from verify.cut_lists import page
+from facts.cut_lists import page
+from ibstack.facts.cloud.network_api import every_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ibstack.host.sysfs import NotThereYet, Sysfs, SysfsFailed
+from ibstack.runtime.sysfs import NotThereYet, Sysfs, SysfsFailed
 
 if TYPE_CHECKING:
     from pathlib import Path

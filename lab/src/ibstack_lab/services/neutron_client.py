@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from keystoneauth1 import exceptions
 
 from ibstack.fabric.errors import BadInput, IbstackError
+from ibstack.facts.cloud.network_api import Row, every_row
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from keystoneauth1.session import Session
 
-Resource: TypeAlias = dict[str, Any]
-"""A port, a network, an agent …, as the API spells it."""
+Resource: TypeAlias = Row
 
 
-class NetworkApi:
+class NeutronClient:
     """The calls that the lab makes; IbstackError carries what Neutron answered."""
 
     def __init__(self, session: Session, url: str) -> None:
@@ -25,9 +27,11 @@ class NetworkApi:
 
     def list(self, kind: str, **filters: str) -> list[Resource]:
         """Return all of *kind* (`ports`, `networks`, …) that the user may see."""
-        answer = self._ask("GET", kind, f"list {kind}", params=filters)
-        found: list[Resource] = answer[kind]
-        return found
+
+        def ask(words: Mapping[str, str]) -> Resource:
+            return dict(self._ask("GET", kind, f"list {kind}", params=words))
+
+        return every_row(ask, kind, filters)
 
     def show(self, kind: str, resource_id: str) -> Resource:
         answer = self._ask("GET", f"{kind}/{resource_id}", f"read {kind[:-1]} {resource_id}")
