@@ -58,6 +58,9 @@ class Siege:
     longest_s: float = 0.0
     faced: int = 0
     """How many attempts were told of."""
+    searched: int = 0
+    """At how many calms strangers were looked for while the lies stood; not where Neutron could
+    not do all that it was asked, as it cannot bind to a host that reports another's VFs."""
     served: int = 0
     """How many bystanders' ports became ACTIVE beside them."""
     _due_at: float = 0.0
@@ -77,8 +80,9 @@ class Siege:
         return siege
 
     def face(self) -> str:
-        """Face all attempts since the last calm, and return what came of it; Besieged where any
-        was not told, let somebody in, or kept a bystander waiting.
+        """Face all attempts since the last calm, and return what came of it.
+
+        Besieged where any was not told, let somebody in, or kept a bystander waiting.
         """
         world = self.world
         if not world.attempts:
@@ -111,12 +115,13 @@ class Siege:
                 self.world.hear()
 
     def _keep_out(self) -> None:
-        """What was attempted last still stands."""
+        """Return when nobody is where no lie may bring him."""
         until = time.monotonic() + _KEPT_OUT_WITHIN_S
         while wrong := self._opened():
             if time.monotonic() > until:
                 raise Besieged(wrong)
             time.sleep(_LOOK_EVERY_S)
+        self.searched += not self.world.owed
 
     def _opened(self) -> list[str]:
         # What was put off is done first: else the model is ahead of Neutron.

@@ -43,6 +43,7 @@ def test_after_each_calm_of_a_random_walk_every_invariant_holds(world: World) ->
     assert not world.model.ports
     calm(walk)
     say(
-        f"{siege.faced} attempts were told of; beside them {siege.served} ports took"
+        f"{siege.faced} attempts were told of; strangers were looked for at {siege.searched} calms"
+        f" while lies stood; beside attempts {siege.served} ports took"
         f" {siege.longest_s:.1f} s at most, and {siege.quiet_s:.1f} s when all was quiet"
     )
