@@ -64,6 +64,7 @@ class Siege:
     served: int = 0
     """How many bystanders' ports became ACTIVE beside them."""
     _due_at: float = 0.0
+    _latest: Sequence[Attempt] = ()
     _hosts: Iterator[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -94,14 +95,14 @@ class Siege:
         done = [attempt for attempt in world.attempts if not attempt.is_void]
         with _all_go_on([attempt for attempt in done if attempt.is_a_lie]):
             self._keep_out()
-        said = self._serve_a_bystander(done)
         self._undo(done)
         if found := [str(broken) for broken in let_in(done)]:
             raise Besieged(found)
         world.attempts.clear()
+        self._latest = done
         self.faced += len(done)
         took_s = time.monotonic() - began
-        return f"{len(done)} attempts were told of in {told_s:.1f} s{said}; over in {took_s:.1f} s"
+        return f"{len(done)} attempts were told of in {told_s:.1f} s; over in {took_s:.1f} s"
 
     def _hear_of(self, attempt: Attempt) -> None:
         until = time.monotonic() + _TOLD_WITHIN_S
@@ -132,25 +133,27 @@ class Siege:
             return [str(b) for b in self.world.broken() if b.invariant in _OPENED]
         return ["cannot look"]
 
-    def _serve_a_bystander(self, attempts: Sequence[Attempt]) -> str:
-        """Return how long a port took on a host of which no lie is told, while others go on.
+    def serve_a_bystander(self) -> str:
+        """Return how long a port took beside the attempts that were faced last; empty: not now.
 
-        Now and then: it costs a few seconds.
+        Everything is well but for them: of what is away each tenant feels something.  Now and then:
+        it costs a few seconds.
         """
+        host, attempts, self._latest = next(self._hosts), self._latest, ()
+        # Of which no lie is told.
+        attempts = [attempt for attempt in attempts if host not in attempt.holds_up]
         if time.monotonic() < self._due_at or not attempts:
             return ""
         self._due_at = time.monotonic() + _BYSTANDER_EVERY_S
-        host = next(self._hosts)
-        others = [attempt for attempt in attempts if host not in attempt.holds_up]
-        self._undo([attempt for attempt in attempts if host in attempt.holds_up])
-        with _all_go_on(others):
+        with _all_go_on(attempts):
             took_s = self._serve(host, TIMES * _TOLD_WITHIN_S)
+        self._undo(attempts)
         wrong = [str(broken) for broken in hindered(f"a port on {host}", took_s, self.quiet_s)]
         if wrong:
-            raise Besieged(wrong)
+            raise Besieged([*wrong, *(f"beside: {attempt.what}" for attempt in attempts)])
         self.longest_s = max(self.longest_s, took_s)
         self.served += 1
-        return f"; a bystander's port took {took_s:.1f} s"
+        return f"beside {len(attempts)} attempts a bystander's port took {took_s:.1f} s"
 
     def _undo(self, attempts: Sequence[Attempt]) -> None:
         """Return when nothing is left of *attempts*, and every host's agent was heard again."""

@@ -100,14 +100,21 @@ def calm(walk: Walk) -> None:
         world.away.pop(name)()
     if held:
         time.sleep(_OVERTAKEN_S)
+    _note_of_the_siege(walk, walk.siege.face)
+    waited_for = _settle(walk)
+    if _note_of_the_siege(walk, walk.siege.serve_a_bystander):
+        _settle(walk)
+    walk.note(f"calm after {time.monotonic() - began:.1f} s{waited_for}")
+
+
+def _note_of_the_siege(walk: Walk, part: Callable[[], str]) -> bool:
     try:
-        faced = walk.siege.face()
+        said = part()
     except Besieged as error:
         raise WalkFailed(_story(walk, "at the calm:", error.wrong)) from error
-    if faced:
-        walk.note(faced)
-    waited_for = _settle(walk)
-    walk.note(f"calm after {time.monotonic() - began:.1f} s{waited_for}")
+    if said:
+        walk.note(said)
+    return bool(said)
 
 
 def _settle(walk: Walk) -> str:
