@@ -16,7 +16,7 @@ test: ## everything: the checks, real OpenSM, Neutron 26 and 29, the demo's job 
 	@tools/check
 	@tools/test
 
-soak: ## long random walks on a whole cloud while parts of it break (root; IBSTACK_SEEDS, IBSTACK_STEPS)
+soak: ## long random walks on a whole cloud while parts break and others attack (root; IBSTACK_SEEDS, IBSTACK_STEPS)
 	@tools/setup test
 	@tools/soak
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from faults.hostile_tenant import QUOTA, RESERVED_MAC, Tenant
 from faults.seen import DHCP_OWNER
 from faults.small_disks import small_disks
-from faults.world import KEYS, WITH_DHCP, World
+from faults.world import BYSTANDERS, KEYS, WITH_DHCP, World
+from ibstack.fabric.guid import Guid
 from ibstack_lab.services import accounts
 from one_cloud import make_network, shared_cloud
 
@@ -24,10 +26,10 @@ if TYPE_CHECKING:
 
 _OFTEN: Final = {
     "fabricd": "[fabric]\npoll_interval = 2\naudit_interval = 1\nremoval_grace_s = 0.5\n"
-    "rpc_timeout = 3\n",
-    "agent": "[agent]\nresync_interval = 5\nrpc_timeout = 3\n",
+    "rpc_timeout = 3\nreport_interval = 3\nfull_default_members = {full_members}\n",
+    "agent": "[agent]\nresync_interval = 5\nrpc_timeout = 3\nreport_interval = 3\n",
 }
-"""So that what a lost message costs is a few seconds of the walk, and not a minute."""
+"""So that what a lost message or a lie costs is a few seconds of the walk, and not a minute."""
 _AMQP_LEAVES_SOCKETS = pytest.mark.filterwarnings(
     "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
 )
@@ -47,14 +49,18 @@ def cloud() -> Iterator[Cloud]:
 
 @pytest.fixture
 def world(cloud: Cloud) -> Iterator[World]:
-    """Three networks of a walk's own, and one with DHCP."""
+    """Three networks of a walk's own, one with DHCP, one for bystanders; and a hostile project."""
     operator = cloud.api(accounts.OPERATOR)
     with ExitStack() as undo:
         made = {}
-        for name, key in {**KEYS, **WITH_DHCP}.items():
+        for name, key in {**KEYS, **WITH_DHCP, **BYSTANDERS}.items():
             network = make_network(cloud, name, key, has_dhcp=name in WITH_DHCP)
             made[name] = network["id"]
             undo.callback(_delete_network, operator, network["id"])
+        tenant = Tenant(cloud)
+        operator.update("quotas", tenant.project, **QUOTA)
+        undo.callback(operator.delete, "quotas", tenant.project)
+        undo.callback(tenant.leave)
         networks = {key: made[name] for name, key in KEYS.items()}
         yield World(cloud, networks, random.Random())
 
@@ -64,6 +70,12 @@ def _delete_network(operator: NeutronClient, network: str) -> None:
         if port["device_owner"] != DHCP_OWNER:  # That one goes with its network.
             operator.delete("ports", port["id"])  # A walk that failed has left it.
     operator.delete("networks", network)
+
+
+def _full_members(cloud: Cloud) -> str:
+    """Return the subnet managers' ports, and one that the site keeps for itself."""
+    managers = (host.port_guid for host in cloud.topology.subnet_manager_hosts)
+    return ",".join(map(str, (*managers, Guid.from_mac(RESERVED_MAC))))
 
 
 @contextmanager
@@ -79,7 +91,8 @@ def _looking_often(cloud: Cloud) -> Iterator[None]:
             path = cloud.lab.host(host) / "etc" / f"{kind}.conf"
             before = path.read_text()
             undo.callback(path.write_text, before)
-            path.write_text(before + _OFTEN.get(kind, ""))
+            more = _OFTEN.get(kind, "").format(full_members=_full_members(cloud))
+            path.write_text(before + more)
         undo.enter_context(small_disks(cloud))
         for name in names:
             undo.callback(cloud.process(name).stop)

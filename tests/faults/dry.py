@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from faults.breakages import BREAKAGES
+from faults.hostile_host import HOSTILE_HOST
+from faults.hostile_tenant import HOSTILE_TENANT
 from faults.operations import OPERATIONS
 from faults.walk import steps_of
 from faults.world import KEYS, World
@@ -16,8 +18,12 @@ from ibstack_lab.cloud import Cloud
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from faults.attempts import Attempt
     from faults.model import Place, Port
     from faults.walk import Step
+
+
+EVERY: Final = frozenset({*OPERATIONS, *BREAKAGES, *HOSTILE_HOST, *HOSTILE_TENANT})
 
 
 class DryWorld(World):
@@ -28,6 +34,9 @@ class DryWorld(World):
 
     def owe(self, what: str, port: Port, place: Place | None, do: Callable[[], object]) -> None:
         pass
+
+    def attempt(self, attempt: Attempt) -> str:
+        return attempt.what
 
     def harm(self, do: Callable[[], str | None]) -> str:
         return ""
@@ -45,7 +54,17 @@ def dry_walk(seed: int, steps: int) -> list[tuple[Step, str]]:
     return found
 
 
+def steps_to_all(seed: int, most: int) -> int:
+    """Return after how many steps that seed has done everything; more than *most*: not by then."""
+    left = set(EVERY)
+    for number, (step, _) in enumerate(dry_walk(seed, most), 1):
+        left.discard(step)
+        if not left:
+            return number
+    return most + 1
+
+
 def not_done(seed: int, steps: int) -> list[str]:
     """Return the names of what that seed's first steps leave out."""
     done = {step for step, _ in dry_walk(seed, steps)}
-    return sorted(step.__name__ for step in {*OPERATIONS, *BREAKAGES} - done)
+    return sorted(step.__name__ for step in EVERY - done)

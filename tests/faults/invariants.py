@@ -30,6 +30,8 @@ class Invariant(enum.Enum):
     NO_RELIC = "no VF with a former tenant's GUID or key"
     NO_EARLY_ACTIVE = "no port ACTIVE that is not in force"
     NOTHING_LOST = "nothing lost"
+    NOBODY_HINDERED = "other tenants' ports go ACTIVE within ten times their quiet time"
+    NOTHING_SILENT = "every attempt raised the alarm that names it"
 
 
 @dataclass(frozen=True)

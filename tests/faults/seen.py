@@ -39,6 +39,7 @@ GROUP BY p.id, b.host
 """
 DHCP_OWNER: Final = "network:dhcp"
 """Neutron's device_owner of the port that serves DHCP in a network."""
+_DATABASE_ANSWERS_WITHIN_S: Final = 5
 _STATEMENT: Final = re.compile(r"=\s*(0x[0-9a-fA-F]+)[^:]*:\s*(.*)$", re.S)
 _MEMBER: Final = re.compile(r"(0x[0-9a-fA-F]{16})\s*=\s*(full|limited|both)")
 
@@ -132,6 +133,10 @@ class Eyes:
         rows, _ = self._ask_database()
         return any(row.mac == mac for row in rows)
 
+    def is_active(self, mac: str) -> bool:
+        rows, _ = self._ask_database()
+        return any(row.mac == mac and row.status == "ACTIVE" for row in rows)
+
     def _nodes(self) -> Iterator[str]:
         for host in self._cloud.topology.hosts:
             yield host.name
@@ -158,7 +163,14 @@ class Eyes:
         socket = str(self._cloud.services().database.socket)
         wanted = ", ".join(map(str, self._keys))
         with (
-            closing(pymysql.connect(unix_socket=socket, user="root", database="neutron")) as line,
+            closing(
+                pymysql.connect(
+                    unix_socket=socket,
+                    user="root",
+                    database="neutron",
+                    read_timeout=_DATABASE_ANSWERS_WITHIN_S,
+                )
+            ) as line,
             line.cursor() as cursor,
         ):
             cursor.execute(_PORTS.format(keys=wanted))

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from faults.walk import SHORT_SEED, SHORT_STEPS, calm, clear, walk
+from faults.siege import Siege
+from faults.walk import SHORT_SEED, SHORT_STEPS, Walk, calm, clear, take
 
 if TYPE_CHECKING:
     from faults.world import World
@@ -30,11 +31,19 @@ def test_after_each_calm_of_a_random_walk_every_invariant_holds(world: World) ->
     def say(line: str) -> None:
         print(f"{time.monotonic() - began:6.1f} s  {line}", file=sys.stderr, flush=True)
 
+    siege = Siege.of(world)
+    say(f"a port takes {siege.quiet_s:.1f} s when all is quiet")
+    walk = Walk(world, siege, SEED, STEPS, say)
     try:
-        walk(world, SEED, STEPS, say)
-        clear(world, SEED, STEPS, say)
+        take(walk)
+        clear(walk)
     finally:
         for name in sorted(world.away):
             world.away.pop(name)()
     assert not world.model.ports
-    calm(world, SEED, STEPS, say)
+    calm(walk)
+    say(
+        f"{siege.faced} attempts were told of; strangers were looked for at {siege.searched} calms"
+        f" while lies stood; beside attempts {siege.served} ports took"
+        f" {siege.longest_s:.1f} s at most, and {siege.quiet_s:.1f} s when all was quiet"
+    )

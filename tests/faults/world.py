@@ -8,7 +8,12 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+import pymysql
+
 from cloud_faults import DHCP_SIDE, KILLED
+from faults.alarms import AGENT, Alarms
+from faults.attempts import Said, Void, Where
+from faults.hostile_tenant import Tenant
 from faults.invariants import Broken, Invariant, judge
 from faults.model import Model, Place, Port
 from faults.seen import Eyes
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
     from pathlib import Path
 
+    from faults.attempts import Attempt
     from ibstack_lab.cloud import Cloud
     from ibstack_lab.services.neutron_client import Resource
 
@@ -37,12 +43,14 @@ WITH_DHCP: Final = {"walk-served": 0x204}
 Neutron holds a guest's port DOWN until its DHCP agent has heard of it, and tells the agent by a
 message without an answer: one that a broker or a database that is away has cost is not sent again.
 """
+BYSTANDERS: Final = {"walk-quiet": 0x205}
+"""The same of one in which nobody does anything but a bystander, while others attempt things."""
 VFS: Final = 5
 """Of each host, so that tenants soon follow each other on a VF."""
 _REST_LIMIT_S: Final = 10
 _PATIENCE_S: Final = 2
 """With a Neutron that waits for its database or broker."""
-_UNTIL_CALM: Final = (OSError, IbstackError, subprocess.TimeoutExpired)
+_UNTIL_CALM: Final = (OSError, IbstackError, subprocess.TimeoutExpired, pymysql.MySQLError)
 
 
 class NotDone(IbstackError):
@@ -73,6 +81,14 @@ class World:
     away: dict[str, Callable[[], None]] = field(default_factory=dict)
     """What is away or broken, and how it is brought back at the next calm."""
     log: list[str] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    """What somebody tries who may not, since the last calm."""
+    alarms: Alarms = field(init=False)
+    tenant: Tenant = field(init=False)
+    project: str = ""
+    """The id of the hostile tenant's project."""
+    truth: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What the agent of each host reports of it."""
 
     def __post_init__(self) -> None:
         topology = self.cloud.topology
@@ -85,7 +101,12 @@ class World:
         self._reach()
 
     def _reach(self) -> None:
-        self.eyes = Eyes(self.cloud, (*self.networks, *WITH_DHCP.values()), VFS)
+        more = (*WITH_DHCP.values(), *BYSTANDERS.values())
+        self.eyes = Eyes(self.cloud, (*self.networks, *more), VFS)
+        self.alarms = Alarms(self.cloud)
+        self.truth = self.alarms.heartbeats(AGENT)
+        self.tenant = Tenant(self.cloud)
+        self.project = self.tenant.project
         services = self.cloud.services()
         self._session = accounts.session(
             accounts.NOVA, services.keystone.auth_url, services.password
@@ -116,6 +137,33 @@ class World:
         """Break something now; return what *do* says of how that went."""
         return do() or ""
 
+    def attempt(self, attempt: Attempt) -> str:
+        """Try it now; at the next calm it is tried until all is told that it raises."""
+        self.hear()
+        self.attempts.append(attempt)
+        self.try_again(attempt)
+        return attempt.what
+
+    def try_again(self, attempt: Attempt) -> None:
+        """Do it; where a part is away it may fail."""
+        self.tenant.wait_at_most(self._patience_s)
+        try:
+            answer = attempt.do()
+        except Void:
+            attempt.is_void = True
+        except _UNTIL_CALM as error:
+            self.log.append(f"    not yet: {attempt.what}: {str(error)[:300]}")
+        else:
+            attempt.was_done = True
+            attempt.hear([Said(Where.ANSWER, answer)])
+        self.hear()
+
+    def hear(self) -> None:
+        """Take in what was told since the last time."""
+        lines = self.alarms.hear()
+        for attempt in self.attempts:
+            attempt.hear(lines)
+
     def owe(self, what: str, port: Port, place: Place | None, do: Callable[[], object]) -> None:
         """Do it now, or, where that fails or something earlier waits, at the next calm."""
         deed = Deed(what, do, frozenset({port.mac, *([place] if place else [])}))
@@ -136,8 +184,12 @@ class World:
         """Neutron waits for what is away."""
         return bool({"mariadb", "rabbitmq"} & self.away.keys())
 
+    @property
+    def _patience_s(self) -> float:
+        return _PATIENCE_S if self.is_slow else _REST_LIMIT_S
+
     def _try(self, deed: Deed) -> bool:
-        self._session.timeout = _PATIENCE_S if self.is_slow else _REST_LIMIT_S
+        self._session.timeout = self._patience_s
         try:
             deed.do()
         except _UNTIL_CALM as error:

@@ -185,6 +185,34 @@ def test_what_neutron_does_not_know_is_named_and_the_rest_is_done(cloud: Any) ->
     assert cloud.status(port_id) == "ACTIVE"
 
 
+@pytest.mark.parametrize("said", ["ready", "failed"])
+def test_a_report_of_another_hosts_port_changes_nothing_and_is_told(
+    cloud: Any, caplog: pytest.LogCaptureFixture, said: str
+) -> None:
+    both(cloud)
+    cloud.agent(OTHER_NODE)
+    port_id = created_bound(cloud)
+    unbound = cloud.port(cloud.network(2))["id"]
+
+    assert getattr(cloud, said)(port_id, unbound, host=OTHER_NODE) == sorted([port_id, unbound])
+
+    assert (cloud.status(port_id), cloud.blocks(port_id)) == ("DOWN", {"IB_HOST", "IB_FABRIC"})
+    (told,) = [one.getMessage() for one in caplog.records if one.name == "ibstack.neutron.rpc"]
+    assert f"host {OTHER_NODE!r} reports the state of 1 ports that are not bound to it" in told
+    assert f"{port_id} (of host {NODE!r})" in told
+
+
+def test_who_had_a_port_before_may_say_that_it_is_gone(
+    cloud: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    both(cloud)
+    port_id = created_bound(cloud)
+
+    assert cloud.gone(port_id, host=OTHER_NODE) == [port_id]
+
+    assert not [one for one in caplog.records if one.name == "ibstack.neutron.rpc"]
+
+
 def test_a_deleted_port_is_unknown(cloud: Any) -> None:
     cloud.agent()
     port_id = created_bound(cloud)

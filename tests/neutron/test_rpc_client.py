@@ -174,13 +174,31 @@ def test_with_a_key_an_unsigned_answer_changes_nothing(transport: Any, serve: An
 
 def test_with_a_key_what_is_in_force_is_signed(transport: Any, serve: Any) -> None:
     neutron, signer = serve(), Signer(b"k" * 32)
-    neutron.answers["report_fabric"] = {"unknown": []}
 
-    PluginClient(transport, timeout_s=LIMIT_S, signer=signer).report_fabric("ib", "e", {"b", "a"})
+    def heard(signature: str, **_told: Any) -> dict[str, Any]:
+        answer = {"unknown": ["b"]}
+        return {**answer, "signature": signer.sign("reported", signature, answer)}
+
+    neutron.answers["report_fabric"] = heard
+    client = PluginClient(transport, timeout_s=LIMIT_S, signer=signer)
+    assert client.report_fabric("ib", "e", {"b", "a"}) == {"b"}
 
     ((_, told),) = neutron.asked
     signature = told.pop("signature")
     assert signer.is_of(signature, "report_fabric", "ib", "e", ["a", "b"], told["at"])
+
+
+@pytest.mark.parametrize(
+    ("more", "why"), [({}, "has no signature"), ({"signature": "0" * 64}, "with another key")]
+)
+def test_with_a_key_nobody_else_can_say_that_neutron_was_told(
+    transport: Any, serve: Any, more: dict[str, str], why: str
+) -> None:
+    serve().answers["report_fabric"] = {"unknown": [], **more}
+    client = PluginClient(transport, timeout_s=LIMIT_S, signer=Signer(b"k" * 32))
+
+    with pytest.raises(TryLater, match=f"cannot tell Neutron what is in force .*{why}"):
+        client.report_fabric("ib", "e", {"a"})
 
 
 def test_no_answer_is_try_later(transport: Any) -> None:
@@ -201,6 +219,17 @@ def test_a_failure_of_neutron_is_try_later_and_names_it(transport: Any, serve: A
         TryLater, match="Neutron failed: ConnectionError: the database is away; its log says more"
     ):
         PluginClient(transport, timeout_s=LIMIT_S).host_ports("node002")
+
+
+@pytest.mark.parametrize("raised", [AttributeError, KeyError, TypeError, ValueError])
+def test_an_answer_that_is_no_message_is_try_later(
+    transport: Any, serve: Any, raised: type[Exception]
+) -> None:
+    neutron = serve()
+    neutron.answers["fabric_members"] = raised("what oslo.messaging makes of it")
+
+    with pytest.raises(TryLater, match=rf"cannot be read: {raised.__name__}: .*what oslo.messag"):
+        PluginClient(transport, timeout_s=LIMIT_S).fabric_members("ib")
 
 
 def test_hints_reach_the_host_that_they_name_and_no_other(transport: Any) -> None:

@@ -108,12 +108,12 @@ def test_an_answer_is_signed_for_who_asks_with_a_nonce(signed: Any) -> None:
     assert not signer.is_of(signature, "fabric_members", "n1", FABRIC, "e", answer)
 
 
-def report(cloud: Any, port: str, signer: Signer | None, at: Any = None) -> None:
+def report(cloud: Any, port: str, signer: Signer | None, at: Any = None) -> Any:
     told = {"physical_network": FABRIC, "etag": "e", "in_force": [port]}
     more = {} if signer is None else {
         "at": at, "signature": signer.sign("report_fabric", *told.values(), at)
     }  # fmt: skip
-    cloud.rpc.report_fabric(cloud.fresh(), **told, **more)
+    return more.get("signature"), cloud.rpc.report_fabric(cloud.fresh(), **told, **more)
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,10 @@ def test_fabricds_own_report_makes_the_port_active(signed: Any) -> None:
     signed.ready(port)
     assert signed.status(port) == "DOWN"
 
-    report(signed, port, Signer(KEY.encode()), int(time.time()))
+    said, answer = report(signed, port, Signer(KEY.encode()), int(time.time()))
 
     assert signed.status(port) == "ACTIVE"
+    assert answer.pop("signature") == Signer(KEY.encode()).sign("reported", said, answer)
 
 
 def test_while_the_key_is_brought_out_reports_without_it_count(signed: Any, key_file: Path) -> None:
@@ -163,7 +164,7 @@ def test_while_the_key_is_brought_out_reports_without_it_count(signed: Any, key_
     with pytest.raises(oslo_messaging.ExpectedException):
         report(signed, port, Signer(b"another key, which is no shorter"), int(time.time()))
     assert signed.status(port) == "DOWN"
-    report(signed, port, None)
+    assert report(signed, port, None) == (None, {"unknown": []})
 
     assert signed.status(port) == "ACTIVE"
 

@@ -4,16 +4,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import warnings
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,9 +18,8 @@ import amqp
 import pytest
 from oslo_config import cfg
 
-from ibstack_lab.folder import LabFolder
 from ibstack_lab.services.neutron_stand_in import StandInPort
-from ibstack_lab.services.rabbitmq import RabbitMq
+from one_broker import ALL, THERE, Broker, running_broker
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's, by way of oslo.service.
@@ -46,7 +42,7 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(
-        not Path("/usr/lib/rabbitmq/bin/rabbitmq-server").exists(),
+        not THERE,
         reason="needs rabbitmq-server: apt-get install rabbitmq-server",
     ),
 ]
@@ -54,61 +50,12 @@ pytestmark = [
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs/how-to/install.md"
 LIMIT_S: Final = 30
-COMPUTE, FABRICD, ALL = "ibstack-compute", "ibstack-fabricd", "lab"
-
-
-@dataclass(frozen=True)
-class Broker:
-    """A RabbitMQ with the accounts of the page."""
-
-    lab: LabFolder
-
-    @property
-    def port(self) -> int:
-        return self.lab.port("rabbitmq")
-
-    def url(self, user: str) -> str:
-        return f"rabbit://{user}:secret@127.0.0.1:{self.port}/"
-
-    def control(self, *words: str) -> None:
-        """Run Debian's rabbitmqctl, without the script that becomes the user rabbitmq."""
-        subprocess.run(
-            ["/usr/lib/rabbitmq/bin/rabbitmqctl", "-n", "ibstack@localhost", *words],
-            env={
-                **os.environ,
-                "HOME": str(self.lab.service("rabbitmq")),
-                "ERL_EPMD_PORT": str(self.lab.port("epmd")),
-            },
-            check=True,
-            capture_output=True,
-            timeout=60,
-        )
-
-    def channel(self, opened: ExitStack, user: str) -> Any:
-        address = f"127.0.0.1:{self.port}"
-        connection = opened.enter_context(
-            amqp.Connection(address, userid=user, password="secret", confirm_publish=True)
-        )
-        return connection.channel()
+COMPUTE, FABRICD = "ibstack-compute", "ibstack-fabricd"
 
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[Broker]:
-    with ExitStack() as opened:
-        folder = Path(tempfile.mkdtemp(prefix="ib"))
-        opened.callback(shutil.rmtree, folder)
-        lab = LabFolder(folder)
-        lab.choose_ports()
-        rabbit = RabbitMq(lab, "secret")
-        rabbit.configure()
-        for process, ready in (
-            (rabbit.port_mapper(), rabbit.port_mapper_ready),
-            (rabbit.process(), rabbit.ready),
-        ):
-            opened.callback(process.stop)
-            process.start()
-            process.wait_until(ready, timeout_s=90)
-        broker = Broker(lab)
+    with running_broker() as broker:
         for user in (COMPUTE, FABRICD):
             broker.control("add_user", user, "secret")
         lines = [line for line in PAGE.read_text().splitlines() if line.startswith("rabbitmqctl ")]

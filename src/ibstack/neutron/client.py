@@ -57,6 +57,9 @@ _BROKER_AWAY: Final = (
     KombuError,
     OSError,
 )
+# What oslo.messaging 18.3 raises at an answer that is no message of its kind: without `failure`,
+# say, or neither the last one nor with a result (tests/real/test_broken_answers.py).
+_NO_MESSAGE: Final = (AttributeError, LookupError, TypeError, ValueError, RecursionError)
 _LISTEN_AGAIN_S: Final = 1.0
 # A hint only sets a flag, so a few threads serve any number of them.
 _HINT_THREADS: Final = 2
@@ -142,6 +145,11 @@ class Caller:
                 f"cannot {doing}: the message broker is away: {_first_line(error)}; "
                 "is RabbitMQ running, and transport_url right?"
             ) from error
+        except _NO_MESSAGE as error:
+            raise TryLater(
+                f"cannot {doing}: the answer of Neutron cannot be read:"
+                f" {type(error).__name__}: {_first_line(error)}; somebody may answer in its place"
+            ) from error
 
 
 class PluginClient:
@@ -196,7 +204,8 @@ class PluginClient:
         else:
             nonce = secrets.token_hex(16)
             raw = self._caller.call(doing, "fabric_members", **asked, nonce=nonce)
-            raw = _signed(self._signer, raw, doing, nonce, physical_network, etag)
+            asked_so = ("fabric_members", nonce, physical_network, etag)
+            raw = _signed(self._signer, raw, doing, *asked_so)
         return replies.read_fabric_members(raw, doing)
 
     def report_fabric(
@@ -217,6 +226,8 @@ class PluginClient:
             signed = self._signer.sign("report_fabric", *told.values(), at)
             told |= {"at": at, "signature": signed}
         raw = self._caller.call(doing, "report_fabric", **told)
+        if self._signer is not None:
+            raw = _signed(self._signer, raw, doing, "reported", told["signature"])
         return replies.read_unknown(raw, doing)
 
 
@@ -224,7 +235,7 @@ def _signed(signer: Signer, raw: object, doing: str, *asked: object) -> object:
     """Return *raw* without its signature; TryLater where it is not Neutron's, of this question."""
     answer = dict(raw) if isinstance(raw, dict) else {}
     signature = answer.pop("signature", None)
-    if signer.is_of(signature, "fabric_members", *asked, answer):
+    if signer.is_of(signature, *asked, answer):
         return answer
     what = "has no signature" if signature is None else "is signed with another key"
     raise TryLater(

@@ -35,6 +35,7 @@ LOG = logging.getLogger(__name__)
 _REVISIONS: Final = "revision_plugin"
 # How long a stamp may say that nothing has changed, in seconds.
 _BELIEVED_S: Final = 3600
+_NAMED: Final = 3
 
 
 def start_listener(settings: Settings) -> list[Any]:
@@ -101,6 +102,7 @@ class PluginEndpoint:
         **_later: object,
     ) -> dict[str, Any]:
         found = tables.bindings_on(context, host, {*ready, *gone, *failed})
+        _tell_of_others(context, host, {*ready, *failed} - found.keys())
         here = {port_id for port_id, (binding, _) in found.items() if binding == constants.ACTIVE}
         for port_id in here & {*gone}:
             self._set_down(context, host, port_id, constants.PORT_STATUS_DOWN)
@@ -125,7 +127,7 @@ class PluginEndpoint:
         at: object = None,
         signature: object = None,
         **_later: object,
-    ) -> dict[str, list[str]]:
+    ) -> Answer:
         self._judge(signature, at, physical_network, etag, in_force)
         with db_api.CONTEXT_READER.using(context):
             bound = desired_tables.bound_on_fabric(context, physical_network)
@@ -135,7 +137,11 @@ class PluginEndpoint:
             # must not become ACTIVE because its partition is in force.
             if port_id in waiting:
                 provisioning.complete(context, port_id, IB_FABRIC)
-        return {"unknown": sorted(set(in_force) - bound)}
+        answer: Answer = {"unknown": sorted(set(in_force) - bound)}
+        if self._signer is None or signature is None:
+            return answer
+        # Else who takes the report away could say that it was heard, and it is not said again.
+        return {**answer, "signature": self._signer.sign("reported", signature, answer)}
 
     def _judge(self, signature: object, at: object, *told: object) -> None:
         """Raise Refused where a report is not fabricd's word of now."""
@@ -171,6 +177,23 @@ class PluginEndpoint:
                 provisioning.complete(context, port_id, IB_HOST)
         after = provisioning.waiting(context, before)
         return {port_id: sorted(entities) for port_id, entities in after.items()}
+
+
+def _tell_of_others(context: Any, host: str, port_ids: Collection[str]) -> None:
+    """Log which of *port_ids*, of which *host* has no binding, are another host's.
+
+    That a port is gone is no such word: who had it before a migration says so.
+    """
+    elsewhere = tables.bound_elsewhere(context, host, port_ids) if port_ids else {}
+    if elsewhere:
+        named = [f"{one} (of host {elsewhere[one]!r})" for one in sorted(elsewhere)[:_NAMED]]
+        LOG.warning(
+            "host %r reports the state of %d ports that are not bound to it, and nothing is changed"
+            " by that: %s",
+            host,
+            len(elsewhere),
+            ", ".join(named),
+        )
 
 
 def _tell_nova_plugged(context: Any, port_id: str) -> None:

@@ -131,6 +131,17 @@ def bindings_on(context: Any, host: str, port_ids: Collection[str]) -> dict[str,
     return {str(row.id): (row.binding, row.status) for row in found}
 
 
+def bound_elsewhere(context: Any, host: str, port_ids: Collection[str]) -> dict[str, str]:
+    """Return to which other host those of *port_ids* are bound that are bound to one."""
+    found = _execute(
+        context,
+        sa.select(PortBinding.port_id, PortBinding.host).where(
+            PortBinding.port_id.in_(sorted(port_ids)), PortBinding.host.not_in(["", host])
+        ),
+    )
+    return {str(row.port_id): str(row.host) for row in found}
+
+
 def _execute(context: Any, statement: Any) -> list[Any]:
     with db_api.CONTEXT_READER.using(context):
         return list(context.session.execute(statement).all())

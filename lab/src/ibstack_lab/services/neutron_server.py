@@ -62,6 +62,7 @@ flat_networks = {physical_network}
 # The second is Ethernet and nobody serves it: it has networks, and no bound ports.
 network_vlan_ranges = {physical_network}:1:4000,{ethernet}:11:20
 [infiniband]
+physical_networks = {physical_network}
 answer_key_file = {answer_key}
 [nova]
 {credentials}
