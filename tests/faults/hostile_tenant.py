@@ -10,19 +10,21 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from ibstack_lab.services.network_api import NetworkApi
+
 from faults.attempts import Attempt, Promise, Void, Where
 from faults.model import guid_of
 from ibstack.fabric.errors import IbstackError
 from ibstack_lab.services import accounts
-from ibstack_lab.services.network_api import NetworkApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ibstack_lab.services.network_api import Resource
+
     from faults.model import Port
     from faults.world import World
     from ibstack_lab.cloud import Cloud
-    from ibstack_lab.services.network_api import Resource
 
 ACCOUNT: Final = accounts.DEMO
 RESERVED_MAC: Final = "fa:16:3e:5a:fe:01"
