@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Self
 
 from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.guid import Guid
+from ibstack.fabric.partition import TableEntry
 from ibstack.formats.eswitchd_conf import Mapping
 from ibstack.host.adapters import Adapters
 from ibstack.host.attachments import Attachments
 from ibstack.host.eswitch import Eswitch
 from ibstack.host.mlx5 import NetlinkVports, connect
 from ibstack.host.netlink import Netlink
-from ibstack.host.observed import parse_entry
 from ibstack.runtime.sysfs import Sysfs, SysfsFailed
 from ibstack_lab.hosts import hardware
 from ibstack_lab.topology import INTERFACE, PHYSICAL_NETWORK, Host
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from ibstack.host.mlx5 import VportControl
     from ibstack.host.physical_function import PhysicalFunction
 
-RED = parse_entry("0x8001")
-RED_LIMITED = parse_entry("0x0001")
-BLUE = parse_entry("0x8002")
-ABSENT = parse_entry("0x8099")
+RED = TableEntry.parse("0x8001")
+RED_LIMITED = TableEntry.parse("0x0001")
+BLUE = TableEntry.parse("0x8002")
+ABSENT = TableEntry.parse("0x8099")
 # What an OpenSM would have written: a hole where a partition was, and both kinds of one key.
 TABLE = (0x7FFF, 0x0001, 0x8002, 0x0000, 0x8001)
 

@@ -12,11 +12,12 @@ import pytest
 
 from explained_ports import healthy
 from ibstack.diagnose.broadcast_group import mgid
-from ibstack.diagnose.host_facts import HostFacts, Question, from_json, to_json
+from ibstack.diagnose.host_facts import HostFacts, Question, read_answer
 from ibstack.diagnose.local_dhcp import DhcpSource, read
 from ibstack.diagnose.remote_facts import SSH_COMMAND, RemoteHosts
 from ibstack.fabric.errors import BadValue, TryLater
 from ibstack.fabric.partition import PartitionKey
+from ibstack.formats.codec import to_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,13 +31,13 @@ def test_an_answer_comes_over_as_json_unchanged(kind: str) -> None:
     facts = healthy(kind)
     answer = HostFacts(facts.vf, facts.fabric, facts.dhcp[0], facts.group, {"vf": "why"})
 
-    assert from_json(HostFacts, json.loads(json.dumps(to_json(answer)))) == answer
+    assert read_answer(json.loads(json.dumps(to_json(answer)))) == answer
 
 
 @pytest.mark.parametrize("raw", [None, [], {}, {"vf": 1}, {"vf": {"host": 3}}, "text"])
 def test_an_answer_of_another_shape_is_refused(raw: object) -> None:
     with pytest.raises(BadValue, match="answer of ibstack host facts"):
-        from_json(HostFacts, raw)
+        read_answer(raw)
 
 
 def test_a_host_is_asked_by_the_command_that_reaches_it(tmp_path: Path) -> None:
@@ -63,7 +64,8 @@ def test_a_host_is_asked_by_the_command_that_reaches_it(tmp_path: Path) -> None:
         ("sh -c 'echo no route >&2; exit 255'", "node002 could not be asked, status 255: no route"),
         (
             "sh -c 'echo {}'",
-            "node002 runs another release of ibstack, whose answer cannot be read here: 'vf'",
+            "node002 runs another release of ibstack, whose answer cannot be read here: 'vf'"
+            " is missing",
         ),
         ("true", "node002 could not be asked, status 0: it said nothing that can be read"),
         ("/no/such/program {host}", "/no/such/program cannot be run: No such file or directory"),

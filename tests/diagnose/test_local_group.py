@@ -19,6 +19,7 @@ from ibstack.diagnose.local_vf import VfSource
 from ibstack.diagnose.mapped_ports import MappedPort, mapped_ports
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.partition import PartitionKey
+from ibstack.formats.codec import to_json
 from ibstack.host.observed import ObservedHost
 from ibstack.mad import FabricReader
 from ibstack.mad.datagrams import Attribute
@@ -158,7 +159,7 @@ def serve(listening: socket.socket, answer: ObservedHost) -> None:
     connection, _ = listening.accept()
     with connection:
         connection.recv(4096)
-        connection.sendall(json.dumps({"ok": True, **answer.to_json()}).encode() + b"\n")
+        connection.sendall(json.dumps({"ok": True, **to_json(answer)}).encode() + b"\n")
 
 
 def test_the_ports_of_a_physical_network_are_those_that_eswitchd_maps(tmp_path: Path) -> None:

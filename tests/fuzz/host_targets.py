@@ -11,6 +11,7 @@ import shutil
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import IbstackError
+from ibstack.formats.codec import from_json, to_json
 from ibstack.host.attachments import Attachments
 from ibstack.host.eswitch import Eswitch
 from ibstack.host.eswitch_client import EswitchClient
@@ -100,7 +101,7 @@ def eswitchd_answer(data: bytes) -> None:
     client = _Told(data)
     with contextlib.suppress(IbstackError):
         found = client.read()
-        assert ObservedHost.from_json(found.to_json()) == found
+        assert from_json(ObservedHost, to_json(found)) == found
     for ask in (
         client.counts,
         lambda: client.detach(NET, MACS[0]),

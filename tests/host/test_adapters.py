@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ibstack.fabric.errors import BadInput, TryLater
 from ibstack.fabric.guid import Guid
+from ibstack.formats.codec import from_json, to_json
 from ibstack.host.observed import Link, ObservedAdapter
 from ibstack.host.physical_function import find
 from one_adapter import BLUE, GUID, OTHER_GUID, RED, OneAdapter, Variant
@@ -40,7 +41,7 @@ def test_an_adapter_is_read_whole(one: OneAdapter) -> None:
     assert (adapter.port_guid, adapter.port_state) == (one.host.port_guid, "active")
     assert adapter.pci == one.host.pf_pci
     assert [vf.pci for vf in adapter.vfs] == [one.pci(number) for number in range(4)]
-    assert ObservedAdapter.from_json(adapter.to_json()) == adapter
+    assert from_json(ObservedAdapter, to_json(adapter)) == adapter
 
 
 def test_a_cleared_function_has_no_guid_and_no_partition(one: OneAdapter) -> None:

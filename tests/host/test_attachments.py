@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ibstack.fabric.errors import Refused
 from ibstack.fabric.guid import Guid
+from ibstack.formats.codec import from_json, to_json
 from ibstack.host.attachments import Attachment, Attachments, Configured
 from one_adapter import MACS, RED
 from strategies import entries, pci_addresses
@@ -44,7 +45,7 @@ attachments = st.builds(
 
 @given(attachments)
 def test_an_attachment_survives_the_way_to_disk_and_back(attachment: Attachment) -> None:
-    again = Attachment.from_json(json.loads(json.dumps(attachment.to_json())))
+    again = from_json(Attachment, json.loads(json.dumps(to_json(attachment))))
 
     assert again == attachment
     assert again.guid == Guid.from_mac(attachment.mac)
@@ -148,7 +149,7 @@ def test_a_file_that_was_being_written_never_counts(
 
 def test_a_vf_leaves_its_tenant_although_nothing_can_be_recorded(tmp_path: Path) -> None:
     kept = Attachments(tmp_path)
-    record, _ = kept.claim(Attachment.from_json(GOOD))
+    record, _ = kept.claim(from_json(Attachment, GOOD))
     # As on a full disk, the next record has no place.
     (tmp_path / f"{SLOT}.json.new").mkdir()
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import PciAddress
+from ibstack.formats.codec import from_json, to_json
 from ibstack.host.observed import (
     AttachmentState,
     Link,
@@ -154,4 +155,4 @@ attachments = st.builds(
     )
 )
 def test_what_is_observed_survives_the_socket(host: ObservedHost) -> None:
-    assert ObservedHost.from_json(host.to_json()) == host
+    assert from_json(ObservedHost, to_json(host)) == host

@@ -11,6 +11,7 @@ import pytest
 
 from ibstack.fabric.errors import Refused
 from ibstack.fabric.guid import Guid
+from ibstack.formats.codec import from_json, to_json
 from ibstack.host.attachment_state import FREED_AFTER_S
 from ibstack.host.attachments import Attachments
 from ibstack.host.eswitch import Eswitch
@@ -63,7 +64,7 @@ def test_a_vf_that_lost_its_port_is_off_and_named(one: OneAdapter) -> None:
     (problem,) = eswitch.read().problems
     assert problem.startswith(f"VF {one.pci(1)} is still attached to {MAC}: Neutron has no port")
     assert f"instance {ONE}" in problem
-    assert ObservedHost.from_json(eswitch.read().to_json()) == eswitch.read()
+    assert from_json(ObservedHost, to_json(eswitch.read())) == eswitch.read()
     assert one.start().read().attachments == eswitch.read().attachments, "after a restart too"
     assert eswitch.disown(one.pci(1), MAC, left=True) == 0
 

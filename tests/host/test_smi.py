@@ -9,6 +9,7 @@ import pytest
 
 from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.guid import Guid
+from ibstack.formats.codec import from_json, to_json
 from ibstack.host.observed import AttachmentState, ObservedHost
 from one_adapter import MACS, OneAdapter, Variant
 
@@ -102,6 +103,6 @@ def test_an_instance_that_may_act_as_a_subnet_manager_is_named(mlx4: OneAdapter,
 
     (problem,) = eswitch.read().problems
     assert problem.startswith(f"VF {mlx4.pci(VF)} of {MAC} may send subnet management datagrams")
-    told = ObservedHost.from_json(eswitch.read().to_json())
+    told = from_json(ObservedHost, to_json(eswitch.read()))
     assert told.adapters[0].vfs[VF].smi is True
     assert told.problems == (problem,)

@@ -113,7 +113,7 @@ def test_a_port_without_a_vf_and_one_of_the_default_partition_are_read() -> None
         ({"guid": None}, "guid: expected str"),
         ({"entry": "0x0000"}, "it is empty"),
         ({"entry": "0x18001"}, "must fit in 16 bits"),
-        ({"entry": "zz"}, "invalid literal"),
+        ({"entry": "zz"}, "expected 0x0001"),
         ({"pci": 7}, "pci: expected str"),
         ({"revision": True}, "revision: expected int"),
         ({"admin_state_up": 1}, "admin_state_up: expected bool"),
@@ -148,7 +148,7 @@ def test_the_answer_to_a_report_is_read() -> None:
 
 
 def test_a_former_release_does_not_say_what_is_down() -> None:
-    assert read_host_report({"unknown": []}, "tell") == HostReport()
+    assert read_host_report({"unknown": []}, "tell") == HostReport(frozenset())
 
 
 @pytest.mark.parametrize("down", [None, ["p1"], {"p1": "DHCP"}, {"p1": [1]}])

@@ -9,6 +9,7 @@ from typing import Final
 from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import PciAddress
+from ibstack.formats.codec import record
 
 PHYSICAL_NETWORK: Final = "ibhostnet"
 ETHERNET: Final = "phyvlanhostnet"
@@ -16,6 +17,7 @@ ETHERNET: Final = "phyvlanhostnet"
 INTERFACE: Final = "ib0"
 
 
+@record
 @dataclass(frozen=True, slots=True)
 class Host:
     """A machine with one HCA, port 1 of which is on the fabric."""

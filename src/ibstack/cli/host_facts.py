@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 from cliff.command import Command
 
 from ibstack.cli.shell import ExampleInHelp
-from ibstack.diagnose.host_facts import Question, to_json
+from ibstack.diagnose.host_facts import Question
 from ibstack.diagnose.local_facts import read_local
 from ibstack.fabric.errors import BadInput
 from ibstack.fabric.partition import PartitionKey
+from ibstack.formats.codec import to_json
 from ibstack.host.eswitch_client import DEFAULT_SOCKET
 from ibstack.views.diagnosis import DHCP_FILES, local_sources
 

@@ -6,11 +6,10 @@ Nothing but texts and numbers, since these cross from host to host as JSON (`ibs
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ibstack.fabric.errors import BadValue
+from ibstack.formats.codec import BadShape, from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,39 +193,9 @@ class HostFacts:
     """Why a part could not be had: `vf`, `fabric`, `dhcp`, `group`."""
 
 
-_Facts = TypeVar("_Facts")
-
-
-def to_json(facts: Any) -> dict[str, Any]:
-    return dataclasses.asdict(facts)
-
-
-def from_json(cls: type[_Facts], raw: Any) -> _Facts:
-    """Read what to_json() made of a *cls*; BadValue where it is something else."""
+def read_answer(raw: object) -> HostFacts:
+    """Read what codec.to_json() made of the answer; BadValue for anything else."""
     try:
-        value: _Facts = _read(cls, raw)
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        return from_json(HostFacts, raw, whole=True)
+    except BadShape as error:
         raise BadValue("answer of ibstack host facts", str(raw)[:80], str(error)) from error
-    return value
-
-
-def _read(kind: Any, raw: Any) -> Any:
-    if dataclasses.is_dataclass(kind):
-        hints = get_type_hints(kind)
-        return kind(**{name: _read(hints[name], raw[name]) for name in hints})  # type: ignore[operator]
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin is tuple:
-        return tuple(_read(inner[0], each) for each in raw)
-    if origin is dict:
-        return {str(name): _read(inner[1], each) for name, each in raw.items()}
-    if origin is not None:  # X | None
-        return None if raw is None else _read(_one(origin, inner), raw)
-    if not isinstance(raw, kind) or (kind is int and isinstance(raw, bool)):
-        raise TypeError(f"expected {kind.__name__}, got {raw!r:.40}")
-    return raw
-
-
-def _one(origin: Any, inner: tuple[Any, ...]) -> Any:
-    if origin is not Union and type(None) not in inner:
-        raise TypeError(f"{origin} cannot be read")
-    return next(each for each in inner if each is not type(None))

@@ -16,7 +16,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.diagnose.host_facts import HostFacts, Question, from_json
+from ibstack.diagnose.host_facts import HostFacts, Question, read_answer
 from ibstack.fabric.errors import BadValue
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class RemoteHosts:
 
 def _answer(host: str, done: subprocess.CompletedProcess[str]) -> HostFacts:
     try:
-        return from_json(HostFacts, json.loads(done.stdout))
+        return read_answer(json.loads(done.stdout))
     except BadValue as error:
         return no_facts(
             f"{host} runs another release of ibstack, whose answer cannot be read here:"

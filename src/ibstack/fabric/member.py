@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ibstack.fabric.guid import Guid
-    from ibstack.fabric.partition import Membership, PartitionKey
-    from ibstack.fabric.pci import PciAddress
+# Real imports: who reads members from JSON needs the annotations.
+from ibstack.fabric.guid import Guid  # noqa: TC001
+from ibstack.fabric.partition import Membership, PartitionKey  # noqa: TC001
+from ibstack.fabric.pci import PciAddress  # noqa: TC001
 
 
 @dataclass(frozen=True, order=True, slots=True)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ibstack.fabric.guid import Guid
 
 FULL_MEMBER_BIT: Final = 0x8000
+_HEX = re.compile(r"0x[0-9a-f]+")
 _KEY = re.compile(r"0x[0-9a-f]{1,4}|[0-9]{1,5}")
 
 
@@ -109,6 +110,18 @@ class TableEntry:
             raise BadValue("P_Key table entry", f"{raw:#x}", "must fit in 16 bits")
         base = raw & 0x7FFF
         return cls(PartitionKey(base), bool(raw & FULL_MEMBER_BIT)) if base else None
+
+    @classmethod
+    def parse(cls, text: str) -> TableEntry:
+        """Read 0x and 1 to 4 digits, 16 bits with the membership on top."""
+        digits = text.strip().lower()
+        if not _HEX.fullmatch(digits):
+            why = "expected 0x0001 to 0x7fff, or 0x8001 to 0xffff"
+            raise BadValue("P_Key table entry", text, why)
+        entry = cls.from_wire(int(digits, 16))
+        if entry is None:
+            raise BadValue("P_Key table entry", text, "it is empty")
+        return entry
 
     @classmethod
     def of(cls, partition: PartitionKey, membership: Membership) -> TableEntry:

@@ -12,16 +12,14 @@ import json
 import logging
 import os
 import threading
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from ibstack.fabric.errors import BadValue, IbstackError, Refused
 from ibstack.fabric.guid import Guid
+from ibstack.fabric.partition import TableEntry
 from ibstack.fabric.pci import PciAddress
-from ibstack.host.observed import parse_entry
-
-if TYPE_CHECKING:
-    from ibstack.fabric.partition import TableEntry
+from ibstack.formats.codec import from_json, record, to_json, wire
 
 LOG = logging.getLogger(__name__)
 
@@ -30,6 +28,13 @@ _SCRATCH: Final = ".new"
 _SET_ASIDE: Final = ".corrupt"
 
 
+def _mac(raw: object) -> str:
+    text = str(raw)
+    Guid.from_mac(text)
+    return text
+
+
+@record
 @dataclass(frozen=True, slots=True)
 class Configured:
     """What the last `configure` asked for."""
@@ -38,12 +43,13 @@ class Configured:
     link_up: bool
 
 
+@record
 @dataclass(frozen=True, slots=True)
 class Attachment:
     """A VF of *interface* given to the instance's port with *mac*."""
 
     physical_network: str
-    mac: str
+    mac: str = field(metadata=wire(read=_mac))
     """Lower case, with colons."""
     pci: PciAddress
     interface: str
@@ -74,45 +80,6 @@ class Attachment:
     @property
     def guid(self) -> Guid:
         return Guid.from_mac(self.mac)
-
-    def to_json(self) -> dict[str, Any]:
-        configured = self.configured
-        return {
-            "physical_network": self.physical_network,
-            "mac": self.mac,
-            "pci": str(self.pci),
-            "interface": self.interface,
-            "configured": None
-            if configured is None
-            else {
-                "entry": None if configured.entry is None else str(configured.entry),
-                "link_up": configured.link_up,
-            },
-            "leaving": self.leaving,
-            "instance": self.instance,
-            "left": self.left,
-        }
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Attachment:
-        Guid.from_mac(data["mac"])
-        done = data["configured"]
-        return cls(
-            physical_network=_text(data["physical_network"]),
-            mac=data["mac"],
-            pci=PciAddress.parse(data["pci"]),
-            interface=_text(data["interface"]),
-            configured=None
-            if done is None
-            else Configured(
-                None if done["entry"] is None else parse_entry(done["entry"]),
-                bool(done["link_up"]),
-            ),
-            leaving=bool(data["leaving"]),
-            # Not in a file of a release before 2026.12.
-            instance=None if data.get("instance") is None else _text(data["instance"]),
-            left=bool(data.get("left")),
-        )
 
 
 class Attachments:
@@ -211,7 +178,7 @@ class Attachments:
         scratch = path + _SCRATCH
         try:
             with open(scratch, "w", encoding="ascii") as out:
-                json.dump(attachment.to_json(), out)
+                json.dump(to_json(attachment), out)
                 out.flush()
                 os.fsync(out.fileno())
             os.replace(scratch, path)
@@ -236,7 +203,7 @@ class Attachments:
             return
         try:
             attachment = _parse(path, name.removesuffix(_SUFFIX))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             self._set_aside(path, f"{type(error).__name__}: {error}")
             return
         self._by_pci[attachment.pci] = attachment
@@ -254,13 +221,7 @@ class Attachments:
 
 def _parse(path: str, slot: str) -> Attachment:
     with open(path, encoding="ascii") as text:
-        attachment = Attachment.from_json(json.load(text))
+        attachment = from_json(Attachment, json.load(text))
     if str(attachment.pci) != slot:
         raise BadValue("PCI address", str(attachment.pci), "it should be the file's name")
     return attachment
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
-    return value

@@ -6,9 +6,11 @@ from __future__ import annotations
 import json
 import socket
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ibstack.fabric.errors import BadInput, IbstackError, Refused, TryLater
+from ibstack.formats.codec import from_json, record
 from ibstack.host.observed import AttachmentState, ObservedHost
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class EswitchUnreachable(TryLater):
     """ibstack-eswitchd does not run, does not answer, or does not let us in."""
 
 
+@record
 @dataclass(frozen=True, slots=True)
 class Attached:
     """The answer to `attach`."""
@@ -58,7 +61,7 @@ class EswitchClient:
 
     def read(self) -> ObservedHost:
         """Return the adapters, VFs and attachments as they are now."""
-        return self._read(ObservedHost.from_json, self._ask({"verb": "read"}))
+        return self._read(partial(from_json, ObservedHost), self._ask({"verb": "read"}))
 
     def attach(
         self, physical_network: str, mac: str, pci: PciAddress, *, wait_s: float = 0
@@ -72,9 +75,7 @@ class EswitchClient:
             "wait_s": wait_s,
         }
         answer = self._ask(request, wait_s)
-        return self._read(
-            lambda said: Attached(AttachmentState(said["state"]), said["why"]), answer
-        )
+        return self._read(partial(from_json, Attached), answer)
 
     def adopt(self, physical_network: str, mac: str, pci: PciAddress, entry: TableEntry) -> bool:
         """Put on record a VF that others gave to *mac*; return whether it was not there yet.

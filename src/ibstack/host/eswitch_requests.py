@@ -10,8 +10,9 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.fabric.errors import BadInput, BadValue, IbstackError, Refused, TryLater
+from ibstack.fabric.partition import TableEntry
 from ibstack.fabric.pci import PciAddress
-from ibstack.host.observed import parse_entry
+from ibstack.formats.codec import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,11 +96,11 @@ def _pci(name: str, value: object) -> PciAddress:
 
 
 def _some_entry(name: str, value: object) -> object:
-    return parse_entry(_text(name, value))
+    return TableEntry.parse(_text(name, value))
 
 
 def _entry(name: str, value: object) -> object:
-    return None if value is None else parse_entry(_text(name, value))
+    return None if value is None else TableEntry.parse(_text(name, value))
 
 
 def _flag(name: str, value: object) -> bool:
@@ -133,7 +134,8 @@ def _line(data: dict[str, Any]) -> bytes:
 
 
 def _read(eswitch: Eswitch, _request: dict[str, Any]) -> dict[str, Any]:
-    return eswitch.read().to_json()
+    found: dict[str, Any] = to_json(eswitch.read())
+    return found
 
 
 def _attach(eswitch: Eswitch, request: dict[str, Any]) -> dict[str, Any]:
