@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the accounts of docs/how-to/install.md may do at a real RabbitMQ, and what they may not."""
+"""What accounts that the cluster renders may do at a real RabbitMQ, and what they may not.
+
+They are those of docs/how-to/install.md (tests/cluster/files/test_render_broker.py).
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -21,6 +23,9 @@ import amqp
 import pytest
 from oslo_config import cfg
 
+from cluster.broker_cluster import COMPUTE as COMPUTE_HOST
+from cluster.broker_cluster import HEAD, SECRETS, broker_cluster, filled
+from cluster.infiniband_cluster import ML2
 from ibstack_lab.folder import LabFolder
 from ibstack_lab.services.neutron_stand_in import StandInPort
 from ibstack_lab.services.rabbitmq import RabbitMq
@@ -43,6 +48,8 @@ with warnings.catch_warnings():
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ibstack.cluster.model.state import Draft
+
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(
@@ -52,42 +59,76 @@ pytestmark = [
 ]
 
 ROOT: Final = Path(__file__).parents[2]
-PAGE: Final = ROOT / "docs/how-to/install.md"
+ACCOUNTS: Final = "/etc/ibstack/broker-accounts.sh"
 LIMIT_S: Final = 30
-COMPUTE, FABRICD, ALL = "ibstack-compute", "ibstack-fabricd", "lab"
+COMPUTE, FABRICD, SERVER, ALL = "ibstack-compute", "ibstack-fabricd", "ibstack-server", "lab"
+READS: Final = {
+    COMPUTE: (COMPUTE_HOST, "/etc/ibstack/agent.conf"),
+    FABRICD: (HEAD, "/etc/ibstack/fabricd.conf"),
+    SERVER: (HEAD, ML2),
+}
+"""By account the host and the file that have it."""
+PASSWORDS: Final = {
+    COMPUTE: SECRETS["agentpasswordfile"],
+    FABRICD: SECRETS["fabricdpasswordfile"],
+    SERVER: SECRETS["serverpasswordfile"],
+    ALL: "secret",
+}
 
 
 @dataclass(frozen=True)
 class Broker:
-    """A RabbitMQ with the accounts of the page."""
+    """A RabbitMQ with the accounts that a cluster's head node has the commands for."""
 
     lab: LabFolder
+    cluster: Draft
 
     @property
     def port(self) -> int:
         return self.lab.port("rabbitmq")
 
-    def url(self, user: str) -> str:
-        return f"rabbit://{user}:secret@127.0.0.1:{self.port}/"
+    @property
+    def all_url(self) -> str:
+        """Of the account that may do everything."""
+        return f"rabbit://{ALL}:{PASSWORDS[ALL]}@127.0.0.1:{self.port}/"
 
-    def control(self, *words: str) -> None:
-        """Run Debian's rabbitmqctl, without the script that becomes the user rabbitmq."""
-        subprocess.run(
-            ["/usr/lib/rabbitmq/bin/rabbitmqctl", "-n", "ibstack@localhost", *words],
-            env={
-                **os.environ,
-                "HOME": str(self.lab.service("rabbitmq")),
-                "ERL_EPMD_PORT": str(self.lab.port("epmd")),
-            },
-            check=True,
-            capture_output=True,
-            timeout=60,
+    def config(self, user: str) -> Path:
+        """Write the file that has the account, as it is brought to its host, and return it."""
+        host, path = READS[user]
+        file = self.lab.root / f"{user}.conf"
+        file.write_bytes(filled(self.cluster, host, path).content(None))
+        return file
+
+    def make_accounts(self) -> None:
+        """Run what the head node is brought, with Debian's rabbitmqctl.
+
+        That is, without the script around it that becomes the user rabbitmq.
+        """
+        programs = self.lab.root / "bin"
+        programs.mkdir(exist_ok=True)
+        program = programs / "rabbitmqctl"
+        program.write_text(
+            '#!/bin/sh\nexec /usr/lib/rabbitmq/bin/rabbitmqctl -n ibstack@localhost "$@"\n'
         )
+        program.chmod(0o755)
+        script = self.lab.root / "accounts.sh"
+        script.write_bytes(filled(self.cluster, HEAD, ACCOUNTS).content(None))
+        environment = {
+            **os.environ,
+            "HOME": str(self.lab.service("rabbitmq")),
+            "ERL_EPMD_PORT": str(self.lab.port("epmd")),
+            "PATH": f"{programs}:{os.environ['PATH']}",
+        }
+        done = subprocess.run(
+            ["sh", str(script)], env=environment, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        assert not any(each in done.stdout + done.stderr for each in PASSWORDS.values())
 
     def channel(self, opened: ExitStack, user: str) -> Any:
         address = f"127.0.0.1:{self.port}"
         connection = opened.enter_context(
-            amqp.Connection(address, userid=user, password="secret", confirm_publish=True)
+            amqp.Connection(address, userid=user, password=PASSWORDS[user], confirm_publish=True)
         )
         return connection.channel()
 
@@ -108,21 +149,23 @@ def broker() -> Iterator[Broker]:
             opened.callback(process.stop)
             process.start()
             process.wait_until(ready, timeout_s=90)
-        broker = Broker(lab)
-        for user in (COMPUTE, FABRICD):
-            broker.control("add_user", user, "secret")
-        lines = [line for line in PAGE.read_text().splitlines() if line.startswith("rabbitmqctl ")]
-        assert len(lines) == 4
-        for line in lines:
-            broker.control(*shlex.split(line)[1:])
+        nodes = (f"127.0.0.1:{lab.port('rabbitmq')}",)
+        broker = Broker(lab, broker_cluster(folder, nodes=nodes))
+        broker.make_accounts()
         yield broker
 
 
 @pytest.fixture(scope="module")
 def neutron(broker: Broker) -> Iterator[Callable[..., Any]]:
-    """A stand-in of Neutron, which has the queues; call it with a verb and its arguments."""
+    """A stand-in of Neutron, which has the queues; call it with a verb and its arguments.
+
+    It has neutron-server's account.
+    """
+    read = cfg.ConfigOpts()
+    read.register_opt(cfg.StrOpt("transport_url"))
+    read([], default_config_files=[str(broker.config(SERVER))])
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / "tests/rpc_stand_in.py"), broker.url(ALL)],
+        [sys.executable, str(ROOT / "tests/rpc_stand_in.py"), read.transport_url],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -144,11 +187,13 @@ def neutron(broker: Broker) -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture
 def transport(broker: Broker) -> Iterator[Callable[[str], Any]]:
-    cfg.CONF([], project="neutron", default_config_files=[], default_config_dirs=[])
+    """Return what opens a transport as the daemon does that reads the account's file."""
     with ExitStack() as opened:
 
         def of(user: str) -> Any:
-            found = open_transport(cfg.CONF, broker.url(user))
+            files = [] if user == ALL else [str(broker.config(user))]
+            cfg.CONF([], project="neutron", default_config_files=files, default_config_dirs=[])
+            found = open_transport(cfg.CONF, broker.all_url if user == ALL else None)
             opened.callback(found.cleanup)
             return found
 
@@ -208,6 +253,19 @@ def test_fabricd_works_with_its_account(
     assert hinted.wait(LIMIT_S)
     assert PluginClient(mine, timeout_s=LIMIT_S).host_ports("nobody").ports == ()
     hints.stop()
+
+
+def test_the_commands_may_be_given_again_and_change_a_password(broker: Broker) -> None:
+    secret = broker.lab.root / "agentpasswordfile"
+    secret.write_text("another\n")
+    broker.make_accounts()
+    with ExitStack() as opened, pytest.raises(amqp.AccessRefused):
+        broker.channel(opened, COMPUTE)
+
+    secret.write_text(PASSWORDS[COMPUTE])
+    broker.make_accounts()
+    with ExitStack() as opened:
+        assert broker.channel(opened, COMPUTE).is_open
 
 
 def own_queue(channel: Any, prefix: str) -> str:
