@@ -10,21 +10,19 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from ibstack_lab.services.network_api import NetworkApi
-
 from faults.attempts import Attempt, Promise, Void, Where
 from faults.model import guid_of
 from ibstack.fabric.errors import IbstackError
 from ibstack_lab.services import accounts
+from ibstack_lab.services.neutron_client import NeutronClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ibstack_lab.services.network_api import Resource
-
     from faults.model import Port
     from faults.world import World
     from ibstack_lab.cloud import Cloud
+    from ibstack_lab.services.neutron_client import Resource
 
 ACCOUNT: Final = accounts.DEMO
 RESERVED_MAC: Final = "fa:16:3e:5a:fe:01"
@@ -43,7 +41,7 @@ class Tenant:
     def __init__(self, cloud: Cloud) -> None:
         services = cloud.services()
         self._session = accounts.session(ACCOUNT, services.keystone.auth_url, services.password)
-        self.api = NetworkApi(self._session, services.neutron.url)
+        self.api = NeutronClient(self._session, services.neutron.url)
         self._network = ""
 
     def wait_at_most(self, seconds: float) -> None:
@@ -80,7 +78,7 @@ class _Gone(IbstackError):
     """It was deleted already."""
 
 
-def _delete(api: NetworkApi, kind: str, resource_id: str) -> None:
+def _delete(api: NeutronClient, kind: str, resource_id: str) -> None:
     try:
         api.delete(kind, resource_id)
     except IbstackError as error:

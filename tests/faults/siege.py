@@ -21,10 +21,9 @@ from tenant_ports import TenantPort, wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ibstack_lab.services.network_api import Resource
-
     from faults.attempts import Attempt
     from faults.world import World
+    from ibstack_lab.services.neutron_client import Resource
 
 _TOLD_WITHIN_S: Final = 60.0
 _KEPT_OUT_WITHIN_S: Final = 60.0

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the accounts of docs/how-to/install.md may do at a real RabbitMQ, and what they may not."""
+"""What accounts that the cluster renders may do at a real RabbitMQ, and what they may not.
+
+They are those of docs/how-to/install.md (tests/cluster/files/test_render_broker.py).
+"""
 
 from __future__ import annotations
 
 import json
-import shlex
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import warnings
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,8 +23,12 @@ import amqp
 import pytest
 from oslo_config import cfg
 
+from cluster.broker_cluster import COMPUTE as COMPUTE_HOST
+from cluster.broker_cluster import HEAD, SECRETS, broker_cluster, filled
+from cluster.infiniband_cluster import ML2
+from ibstack_lab.folder import LabFolder
 from ibstack_lab.services.neutron_stand_in import StandInPort
-from one_broker import ALL, THERE, Broker, running_broker
+from ibstack_lab.services.rabbitmq import RabbitMq
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's, by way of oslo.service.
@@ -39,37 +48,124 @@ with warnings.catch_warnings():
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ibstack.cluster.model.state import Draft
+
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(
-        not THERE,
+        not Path("/usr/lib/rabbitmq/bin/rabbitmq-server").exists(),
         reason="needs rabbitmq-server: apt-get install rabbitmq-server",
     ),
 ]
 
 ROOT: Final = Path(__file__).parents[2]
-PAGE: Final = ROOT / "docs/how-to/install.md"
+ACCOUNTS: Final = "/etc/ibstack/broker-accounts.sh"
 LIMIT_S: Final = 30
-COMPUTE, FABRICD = "ibstack-compute", "ibstack-fabricd"
+COMPUTE, FABRICD, SERVER, ALL = "ibstack-compute", "ibstack-fabricd", "ibstack-server", "lab"
+READS: Final = {
+    COMPUTE: (COMPUTE_HOST, "/etc/ibstack/agent.conf"),
+    FABRICD: (HEAD, "/etc/ibstack/fabricd.conf"),
+    SERVER: (HEAD, ML2),
+}
+"""By account the host and the file that have it."""
+PASSWORDS: Final = {
+    COMPUTE: SECRETS["agentpasswordfile"],
+    FABRICD: SECRETS["fabricdpasswordfile"],
+    SERVER: SECRETS["serverpasswordfile"],
+    ALL: "secret",
+}
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A RabbitMQ with the accounts that a cluster's head node has the commands for."""
+
+    lab: LabFolder
+    cluster: Draft
+
+    @property
+    def port(self) -> int:
+        return self.lab.port("rabbitmq")
+
+    @property
+    def all_url(self) -> str:
+        """Of the account that may do everything."""
+        return f"rabbit://{ALL}:{PASSWORDS[ALL]}@127.0.0.1:{self.port}/"
+
+    def config(self, user: str) -> Path:
+        """Write the file that has the account, as it is brought to its host, and return it."""
+        host, path = READS[user]
+        file = self.lab.root / f"{user}.conf"
+        file.write_bytes(filled(self.cluster, host, path).content(None))
+        return file
+
+    def make_accounts(self) -> None:
+        """Run what the head node is brought, with Debian's rabbitmqctl.
+
+        That is, without the script around it that becomes the user rabbitmq.
+        """
+        programs = self.lab.root / "bin"
+        programs.mkdir(exist_ok=True)
+        program = programs / "rabbitmqctl"
+        program.write_text(
+            '#!/bin/sh\nexec /usr/lib/rabbitmq/bin/rabbitmqctl -n ibstack@localhost "$@"\n'
+        )
+        program.chmod(0o755)
+        script = self.lab.root / "accounts.sh"
+        script.write_bytes(filled(self.cluster, HEAD, ACCOUNTS).content(None))
+        environment = {
+            **os.environ,
+            "HOME": str(self.lab.service("rabbitmq")),
+            "ERL_EPMD_PORT": str(self.lab.port("epmd")),
+            "PATH": f"{programs}:{os.environ['PATH']}",
+        }
+        done = subprocess.run(
+            ["sh", str(script)], env=environment, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        assert not any(each in done.stdout + done.stderr for each in PASSWORDS.values())
+
+    def channel(self, opened: ExitStack, user: str) -> Any:
+        address = f"127.0.0.1:{self.port}"
+        connection = opened.enter_context(
+            amqp.Connection(address, userid=user, password=PASSWORDS[user], confirm_publish=True)
+        )
+        return connection.channel()
 
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[Broker]:
-    with running_broker() as broker:
-        for user in (COMPUTE, FABRICD):
-            broker.control("add_user", user, "secret")
-        lines = [line for line in PAGE.read_text().splitlines() if line.startswith("rabbitmqctl ")]
-        assert len(lines) == 4
-        for line in lines:
-            broker.control(*shlex.split(line)[1:])
+    with ExitStack() as opened:
+        folder = Path(tempfile.mkdtemp(prefix="ib"))
+        opened.callback(shutil.rmtree, folder)
+        lab = LabFolder(folder)
+        lab.choose_ports()
+        rabbit = RabbitMq(lab, "secret")
+        rabbit.configure()
+        for process, ready in (
+            (rabbit.port_mapper(), rabbit.port_mapper_ready),
+            (rabbit.process(), rabbit.ready),
+        ):
+            opened.callback(process.stop)
+            process.start()
+            process.wait_until(ready, timeout_s=90)
+        nodes = (f"127.0.0.1:{lab.port('rabbitmq')}",)
+        broker = Broker(lab, broker_cluster(folder, nodes=nodes))
+        broker.make_accounts()
         yield broker
 
 
 @pytest.fixture(scope="module")
 def neutron(broker: Broker) -> Iterator[Callable[..., Any]]:
-    """A stand-in of Neutron, which has the queues; call it with a verb and its arguments."""
+    """A stand-in of Neutron, which has the queues; call it with a verb and its arguments.
+
+    It has neutron-server's account.
+    """
+    read = cfg.ConfigOpts()
+    read.register_opt(cfg.StrOpt("transport_url"))
+    read([], default_config_files=[str(broker.config(SERVER))])
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / "tests/rpc_stand_in.py"), broker.url(ALL)],
+        [sys.executable, str(ROOT / "tests/rpc_stand_in.py"), read.transport_url],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -91,11 +187,13 @@ def neutron(broker: Broker) -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture
 def transport(broker: Broker) -> Iterator[Callable[[str], Any]]:
-    cfg.CONF([], project="neutron", default_config_files=[], default_config_dirs=[])
+    """Return what opens a transport as the daemon does that reads the account's file."""
     with ExitStack() as opened:
 
         def of(user: str) -> Any:
-            found = open_transport(cfg.CONF, broker.url(user))
+            files = [] if user == ALL else [str(broker.config(user))]
+            cfg.CONF([], project="neutron", default_config_files=files, default_config_dirs=[])
+            found = open_transport(cfg.CONF, broker.all_url if user == ALL else None)
             opened.callback(found.cleanup)
             return found
 
@@ -155,6 +253,19 @@ def test_fabricd_works_with_its_account(
     assert hinted.wait(LIMIT_S)
     assert PluginClient(mine, timeout_s=LIMIT_S).host_ports("nobody").ports == ()
     hints.stop()
+
+
+def test_the_commands_may_be_given_again_and_change_a_password(broker: Broker) -> None:
+    secret = broker.lab.root / "agentpasswordfile"
+    secret.write_text("another\n")
+    broker.make_accounts()
+    with ExitStack() as opened, pytest.raises(amqp.AccessRefused):
+        broker.channel(opened, COMPUTE)
+
+    secret.write_text(PASSWORDS[COMPUTE])
+    broker.make_accounts()
+    with ExitStack() as opened:
+        assert broker.channel(opened, COMPUTE).is_open
 
 
 def own_queue(channel: Any, prefix: str) -> str:

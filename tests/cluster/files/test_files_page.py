@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from cluster.broker_cluster import broker_cluster
 from cluster.infiniband_cluster import (
     FABRIC,
     former_cluster,
@@ -17,17 +18,18 @@ from ibstack.cluster.files.render import files_of, ini_paths, virtual_functions
 PAGE = Path(__file__).parents[3] / "docs/reference/cluster-files.md"
 
 
-def generated() -> set[PurePosixPath]:
+def generated(secrets: Path) -> set[PurePosixPath]:
     static = todays_cluster("vxlan")
     set_values(static, FABRIC, partitions="static")
-    clusters = (former_cluster(), todays_cluster(), static, two_fabrics())
+    broker = broker_cluster(secrets)
+    clusters = (former_cluster(), todays_cluster(), static, two_fabrics(), broker)
     hosts = ("headnode", "node001", "node002")
     return {path for draft in clusters for host in hosts for path in files_of(draft, host)}
 
 
-def test_the_page_has_every_file() -> None:
+def test_the_page_has_every_file(tmp_path: Path) -> None:
     page = PAGE.read_text("utf-8")
-    paths = generated()
+    paths = generated(tmp_path)
 
     assert PurePosixPath(virtual_functions.PATH) in paths
     assert paths >= set(ini_paths())

@@ -12,7 +12,7 @@ from ibstack.cluster.hosts.look import Look
 from ibstack.cluster.hosts.reached_hosts import ReachedHosts
 from ibstack.cluster.hosts.settings import Settings
 from ibstack.cluster.hosts.tree import TreeHosts
-from ibstack.cluster.model.state import Change, State
+from ibstack.cluster.model.state import Change, Draft, State
 from ibstack.cluster.shell.registry import COMMANDS
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import Store, open_store
@@ -55,7 +55,7 @@ class TreeCluster:
         return (self.root(host) / path.lstrip("/")).read_text()
 
 
-def tree_cluster(folder: Path, state: State, started: Sequence[str]) -> TreeCluster:
+def tree_cluster(folder: Path, state: State | Draft, started: Sequence[str]) -> TreeCluster:
     """Return the cluster of *state*, its images made, and of its hosts those *started*."""
     for name in IMAGES:
         place = folder / "images" / "cm" / "images" / name
@@ -63,8 +63,11 @@ def tree_cluster(folder: Path, state: State, started: Sequence[str]) -> TreeClus
         (place / "etc" / "image").write_text(f"{name}\n")
     settings = Settings(images=folder / "images")
     store = open_store(f"sqlite:///{folder / 'cluster.db'}", clock=lambda: NOW)
-    changes = [Change(entity.path, None, entity) for entity in state]
+    base, edits = (state.base, state.changes()) if isinstance(state, Draft) else (state, ())
+    changes = [Change(entity.path, None, entity) for entity in base]
     store.commit(changes, base=State(), author="install")
+    if edits:
+        store.commit(edits, base=store.load(), author="install")
     hosts = TreeHosts(folder / "hosts", lambda: NOW)
     reach = ReachedHosts(store, hosts, settings, lambda: NOW)
     reach.power(started, "on")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
     from ibstack.cluster.files.remark import Fit, Remark
+    from ibstack.cluster.files.secret_file import SecretFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ class GeneratedFile:
     """False: a section of a file whose rest is none of our business."""
     services: tuple[str, ...] = ()
     """What reads it only when it starts, by the names that distributions have for it."""
+    secrets: tuple[SecretFile, ...] = ()
+    """What the text has marks of, which are replaced before it goes to the host."""
+    unready: str = ""
+    """Why it cannot be made now; empty: it can."""
     needs_reboot: bool = False
     """The kernel reads it, and only when it starts."""
     stays: bool = False

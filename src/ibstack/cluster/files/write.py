@@ -60,7 +60,7 @@ class Deed(enum.Enum):
     FROZEN = "frozen"
     """It differs, and is left alone as somebody asked."""
     BLOCKED = "blocked"
-    """It cannot be read, or its marks are broken: a person has to look."""
+    """It cannot be read or made, or its marks are broken: a person has to look."""
     SHORT = "short"
     """It is as it can be, which is not all of what the cluster says."""
 
@@ -160,6 +160,8 @@ def _plan(
     try:
         before = host_files.read(file.path)
         standing = file.standing(before)
+        if wanted and file.unready:
+            raise IbstackError(file.unready)
         if wanted:
             fitted = _fitted(host_files, file, before)
             after: bytes | None = file.content(before, fitted.text)

@@ -118,6 +118,8 @@ def planned(work: HostWork) -> Iterator[str]:
         if step.deed is not Deed.SHORT:
             yield str(step)
         yield from step.warnings
+        if step.file.secrets and not step.file.ini:
+            continue
         if step.deed in (Deed.CREATE, Deed.REPLACE) and step.before is not None:
             found = differences(step.before, step.after, ini=step.file.ini)
             yield from (f"{step.file.path}: {line}" for line in shown(found))

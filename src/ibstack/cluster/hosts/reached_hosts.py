@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
+from ibstack.cluster.files.fill_secrets import Secrets
 from ibstack.cluster.hosts.backend import DeviceStatus, Drift
 from ibstack.cluster.hosts.bringing import Bringing
 from ibstack.cluster.hosts.events import Events
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from ibstack.cluster.hosts.backend import HostService, Job, PowerAction
     from ibstack.cluster.hosts.events import Event
     from ibstack.cluster.hosts.host_work import HostWork
-    from ibstack.cluster.hosts.hosts import Hosts
+    from ibstack.cluster.hosts.hosts import Hosts, Installation
     from ibstack.cluster.hosts.look import Seen
     from ibstack.cluster.hosts.order import ServiceAction
     from ibstack.cluster.hosts.settings import Settings
@@ -89,7 +91,7 @@ class ReachedHosts:
     def drift(self, devices: Sequence[str]) -> Sequence[Drift]:
         held = self._store.held()
         state = self._load()
-        wanted = [*installations(state, devices, held, self._settings.images)]
+        wanted = self._installations(state, devices, held)
         seen = self._hosts.look({each.host: drift_question(each) for each in wanted})
         head = _head(state)
         images = {each.image: None for each in wanted if each.image}
@@ -180,7 +182,7 @@ class ReachedHosts:
         state = self._load()
         started = []
         held = self._store.held()
-        wanted = [*installations(state, devices, held, self._settings.images)]
+        wanted = self._installations(state, devices, held)
         if not self._hosts.installs:
             # Nobody installs them, so what they missed is brought before.
             self._bring_missed(
@@ -262,6 +264,8 @@ class ReachedHosts:
         """Ask all hosts at once for what their changes meet, and decide."""
         if not changes:
             return []
+        secrets = Secrets()
+        changes = [replace(each, files=secrets.fill(each.files)) for each in changes]
         seen = self._hosts.look({change.host: question(change) for change in changes})
         held = self._store.held()
 
@@ -272,6 +276,14 @@ class ReachedHosts:
         return [decided(change) for change in changes]
 
     # -- The rest
+
+    def _installations(
+        self, state: State, devices: Sequence[str], held: frozenset[tuple[str, str]]
+    ) -> list[Installation]:
+        """Return what devices are started from, their files with the secrets in them."""
+        secrets = Secrets()
+        found = installations(state, devices, held, self._settings.images)
+        return [replace(each, files=secrets.fill(each.files)) for each in found]
 
     def _load(self) -> State:
         self._state = self._store.load(self._state)

@@ -7,7 +7,9 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.model.entity import EntityPath
+from ibstack.cluster.model.inheritance import effective_roles
 from ibstack.cluster.model.problem import error, warning
+from ibstack.cluster.model.role import INFINIBAND_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +57,32 @@ def manager_problems(view: State | Draft, fabric: Entity) -> Iterator[Problem]:
                 if name in _words(other, "subnetmanagers"):
                     why = f"{name} manages {other.name} too; its files are made for one of them"
                     yield warning(fabric.path, "subnetmanagers", why)
+
+
+def host_port_problems(view: State | Draft, fabric: Entity) -> Iterator[Problem]:
+    """Yield hosts whose ports are to be listed, and are not known."""
+    if fabric.values.get("hostports") != "listed":
+        return
+    for device in view.names("device"):
+        for name in _interfaces_on(view, device, fabric.name):
+            port = view.get(EntityPath.of("device", device).inside("interfaces", name))
+            if port is None or not port.values.get("guid"):
+                why = f"{device} has no GUID of {name}: its first report is believed"
+                yield warning(fabric.path, "hostports", why)
+
+
+def _interfaces_on(view: State | Draft, device: str, fabric: str) -> Iterator[str]:
+    """Yield the interfaces by which a host serves the fabric."""
+    role = effective_roles(view, device).get(INFINIBAND_HOST)
+    if role is None:
+        return
+    values = {name: each.value for name, each in role.values.items()}
+    further, names = values["furtherfabrics"], values["furtherinterfaces"]
+    fabrics = (values["fabric"], *(further if isinstance(further, tuple) else ()))
+    interfaces = (values["interface"], *(names if isinstance(names, tuple) else ()))
+    for one, interface in zip(fabrics, interfaces, strict=False):
+        if one == fabric:
+            yield str(interface)
 
 
 def _mode(view: State | Draft, fabric: str) -> str:

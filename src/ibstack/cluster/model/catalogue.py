@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.model.bmcsettings import BMCSETTINGS
+from ibstack.cluster.model.broker import BROKER
 from ibstack.cluster.model.category import CATEGORY
 from ibstack.cluster.model.device import DEVICE
 from ibstack.cluster.model.fabric import FABRIC
@@ -28,7 +29,7 @@ KINDS: Final[dict[str, Kind]] = {
     for kind in (
         *(SOFTWAREIMAGE, CATEGORY, DEVICE, NODEGROUP, NETWORK, FABRIC, PARTITION),
         *(ROLE, SERVICE, INTERFACE, VIRTUALNODESETTINGS),
-        *(FSMOUNT, FSEXPORT, STATICROUTE, BMCSETTINGS),
+        *(FSMOUNT, FSEXPORT, STATICROUTE, BMCSETTINGS, BROKER),
     )
 }
 """Kinds by name; those of the top level first, in the order in which they are written to files."""

@@ -11,7 +11,12 @@ import xml.etree.ElementTree as ElementTree
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.model.adapter_checks import adapter_problems, manager_problems
+from ibstack.cluster.model.adapter_checks import (
+    adapter_problems,
+    host_port_problems,
+    manager_problems,
+)
+from ibstack.cluster.model.broker_checks import broker_problems
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.device import HEAD, NODES
 from ibstack.cluster.model.entity import EntityPath
@@ -174,6 +179,7 @@ def _fabric(view: State | Draft, entity: Entity) -> Iterator[Problem]:
     if not entity.values.get("subnetmanagers"):
         yield warning(entity.path, "subnetmanagers", "nothing manages it")
     yield from manager_problems(view, entity)
+    yield from host_port_problems(view, entity)
 
 
 def _partition(view: State | Draft, entity: Entity) -> Iterator[Problem]:
@@ -211,4 +217,5 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "fsexports": fsexport_problems,
     "staticroutes": staticroute_problems,
     "bmcsettings": bmcsettings_problems,
+    "broker": broker_problems,
 }

@@ -66,6 +66,13 @@ FABRIC: Final = Kind(
             (),
             "Hosts that are full members of the default partition.",
         ),
+        Property(
+            "Host ports",
+            Choice(("believed", "listed")),
+            "believed",
+            "believed: a host's first report of them; listed: the GUIDs of its interfaces, and no"
+            " report of others.  Devices are then called as Neutron calls the hosts.",
+        ),
         Property("Revision", Text(), "", "A label."),
     ),
 )

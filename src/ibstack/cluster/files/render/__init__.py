@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.files.render import (
     adapter_driver,
+    broker,
     host_daemons,
     kernel_parameters,
     layer_2_agent,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _RENDERERS: Final[tuple[ModuleType, ...]] = (
     *(ml2_conf, layer_2_agent, network_node, nova_conf),
     *(host_daemons, adapter_driver, virtual_functions, kernel_parameters),
-    *(subnet_manager_host, node_groups),
+    *(subnet_manager_host, node_groups, broker),
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ibstack.cluster.files.render.broker import Account, give_account
 from ibstack.cluster.files.render.host import Said, key_range
 from ibstack.cluster.files.render.infiniband_host import (
     adapters_of,
@@ -41,8 +42,9 @@ def files(host: Host) -> Iterator[GeneratedFile]:
     """Yield the files of the agent and of eswitchd, on hosts with an adapter."""
     adapters = adapters_of(host)
     ours, former = of_ibstack(adapters), of_mellanox(adapters)
+    if ours:
+        yield _agent(host, ours).generated(host)
     for make, served in (
-        (_agent, ours),
         (_eswitchd, ours),
         (_former_agent, former),
         (_former_eswitchd, former),
@@ -51,8 +53,9 @@ def files(host: Host) -> Iterator[GeneratedFile]:
             yield make(served).generated(host)
 
 
-def _agent(adapters: tuple[Adapter, ...]) -> IniFile:
+def _agent(host: Host, adapters: tuple[Adapter, ...]) -> IniFile:
     ini = IniFile(AGENT_PATH, ("ibstack-agent",), group="neutron")
+    give_account(ini, host, Account.AGENT)
     ini.put("eswitch", "socket", _SOCKET, adapters[0].role.path)
     return ini
 

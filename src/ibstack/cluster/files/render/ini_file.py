@@ -15,6 +15,7 @@ from ibstack.formats.secrets import is_secret
 
 if TYPE_CHECKING:
     from ibstack.cluster.files.render.host import Host, Said
+    from ibstack.cluster.files.secret_file import SecretFile
     from ibstack.cluster.model.modifications import Modification
 
 _MODIFIED: Final = "config file modifications"
@@ -40,6 +41,7 @@ class IniFile:
     group: str = ""
     """Of the programs that read it, where they are not root's: it is nobody else's to read."""
     _keys: list[_Key] = field(default_factory=list)
+    _secrets: list[SecretFile] = field(default_factory=list)
 
     def put(self, section: str, name: str, value: str, *origins: str) -> None:
         """Give a key one value."""
@@ -48,6 +50,13 @@ class IniFile:
     def put_all(self, section: str, name: str, values: tuple[str, ...], *origins: str) -> None:
         """Give a key several values, each on a line of its own."""
         self._keys.append(_Key(section, name, values, " and ".join(dict.fromkeys(origins))))
+
+    def put_secret(
+        self, section: str, name: str, value: str, secret: SecretFile, *origins: str
+    ) -> None:
+        """Give a key one value that has the mark of *secret*."""
+        self.put(section, name, value, *origins)
+        self._secrets.append(secret)
 
     def say(self, section: str, name: str, said: Said) -> None:
         """Give a key what an object says."""
@@ -67,6 +76,7 @@ class IniFile:
             group=self.group,
             whole=self.whole,
             services=self.services,
+            secrets=tuple(self._secrets),
             ini=True,
         )
 

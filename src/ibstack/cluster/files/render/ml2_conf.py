@@ -5,6 +5,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ibstack.cluster.files.render.broker import (
+    SERVER_KEY_PATH,
+    SERVERS,
+    Account,
+    give_account,
+    give_key,
+    take_unsigned,
+)
 from ibstack.cluster.files.render.host import Said, ipoib_mtu, owned_keys
 from ibstack.cluster.files.render.ini_file import IniFile
 from ibstack.cluster.files.render.neutron_networks import (
@@ -36,7 +44,8 @@ def files(host: Host) -> Iterator[GeneratedFile]:
     role = host.roles.get(OPENSTACK_NODE)
     if role is None or not host.is_head:
         return
-    ini = IniFile(PATH, ("neutron-server", "neutron-api", "neutron-rpc-server"), group="neutron")
+    ini = IniFile(PATH, SERVERS, group="neutron")
+    give_account(ini, host, Account.SERVER)
     _ml2(ini, host, role)
     ini.say("ml2_type_flat", "flat_networks", flat_networks(host, role))
     ini.say("ml2_type_vlan", "network_vlan_ranges", vlan_ranges(host, role))
@@ -51,6 +60,8 @@ def files(host: Host) -> Iterator[GeneratedFile]:
     if ours:
         _mtus(ini, host, ours)
         _infiniband(ini, ours)
+        give_key(ini, host, "infiniband", SERVER_KEY_PATH)
+        take_unsigned(ini, host)
     yield ini.generated(host)
 
 

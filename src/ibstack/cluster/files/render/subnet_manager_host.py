@@ -5,9 +5,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.files.render.host import key_range, owned_keys
+from ibstack.cluster.files.render.broker import (
+    FABRICD_KEY_PATH,
+    Account,
+    give_account,
+    give_key,
+    key_file,
+)
+from ibstack.cluster.files.render.host import Host, Told, key_range, owned_keys
+from ibstack.cluster.files.render.infiniband_host import adapters_of
 from ibstack.cluster.files.render.ini_file import IniFile
 from ibstack.cluster.files.render.line_file import LineFile
+from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.role import SUBNET_MANAGER
 from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.guid import Guid
@@ -19,12 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibstack.cluster.files.generated import GeneratedFile
-    from ibstack.cluster.files.render.host import Host, Told
 
 PARTITIONS_PATH: Final = "/etc/opensm/partitions.conf"
 OPENSM_PATH: Final = "/etc/opensm/opensm.conf"
 FABRICD_PATH: Final = "/etc/ibstack/fabricd.conf"
 INI_PATHS: Final[tuple[str, ...]] = (FABRICD_PATH,)
+_FABRICD: Final = ("ibstack-fabricd",)
 
 # As docs/reference/fabricd.md advises: a standby takes over soon, large fabrics are quick, and
 # fabricd sees which multicast groups there are.
@@ -48,6 +57,7 @@ def files(host: Host) -> Iterator[GeneratedFile]:
         yield _partitions(host, fabric).generated()
     else:
         yield _fabricd(host, fabric).generated(host)
+        yield from key_file(host, FABRICD_KEY_PATH, "", _FABRICD)
     yield _opensm(fabric).generated()
 
 
@@ -79,13 +89,30 @@ def _full_members(host: Host, fabric: Told) -> tuple[tuple[Guid, ...], tuple[str
 
 
 def _fabricd(host: Host, fabric: Told) -> IniFile:
-    ini = IniFile(FABRICD_PATH, ("ibstack-fabricd",))
+    ini = IniFile(FABRICD_PATH, _FABRICD)
+    give_account(ini, host, Account.FABRICD)
     guids, origins = _full_members(host, fabric)
     ini.put("fabric", "physical_network", fabric.name, fabric.path)
     ini.say("fabric", "owned_keys", owned_keys([fabric]))
     ini.put("fabric", "full_default_members", ",".join(map(str, guids)), *origins)
     ini.put("fabric", "partitions_conf", PARTITIONS_PATH, fabric.path)
+    give_key(ini, host, "fabric", FABRICD_KEY_PATH)
+    if fabric["hostports"].value == "listed":
+        ports = ",".join(_host_ports(host, fabric))
+        ini.put("fabric", "host_guids", ports, fabric["hostports"].origin)
     return ini
+
+
+def _host_ports(host: Host, fabric: Told) -> Iterator[str]:
+    """Yield HOST:GUID of each port by which a host serves the fabric, as far as it is known."""
+    for device in host.view.names("device"):
+        for adapter in adapters_of(Host(host.site, device)):
+            path = EntityPath.of("device", device).inside("interfaces", adapter.interface.text)
+            port = host.view.get(path)
+            if port is not None and adapter.fabric.name == fabric.name:
+                guid = Told(port)["guid"].text
+                if guid:
+                    yield f"{device}:{Guid.parse(guid)}"
 
 
 def _partitions(host: Host, fabric: Told) -> LineFile:
