@@ -16,7 +16,15 @@ from ibstack.fabric.errors import BadInput, IbstackError
 from ibstack.facts.cloud.agents import dump_agents, load_agents
 from ibstack.facts.cloud.roles import dump_roles, load_roles
 from ibstack.facts.collected_files import content_of, is_collected, names_below
-from ibstack.facts.evidence import COMMANDS, IOMMUS, OPENSM_ARGS, PCI_DEVICES, Evidence, Missing
+from ibstack.facts.evidence import (
+    COMMANDS,
+    IOMMUS,
+    NO_SUCH_FILE,
+    OPENSM_ARGS,
+    PCI_DEVICES,
+    Evidence,
+    Missing,
+)
 from ibstack.facts.fabric import recorded
 from ibstack.facts.fabric.groups import sa_dump_name
 from ibstack.facts.fabric.opensm_keys import HIDDEN, hidden_argument, hidden_key
@@ -135,7 +143,7 @@ def _not_collected(folder: Path) -> dict[str, str | Missing]:
     texts: dict[str, str | Missing] = {}
     for line in _text(folder / UNREAD).splitlines() if (folder / UNREAD).exists() else ():
         name, _, why = line.partition(": ")
-        texts[name] = Missing("there is no such file" if why == _ABSENT else why, why == _ABSENT)
+        texts[name] = NO_SUCH_FILE if why == _ABSENT else Missing(why)
     return texts
 
 

@@ -59,6 +59,9 @@ class Missing:
     """Known not to be on the host; False: it was not collected, or could not be read."""
 
 
+NO_SUCH_FILE: Final = Missing("there is no such file", absent=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """All that is known of one host."""
@@ -73,7 +76,7 @@ class Evidence:
         if name in self.texts:
             return self.texts[name]
         if name.rpartition("/")[0] in self.folders:
-            return Missing("there is no such file", absent=True)
+            return NO_SUCH_FILE
         return Missing("it was not collected")
 
     def has(self, name: str) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ibstack.facts import evidence, neutron_files
-from ibstack.facts.evidence import Evidence, Missing
+from ibstack.facts.evidence import NO_SUCH_FILE, Evidence, Missing
 from ibstack.facts.fabric.groups import sa_dump_name
 from ibstack.facts.fabric.sa_dump import only_groups, too_old
 from ibstack.facts.host import services, vf_files
@@ -138,7 +138,7 @@ def _file(path: Path) -> str | Missing:
         # Not as text, which would lose the carriage returns that OpenSM refuses.
         return path.read_bytes().decode("utf-8", "replace")
     except FileNotFoundError:
-        return Missing("there is no such file", absent=True)
+        return NO_SUCH_FILE
     except OSError as error:
         return Missing(f"{path}: {error.strerror}")
 
