@@ -68,6 +68,8 @@ def _pairs(
     found = set()
     for group, options in lists:
         section = str(getattr(group, "name", group) or "DEFAULT")
+        # A file's sections are told apart without regard to case; Neutron's QUOTAS has capitals.
+        section = section if section == "DEFAULT" else section.lower()
         for option in options:
             found.add((section, option.dest))
             if former:

@@ -13,6 +13,7 @@ import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +25,7 @@ with warnings.catch_warnings():
     from neutron.conf import common as neutron_options
     from neutron.db.models.provisioning_block import ProvisioningBlock
     from neutron.db.models_v2 import Port
+    from neutron.extensions import quotasv2, quotasv2_detail
     from neutron.services.segments import db as segments_db
     from neutron.tests.unit.plugins.ml2 import test_plugin
     from neutron_lib import context as neutron_context
@@ -144,13 +146,18 @@ class Cloud:
         self.driver.settings = replace(self.driver.settings, physical_networks=listed)
 
     def network(
-        self, key: int | None = 1, *, kind: str = "vlan", physical_network: str = FABRIC
+        self,
+        key: int | None = 1,
+        *,
+        kind: str = "vlan",
+        physical_network: str = FABRIC,
+        project: str = "tenant-one",
     ) -> str:
         body = {
             "provider:network_type": kind,
             "provider:physical_network": physical_network,
             "name": f"{physical_network}-{key}",
-            "tenant_id": "tenant-one",
+            "tenant_id": project,
         }
         if key is not None:
             body["provider:segmentation_id"] = str(key)
@@ -189,6 +196,24 @@ class Cloud:
         request.method = method
         return self._answer(request)
 
+    def quota(self, project: str, **limits: int) -> dict[str, Any]:
+        """Set the quota of a project, where any is given; return it."""
+        request = self._case.new_show_request("quotas", project, as_admin=True)
+        if limits:
+            # Not by way of the tests' API, which hands it no body.
+            controller = quotasv2.QuotaSetsController(self.plugin)
+            ours = SimpleNamespace(context=self.fresh())
+            return dict(controller.update(ours, project, body={"quota": limits})["quota"])
+        return dict(self._answer(request)["quota"])
+
+    def quota_details(self, project: str) -> dict[str, Any]:
+        controller = quotasv2_detail.DetailQuotaSetsController(self.plugin)
+        ours = SimpleNamespace(context=self.fresh())
+        return dict(controller.details(ours, project)["quota"])
+
+    def delete_network(self, network: str) -> None:
+        self._answer(self._case.new_delete_request("networks", network, as_admin=True))
+
     def update(self, port_id: str, **attributes: Any) -> dict[str, Any]:
         body = _binding(attributes)
         if "host" in body:
@@ -215,6 +240,7 @@ class Cloud:
         port_guid: str | None = "of the host",
         vfs: str = "0000:05:00.1-0000:05:02.0",
         second_port_guid: str | None = None,
+        entries: int | None = None,
     ) -> None:
         """The report of an ibstack-agent arrives; each host has a port GUID of its own."""
         if port_guid == "of the host":
@@ -225,6 +251,7 @@ class Cloud:
             "kind": kind,
             "port_guid": port_guid,
             "vfs": vfs,
+            "entries": entries,
         }
         adapters = [adapter]
         if second_port_guid is not None:
@@ -236,9 +263,11 @@ class Cloud:
         host: str = "head",
         physical_network: str = FABRIC,
         reserved_guids: Sequence[str] = (),
+        **more: Any,
     ) -> None:
-        """The report of an ibstack-fabricd arrives."""
+        """The report of an ibstack-fabricd arrives; *more* of its configurations."""
         configurations = {
+            **more,
             "physical_networks": [physical_network],
             "role": "master",
             "reserved_guids": list(reserved_guids),
@@ -329,6 +358,10 @@ class Cloud:
     def fresh(self) -> Any:
         """Return a context of its own, as each request has."""
         return neutron_context.get_admin_context()
+
+    def dhcp_agent(self, host: str) -> None:
+        """The report of Neutron's own DHCP agent arrives."""
+        self._report("DHCP agent", "neutron-dhcp-agent", host, {})
 
     def _report(
         self, agent_type: str, binary: str, host: str, configurations: dict[str, Any]

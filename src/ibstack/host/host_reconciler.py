@@ -306,6 +306,7 @@ def _configurations(observed: ObservedHost) -> dict[str, Any]:
                 "kind": adapter.kind.value,
                 "port_guid": None if adapter.port_guid is None else str(adapter.port_guid),
                 "vfs": fold(vf.pci for vf in adapter.vfs),
+                "entries": adapter.entries,
             }
             for adapter in observed.adapters
         ],

@@ -18,6 +18,7 @@ from ibstack.host.physical_function import (
     port_guid,
     port_state,
     real_guid,
+    table_entries,
     virtual_functions,
 )
 
@@ -74,6 +75,7 @@ class Mlx4Adapter:
             vfs=tuple(
                 self._observe(pci, n, dict(enumerate(table))) for pci, n in self.vfs().items()
             ),
+            entries=table_entries(self._sysfs, self.function),
         )
 
     def read_vf(self, pci: PciAddress, number: int) -> ObservedVf:

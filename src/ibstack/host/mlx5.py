@@ -21,6 +21,7 @@ from ibstack.host.physical_function import (
     port_guid,
     port_state,
     real_guid,
+    table_entries,
     virtual_functions,
 )
 
@@ -159,6 +160,7 @@ class Mlx5Adapter:
             port_guid=guid,
             port_state=state,
             vfs=tuple(_observe(pci, number, settings.get(number)) for pci, number in vfs.items()),
+            entries=table_entries(self._sysfs, self.function),
         )
 
     def read_vf(self, pci: PciAddress, number: int) -> ObservedVf:

@@ -75,6 +75,8 @@ class ObservedAdapter:
     port_state: str | None
     """down, init, armed or active."""
     vfs: tuple[ObservedVf, ...]
+    entries: int | None = None
+    """Of the port's P_Key table; None: not known."""
 
 
 @record

@@ -100,6 +100,15 @@ def port_guid(sysfs: Sysfs, function: PhysicalFunction) -> Guid | None:
         return None
 
 
+def table_entries(sysfs: Sysfs, function: PhysicalFunction) -> int | None:
+    """Return how many entries the port's P_Key table has, None where the kernel shows none.
+
+    Kernel Documentation/ABI/stable/sysfs-class-infiniband: pkeys/<N>, up to the table's size.
+    """
+    names = sysfs.names(function.port_path, "pkeys")
+    return sum(name.isdigit() for name in names) or None
+
+
 def port_state(sysfs: Sysfs, function: PhysicalFunction) -> str | None:
     """Return down, init, armed or active; sysfs prints `4: ACTIVE`."""
     return sysfs.read(function.port_path, "state").rpartition(" ")[2].lower() or None

@@ -131,14 +131,15 @@ class Heartbeat:
 def fit(configurations: Mapping[str, Any]) -> dict[str, Any]:
     """Return *configurations* cut to what Neutron keeps.
 
-    `problems`, then `left`, then `reserved_guids` lose some: the last the most needed.
+    `problems`, then `small_tables`, `left` and `reserved_guids` lose some of their last ones: the
+    later a list is cut, the more it is needed.
     """
     fitted = dict(configurations)
     problems = list(fitted.get("problems", ()))
     while len(json.dumps(fitted)) > _CONFIGURATIONS_CHARACTERS and problems:
         problems.pop()
         fitted["problems"] = [*problems, "and more: see the daemon's log"] if problems else []
-    for name in ("left", "reserved_guids"):
+    for name in ("small_tables", "left", "reserved_guids"):
         listed = list(fitted.get(name, ()))
         while len(json.dumps(fitted)) > _CONFIGURATIONS_CHARACTERS and listed:
             listed.pop()

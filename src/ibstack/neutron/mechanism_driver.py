@@ -22,17 +22,25 @@ from oslo_config import cfg
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.neutron_names import IB_FABRIC, IB_HOST, MELLANOX_AGENT, PARTITION_AGENT
 from ibstack.fabric.segment import FLAT
-from ibstack.neutron import conflicts, dhcp_options, hints, reported, tables
+from ibstack.neutron import (
+    conflicts,
+    dhcp_options,
+    full_tables,
+    hints,
+    port_context,
+    project_quota,
+    reported,
+    tables,
+)
+from ibstack.neutron.alone import after_those_alone, alone
 from ibstack.neutron.binding import (
-    OWN_DEVICE_OWNERS,
     OWN_VIF_TYPE,
     VIF_TYPE,
-    Request,
     vif_details,
     why_not,
     why_not_own,
 )
-from ibstack.neutron.desired import ACTIVE, pci_slot
+from ibstack.neutron.desired import ACTIVE
 from ibstack.neutron.options import Settings, read_settings
 from ibstack.neutron.rpc import start_listener
 from ibstack.neutron.said_once import SaidOnce
@@ -44,6 +52,8 @@ LOG = logging.getLogger(__name__)
 
 _NAMES_OF_A_GUEST = ("mac_address", portbindings.VNIC_TYPE, "extra_dhcp_opts")
 """What of a port decides by which names its guest asks for an address."""
+_PLACE_OF_A_GUEST = (portbindings.HOST_ID, portbindings.PROFILE)
+"""What of a port decides in which tables its network needs a place."""
 
 
 class UnknownClientId(exceptions.BadRequest):
@@ -63,6 +73,7 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
 
     def initialize(self) -> None:
         self.settings = read_settings(cfg.CONF)
+        project_quota.register(self._infiniband)
 
     @property
     def connectivity(self) -> str:
@@ -76,6 +87,22 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
     def get_allowed_network_types(self, agent: Any = None) -> tuple[str, ...]:
         return self.settings.network_types
 
+    def filter_hosts_with_segment_access(
+        self, context: Any, segments: Any, candidate_hosts: Any, agent_getter: Any
+    ) -> set[str]:
+        """Return the hosts that can serve a network: Neutron chooses DHCP agents among them."""
+        hosts = super().filter_hosts_with_segment_access(
+            context, segments, candidate_hosts, agent_getter
+        )
+        ours = self._infiniband(context)
+        here = [segment for segment in segments if segment[api.PHYSICAL_NETWORK] in ours]
+        if not here:
+            return set(hosts)
+        requests = [
+            port_context.own_request(host, segment) for host in sorted(hosts) for segment in here
+        ]
+        return full_tables.hosts_with_room(context, requests)
+
     def get_mappings(self, agent: Any) -> set[str]:
         return {one.physical_network for one in reported.adapters(agent["configurations"])}
 
@@ -83,14 +110,14 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
         return vif_details(self.connectivity, segment[api.PHYSICAL_NETWORK])
 
     def bind_port(self, context: Any) -> None:
-        own = _is_plugged_by_its_host(context.current)
-        if not own and not _is_direct(context.current):
+        own = port_context.is_plugged_by_its_host(context.current)
+        if not own and not port_context.is_direct(context.current):
             return
         agents = context.host_agents(self.agent_type)
         if not any(agent["alive"] for agent in agents):
             what = "is not alive" if agents else "has never reported"
             # Each network node without InfiniBand has DHCP ports: there this is no news.
-            if not own or self._on_infiniband(context, _physical_networks(context)):
+            if not own or self._on_infiniband(context):
                 self._decline(context, f"ibstack-agent of that host {what}")
         elif own:
             self._bind_own(context, [agent for agent in agents if agent["alive"]])
@@ -101,21 +128,25 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
         """Bind a DHCP or router port: the agent of Neutron that owns it plugs it, at once."""
         adapters = [one for a in agents for one in reported.adapters(a["configurations"])]
         for segment in context.segments_to_bind:
-            reason = why_not_own(_request(context, segment), tuple(adapters), self.settings)
+            request = port_context.request(context, segment)
+            reason = why_not_own(request, tuple(adapters), self.settings)
+            reason = reason or full_tables.why_no_place(
+                context.plugin_context, request, adapters, context.current["id"], is_own=True
+            )
             if reason is None:
                 details = vif_details(self.connectivity, segment[api.PHYSICAL_NETWORK])
                 context.set_binding(segment[api.ID], OWN_VIF_TYPE, details, status=ACTIVE)
                 return
-            if self._on_infiniband(context, _physical_networks(context)):
+            if self._on_infiniband(context):
                 self._decline(context, reason)
 
     def try_to_bind_segment_for_agent(self, context: Any, segment: Any, agent: Any) -> bool:
-        port = context.current
-        reason = why_not(
-            _request(context, segment),
-            reported.adapters(agent["configurations"]),
-            tables.taken_vfs(context.plugin_context, context.host, port["id"]),
-            self.settings,
+        port_id, request = context.current["id"], port_context.request(context, segment)
+        adapters = reported.adapters(agent["configurations"])
+        taken = tables.taken_vfs(context.plugin_context, context.host, port_id)
+        reason = why_not(request, adapters, taken, self.settings)
+        reason = reason or full_tables.why_no_place(
+            context.plugin_context, request, adapters, port_id, is_own=False
         )
         if reason is not None:
             self._decline(context, reason)
@@ -134,15 +165,36 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
                 reason,
             )
 
+    def create_network_precommit(self, context: Any) -> None:
+        self._require_quota(context)
+
+    def create_network_postcommit(self, context: Any) -> None:
+        # Another one may have been made at the same moment.  Neutron takes back what fails here.
+        self._require_quota(context)
+
+    def _require_quota(self, context: Any) -> None:
+        network = context.current
+        keyed = [one for one in context.network_segments if one[api.NETWORK_TYPE] != FLAT]
+        names = frozenset(filter(None, (one[api.PHYSICAL_NETWORK] for one in keyed)))
+        plugin_context = context.plugin_context
+        if network.get("project_id") and names & self._infiniband(plugin_context):
+            project_quota.require(plugin_context, network["project_id"])
+
     def create_port_precommit(self, context: Any) -> None:
         self._keep_client_id(context)
         self._refuse_what_is_anothers(context, mac=True)
+        _refuse_full_host(context)
 
     def update_port_precommit(self, context: Any) -> None:
         self._keep_client_id(context)
-        if _changed(context, *_NAMES_OF_A_GUEST):
+        if port_context.changed(context, *_NAMES_OF_A_GUEST):
             self._refuse_what_is_anothers(context, mac=_renamed(context))
-        before, after = _former(context), _current(context)
+        before, after = port_context.standing_before(context), port_context.standing_now(context)
+        if after.belongs and not before.belongs:
+            _take_place(context)
+        elif not after.belongs and port_context.changed(context, *_PLACE_OF_A_GUEST):
+            # Not where a live migration ends: its guest runs there already.
+            _refuse_full_host(context)
         if after.ours and after != before:
             self._hold_down(context)
         elif before.ours and not after.ours:
@@ -150,35 +202,41 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
 
     def _refuse_what_is_anothers(self, context: Any, *, mac: bool) -> None:
         """Refuse (HTTP 409) what the port may not have on InfiniBand; *mac*: its MAC is new."""
-        fabrics, port = _physical_networks(context), context.current
-        if not self._on_infiniband(context, fabrics):
+        fabrics, port = port_context.physical_networks(context), context.current
+        if not self._on_infiniband(context):
             return
-        if mac and _is_direct(port):
+        if mac and port_context.is_direct(port):
             conflicts.refuse_mac(context.plugin_context, port, fabrics)
         # Of ports of any kind: one that nobody boots could hold the name of one that somebody does.
-        if context.original is None or _changed(context, "extra_dhcp_opts"):
+        if context.original is None or port_context.changed(context, "extra_dhcp_opts"):
             _require_known_client_ids(port)
-        conflicts.refuse_client_ids(context.plugin_context, port)
+        look = context.plugin_context
+        if context.original is not None:
+            # Of two that change at once, and of one that changes while another is made, the second
+            # one sees the first; two that are made at once see each other after they were.
+            look = alone(look, tables.segments_of(port["network_id"]))
+        conflicts.refuse_client_ids(look, port)
 
     def _keep_client_id(self, context: Any) -> None:
         port = context.current
-        if not _is_direct(port):
+        if not port_context.is_direct(port):
             return
         if context.vif_type == VIF_TYPE or (
-            _wants_client_id_anew(context)
-            and self._on_infiniband(context, _physical_networks(context))
+            _wants_client_id_anew(context) and self._on_infiniband(context)
         ):
             former = context.original["mac_address"] if context.original else None
             dhcp_options.keep_client_id(
                 context.plugin_context, port, former, self.settings.client_id_form
             )
 
-    def _on_infiniband(self, context: Any, physical_networks: frozenset[str]) -> bool:
-        """Tell whether a network is InfiniBand: by what the operator lists, or fabricd serves."""
-        listed = self.settings.physical_networks
-        if listed or not physical_networks:
-            return bool(physical_networks & listed)
-        return bool(physical_networks & tables.served_by_fabricd(context.plugin_context))
+    def _on_infiniband(self, context: Any) -> bool:
+        """Tell whether the port's network is InfiniBand."""
+        names = port_context.physical_networks(context)
+        return bool(names and names & self._infiniband(context.plugin_context))
+
+    def _infiniband(self, context: Any) -> frozenset[str]:
+        """Return the InfiniBand physical networks: what the operator lists, or fabricd serves."""
+        return self.settings.physical_networks or tables.served_by_fabricd(context)
 
     def _hold_down(self, context: Any) -> None:
         """Keep the port from ACTIVE until the host, and the fabric, say that it is so."""
@@ -207,24 +265,30 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
             )
 
     def create_port_postcommit(self, context: Any) -> None:
-        self._hint(context, None, _current(context))
+        if self._on_infiniband(context):
+            # One that has its client-id may have been made or changed at the same moment.  Neutron
+            # takes back what fails here.
+            rows = tables.segments_of(context.current["network_id"])
+            with after_those_alone(context.plugin_context, rows):
+                conflicts.refuse_client_ids(context.plugin_context, context.current)
+        self._hint(context, None, port_context.standing_now(context))
 
     def update_port_postcommit(self, context: Any) -> None:
         lost = context.original_status == ACTIVE and context.status != ACTIVE
-        before, after = _former(context), _current(context)
+        before, after = port_context.standing_before(context), port_context.standing_now(context)
         if hints.is_bound_anew(before, after):
             return
         self._hint(context, self._before(context, before, after), after, lost_active=lost)
 
     def delete_port_postcommit(self, context: Any) -> None:
-        self._hint(context, self._before(context, _current(context), None), None)
+        self._hint(context, self._before(context, port_context.standing_now(context), None), None)
 
     def _before(self, context: Any, before: Standing, after: Standing | None) -> Standing:
         """Return *before*, as ours where it was so a moment before that, for all that is known."""
         was = hints.as_it_was(before, after)
         if before in (was, after):
             return before
-        return was if self._on_infiniband(context, _physical_networks(context)) else before
+        return was if self._on_infiniband(context) else before
 
     def _hint(
         self,
@@ -238,39 +302,28 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
         for host in whom.hosts:
             self.hints.port_hint(host, context.current["id"])
         if whom.fabric:
-            for physical_network in sorted(_physical_networks(context)):
+            for physical_network in sorted(port_context.physical_networks(context)):
                 self.hints.fabric_hint(physical_network)
 
 
-def _request(context: Any, segment: Any) -> Request:
-    port = context.current
-    return Request(
-        mac=port["mac_address"],
-        pci_slot=pci_slot(port.get(portbindings.PROFILE)),
-        host=context.host,
-        network_type=segment[api.NETWORK_TYPE],
-        physical_network=segment[api.PHYSICAL_NETWORK],
-        segmentation_id=segment[api.SEGMENTATION_ID],
-    )
+def _refuse_full_host(context: Any) -> None:
+    """Refuse (HTTP 409) a guest's port on a host that has no place for its network."""
+    if context.host and port_context.is_direct(context.current):
+        segments = context.network.network_segments
+        requests = [port_context.request(context, segment) for segment in segments]
+        full_tables.refuse(context.plugin_context, requests, context.current["id"])
 
 
-def _current(context: Any) -> Standing:
-    return _standing(context.current, context.host, context.vif_type)
-
-
-def _former(context: Any) -> Standing:
-    return _standing(context.original, context.original_host, context.original_vif_type)
-
-
-def _standing(port: dict[str, Any], host: str | None, vif_type: str | None) -> Standing:
-    return hints.Standing(
-        host=host or "",
-        vif_type=vif_type or "",
-        pci_slot=pci_slot(port.get(portbindings.PROFILE)),
-        mac=port["mac_address"],
-        admin_state_up=port["admin_state_up"],
-        device_owner=port.get("device_owner") or "",
-    )
+def _take_place(context: Any) -> None:
+    """Refuse (HTTP 409) a port that was bound where another has taken the last place since."""
+    segment = context.bottom_bound_segment
+    if segment is not None:
+        full_tables.take_place(
+            context.plugin_context,
+            port_context.request(context, segment),
+            context.current["id"],
+            is_own=port_context.is_plugged_by_its_host(context.current),
+        )
 
 
 def _require_known_client_ids(port: dict[str, Any]) -> None:
@@ -280,32 +333,13 @@ def _require_known_client_ids(port: dict[str, Any]) -> None:
         raise UnknownClientId(port_id=port["id"], why=str(error)) from error
 
 
-def _is_direct(port: dict[str, Any]) -> bool:
-    return bool(port.get(portbindings.VNIC_TYPE) == portbindings.VNIC_DIRECT)
-
-
-def _is_plugged_by_its_host(port: dict[str, Any]) -> bool:
-    """Tell whether a DHCP or L3 agent plugs the port on its own host."""
-    vnic_type = port.get(portbindings.VNIC_TYPE, portbindings.VNIC_NORMAL)
-    return vnic_type == portbindings.VNIC_NORMAL and port.get("device_owner") in OWN_DEVICE_OWNERS
-
-
 def _renamed(context: Any) -> bool:
-    return _changed(context, "mac_address", portbindings.VNIC_TYPE)
+    return port_context.changed(context, "mac_address", portbindings.VNIC_TYPE)
 
 
 def _wants_client_id_anew(context: Any) -> bool:
     """Tell whether it is worth asking what network the port is on: statuses change often."""
-    return context.original is None or _changed(context, *_NAMES_OF_A_GUEST)
-
-
-def _changed(context: Any, *names: str) -> bool:
-    return any(context.current.get(name) != context.original.get(name) for name in names)
-
-
-def _physical_networks(context: Any) -> frozenset[str]:
-    names = (segment[api.PHYSICAL_NETWORK] for segment in context.network.network_segments)
-    return frozenset(name for name in names if name)
+    return context.original is None or port_context.changed(context, *_NAMES_OF_A_GUEST)
 
 
 def _fabricd_alive(context: Any, physical_network: str) -> bool:

@@ -12,6 +12,9 @@ from ibstack.fabric.ipoib import ClientIdForm
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, KeyRange
 
 GROUP: Final = "infiniband"
+QUOTA: Final = "infiniband_network"
+QUOTA_GROUP: Final = "QUOTAS"
+"""Neutron's own group, where its quota engine looks for the default of each quota."""
 
 _DRIVER_OPTIONS: Final = [
     cfg.ListOpt(
@@ -80,6 +83,18 @@ _DRIVER_OPTIONS: Final = [
     ),
 ]
 
+QUOTA_OPTIONS: Final = [
+    cfg.IntOpt(
+        f"quota_{QUOTA}",
+        default=32,
+        help=(
+            "Number of InfiniBand networks, flat ones not counted, that a project may have; -1 is "
+            "without a limit. Each takes a place in the P_Key table of each host that serves its "
+            "DHCP: a table has 128 places (64 on some adapters), for all projects together."
+        ),
+    ),
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -95,7 +110,7 @@ class Settings:
 
 def list_driver_options() -> list[tuple[str, list[cfg.Opt]]]:
     """Return the options by group, as oslo-config-generator asks for them."""
-    return [(GROUP, list(_DRIVER_OPTIONS))]
+    return [(GROUP, list(_DRIVER_OPTIONS)), (QUOTA_GROUP, list(QUOTA_OPTIONS))]
 
 
 def read_settings(conf: cfg.ConfigOpts) -> Settings:

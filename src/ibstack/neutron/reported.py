@@ -7,8 +7,8 @@ import contextlib
 import functools
 import json
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ibstack.fabric.adapter import AdapterKind
@@ -29,6 +29,21 @@ class ReportedAdapter:
     False: each VF has a port GUID, and a table, of its own."""
     port_guid: Guid | None
     vfs: frozenset[PciAddress]
+    entries: int | None = None
+    """Of the physical port's P_Key table; None: not known, as of an agent of an earlier release."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableRooms:
+    """For how many of a fabric's partitions tables have room, as an ibstack-fabricd walked it."""
+
+    most: int | None = None
+    """Of every port that is not in *smaller*; None: nobody has walked."""
+    smaller: Mapping[Guid, int] = field(default_factory=dict)
+
+    def of(self, guid: Guid | None) -> int | None:
+        """Return the number of a port; None where it is not known."""
+        return self.most if guid is None else self.smaller.get(guid, self.most)
 
 
 def adapters(configurations: Mapping[str, Any]) -> tuple[ReportedAdapter, ...]:
@@ -75,6 +90,28 @@ def _left(row: object) -> LeftVf | None:
 def served_networks(text: str) -> frozenset[str]:
     """Return the physical networks that an ibstack-fabricd reports to serve."""
     return frozenset(_texts(_object(text), "physical_networks"))
+
+
+def table_rooms(texts: Iterable[str], physical_network: str) -> TableRooms:
+    """Read the rooms of *physical_network* out of what ibstack-fabricds report, as it is stored.
+
+    What one of them has walked and another has not counts; of two numbers the smaller one does.
+    What cannot be read is left out: then fabricd holds what does not fit.
+    """
+    most: list[int] = []
+    smaller: dict[Guid, int] = {}
+    for configurations in map(_object, texts):
+        number = configurations.get("table_room")
+        if physical_network not in _texts(configurations, "physical_networks"):
+            continue
+        if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
+            most.append(number)
+        for row in _texts(configurations, "small_tables"):
+            with contextlib.suppress(ValueError):
+                spelled, room = row.split()
+                guid = Guid.parse(spelled)
+                smaller[guid] = min(int(room), smaller.get(guid, int(room)))
+    return TableRooms(max(most, default=None), smaller)
 
 
 def guids(text: str) -> frozenset[Guid]:
@@ -125,4 +162,9 @@ def read_adapter(row: Any) -> ReportedAdapter:
         shares_table=row["kind"] == AdapterKind.MLX4.value,
         port_guid=None if guid is None else Guid.parse(guid),
         vfs=_vfs(row.get("vfs") or ""),
+        entries=_entries(row.get("entries")),
     )
+
+
+def _entries(number: object) -> int | None:
+    return number if isinstance(number, int) and number > 0 else None

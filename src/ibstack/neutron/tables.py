@@ -12,17 +12,19 @@ import sqlalchemy as sa
 from neutron.db.extra_dhcp_opt.models import ExtraDhcpOpt
 from neutron.db.models import agent as agent_model
 from neutron.db.models import segment
-from neutron.db.models_v2 import Port
-from neutron.plugins.ml2.models import PortBinding
+from neutron.db.models_v2 import Network, Port
+from neutron.plugins.ml2.models import PortBinding, PortBindingLevel
 from neutron_lib.api.definitions import portbindings
 from neutron_lib.db import api as db_api
 
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.neutron_names import MELLANOX_AGENT, PARTITION_AGENT
+from ibstack.fabric.segment import FLAT
 from ibstack.formats.extra_dhcp_opts import CLIENT_ID_NAMES
 from ibstack.neutron import reported
-from ibstack.neutron.binding import VIF_TYPE
+from ibstack.neutron.binding import OWN_DEVICE_OWNERS, OWN_VIF_TYPE, VIF_TYPE
 from ibstack.neutron.desired import pci_address
+from ibstack.neutron.table_places import HostPort
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -39,10 +41,7 @@ def served_by_fabricd(context: Any) -> frozenset[str]:
 
     What agents of hosts report does not count: any of the hosts could make a network InfiniBand.
     """
-    found = _execute(
-        context, sa.select(_Agent.configurations).where(_Agent.agent_type == PARTITION_AGENT)
-    )
-    served = (reported.served_networks(row.configurations) for row in found)
+    served = (reported.served_networks(row.configurations) for row in _fabricds(context))
     return frozenset[str]().union(*served)
 
 
@@ -98,6 +97,73 @@ def mac_owner(context: Any, port: dict[str, Any], physical_networks: Collection[
     return str(found[0].id) if found else None
 
 
+def ports_of_host(
+    context: Any, host: str, physical_network: str | None, but: str
+) -> list[HostPort]:
+    """Return the ports but *but* that are bound to *host* on networks of that with a key."""
+    own = sa.and_(PortBinding.vif_type == OWN_VIF_TYPE, Port.device_owner.in_(OWN_DEVICE_OWNERS))
+    found = _execute(
+        context,
+        sa.select(own.label("own"), PortBinding.profile, _Segment.segmentation_id)
+        .join(Port, Port.id == PortBinding.port_id)
+        .join(
+            PortBindingLevel,
+            sa.and_(
+                PortBindingLevel.port_id == PortBinding.port_id,
+                PortBindingLevel.host == PortBinding.host,
+            ),
+        )
+        .join(_Segment, _Segment.id == PortBindingLevel.segment_id)
+        .where(
+            PortBinding.host == host,
+            PortBinding.port_id != but,
+            sa.or_(PortBinding.vif_type == VIF_TYPE, own),
+            _Segment.physical_network == physical_network,
+            _Segment.network_type != FLAT,
+        ),
+    )
+    return [HostPort(bool(row.own), row.profile, row.segmentation_id) for row in found]
+
+
+def agent_of(host: str) -> Any:
+    """Return the select of the row of *host*'s ibstack-agent."""
+    return sa.select(_Agent.configurations).where(
+        _Agent.host == host, _Agent.agent_type == MELLANOX_AGENT
+    )
+
+
+def adapters_of(context: Any, host: str) -> tuple[reported.ReportedAdapter, ...]:
+    """Return what *host*'s ibstack-agent reported last."""
+    found = _execute(context, agent_of(host))
+    return reported.adapters_in(found[0].configurations) if found else ()
+
+
+def table_rooms(context: Any, physical_network: str | None) -> reported.TableRooms:
+    """Return what ibstack-fabricds report of the tables on *physical_network*."""
+    texts = [row.configurations for row in _fabricds(context)]
+    return reported.table_rooms(texts, physical_network or "")
+
+
+def segments_of(network_id: str) -> Any:
+    """Return the select of the rows of a network's segments."""
+    return sa.select(_Segment.id).where(_Segment.network_id == network_id)
+
+
+def networks_of(context: Any, project: str, physical_networks: Collection[str]) -> int:
+    """Return how many networks of *project* have a key on *physical_networks*."""
+    found = _execute(
+        context,
+        sa.select(sa.func.count(sa.distinct(Network.id)))
+        .join(_Segment, _Segment.network_id == Network.id)
+        .where(
+            Network.project_id == project,
+            _Segment.physical_network.in_(sorted(physical_networks)),
+            _Segment.network_type != FLAT,
+        ),
+    )
+    return int(found[0][0])
+
+
 def taken_vfs(context: Any, host: str, port_id: str) -> dict[PciAddress, str]:
     """Return which VFs of *host* are bound to ports other than *port_id*."""
     found = _execute(
@@ -140,6 +206,12 @@ def bound_elsewhere(context: Any, host: str, port_ids: Collection[str]) -> dict[
         ),
     )
     return {str(row.port_id): str(row.host) for row in found}
+
+
+def _fabricds(context: Any) -> list[Any]:
+    return _execute(
+        context, sa.select(_Agent.configurations).where(_Agent.agent_type == PARTITION_AGENT)
+    )
 
 
 def _execute(context: Any, statement: Any) -> list[Any]:

@@ -222,8 +222,11 @@ class Reporter:
 
 def _configurations(settings: FabricdSettings, reconciler: FabricReconciler) -> dict[str, Any]:
     status = reconciler.status
+    most, smaller = reconciler.table_rooms.smaller()
     return {
         "physical_networks": [settings.physical_network],
+        "table_room": most,
+        "small_tables": [f"{guid} {room}" for guid, room in smaller],
         "role": status.role,
         "digest": status.digest,
         "signed": bool(settings.answer_key_file),

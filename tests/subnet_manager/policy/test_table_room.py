@@ -124,3 +124,24 @@ def test_no_table_gets_more_than_it_holds_and_all_else_is_granted(
         assert len(mine) <= max(room, 1) or (guid == A and mine == stayed) or len(mine) <= 1
         if len({key for g, key in want if g == guid} | old) <= room:
             assert not {place for place in held if place[0] == guid}
+
+
+def test_what_is_told_of_the_tables_is_the_roomiest_and_those_with_less() -> None:
+    """By these numbers Neutron declines ports; switches have no members."""
+    ports, manager, switch = [Guid(n) for n in (1, 2)], Guid(3), Guid(4)
+    sizes = {
+        ports[0]: TableSize(128),
+        ports[1]: TableSize(128, of_switch=33),
+        manager: TableSize(128),
+        switch: TableSize(8),
+    }
+    known = KnownPorts(sizes=sizes, switches=frozenset({switch}))
+
+    most, smaller = Rooms(known, frozenset({manager})).smaller()
+
+    assert most == 127
+    assert smaller == ((ports[1], 31), (manager, 124))
+
+
+def test_nothing_is_told_where_nothing_was_walked() -> None:
+    assert Rooms().smaller() == (None, ())

@@ -22,7 +22,8 @@ _DRIVER: Final[dict[str, tuple[str, ...]]] = {
     "infiniband": (
         *("accept_unsigned_reports", "answer_key_file", "client_id_form", "network_types"),
         *("owned_keys", "physical_networks"),
-    )
+    ),
+    "quotas": ("quota_infiniband_network",),
 }
 _INTERFACE_DRIVERS: Final[dict[str, tuple[str, ...]]] = {
     "ipoib": (

@@ -85,6 +85,21 @@ class Rooms:
         size = self.known.sizes[guid]
         return size.entries if size.of_switch is None else min(size.entries, size.of_switch)
 
+    def smaller(self) -> tuple[int | None, tuple[tuple[Guid, int], ...]]:
+        """Return for how many keys the roomiest adapter's port has place, and what others have.
+
+        The numbers are of all keys of ours, those that are there too; the smallest come first.
+        None: no port is known.
+        """
+        rooms = {}
+        for guid in self.known.sizes:
+            room = None if guid in self.known.switches else self.room(guid, self.fixed(guid))
+            if room is not None:
+                rooms[guid] = room
+        most = max(rooms.values(), default=None)
+        less = [(guid, room) for guid, room in rooms.items() if room != most]
+        return most, tuple(sorted(less, key=lambda one: (one[1], one[0])))
+
     def _is(self, who: Guid | Keyword, guid: Guid) -> bool:
         if who is Keyword.SELF:
             return guid in self.managers

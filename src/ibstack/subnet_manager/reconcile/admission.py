@@ -44,6 +44,8 @@ class Admission:
         """GUIDs that a MAC address could make, and that no VF may have."""
         self.fullest: Fill | None = None
         """The table that has the least room left; None: no port is in several partitions."""
+        self.rooms = Rooms()
+        """What the tables of the ports hold beside the tenants' keys."""
 
     def hear(self, desired: Desired) -> None:
         """Take in what Neutron has answered, and what was met while its last answer held."""
@@ -87,6 +89,7 @@ class Admission:
         known = self.walked(manager)
         self._see(desired)
         seen = Seen(known, self._standing.guids, manager.port, published, shared_before)
+        self.rooms = rooms_of(self._settings, site, seen)
         wanted, fills = judged(desired, self._settings, site, seen)
         self.reserved = tuple(sorted(_claims(desired, self._settings, site, seen).reserved))
         self.fullest = max(fills, key=lambda fill: fill.share, default=None)
@@ -111,9 +114,13 @@ def judged(
     """Return what of *desired* may be published, and how full the shared tables are.  Pure."""
     claims = _claims(desired, settings, site, seen)
     wanted = collect_desired(desired.members, settings.owned_keys, claims.why_not)
+    return fit(wanted, desired.members, seen.published, rooms_of(settings, site, seen))
+
+
+def rooms_of(settings: Settings, site: Site, seen: Seen) -> Rooms:
+    """Return what takes place in the tables of the ports that were seen.  Pure."""
     managers = seen.known.managers | settings.full_default | {seen.port}
-    rooms = Rooms(seen.known, managers, site.statements)
-    return fit(wanted, desired.members, seen.published, rooms)
+    return Rooms(seen.known, managers, site.statements)
 
 
 def _claims(desired: Desired, settings: Settings, site: Site, seen: Seen) -> Claims:

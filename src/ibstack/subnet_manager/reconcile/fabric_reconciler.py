@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ibstack.subnet_manager.policy.drift import Drift
     from ibstack.subnet_manager.policy.plan import DesiredPartitions
     from ibstack.subnet_manager.policy.site import Site
+    from ibstack.subnet_manager.policy.table_room import Rooms
     from ibstack.subnet_manager.reconcile.drift_monitor import DriftMonitor
     from ibstack.subnet_manager.reconcile.intake import Intake
     from ibstack.subnet_manager.reconcile.membership_tracker import MembershipTracker
@@ -108,6 +109,11 @@ class FabricReconciler:
     def reserved_guids(self) -> tuple[Guid, ...]:
         """Return the GUIDs that Neutron is to keep from VFs: the site's and the fabric's own."""
         return self._intake.reserved_guids
+
+    @property
+    def table_rooms(self) -> Rooms:
+        """Return what the tables of the ports hold beside the tenants' keys, as last walked."""
+        return self._intake.table_rooms
 
     def _judge(self, outcome: Outcome) -> Status:
         record = self._monitor.record

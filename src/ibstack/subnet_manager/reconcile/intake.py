@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ibstack.fabric.partition import Partitions
     from ibstack.subnet_manager.policy.plan import DesiredPartitions, Step
     from ibstack.subnet_manager.policy.site import Site
-    from ibstack.subnet_manager.policy.table_room import Fill
+    from ibstack.subnet_manager.policy.table_room import Fill, Rooms
     from ibstack.subnet_manager.reconcile.admission import Admission
     from ibstack.subnet_manager.reconcile.known_hosts import KnownHosts
     from ibstack.subnet_manager.reconcile.pass_context import Desired
@@ -66,6 +66,11 @@ class Intake:
     def fullest(self) -> Fill | None:
         """Return the table with the least room left; None: no port is in several partitions."""
         return self._admission.fullest
+
+    @property
+    def table_rooms(self) -> Rooms:
+        """Return what the tables of the ports hold beside the tenants' keys, as last walked."""
+        return self._admission.rooms
 
     def on_role(self, *, knows_vports: bool | None) -> None:
         """Take in that another subnet manager may be in charge; it may know other things."""
