@@ -93,8 +93,9 @@ class Siege:
             self._hear_of(attempt)
         told_s = time.monotonic() - began
         done = [attempt for attempt in world.attempts if not attempt.is_void]
-        with _all_go_on([attempt for attempt in done if attempt.is_a_lie]):
-            self._keep_out()
+        if lies := [attempt for attempt in done if attempt.is_a_lie]:
+            with _all_go_on(lies):
+                self._keep_out()
         self._undo(done)
         if found := [str(broken) for broken in let_in(done)]:
             raise Besieged(found)
