@@ -128,7 +128,7 @@ class FakeSubnetManager:
         held.done = held.jobs
         for port in self.fabric.ports.values():
             if port.cables:
-                port.holds(self._entries(port))
+                port.write(self._entries(port))
 
     def _entries(self, port: Port) -> set[TableEntry]:
         now, mine = self.held.now, port is self.fabric.ports[self.host]

@@ -42,6 +42,19 @@ def start(wires: Fabric) -> None:
         wires.start_subnet_manager(host)
 
 
+def table_of(opened: AbstractContextManager[FabricReader], guid: Guid) -> set[str]:
+    """Return the entries of a port's table, proof keys left out."""
+    with opened as reader:
+        port = reader.discover().ports[guid]
+        found = reader.pkey_tables([port])[guid]
+    assert isinstance(found, tuple), found
+    return {str(e) for e in found if e is not None and e.partition not in PROOF_KEYS}
+
+
+def edit(wires: Fabric) -> None:
+    wires.partitions_conf("head").write_text("Default=0x7fff: ALL=full;\n")
+
+
 class TestOpenSm(SubnetManagerContract):
     @pytest.fixture
     def bench(self, wires: Fabric, tmp_path: Path) -> Iterator[Bench]:
@@ -58,16 +71,6 @@ class TestOpenSm(SubnetManagerContract):
             store = PartitionsFileStore(path, tmp_path / f"state-{host}", MANAGERS)
             return OpenSmManager(settings, views[host], OpenSmProcesses(path), store, pause=pause)
 
-        def table(guid: Guid) -> set[str]:
-            with reader_at("head") as reader:
-                port = reader.discover().ports[guid]
-                found = reader.pkey_tables([port])[guid]
-            assert isinstance(found, tuple), found
-            return {str(e) for e in found if e is not None and e.partition not in PROOF_KEYS}
-
-        def edit() -> None:
-            wires.partitions_conf("head").write_text("Default=0x7fff: ALL=full;\n")
-
         def hang(is_so: bool) -> None:
             wires.subnet_manager("head").signal(signal.SIGSTOP if is_so else signal.SIGCONT)
 
@@ -82,7 +85,16 @@ class TestOpenSm(SubnetManagerContract):
             until(is_master)
 
         yield Bench(
-            manager("head"), views["head"], table, PF, PF5, lambda: manager("head"), edit, hang,
-            manager("node001"), views["node001"], fail_over,
-        )  # fmt: skip
+            manager=manager("head"),
+            view=views["head"],
+            table=lambda guid: table_of(reader_at("head"), guid),
+            one=PF,
+            other=PF5,
+            again=lambda: manager("head"),
+            edit=lambda: edit(wires),
+            hang=hang,
+            standby=manager("node001"),
+            standby_view=views["node001"],
+            fail_over=fail_over,
+        )
         hang(False)
