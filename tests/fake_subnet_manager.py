@@ -148,7 +148,7 @@ class FakeSubnetManager:
 
     def _refuse_others(self) -> None:
         if self.held.others:
-            raise Refused("cannot declare: what stands there is another's; --take-over, --restore")
+            raise Refused("cannot declare: what stands there is another's; `take-over`, `restore`")
 
     def _receipt(self, *, fresh: bool) -> Receipt:
         seen = not fresh and self.held.done == self.held.jobs
