@@ -25,6 +25,7 @@ from ibstack.views.operator_orders import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+
     from ibstack.subnet_manager.reconcile.pass_context import Desired
 
 RED, PORT = PartitionKey(0x0101), Guid(0x31)
