@@ -13,9 +13,9 @@ import pytest
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PROOF_KEYS
 from ibstack.mad import FabricReader
 from ibstack.subnet_manager.observed.fabric_view import FabricView
-from ibstack.subnet_manager.opensm.manager import OpenSmManager
 from ibstack.subnet_manager.opensm.partitions_file_store import PartitionsFileStore
 from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
+from ibstack.subnet_manager.opensm.subnet_manager import OpenSmManager
 from ibstack.subnet_manager.settings import Limits, Settings
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.topology import ARTICLE
