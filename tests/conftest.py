@@ -21,6 +21,7 @@ REAL = (
     "faults/test_walk.py",
     "faults/test_wires.py",
     "host/test_ebrctl.py",
+    "host/test_eswitch_behind_socket.py",
     "host/test_eswitchd.py",
     "host/test_host_show.py",
     "host/test_metrics.py",

@@ -128,7 +128,7 @@ class FakeSubnetManager:
         held.done = held.jobs
         for port in self.fabric.ports.values():
             if port.cables:
-                port.holds(self._entries(port))
+                port.write(self._entries(port))
 
     def _entries(self, port: Port) -> set[TableEntry]:
         now, mine = self.held.now, port is self.fabric.ports[self.host]
@@ -148,7 +148,7 @@ class FakeSubnetManager:
 
     def _refuse_others(self) -> None:
         if self.held.others:
-            raise Refused("cannot declare: what stands there is another's; --take-over, --restore")
+            raise Refused("cannot declare: what stands there is another's; `take-over`, `restore`")
 
     def _receipt(self, *, fresh: bool) -> Receipt:
         seen = not fresh and self.held.done == self.held.jobs

@@ -48,6 +48,15 @@ class Port(Node):
     def guid(self) -> Guid:
         return Guid(self.port_guids[1])
 
+    written: set[TableEntry] | None = None
+    """What a subnet manager has written; it compares with that, as OpenSM does."""
+
+    def write(self, wanted: set[TableEntry]) -> None:
+        """As the subnet manager: write the table where it was to be another one before."""
+        if self.written != wanted:
+            self.written = wanted
+            self.holds(wanted)
+
     def holds(self, wanted: Iterable[TableEntry]) -> None:
         """Write the table: the default partition's entry first, and what stays where it is."""
         first, *rest = sorted(set(wanted), key=lambda entry: entry.partition != DEFAULT_PARTITION)
@@ -192,7 +201,7 @@ class MemoryOpenSm:
         found = read(self._path.read_bytes() if self._path.exists() else b"oops\n")
         for port in self._fabric.ports.values():
             if port.cables:
-                port.holds({_OPEN} if found.refused else self._entries(port, found.statements))
+                port.write({_OPEN} if found.refused else self._entries(port, found.statements))
                 port.state = PortState.ACTIVE
 
     def _entries(self, port: Port, statements: Iterable[Statement]) -> set[TableEntry]:

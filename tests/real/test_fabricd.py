@@ -85,8 +85,30 @@ def test_a_file_broken_by_hand_shows_in_the_heartbeat_until_it_is_restored(
 
     fabricd.until(lambda: f"{path}:1: no partition definition" in problems())
     assert path.read_text() == "oops\n"
-    assert "ordered: restore" in fabricd.order("--restore")
+    status, would, _ = fabricd.ibstack("restore", "--dry-run")
+    assert status == 3
+    assert would[0] == {"would_do": "-oops"}
+    assert path.read_text() == "oops\n"
+
+    status, (row,), _ = fabricd.ibstack("restore")
+    assert status == 0
+    assert row["ordered"].startswith("ordered: restore; ibstack-fabricd does it at its next pass")
     fabricd.until(lambda: "0x0101" in path.read_text() and not problems())
+    assert fabricd.ibstack("restore", "--dry-run")[:2] == (0, [])
+
+
+def test_the_orders_of_former_releases_are_options_that_say_so(fabricd: Fabricd) -> None:
+    done = subprocess.run(
+        [*fabricd.process.argv, "--allow-removals", "--accept-host", "node001"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert "ordered: allow-removals" in done.stdout
+    assert "ordered: accept-host 'node001'" in done.stdout
+    assert done.stderr.count("`ibstack partition accept-host|allow-removals`") == 1
 
 
 def test_the_standbys_file_is_equal_and_only_the_master_acknowledges(

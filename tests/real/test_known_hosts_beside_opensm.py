@@ -42,7 +42,7 @@ def test_a_known_hosts_new_port_is_admitted_after_an_order_only(keeper: Keeper) 
     assert tenants.in_force == {"p1"}
     (problem,) = keeper.reconciler.status.problems
     assert f"host 'node003' reports port GUID {THIEF}, which is new there" in problem
-    assert "--accept-host" in problem
+    assert "partition accept-host" in problem
 
     # A fabricd that starts meanwhile takes nothing away and lets nothing in, either.
     again = Keeper(keeper.fabric, "head", tenants, keeper.state)

@@ -93,7 +93,7 @@ def test_ports_that_a_broken_file_has_opened_are_named_while_the_file_stands(
     opened = {each.guid for each in drift if each.kind is DriftClass.OPEN_DEFAULT}
     assert opened >= {PF, PF5}
     assert "0xffff" in keeper.table(PF)
-    assert any("--restore" in problem for problem in keeper.reconciler.status.problems)
+    assert any("partition restore" in problem for problem in keeper.reconciler.status.problems)
     assert keeper.reconciler.numbers.repairs == 0, "nothing may be published"
     assert keeper.path.read_text() == "oops\n"
     keeper.path.write_text(good)

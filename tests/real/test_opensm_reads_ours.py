@@ -29,10 +29,10 @@ from ibstack.fabric.partition import (
 )
 from ibstack.mad import FabricReader, NodeType
 from ibstack.subnet_manager.observed.fabric_view import FabricView
-from ibstack.subnet_manager.opensm.manager import next_proof
 from ibstack.subnet_manager.opensm.partitions_conf import PartitionsFile
 from ibstack.subnet_manager.opensm.partitions_file_store import PartitionsFileStore
 from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
+from ibstack.subnet_manager.opensm.subnet_manager import next_proof
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.fabric.simulated import Fabric
 from ibstack_lab.topology import ARTICLE

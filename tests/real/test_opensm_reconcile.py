@@ -217,7 +217,7 @@ def test_a_file_broken_by_hand_is_reported_with_its_line_and_restored_only_on_or
     outcome = keeper.reconciler.once()
     (failure,) = outcome.failures
     assert f"{keeper.path}:4: partition key '0x101O1'" in str(failure)
-    assert "--restore" in str(failure)
+    assert "partition restore" in str(failure)
     assert keeper.path.read_text() == broken
 
     keeper.requests.give(Order.RESTORE)
@@ -247,7 +247,7 @@ def test_a_file_from_before_ibstack_is_replaced_only_on_order(
     keeper = Keeper(fabric, "head", tenants, tmp_path / "state")
 
     (failure,) = keeper.reconciler.once().failures
-    assert "--take-over" in str(failure)
+    assert "partition take-over" in str(failure)
     assert keeper.path.read_text() == theirs
 
     keeper.requests.give(Order.TAKE_OVER)

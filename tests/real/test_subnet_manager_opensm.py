@@ -13,9 +13,9 @@ import pytest
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PROOF_KEYS
 from ibstack.mad import FabricReader
 from ibstack.subnet_manager.observed.fabric_view import FabricView
-from ibstack.subnet_manager.opensm.manager import OpenSmManager
 from ibstack.subnet_manager.opensm.partitions_file_store import PartitionsFileStore
 from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
+from ibstack.subnet_manager.opensm.subnet_manager import OpenSmManager
 from ibstack.subnet_manager.settings import Limits, Settings
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.topology import ARTICLE
@@ -42,6 +42,19 @@ def start(wires: Fabric) -> None:
         wires.start_subnet_manager(host)
 
 
+def table_of(opened: AbstractContextManager[FabricReader], guid: Guid) -> set[str]:
+    """Return the entries of a port's table, proof keys left out."""
+    with opened as reader:
+        port = reader.discover().ports[guid]
+        found = reader.pkey_tables([port])[guid]
+    assert isinstance(found, tuple), found
+    return {str(e) for e in found if e is not None and e.partition not in PROOF_KEYS}
+
+
+def edit(wires: Fabric) -> None:
+    wires.partitions_conf("head").write_text("Default=0x7fff: ALL=full;\n")
+
+
 class TestOpenSm(SubnetManagerContract):
     @pytest.fixture
     def bench(self, wires: Fabric, tmp_path: Path) -> Iterator[Bench]:
@@ -58,16 +71,6 @@ class TestOpenSm(SubnetManagerContract):
             store = PartitionsFileStore(path, tmp_path / f"state-{host}", MANAGERS)
             return OpenSmManager(settings, views[host], OpenSmProcesses(path), store, pause=pause)
 
-        def table(guid: Guid) -> set[str]:
-            with reader_at("head") as reader:
-                port = reader.discover().ports[guid]
-                found = reader.pkey_tables([port])[guid]
-            assert isinstance(found, tuple), found
-            return {str(e) for e in found if e is not None and e.partition not in PROOF_KEYS}
-
-        def edit() -> None:
-            wires.partitions_conf("head").write_text("Default=0x7fff: ALL=full;\n")
-
         def hang(is_so: bool) -> None:
             wires.subnet_manager("head").signal(signal.SIGSTOP if is_so else signal.SIGCONT)
 
@@ -82,7 +85,16 @@ class TestOpenSm(SubnetManagerContract):
             until(is_master)
 
         yield Bench(
-            manager("head"), views["head"], table, PF, PF5, lambda: manager("head"), edit, hang,
-            manager("node001"), views["node001"], fail_over,
-        )  # fmt: skip
+            manager=manager("head"),
+            view=views["head"],
+            table=lambda guid: table_of(reader_at("head"), guid),
+            one=PF,
+            other=PF5,
+            again=lambda: manager("head"),
+            edit=lambda: edit(wires),
+            hang=hang,
+            standby=manager("node001"),
+            standby_view=views["node001"],
+            fail_over=fail_over,
+        )
         hang(False)

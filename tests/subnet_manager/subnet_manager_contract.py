@@ -148,7 +148,7 @@ class SubnetManagerContract(ABC):
         wanted = declaration(red={bench.one: FULL})
         bench.edit()
         before = bench.manager.fingerprint()
-        with pytest.raises(Refused, match="--take-over"):
+        with pytest.raises(Refused, match="take-over`"):
             bench.manager.declared()
         with pytest.raises(Refused):
             bench.apply(wanted)
@@ -162,7 +162,7 @@ class SubnetManagerContract(ABC):
         wanted = declaration(red={bench.one: FULL})
         bench.bring(wanted)
         bench.edit()
-        with pytest.raises(Refused, match="--restore"):
+        with pytest.raises(Refused, match="restore`"):
             bench.apply(declaration(blue={bench.one: FULL}))
 
         bench.manager.restore()

@@ -14,8 +14,8 @@ from fake_subnet_manager import FakeSubnetManager
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
 from ibstack.mad import SmState
 from ibstack.subnet_manager.observed.fabric_view import FabricView
-from ibstack.subnet_manager.opensm.manager import OpenSmManager
 from ibstack.subnet_manager.opensm.partitions_file_store import PartitionsFileStore
+from ibstack.subnet_manager.opensm.subnet_manager import OpenSmManager
 from ibstack.subnet_manager.settings import Limits, Settings
 from memory_fabric import MemoryFabric, MemoryOpenSm
 from subnet_manager.subnet_manager_contract import Bench, SubnetManagerContract

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from ibstack.views.partition_audit import DriftRow
 
 _CONFIG: Final = "/etc/ibstack/fabricd.conf"
-_DIFFERS: Final = 3
+DIFFERS: Final = 3
 _NOT_KNOWN: Final = 4
 _WATCH_S: Final = 5.0
 
 Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
 
 
-class _PartitionCommand(Lister):
+class PartitionCommand(Lister):
     """A command that lists something of the fabric; its exit code says more than success."""
 
     status = 0
@@ -56,7 +56,7 @@ class _PartitionCommand(Lister):
         return printed or self.status
 
 
-class PartitionList(_PartitionCommand):
+class PartitionList(PartitionCommand):
     """List the partitions: how many members Neutron wants, and whether the fabric shows them all.
 
     Where Neutron cannot be asked, the members are those of the published file, and that is said.
@@ -73,7 +73,7 @@ class PartitionList(_PartitionCommand):
         return ("key", "members", "full", "limited", "in_force"), rows
 
 
-class PartitionShow(_PartitionCommand):
+class PartitionShow(PartitionCommand):
     """Show the members of one partition: as Neutron wants them, and as the fabric shows them.
 
     index: where the entry is in the port's table; null where it is not, or is not known.  A further
@@ -95,7 +95,7 @@ class PartitionShow(_PartitionCommand):
         return ("guid", "host", "membership", "index", "in_force"), rows
 
 
-class PartitionPlan(_PartitionCommand):
+class PartitionPlan(PartitionCommand):
     """Show what ibstack-fabricd would publish now: the steps from its file to what is wanted.
 
     Wanted are Neutron's members as far as the tables of the fabric's ports have room for them,
@@ -109,11 +109,11 @@ class PartitionPlan(_PartitionCommand):
 
     def answer(self, sources: Sources, parsed: Namespace) -> Table:
         steps = planned_steps(sources)
-        self.status = _DIFFERS if steps else 0
+        self.status = DIFFERS if steps else 0
         return ("step", "host"), [astuple(each) for each in steps]
 
 
-class PartitionAudit(_PartitionCommand):
+class PartitionAudit(PartitionCommand):
     """Compare the table of every port of the fabric with what Neutron wants.
 
     And OpenSM's multicast groups with the partitions file, on the master's host, where OpenSM
@@ -157,7 +157,7 @@ class PartitionAudit(_PartitionCommand):
 
         answer = audited(sources, repairs=parsed.repair)
         if answer.differs:
-            self.status = _DIFFERS
+            self.status = DIFFERS
         elif answer.overlooked:
             self.status = _NOT_KNOWN
         else:
@@ -176,11 +176,11 @@ def _watch(parsed: Namespace) -> int:
 
     watch = Watch(parsed.interval)
     try:
-        for appears, row in watch.events(_PartitionCommand.sources(parsed)):
+        for appears, row in watch.events(PartitionCommand.sources(parsed)):
             print(_line(appears, row, as_json=parsed.formatter == "json"), flush=True)
     except KeyboardInterrupt:
         if watch.differs:
-            return _DIFFERS
+            return DIFFERS
         return 0 if watch.complete else _NOT_KNOWN
     return 0
 

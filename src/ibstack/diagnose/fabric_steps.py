@@ -173,10 +173,10 @@ def _not_ours(fabric: FabricFacts, source: str) -> Finding:
         raise RuntimeError("there is a file where this is asked")
     first = f": {file.faults[0]}" if file.faults else ""
     if file.whose == "foreign":
-        what, remedy = "was there before ibstack", f"run `{_FABRICD} --take-over`"
+        what, remedy = "was there before ibstack", "run `ibstack partition take-over`"
     else:
         broken = " and is broken" if file.faults else ""
-        what, remedy = f"was edited by hand{broken}", f"run `{_FABRICD} --restore`"
+        what, remedy = f"was edited by hand{broken}", "run `ibstack partition restore`"
     return wrong(
         f"it {what}{first}",
         source,

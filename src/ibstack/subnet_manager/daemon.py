@@ -270,6 +270,12 @@ def _give(orders: list[Order], hosts: list[str], settings: FabricdSettings) -> i
     known = KnownHosts(settings.state_path, settings.fabric.host_guids)
     given = {order.value: partial(requests.give, order) for order in orders}
     given |= {f"accept-host {host!r}": partial(known.accept, host) for host in hosts}
+    print(
+        f"{FABRICD_BINARY}: orders are commands now, `ibstack partition"
+        f" {'|'.join(sorted({order.split()[0] for order in given}))}`; these options go with the"
+        " next release",
+        file=sys.stderr,
+    )
     for order, give in given.items():
         try:
             give()

@@ -39,8 +39,8 @@ _FABRIC: Final = [
         default="/etc/opensm/partitions.conf",
         help="The partitions file that OpenSM reads: its option -P, partition_config_file in "
         "opensm.conf, or what is built in, /etc/rdma/partitions.conf on RHEL. A file that was "
-        "there before ibstack is replaced only after `ibstack-fabricd --take-over`, one that was "
-        "edited since only after --restore.",
+        "there before ibstack is replaced only after `ibstack partition take-over`, one that was "
+        "edited since only after `restore`.",
     ),
     cfg.StrOpt(
         "site_partitions",
@@ -110,7 +110,7 @@ _FABRIC: Final = [
         "host_guids",
         default=[],
         help="The port GUIDs of hosts, as HOST:GUID entries with the host's name in Neutron. "
-        "Nothing else is taken for such a host's own without `ibstack-fabricd --accept-host`; a "
+        "Nothing else is taken for such a host's own without `ibstack partition accept-host`; a "
         "host that is not listed is believed when it is first seen.",
     ),
     cfg.FloatOpt(
@@ -120,7 +120,7 @@ _FABRIC: Final = [
         max=1.0,
         help="Keep the members when more than this share of all would go at once, and more than 8 "
         "of them: a database restored from the wrong backup looks just like that. All else is "
-        "published. `ibstack-fabricd --allow-removals` lets one such publish pass.",
+        "published. `ibstack partition allow-removals` lets one such publish pass.",
     ),
     cfg.FloatOpt(
         "removal_grace_s",

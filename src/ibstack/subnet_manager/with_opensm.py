@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ibstack.fabric.errors import IbstackError
 from ibstack.facts.fabric.sa_dump import SaDump
 from ibstack.subnet_manager.opensm.group_audit import GroupWatch
-from ibstack.subnet_manager.opensm.manager import OpenSmManager
+from ibstack.subnet_manager.opensm.subnet_manager import OpenSmManager
 from ibstack.subnet_manager.reconcile.assembly import assemble
 
 if TYPE_CHECKING:

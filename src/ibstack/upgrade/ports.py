@@ -105,5 +105,5 @@ def _hosts(cloud: KnownCloud, fine: Counter[str], source: str) -> Iterator[Findi
             "takes VFs over as they are when ibstack-agent starts, and does not"
             " know before which ports of ConnectX-3 belong into partitions",
             "start ibstack-agent there before nova-compute is restarted, and before any"
-            " ibstack-fabricd --take-over",
+            " `ibstack partition take-over`",
         )

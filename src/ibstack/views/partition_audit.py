@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from ibstack.fabric.errors import BadInput, IbstackError, Refused, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.subnet_manager.daemon import publication
-from ibstack.subnet_manager.opensm.manager import declared_by
 from ibstack.subnet_manager.opensm.site_partitions import site_partitions
+from ibstack.subnet_manager.opensm.subnet_manager import declared_by
 from ibstack.subnet_manager.policy.both_audits import both
 from ibstack.subnet_manager.policy.drift import STALE_STANDBY, Audit, Drift, Expected, audit
 from ibstack.subnet_manager.policy.plan import plan

@@ -148,7 +148,7 @@ def test_the_message_names_the_line_and_what_to_do(publication: PartitionsFileSt
     said = str(NotOurFile(publication.path, publication.look()))
 
     assert f"{publication.path}:1: no partition definition: 'a' lacks a `:`" in said
-    assert "--restore" in said
+    assert "partition restore" in said
 
 
 @pytest.mark.parametrize("what", ["file", "state"])

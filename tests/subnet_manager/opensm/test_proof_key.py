@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibstack.fabric.partition import PROOF_KEYS
-from ibstack.subnet_manager.opensm.manager import next_proof
+from ibstack.subnet_manager.opensm.subnet_manager import next_proof
 
 
 @given(st.sampled_from(PROOF_KEYS), st.frozensets(st.sampled_from(PROOF_KEYS), max_size=6))

@@ -85,12 +85,12 @@ class NotOurFile(Refused):
             what = "it was there before ibstack"
             remedy = (
                 "move the site's own partitions to the file that site_partitions names, then run"
-                " ibstack-fabricd --take-over"
+                " `ibstack partition take-over`"
             )
         else:
             what = "it was edited by hand" if not shown else "it was edited by hand and is broken"
             remedy = (
-                "run ibstack-fabricd --restore to put the last good copy back; the site's own"
+                "run `ibstack partition restore` to put the last good copy back; the site's own"
                 " partitions belong in the file that site_partitions names"
             )
         faults = "".join(f"; {fault}" for fault in shown)
@@ -247,7 +247,7 @@ class PartitionsFileStore:
         except (ValueError, KeyError, TypeError) as error:
             raise Refused(
                 f"cannot tell what was published: {self._state_file} is broken ({error});"
-                " remove it, then run ibstack-fabricd --take-over"
+                " remove it, then run `ibstack partition take-over`"
             ) from error
 
     def _store(self, state: _State) -> None:

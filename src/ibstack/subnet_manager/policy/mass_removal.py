@@ -87,5 +87,5 @@ def _problem(
     return Refused(
         f"cannot expel {', '.join(named)}: {total} of {before} members would go, more than"
         f" max_removed_share allows ({max_share:g}); they stay, and all else goes on; if that is"
-        " meant, run ibstack-fabricd --allow-removals"
+        " meant, run `ibstack partition allow-removals`"
     )

@@ -297,15 +297,15 @@ def _alarm(host: str, doubts: Doubts) -> str:
     said = ", ".join(parts)
     return (
         f"host {host!r} reports {said}: nothing new is admitted by that; if the host was changed,"
-        " run ibstack-fabricd --accept-host on every host with a subnet manager, otherwise somebody"
-        " reports in its name"
+        " run `ibstack partition accept-host` on every host with a subnet manager, otherwise"
+        " somebody reports in its name"
     )
 
 
 def _alarm_of_place(host: str, guid: Guid, why: str, so: str) -> str:
     return (
         f"port GUID {guid} of host {host!r} {why}: {so}if its adapter or its cable was moved, run"
-        " ibstack-fabricd --accept-host on every host with a subnet manager, otherwise another"
+        " `ibstack partition accept-host` on every host with a subnet manager, otherwise another"
         " adapter has its GUID"
     )
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     "default-limited",
     "ports are limited members of the default partition",
     "Default=0x7fff,indx0: ALL=limited, ALL_SWITCHES=full, SELF=full",
-    "let ibstack-fabricd write the file (`ibstack-fabricd --take-over`), or write ALL=limited:"
+    "let ibstack-fabricd write the file (`ibstack partition take-over`), or write ALL=limited:"
     " as it is every tenant reaches every host",
     rank=3,
 )
@@ -84,8 +84,8 @@ def one_partitions_file(host: Evidence) -> Iterator[Observation]:
     "partitions-canonical",
     "the partitions file is as ibstack-fabricd wrote it",
     "not edited since",
-    "put partitions of the site into site_partitions; then `ibstack-fabricd --restore`, or"
-    " --take-over where the file was there before ibstack",
+    "put partitions of the site into site_partitions; then `ibstack partition restore`, or"
+    " `take-over` where the file was there before ibstack",
     rank=4,
 )
 @each_subnet_manager_host
@@ -188,7 +188,7 @@ _HOLDS: Final = {
     "partitions-readable",
     "OpenSM reads the partitions file as it was meant",
     "no line that OpenSM refuses, guesses or cuts",
-    "`ibstack-fabricd --restore` puts the last good copy back; one line that OpenSM refuses makes"
+    "`ibstack partition restore` puts the last good copy back; one line that OpenSM refuses makes"
     " every port a full member of the default partition",
     rank=2,
 )

@@ -61,6 +61,8 @@ class OpenSmManager:
         """The proof key of the file that this process has published; None: of none."""
         self._shown: frozenset[PartitionKey] | None = None
         self._looked = False
+        self._found: Found | None = None
+        """What declared() has read, for what is applied right after: a large file takes long."""
         self.reloads = 0
 
     @property
@@ -69,14 +71,14 @@ class OpenSmManager:
 
     def state(self) -> Manager:
         found = self._fabric.manager()
-        self._shown, self._looked = found.proofs, True
+        self._shown, self._looked, self._found = found.proofs, True, None
         return found
 
     def site(self) -> Site:
         return site_partitions(self._settings)
 
     def declared(self) -> Declared:
-        found = self._ours()
+        found = self._found = self._ours()
         physical = frozenset(map(Guid.parse, self._store.shared()))
         return declared_by(found, physical, self._shown)
 
@@ -84,7 +86,7 @@ class OpenSmManager:
         return self._store.fingerprint()
 
     def apply(self, declaration: Declaration) -> Receipt:
-        found, shown = self._ours(), self._shown_now()
+        found, shown = self._just_read(), self._shown_now()
         proof = found.proof or PROOF_KEYS[0]
         file = self._file(proof, declaration)
         if proof == self._written and render(file) == found.text:
@@ -109,7 +111,7 @@ class OpenSmManager:
 
         The proof key says that the two are equal, so a file that may be old does not take it over.
         """
-        found, shown = self._ours(), self._shown or frozenset()
+        found, shown = self._just_read(), self._shown or frozenset()
         proof = found.proof or PROOF_KEYS[0]
         if shown and proof not in shown and confirmed:
             proof = min(shown)
@@ -133,6 +135,10 @@ class OpenSmManager:
 
     def serves_vports(self) -> bool | None:
         return self._processes.knows_vports()
+
+    def _just_read(self) -> Found:
+        found, self._found = self._found or self._ours(), None
+        return found
 
     def _ours(self) -> Found:
         """Read the file; NotOurFile where it must not be replaced."""
