@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ibstack.host.eswitch_client import EswitchClient
-    from ibstack.host.observed import Attachment, ObservedVf
+    from ibstack.host.observed import ObservedAttachment, ObservedVf
     from one_adapter import OneAdapter
 
 MAC = MACS[0]
@@ -39,7 +39,7 @@ class Bench:
         return next(vf for vf in adapter.vfs if vf.number == number)
 
     @property
-    def attachments(self) -> list[Attachment]:
+    def attachments(self) -> list[ObservedAttachment]:
         return list(self.client.read().attachments)
 
 
