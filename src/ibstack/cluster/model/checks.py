@@ -7,7 +7,6 @@ What `validate` and `commit` find is this and what follows from generated files:
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ElementTree
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -147,6 +146,8 @@ def _node_settings(view: State | Draft, entity: Entity) -> Iterator[Problem]:
 def _xml_fault(text: str) -> str:
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         return "a layout of disks has no document type and no entities"
+    from xml.etree import ElementTree  # Only who checks a disk layout waits for its import.
+
     try:
         ElementTree.fromstring(text)  # noqa: S314 -- without entities there is nothing to expand
     except ElementTree.ParseError as fault:
