@@ -15,6 +15,7 @@ from ibstack.cluster.model.adapter_checks import (
     host_port_problems,
     manager_problems,
 )
+from ibstack.cluster.model.base_partition import BASE
 from ibstack.cluster.model.broker_checks import broker_problems
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.device import HEAD, NODES
@@ -33,7 +34,6 @@ from ibstack.cluster.model.node_checks import (
     staticroute_problems,
 )
 from ibstack.cluster.model.node_settings import PATTERN_LISTS
-from ibstack.cluster.model.partition import BASE
 from ibstack.cluster.model.problem import Problem, error, label_of, warning
 from ibstack.cluster.model.ranges import range_fault
 from ibstack.cluster.model.role import INFINIBAND_HOST, SUBNET_MANAGER
