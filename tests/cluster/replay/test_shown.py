@@ -11,7 +11,7 @@ import pytest
 
 from cluster.replay.article_commands import RECORDED
 from cluster.replay.test_end_state import NODES
-from ibstack.cluster.files.render.host import Told, ipoib_mtu
+from ibstack.cluster.files.render.host import Sourced, ipoib_mtu
 from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.cluster.model.inheritance import effective_services
 from ibstack.fabric.guid import Guid
@@ -138,7 +138,7 @@ class TestInterfacesOfTheMachine:
         assert _of("ib0", "brd", line="inet") == network.values["broadcastaddress"]
 
     def test_its_mtu_is_that_of_datagrams(self) -> None:
-        fabric = Told(Entity(EntityPath.of("fabric", "ibhostnet")))
+        fabric = Sourced(Entity(EntityPath.of("fabric", "ibhostnet")))
 
         assert _of("ib0", "mtu") == ipoib_mtu(fabric).text
 

@@ -12,9 +12,9 @@ from ibstack.cluster.store.commit import same_object
 from ibstack.cluster.store.rows import (
     changed_entity,
     check_paths,
-    entity,
     entity_text,
     properties_text,
+    read_entities,
 )
 from ibstack.fabric.errors import BadInput
 
@@ -32,7 +32,7 @@ entities = st.builds(
 def test_an_object_survives_its_row(before: Entity) -> None:
     text = properties_text(before)
 
-    after = entity(str(before.path), before.type, text)
+    (after,) = read_entities([(str(before.path), before.type, text)])
 
     assert same_object(before, after)
     assert text.isascii()
@@ -69,4 +69,16 @@ def test_a_damaged_row_is_named(text: str) -> None:
 @pytest.mark.parametrize(("path", "text"), [("category/a", "{"), ("category/a", "1"), ("a", "{}")])
 def test_a_damaged_object_is_named(path: str, text: str) -> None:
     with pytest.raises(BadInput, match=f"its row '{path}' was not written by ibstack"):
-        entity(path, "", text)
+        list(read_entities([("category/b", "", "{}"), (path, "", text)]))
+
+
+def test_objects_with_the_same_values_are_each_their_own() -> None:
+    one, other = read_entities(
+        [("category/a", "", '{"notes":"n"}'), ("category/b", "", '{"notes":"n"}')]
+    )
+
+    assert one.values == other.values == {"notes": "n"}
+    assert one.with_value("notes", "m").values == {"notes": "m"}
+    assert other.values == {"notes": "n"}
+    with pytest.raises(TypeError):
+        one.values["notes"] = "m"  # type: ignore[index]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ibstack.cluster.model.base_partition import PARTITION
 from ibstack.cluster.model.bmcsettings import BMCSETTINGS
 from ibstack.cluster.model.broker import BROKER
 from ibstack.cluster.model.category import CATEGORY
@@ -14,7 +15,6 @@ from ibstack.cluster.model.filesystems import FSEXPORT, FSMOUNT
 from ibstack.cluster.model.interface import INTERFACE
 from ibstack.cluster.model.network import NETWORK
 from ibstack.cluster.model.nodegroup import NODEGROUP
-from ibstack.cluster.model.partition import PARTITION
 from ibstack.cluster.model.role import ROLE
 from ibstack.cluster.model.service import SERVICE
 from ibstack.cluster.model.softwareimage import SOFTWAREIMAGE

@@ -7,7 +7,6 @@ What `validate` and `commit` find is this and what follows from generated files:
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ElementTree
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +15,7 @@ from ibstack.cluster.model.adapter_checks import (
     host_port_problems,
     manager_problems,
 )
+from ibstack.cluster.model.base_partition import BASE
 from ibstack.cluster.model.broker_checks import broker_problems
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.device import HEAD, NODES
@@ -34,7 +34,6 @@ from ibstack.cluster.model.node_checks import (
     staticroute_problems,
 )
 from ibstack.cluster.model.node_settings import PATTERN_LISTS
-from ibstack.cluster.model.partition import BASE
 from ibstack.cluster.model.problem import Problem, error, label_of, warning
 from ibstack.cluster.model.ranges import range_fault
 from ibstack.cluster.model.role import INFINIBAND_HOST, SUBNET_MANAGER
@@ -147,6 +146,8 @@ def _node_settings(view: State | Draft, entity: Entity) -> Iterator[Problem]:
 def _xml_fault(text: str) -> str:
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         return "a layout of disks has no document type and no entities"
+    from xml.etree import ElementTree  # Only who checks a disk layout waits for its import.
+
     try:
         ElementTree.fromstring(text)  # noqa: S314 -- without entities there is nothing to expand
     except ElementTree.ParseError as fault:

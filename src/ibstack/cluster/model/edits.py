@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.model.addresses import next_address
+from ibstack.cluster.model.base_partition import BASE_PARTITION
 from ibstack.cluster.model.catalogue import KINDS, kinds_inside
 from ibstack.cluster.model.device import NODES
 from ibstack.cluster.model.entity import Entity, EntityPath
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from ibstack.cluster.model.state import Draft
     from ibstack.cluster.model.value import Value
 
-_BASE: Final = EntityPath.of("partition", "base")
 _MOST_NAMED: Final = 3
 
 # What says which one an object is: a copy starts without.
@@ -62,7 +62,7 @@ def add(
     _must_fit(draft, known, path, doing)
     values: dict[str, Value] = {}
     if kind == "device" and type_ in NODES:
-        base = draft.get(_BASE)
+        base = draft.get(BASE_PARTITION)
         if base is not None and base.values.get("defaultcategory"):
             values["category"] = base.values["defaultcategory"]
     draft.put(Entity(path, type_, values))
@@ -90,7 +90,7 @@ def clone(draft: Draft, source: EntityPath, name: str) -> EntityPath:
 def remove(draft: Draft, path: EntityPath) -> None:
     """Remove the object and all that is inside it; Refused while anything uses it."""
     the_object(draft, path, "remove")
-    if KINDS[path.kind].single or path == _BASE:
+    if KINDS[path.kind].single or path == BASE_PARTITION:
         raise Refused(f"cannot remove {spoken(path)}: it is part of the cluster; use clear")
     uses = used_by(draft, path)
     if uses:

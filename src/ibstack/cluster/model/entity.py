@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadValue
 
@@ -37,9 +37,18 @@ class EntityPath:
     @classmethod
     def parse(cls, text: str) -> EntityPath:
         """Read what str() wrote; BadValue for anything else."""
-        words = [_read_name(word) for word in text.split("/")]
-        if len(words) % 2 or not all(words):
+        words = text.split("/")
+        if len(words) % 2 or "" in words:
             raise BadValue("path of an object", text, "expected kind/name, once or more")
+        if "%" in text:
+            words = [_read_name(word) for word in words]
+        # A store has tens of thousands, and nearly all have one step or two.
+        if len(words) == 2:
+            kind, name = words
+            return cls(((kind, name),))
+        if len(words) == 4:
+            kind, name, inner, inner_name = words
+            return cls(((kind, name), (inner, inner_name)))
         return cls(tuple(zip(words[::2], words[1::2], strict=True)))
 
     def inside(self, kind: str, name: str) -> EntityPath:
@@ -94,18 +103,29 @@ def _read_name(word: str) -> str:
     return word.replace("%2F", "/").replace("%25", "%") if "%" in word else word
 
 
-@dataclass(frozen=True, slots=True)
+_NO_VALUES: Final[Mapping[str, Value]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, init=False)
 class Entity:
     """One object: where it is, its type, and those of its properties that are set."""
 
     path: EntityPath
-    type: str = ""
+    type: str
     """One of its kind's types; empty where the kind has none."""
-    values: Mapping[str, Value] = field(default_factory=dict)
-    """By property name.  What is not in it is unset: inherited, or the default."""
+    values: Mapping[str, Value]
+    """By property name, read-only.  What is not in it is unset: inherited, or the default."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "values", MappingProxyType(dict(self.values)))
+    def __init__(
+        self, path: EntityPath, type: str = "", values: Mapping[str, Value] = _NO_VALUES
+    ) -> None:
+        # What dataclass writes, which calls a function for each field, takes twice as long, and a
+        # shell's start makes tens of thousands.
+        _set_path(self, path)
+        _set_type(self, type)
+        # Values that are read-only are some entity's already, or nobody's who would change them.
+        frozen = values.__class__ is MappingProxyType
+        _set_values(self, values if frozen else MappingProxyType(dict(values)))
 
     @property
     def name(self) -> str:
@@ -120,3 +140,9 @@ class Entity:
     def at(self, path: EntityPath) -> Entity:
         """Return the same object elsewhere."""
         return replace(self, path=path)
+
+
+# The slots themselves: a frozen object is set by nothing else.
+_set_path, _set_type, _set_values = (
+    vars(Entity)[name].__set__ for name in ("path", "type", "values")
+)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ibstack.cluster.model.base_partition import BASE_PARTITION
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.modifications import parse
@@ -32,8 +33,7 @@ NODE_PRIORITY: Final = 750
 CATEGORY_PRIORITY: Final = 250
 
 _MODIFICATIONS: Final = "configfilemodifications"
-_BASE: Final = EntityPath.of("partition", "base")
-BASE_SOURCE: Final = f"{_BASE.kind}:{_BASE.name}"
+BASE_SOURCE: Final = f"{BASE_PARTITION.kind}:{BASE_PARTITION.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def levels(view: View, path: EntityPath) -> Levels:
     category = _referred(view, "category", (entity,)) if path.kind == "device" else None
     if category is not None:
         found.append(category)
-    found += filter(None, (_referred(view, "softwareimage", found), view.get(_BASE)))
+    found += filter(None, (_referred(view, "softwareimage", found), view.get(BASE_PARTITION)))
     return ((OWN, entity), *((source_of(each.path), each) for each in found[1:]))
 
 
@@ -235,7 +235,7 @@ def _two_levels(
 
 def _of_role(view: View, role: Entity, source: str = OWN) -> Levels:
     """Return a role, and where the cloud that it is a part of settles what it leaves open."""
-    base = view.get(_BASE)
+    base = view.get(BASE_PARTITION)
     return ((source, role), *(((BASE_SOURCE, base),) if base is not None else ()))
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TextIO
 
+from ibstack.cluster.model.base_partition import head_node
 from ibstack.cluster.model.catalogue import kind
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.shell.commit_flow import CommitFlow
@@ -117,7 +118,7 @@ class Session:
     @property
     def prompt(self) -> str:
         chosen = self.range.text if self.in_range and self.range else ""
-        return prompt(self.place, self.draft, self.head_node() or "cluster", chosen)
+        return prompt(self.place, self.draft, head_node(self.draft) or "cluster", chosen)
 
     @property
     def in_range(self) -> bool:
@@ -143,11 +144,6 @@ class Session:
             yield
         finally:
             self.place, self.interpreter.astray = here, astray
-
-    def head_node(self) -> str:
-        """Return the name of the active head node; nothing where there is none."""
-        base = self.draft.get(EntityPath.of("partition", "base"))
-        return str(base.values.get("headnode", "")) if base else ""
 
     def settle(self) -> None:
         """Leave an object that is no more."""

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, create_engine, event, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
+from ibstack.cluster.store.db_errors import of_file, troubles
 from ibstack.cluster.store.schema import HEAD
-from ibstack.cluster.store.trouble import of_file, troubles
 from ibstack.fabric.errors import BadInput, TryLater
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert, select, update
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.state import Change
 from ibstack.cluster.store.commit import Commit
-from ibstack.cluster.store.rows import changed_entity, entity, entity_text, properties_text
+from ibstack.cluster.store.rows import changed_entity, entity_text, properties_text, read_entities
 from ibstack.cluster.store.schema import CHANGES, COMMITS, HEAD, HOLDS, OBJECTS
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ def head_number(connection: Connection) -> int:
 def read_objects(connection: Connection) -> Iterator[Entity]:
     """Yield all objects."""
     wanted = select(OBJECTS.c.path, OBJECTS.c.type, OBJECTS.c.properties)
-    for path, type_, properties in connection.execute(wanted):
-        yield entity(path, type_, properties)
+    return read_entities(connection.execute(wanted))
 
 
 def read_commits(

@@ -8,6 +8,7 @@ pair (a byte of a terminal that was no UTF-8) included, and no server rewrites i
 from __future__ import annotations
 
 import json
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.cluster.model.entity import Entity, EntityPath
@@ -15,7 +16,7 @@ from ibstack.cluster.store.schema import LARGEST_BYTES, LONGEST_NAME, LONGEST_PA
 from ibstack.fabric.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ibstack.cluster.model.value import Value
 
@@ -41,15 +42,22 @@ def entity_text(entity: Entity | None) -> str | None:
     return text
 
 
-def entity(path: str, type_: str, properties: str) -> Entity:
-    """Read a row; BadInput where it is not one that this module wrote."""
-    try:
-        found, end = _decode(properties)  # Half the time of loads(), which looks for blanks too.
-        if end != len(properties):
-            raise ValueError("more than one value")
-        return Entity(EntityPath.parse(path), type_, _values(found))
-    except (ValueError, AttributeError) as error:
-        raise _damaged(path) from error
+def read_entities(rows: Iterable[tuple[str, str, str]]) -> Iterator[Entity]:
+    """Read rows (path, type, properties); BadInput where one was not written by this module."""
+    # Many objects have the same values, as all interfaces on one network.
+    known: dict[str, Mapping[str, Value]] = {}
+    for path, type_, properties in rows:
+        try:
+            values = known.get(properties)
+            if values is None:
+                # Half the time of loads(), which looks for blanks too.
+                found, end = _decode(properties)
+                if end != len(properties):
+                    raise ValueError("more than one value")
+                values = known[properties] = MappingProxyType(_values(found))
+            yield Entity(EntityPath.parse(path), type_, values)
+        except (ValueError, AttributeError) as error:
+            raise _damaged(path) from error
 
 
 def changed_entity(path: EntityPath, text: str | None) -> Entity | None:

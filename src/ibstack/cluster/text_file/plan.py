@@ -6,10 +6,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ibstack.cluster.files.checks import problems_of
+from ibstack.cluster.model.base_partition import BASE_PARTITION
 from ibstack.cluster.model.catalogue import KINDS
-from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.naming import meant, spoken
-from ibstack.cluster.model.partition import BASE
 from ibstack.cluster.model.state import Change, State
 from ibstack.cluster.model.value import Reference, References
 from ibstack.cluster.store.commit import same_object
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
     from ibstack.cluster.model.problem import Problem
     from ibstack.cluster.text_file.reading import ClusterFile
-
-_BASE = EntityPath.of("partition", BASE)
 
 
 def changes_to(present: State, wanted: State) -> tuple[Change, ...]:
@@ -38,8 +35,10 @@ def plan(present: State, file: ClusterFile) -> tuple[Change, ...]:
         Fault(file.position(each.path, _name(each)), _message(file.state, each))
         for each in wrong(file.state, changes)
     ]
-    if present.get(_BASE) is not None and file.state.get(_BASE) is None:
-        faults.append(Fault(Position(), f"it has no {spoken(_BASE)}, which cannot be removed"))
+    if present.get(BASE_PARTITION) is not None and file.state.get(BASE_PARTITION) is None:
+        faults.append(
+            Fault(Position(), f"it has no {spoken(BASE_PARTITION)}, which cannot be removed")
+        )
     if faults:
         raise BadFile(file.name, tuple(sorted(set(faults))))
     return changes

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from ibstack.cluster.files.generated import GeneratedFile
-from ibstack.cluster.files.render.host import Told
+from ibstack.cluster.files.render.host import Sourced
 from ibstack.cluster.files.render.line_file import LineFile
 from ibstack.cluster.files.secret_file import SecretFile
+from ibstack.cluster.model.base_partition import BASE
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.kind import SINGLE
-from ibstack.cluster.model.partition import BASE
 from ibstack.cluster.model.role import OPENSTACK_NODE
 
 if TYPE_CHECKING:
@@ -123,13 +123,13 @@ def key_file(
     )
 
 
-def _broker(host: Host) -> Told | None:
+def _broker(host: Host) -> Sourced | None:
     path = EntityPath.of("partition", BASE).inside("broker", SINGLE)
     entity = host.view.get(path)
-    return None if entity is None else Told(entity)
+    return None if entity is None else Sourced(entity)
 
 
-def _accounts(broker: Told) -> GeneratedFile:
+def _accounts(broker: Sourced) -> GeneratedFile:
     lines = LineFile(ACCOUNTS_PATH)
     lines.put("how", _BEGIN.format(path=ACCOUNTS_PATH), broker.path)
     for account in Account:
@@ -142,7 +142,7 @@ def _accounts(broker: Told) -> GeneratedFile:
     return lines.generated()
 
 
-def _permissions(broker: Told, account: Account) -> Iterator[str]:
+def _permissions(broker: Sourced, account: Account) -> Iterator[str]:
     """Yield the commands that say what the account may do; see "Access Control" of RabbitMQ."""
     of = f"-p {shlex.quote(broker['virtualhost'].text)} {account.user}"
     if not account.topic:

@@ -44,7 +44,7 @@ _SMALL_MTU: Final = 2044
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SourcedValue:
     """A value, and the object and property that say so."""
 
     value: Value
@@ -60,7 +60,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Sourced:
     """An object of the top level, or an interface, and what it says."""
 
     entity: Entity
@@ -73,12 +73,13 @@ class Told:
     def path(self) -> str:
         return str(self.entity.path)
 
-    def __getitem__(self, prop: str) -> Said:
+    def __getitem__(self, prop: str) -> SourcedValue:
         property_ = KINDS[self.entity.path.kind].find(prop)
         assert property_ is not None, prop
         found = prop in self.entity.values
         value = self.entity.values[prop] if found else property_.default_for(self.name)
-        return Said(value, f"{self.path}: {property_.label.lower()}{'' if found else ' (default)'}")
+        default = "" if found else " (default)"
+        return SourcedValue(value, f"{self.path}: {property_.label.lower()}{default}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +93,13 @@ class Role:
     def path(self) -> str:
         return self._at(self.effective.source)
 
-    def __getitem__(self, prop: str) -> Said:
+    def __getitem__(self, prop: str) -> SourcedValue:
         found = self.effective.values[prop]
         property_ = KINDS["roles"].find(prop)
         assert property_ is not None, prop
         default = " (default)" if found.source == DEFAULT else ""
         owner = self.path if found.source == DEFAULT else self._at(found.source)
-        return Said(found.value, f"{owner}: {property_.label.lower()}{default}")
+        return SourcedValue(found.value, f"{owner}: {property_.label.lower()}{default}")
 
     def modifications(self) -> Iterator[tuple[str, Modification]]:
         """Yield (object, modification) in their order."""
@@ -120,7 +121,7 @@ class SegmentRange:
     last: int
 
     @classmethod
-    def parse(cls, kind: str, said: Said) -> SegmentRange:
+    def parse(cls, kind: str, said: SourcedValue) -> SegmentRange:
         first, _, last = said.text.partition(":")
         if not (first.isascii() and first.isdigit() and last.isascii() and last.isdigit()):
             raise BadValue(kind, said.text, f"expected FIRST:LAST, as 1:10 ({said.origin})")
@@ -130,7 +131,7 @@ class SegmentRange:
         return found
 
 
-def key_range(fabric: Told) -> SegmentRange:
+def key_range(fabric: Sourced) -> SegmentRange:
     """Return the keys of tenants; BadValue for a range that reaches the default partition's."""
     found = SegmentRange.parse("key range", fabric["keyrange"])
     if not 0 < found.first <= found.last < DEFAULT_PARTITION.base:
@@ -139,22 +140,22 @@ def key_range(fabric: Told) -> SegmentRange:
     return found
 
 
-def owned_keys(fabrics: Sequence[Told]) -> Said:
+def owned_keys(fabrics: Sequence[Sourced]) -> SourcedValue:
     """Return one range that spans those of *fabrics*, without the keys that ibstack proves with."""
     ranges = [key_range(each) for each in fabrics]
     last = min(max(each.last for each in ranges), DEFAULT_OWNED_KEYS.last.base)
     owned = KeyRange(PartitionKey(min(each.first for each in ranges)), PartitionKey(last))
-    return Said(str(owned), " and ".join(each["keyrange"].origin for each in fabrics))
+    return SourcedValue(str(owned), " and ".join(each["keyrange"].origin for each in fabrics))
 
 
-def ipoib_mtu(fabric: Told) -> Said:
+def ipoib_mtu(fabric: Sourced) -> SourcedValue:
     """Return what a datagram of a tenant's may have, in bytes."""
     mode, partitions, mtu = fabric["mode"], fabric["partitions"], fabric["mtu"]
     if mode.value == IpoibMode.CONNECTED.value:
-        return Said(_CONNECTED_MTU, mode.origin)
+        return SourcedValue(_CONNECTED_MTU, mode.origin)
     if partitions.value == "fabricd":
         # ibstack-fabricd leaves the broadcast groups at OpenSM's 2048, whatever links carry.
-        return Said(_SMALL_MTU, partitions.origin)
+        return SourcedValue(_SMALL_MTU, partitions.origin)
     return mtu
 
 
@@ -169,12 +170,12 @@ class Site:
         """What was rendered for hosts that are alike."""
 
     @cached_property
-    def fabrics(self) -> tuple[Told, ...]:
+    def fabrics(self) -> tuple[Sourced, ...]:
         """All fabrics of the cluster."""
         return self._all("fabric")
 
     @cached_property
-    def networks(self) -> tuple[Told, ...]:
+    def networks(self) -> tuple[Sourced, ...]:
         """All networks of the cluster."""
         return self._all("network")
 
@@ -183,8 +184,8 @@ class Site:
         """The devices that fabrics name as theirs."""
         return frozenset(name for each in self.fabrics for name in each["subnetmanagers"].words)
 
-    def _all(self, kind: str) -> tuple[Told, ...]:
-        return tuple(Told(each) for each in self.view.children(None, (kind,)))
+    def _all(self, kind: str) -> tuple[Sourced, ...]:
+        return tuple(Sourced(each) for each in self.view.children(None, (kind,)))
 
 
 class Host:
@@ -195,7 +196,7 @@ class Host:
         self.view = site.view
         self.name = device
         path = EntityPath.of("device", device)
-        self.device = Told(the_object(site.view, path, "generate the files of"))
+        self.device = Sourced(the_object(site.view, path, "generate the files of"))
         self.is_head = self.device.entity.type == HEAD
         self.told_own = False
         """Whether a renderer asked for what only this host has."""
@@ -227,24 +228,24 @@ class Host:
         return {name: Role(role, self.name) for name, role in found.items()}
 
     @property
-    def fabrics(self) -> tuple[Told, ...]:
+    def fabrics(self) -> tuple[Sourced, ...]:
         """All fabrics of the cluster."""
         return self.site.fabrics
 
     @cached_property
-    def _named_interfaces(self) -> tuple[Told, ...]:
+    def _named_interfaces(self) -> tuple[Sourced, ...]:
         return tuple(
-            Told(each)
+            Sourced(each)
             for each in self.view.children(self.device.entity.path, ("interfaces",))
             if each.name != _BOOT_INTERFACE
         )
 
-    def fabrics_of(self, role: Role) -> tuple[Told, ...]:
+    def fabrics_of(self, role: Role) -> tuple[Sourced, ...]:
         """Return the fabric that *role* names; all of them where it names none."""
         wanted = role["fabric"].value
         return tuple(each for each in self.fabrics if not wanted or each.name == wanted)
 
-    def networks_of_type(self, type_: str) -> tuple[Told, ...]:
+    def networks_of_type(self, type_: str) -> tuple[Sourced, ...]:
         """Return the networks that OpenStack isolates as *type_*, which name a physical one."""
         return tuple(
             each
@@ -253,7 +254,7 @@ class Host:
             and (type_ == "VXLAN" or each["openstackphysicalnetworkname"].value)
         )
 
-    def interface_on(self, network: str, types: frozenset[str]) -> Told | None:
+    def interface_on(self, network: str, types: frozenset[str]) -> Sourced | None:
         """Return the interface of this host on *network*, of one of *types*; None for none."""
         if not network or not self._named_interfaces:
             return None
@@ -267,11 +268,11 @@ class Host:
             None,
         )
 
-    def address_on(self, network: str) -> Said:
+    def address_on(self, network: str) -> SourcedValue:
         """Return the address on *network*, or the device's own where it has none there."""
         self.told_own = True
         for each in self.view.children(self.device.entity.path, ("interfaces",)):
-            told = Told(each)
+            told = Sourced(each)
             if network and told["network"].value == network and told["ip"].value != NO_ADDRESS:
                 return told["ip"]
         return self.device["ip"]
@@ -284,7 +285,7 @@ class Host:
     def port_guids(self, device: str) -> tuple[str, ...]:
         """Return the GUIDs of a device's InfiniBand ports, as far as they are known."""
         path = EntityPath.of("device", device)
-        found = (Told(each)["guid"].text for each in self.view.children(path, ("interfaces",)))
+        found = (Sourced(each)["guid"].text for each in self.view.children(path, ("interfaces",)))
         return tuple(guid for guid in found if guid)
 
     def modifications(self, path: PurePosixPath) -> tuple[tuple[str, Modification], ...]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.files.render.broker import Account, give_account
-from ibstack.cluster.files.render.host import Said, key_range
+from ibstack.cluster.files.render.host import SourcedValue, key_range
 from ibstack.cluster.files.render.infiniband_host import (
     adapters_of,
     joined,
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibstack.cluster.files.generated import GeneratedFile
-    from ibstack.cluster.files.render.host import Host, Told
+    from ibstack.cluster.files.render.host import Host, Sourced
     from ibstack.cluster.files.render.infiniband_host import Adapter
 
 AGENT_PATH: Final = "/etc/ibstack/agent.conf"
@@ -78,7 +78,7 @@ def _former_agent(adapters: tuple[Adapter, ...]) -> IniFile:
         ini.put("mlnx", name, "True", stack)
     ini.put("mlnx", "tenant_network_type", "vlan", stack)
     ini.say("mlnx", "network_vlan_ranges", joined(_range(each) for each in fabrics))
-    types = joined(Said(f"{each.name}:ib", each.path) for each in fabrics)
+    types = joined(SourcedValue(f"{each.name}:ib", each.path) for each in fabrics)
     ini.say("mlnx", "physical_network_type_mappings", types)
     ini.put("mlnx", "physical_network_type", "ib", stack)
     ini.say("eswitch", "physical_interface_mappings", mappings(adapters))
@@ -90,9 +90,9 @@ def _former_agent(adapters: tuple[Adapter, ...]) -> IniFile:
     return ini
 
 
-def _range(fabric: Told) -> Said:
+def _range(fabric: Sourced) -> SourcedValue:
     found = key_range(fabric)
-    return Said(f"{fabric.name}:{found.first}:{found.last}", fabric["keyrange"].origin)
+    return SourcedValue(f"{fabric.name}:{found.first}:{found.last}", fabric["keyrange"].origin)
 
 
 def _former_eswitchd(adapters: tuple[Adapter, ...]) -> IniFile:

@@ -6,14 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ibstack.cluster.files.render.host import Said
+from ibstack.cluster.files.render.host import SourcedValue
 from ibstack.cluster.model.role import INFINIBAND_HOST
 from ibstack.fabric.adapter import AdapterKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ibstack.cluster.files.render.host import Host, Role, Told
+    from ibstack.cluster.files.render.host import Host, Role, Sourced
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class Adapter:
     """An adapter of a host on a fabric."""
 
     role: Role
-    fabric: Told
-    interface: Said
+    fabric: Sourced
+    interface: SourcedValue
 
     @property
     def serves_ibstack(self) -> bool:
@@ -32,10 +32,10 @@ class Adapter:
     def is_mlx4(self) -> bool:
         return self.fabric["adapter"].value == AdapterKind.MLX4.value
 
-    def mapping(self) -> Said:
+    def mapping(self) -> SourcedValue:
         """Return PHYSICAL_NETWORK:INTERFACE."""
         origin = f"{self.fabric.path} and {self.interface.origin}"
-        return Said(f"{self.fabric.name}:{self.interface.text}", origin)
+        return SourcedValue(f"{self.fabric.name}:{self.interface.text}", origin)
 
 
 def adapters_of(host: Host) -> tuple[Adapter, ...]:
@@ -55,7 +55,7 @@ def _adapters(host: Host, role: Role) -> Iterator[Adapter]:
     # One without the other is an error of the role, which its checks tell of.
     for name, interface in zip(names.words, interfaces.words, strict=False):
         if name in known:
-            yield Adapter(role, known[name], Said(interface, interfaces.origin))
+            yield Adapter(role, known[name], SourcedValue(interface, interfaces.origin))
 
 
 def of_ibstack(adapters: Iterable[Adapter]) -> tuple[Adapter, ...]:
@@ -68,13 +68,13 @@ def of_mellanox(adapters: Iterable[Adapter]) -> tuple[Adapter, ...]:
     return tuple(each for each in adapters if not each.serves_ibstack)
 
 
-def joined(parts: Iterable[Said]) -> Said:
+def joined(parts: Iterable[SourcedValue]) -> SourcedValue:
     """Return what an option with commas says of several: its elements, and all their origins."""
     found = tuple(parts)
     origins = dict.fromkeys(name for each in found for name in each.origin.split(" and "))
-    return Said(",".join(each.text for each in found), " and ".join(origins))
+    return SourcedValue(",".join(each.text for each in found), " and ".join(origins))
 
 
-def mappings(adapters: Iterable[Adapter]) -> Said:
+def mappings(adapters: Iterable[Adapter]) -> SourcedValue:
     """Return PHYSICAL_NETWORK:INTERFACE of each, with commas."""
     return joined(each.mapping() for each in adapters)

@@ -14,7 +14,7 @@ from ibstack.formats.ini import IniText, normal_section
 from ibstack.formats.secrets import is_secret
 
 if TYPE_CHECKING:
-    from ibstack.cluster.files.render.host import Host, Said
+    from ibstack.cluster.files.render.host import Host, SourcedValue
     from ibstack.cluster.files.secret_file import SecretFile
     from ibstack.cluster.model.modifications import Modification
 
@@ -58,7 +58,7 @@ class IniFile:
         self.put(section, name, value, *origins)
         self._secrets.append(secret)
 
-    def say(self, section: str, name: str, said: Said) -> None:
+    def say(self, section: str, name: str, said: SourcedValue) -> None:
         """Give a key what an object says."""
         self.put(section, name, said.text, said.origin)
 

@@ -13,7 +13,7 @@ from ibstack.cluster.files.render.broker import (
     give_key,
     take_unsigned,
 )
-from ibstack.cluster.files.render.host import Said, ipoib_mtu, owned_keys
+from ibstack.cluster.files.render.host import SourcedValue, ipoib_mtu, owned_keys
 from ibstack.cluster.files.render.ini_file import IniFile
 from ibstack.cluster.files.render.neutron_networks import (
     MULTICAST_GROUP,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibstack.cluster.files.generated import GeneratedFile
-    from ibstack.cluster.files.render.host import Host, Role, Told
+    from ibstack.cluster.files.render.host import Host, Role, Sourced
 
 PATH: Final = "/etc/neutron/plugins/ml2/ml2_conf.ini"
 INI_PATHS: Final[tuple[str, ...]] = (PATH,)
@@ -82,7 +82,7 @@ def _ml2(ini: IniFile, host: Host, role: Role) -> None:
     ini.put("ml2", "mechanism_drivers", ",".join(drivers), *origins)
 
 
-def _mtus(ini: IniFile, host: Host, fabrics: list[Told]) -> None:
+def _mtus(ini: IniFile, host: Host, fabrics: list[Sourced]) -> None:
     """Give fabrics their MTU, and all other networks theirs.
 
     Neutron takes the smaller one of a physical network's and the global one (docs/how-to/mtu.md).
@@ -95,7 +95,7 @@ def _mtus(ini: IniFile, host: Host, fabrics: list[Told]) -> None:
     below = min(
         (each["mtu"] for each in host.networks_of_type("VXLAN")),
         key=lambda said: int(said.text),
-        default=Said(_ETHERNET_MTU, fabrics[0].path),
+        default=SourcedValue(_ETHERNET_MTU, fabrics[0].path),
     )
     named = ",".join(f"{name}:{said.text}" for name, said in mtus.items())
     ini.say("DEFAULT", "global_physnet_mtu", largest)
@@ -103,7 +103,7 @@ def _mtus(ini: IniFile, host: Host, fabrics: list[Told]) -> None:
     ini.put("ml2", "physical_network_mtus", named, *(said.origin for said in mtus.values()))
 
 
-def _infiniband(ini: IniFile, fabrics: list[Told]) -> None:
+def _infiniband(ini: IniFile, fabrics: list[Sourced]) -> None:
     # The driver has one range for all fabrics; their own ranges are in network_vlan_ranges.
     ini.say("infiniband", "owned_keys", owned_keys(fabrics))
     names = ",".join(each.name for each in fabrics)

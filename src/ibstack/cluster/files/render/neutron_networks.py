@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.files.render.host import Said, key_range
+from ibstack.cluster.files.render.host import SourcedValue, key_range
 from ibstack.cluster.model.role import OPENSTACK_NETWORK, OPENSTACK_NODE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ibstack.cluster.files.render.host import Host, Role, Told
+    from ibstack.cluster.files.render.host import Host, Role, Sourced
 
 VXLAN, VLAN = "vxlan", "vlan"
 MULTICAST_GROUP: Final = "224.0.0.1"
@@ -23,7 +23,7 @@ _MAPPED: Final = {"openvswitch": frozenset({"bridge"})}
 _ANY_INTERFACE: Final = frozenset({"physical", "bond", "bridge", "vlan"})
 
 
-def vlan_ranges(host: Host, role: Role) -> Said:
+def vlan_ranges(host: Host, role: Role) -> SourcedValue:
     """Return network_vlan_ranges: the key ranges of fabrics, and the ranges of VLAN networks."""
     found: list[str] = []
     origins: list[str] = []
@@ -37,26 +37,28 @@ def vlan_ranges(host: Host, role: Role) -> Said:
         # Without a range, administrators may use it and tenants are never given it.
         found.append(f"{name}:{said.text}" if said.text else name)
         origins.append(said.origin)
-    return Said(tuple(found), " and ".join(origins or [role.path]))
+    return SourcedValue(tuple(found), " and ".join(origins or [role.path]))
 
 
-def vni_ranges(host: Host, role: Role) -> Said:
+def vni_ranges(host: Host, role: Role) -> SourcedValue:
     """Return the segments of VXLAN networks."""
     said = [each["openstackvlanrange"] for each in host.networks_of_type("VXLAN")]
     said = [each for each in said if each.text]
     if not said:
-        return Said(_ALL_VNIS, role["isolation"].origin)
-    return Said(tuple(each.text for each in said), " and ".join(each.origin for each in said))
+        return SourcedValue(_ALL_VNIS, role["isolation"].origin)
+    return SourcedValue(
+        tuple(each.text for each in said), " and ".join(each.origin for each in said)
+    )
 
 
-def flat_networks(host: Host, role: Role) -> Said:
+def flat_networks(host: Host, role: Role) -> SourcedValue:
     """Return the physical networks without isolation."""
     said = [each["openstackphysicalnetworkname"] for each in host.networks_of_type("Flat")]
     origins = [each.origin for each in said] or [role.path]
-    return Said(tuple(each.text for each in said), " and ".join(origins))
+    return SourcedValue(tuple(each.text for each in said), " and ".join(origins))
 
 
-def interface_mappings(host: Host, role: Role) -> Said:
+def interface_mappings(host: Host, role: Role) -> SourcedValue:
     """Return PHYSICAL_NETWORK:INTERFACE: what the role says, else what the host's interfaces do."""
     said = role["interfacemappings"]
     found = dict.fromkeys(said.words, said.origin)
@@ -68,10 +70,10 @@ def interface_mappings(host: Host, role: Role) -> Said:
         )
         if name not in named and interface is not None:
             found[f"{name}:{interface.name}"] = interface["network"].origin
-    return Said(tuple(found), " and ".join(dict.fromkeys(found.values() or [said.origin])))
+    return SourcedValue(tuple(found), " and ".join(dict.fromkeys(found.values() or [said.origin])))
 
 
-def tunnel_address(host: Host) -> Said:
+def tunnel_address(host: Host) -> SourcedValue:
     """Return this host's address on the network that VXLAN rides on."""
     for network in host.networks_of_type("VXLAN"):
         below = network["openstackhostnetwork"].text
@@ -91,7 +93,7 @@ def stacks(host: Host, role: Role) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each["stack"].text for each in host.fabrics_of(role)))
 
 
-def _riding(host: Host, role: Role) -> Iterator[tuple[Told, frozenset[str]]]:
+def _riding(host: Host, role: Role) -> Iterator[tuple[Sourced, frozenset[str]]]:
     types = _MAPPED.get(role["l2agent"].text, _ANY_INTERFACE)
     for type_ in ("Flat", "VLAN"):
         # With VXLAN the VLAN networks of the site are not its tenants'.

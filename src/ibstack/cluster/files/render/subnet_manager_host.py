@@ -12,7 +12,7 @@ from ibstack.cluster.files.render.broker import (
     give_key,
     key_file,
 )
-from ibstack.cluster.files.render.host import Host, Told, key_range, owned_keys
+from ibstack.cluster.files.render.host import Host, Sourced, key_range, owned_keys
 from ibstack.cluster.files.render.infiniband_host import adapters_of
 from ibstack.cluster.files.render.ini_file import IniFile
 from ibstack.cluster.files.render.line_file import LineFile
@@ -61,7 +61,7 @@ def files(host: Host) -> Iterator[GeneratedFile]:
     yield _opensm(fabric).generated()
 
 
-def _fabric(host: Host) -> Told | None:
+def _fabric(host: Host) -> Sourced | None:
     """Return the fabric whose subnet manager runs here: by the fabric, else by the role."""
     for fabric in host.fabrics:
         if host.name in fabric["subnetmanagers"].words:
@@ -71,7 +71,7 @@ def _fabric(host: Host) -> Told | None:
     return fabrics[0] if len(fabrics) == 1 else None
 
 
-def _full_members(host: Host, fabric: Told) -> tuple[tuple[Guid, ...], tuple[str, ...]]:
+def _full_members(host: Host, fabric: Sourced) -> tuple[tuple[Guid, ...], tuple[str, ...]]:
     """Return the GUIDs of full members of the default partition, and what says so."""
     named = {
         device: fabric[prop].origin
@@ -88,7 +88,7 @@ def _full_members(host: Host, fabric: Told) -> tuple[tuple[Guid, ...], tuple[str
     return tuple(sorted(guids)), tuple(origins)
 
 
-def _fabricd(host: Host, fabric: Told) -> IniFile:
+def _fabricd(host: Host, fabric: Sourced) -> IniFile:
     ini = IniFile(FABRICD_PATH, _FABRICD)
     give_account(ini, host, Account.FABRICD)
     guids, origins = _full_members(host, fabric)
@@ -103,19 +103,19 @@ def _fabricd(host: Host, fabric: Told) -> IniFile:
     return ini
 
 
-def _host_ports(host: Host, fabric: Told) -> Iterator[str]:
+def _host_ports(host: Host, fabric: Sourced) -> Iterator[str]:
     """Yield HOST:GUID of each port by which a host serves the fabric, as far as it is known."""
     for device in host.view.names("device"):
         for adapter in adapters_of(Host(host.site, device)):
             path = EntityPath.of("device", device).inside("interfaces", adapter.interface.text)
             port = host.view.get(path)
             if port is not None and adapter.fabric.name == fabric.name:
-                guid = Told(port)["guid"].text
+                guid = Sourced(port)["guid"].text
                 if guid:
                     yield f"{device}:{Guid.parse(guid)}"
 
 
-def _partitions(host: Host, fabric: Told) -> LineFile:
+def _partitions(host: Host, fabric: Sourced) -> LineFile:
     lines = LineFile(PARTITIONS_PATH, ("opensm",), stays=True)
     keys, mtu, default = key_range(fabric), fabric["mtu"], fabric["defaultmembership"]
     flags = ("ipoib", _MTU_4096) if mtu.value == _LARGE_MTU else ("ipoib",)
@@ -130,7 +130,7 @@ def _partitions(host: Host, fabric: Told) -> LineFile:
     return lines
 
 
-def _opensm(fabric: Told) -> LineFile:
+def _opensm(fabric: Sourced) -> LineFile:
     lines = LineFile(OPENSM_PATH, ("opensm",), whole=False)
     partitions, adapter = fabric["partitions"], fabric["adapter"]
     if partitions.value == "static" and adapter.value == AdapterKind.MLX4.value:

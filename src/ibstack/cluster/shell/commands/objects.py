@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.model import edits
+from ibstack.cluster.model.base_partition import BASE_PARTITION
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.device import NODES
-from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.naming import noun
 from ibstack.cluster.shell.command import IN_A_MODE, Call, Command, ShellContext, in_kinds
 from ibstack.cluster.shell.node_list import expand
@@ -19,7 +19,7 @@ from ibstack.fabric.errors import BadInput, IbstackError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ibstack.cluster.model.entity import Entity
+    from ibstack.cluster.model.entity import Entity, EntityPath
     from ibstack.cluster.model.kind import Kind
     from ibstack.cluster.model.state import Draft
 
@@ -61,7 +61,7 @@ def _give_device(draft: Draft, path: EntityPath, address: str, interface: str = 
 
     *interface* is what it is booted and installed over.
     """
-    base = draft.get(EntityPath.of("partition", "base"))
+    base = draft.get(BASE_PARTITION)
     network = str(base.values.get("managementnetwork", "")) if base else ""
     inner = edits.add(draft, "interfaces", interface, path, "physical")
     for each in (path, inner):

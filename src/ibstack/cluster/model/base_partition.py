@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.kind import Kind, Property
 from ibstack.cluster.model.node_settings import FROZEN_FILES, LABELS
 from ibstack.cluster.model.openstack_cloud import OPENSTACK_CLOUD
 from ibstack.cluster.model.value import Reference, Text, Words
 
+if TYPE_CHECKING:
+    from ibstack.cluster.model.state import View
+
 BASE: Final = "base"
+BASE_PARTITION: Final = EntityPath.of("partition", BASE)
 
 PARTITION: Final = Kind(
     name="partition",
@@ -36,3 +41,9 @@ PARTITION: Final = Kind(
         *LABELS,
     ),
 )
+
+
+def head_node(view: View) -> str:
+    """Return the name of the active head node, where images and groups are; empty: none."""
+    base = view.get(BASE_PARTITION)
+    return str(base.values.get("headnode", "")) if base else ""
