@@ -7,7 +7,6 @@ Source: nova 34, network/neutron.py (_update_ports_for_instance) and virt/libvir
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 from ibstack.fabric.errors import BadInput, CommandFailed, IbstackError, TryLater
 from ibstack.fabric.pci import PciAddress
 from ibstack.host.eswitch_client import EswitchClient, EswitchUnreachable
+from ibstack.runtime.file_lock import locked
 from ibstack_lab.binding_profile import nova_profile
 from ibstack_lab.guests.dhcp_clients import DhcpClient
 from ibstack_lab.guests.guest import Guest
@@ -286,6 +286,5 @@ class Compute:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Hold off other boots: two must not choose the same VF."""
-        with (self._cloud.lab.root / "hosts" / "boot.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self._cloud.lab.root / "hosts" / "boot.lock"):
             yield

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +21,7 @@ from ibstack.cluster.text_file.schema import schema
 from ibstack.cluster.text_file.writing import export
 from ibstack.fabric.errors import BadInput
 from ibstack.fabric.printable import printable
+from ibstack.runtime.atomic_file import replace_file
 from ibstack.views import cluster as view
 
 if TYPE_CHECKING:
@@ -204,12 +204,7 @@ def _file(name: str) -> ClusterFile:
 
 def _write(path: Path, text: str) -> None:
     """Put *text* at *path*, whole or not at all, for its owner alone."""
-    scratch = path.with_name(f".{path.name}.new")
     try:
-        scratch.unlink(missing_ok=True)
-        made = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(made, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(scratch, path)
+        replace_file(path, text, mode=0o600)
     except OSError as error:
         raise BadInput(f"cannot write the cluster file {path}: {error.strerror}") from error

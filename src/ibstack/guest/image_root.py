@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import IbstackError, Refused
+from ibstack.runtime.atomic_file import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,12 +47,4 @@ def _inside(root: Path, file: ConfigFile) -> Path:
 
 def _write(path: Path, file: ConfigFile) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w") as stream:
-            stream.write(file.text)
-            os.fchmod(stream.fileno(), file.mode)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+    replace_file(path, file.text, mode=file.mode)

@@ -20,11 +20,13 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
 from ibstack.fabric.pci import PciAddress
 from ibstack.formats.codec import from_json, record, to_json, wire
+from ibstack.runtime.atomic_file import SCRATCH, replace_file, sync_folder
 
 LOG = logging.getLogger(__name__)
 
 _SUFFIX: Final = ".json"
-_SCRATCH: Final = ".new"
+_SCRATCH: Final = (SCRATCH, f"{_SUFFIX}.new")
+"""The second is of a release before 2026.12."""
 _SET_ASIDE: Final = ".corrupt"
 
 
@@ -162,7 +164,7 @@ class Attachments:
             if self._by_pci.pop(pci, None) is not None:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(self._path(pci))
-                self._sync_folder()
+                sync_folder(self._folder)
 
     def _of(self, physical_network: str, mac: str) -> Attachment | None:
         for each in self._by_pci.values():
@@ -175,24 +177,11 @@ class Attachments:
 
     def _save(self, attachment: Attachment) -> None:
         path = self._path(attachment.pci)
-        scratch = path + _SCRATCH
         try:
-            with open(scratch, "w", encoding="ascii") as out:
-                json.dump(to_json(attachment), out)
-                out.flush()
-                os.fsync(out.fileno())
-            os.replace(scratch, path)
-            self._sync_folder()
+            replace_file(path, json.dumps(to_json(attachment)))
         except OSError as error:
             raise IbstackError(f"cannot record attachment in {path}: {error.strerror}") from error
         self._by_pci[attachment.pci] = attachment
-
-    def _sync_folder(self) -> None:
-        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
     def _load(self, name: str) -> None:
         path = os.path.join(self._folder, name)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import socket
@@ -16,6 +15,7 @@ from ibstack.fabric.errors import Refused, TryLater
 from ibstack.host import eswitch_requests
 from ibstack.host.client_places import ClientPlaces
 from ibstack.host.peer_credentials import is_allowed, peer_of
+from ibstack.runtime.file_lock import try_lock
 
 if TYPE_CHECKING:
     from ibstack.host.eswitch import Eswitch
@@ -129,15 +129,12 @@ def hold(path: str, what: str) -> int:
     Refused where another process holds it: two daemons would undo each other's work.
     """
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
+    descriptor = try_lock(path)
+    if descriptor is None:
         raise Refused(
             f"cannot start: another ibstack-eswitchd uses {what} (it has locked {path}); stop it "
             "first, or give this one its own socket and state_path"
-        ) from error
+        )
     return descriptor
 
 

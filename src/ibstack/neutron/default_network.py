@@ -16,11 +16,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadInput
+from ibstack.formats.vlan_ranges import FIRST_VLAN, LAST_VLAN, parse_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-_FIRST_VLAN, _LAST_VLAN = 1, 4094
 _VLAN: Final = "vlan"
 _TUNNEL_RANGES: Final = {
     "vxlan": "[ml2_type_vxlan] vni_ranges",
@@ -91,32 +91,21 @@ def vlan_pools(entries: Iterable[str]) -> tuple[VlanPool, ...]:
     """
     found: dict[str, list[tuple[int, int]]] = {}
     faults = []
-    whole = (_FIRST_VLAN, _LAST_VLAN)
-    for entry in (text.strip() for text in entries):
-        name, *numbers = entry.split(":")
-        limits = _limits(numbers)
-        if not name or limits is None:
-            faults.append(f"{entry!r} (expected NAME or NAME:FIRST:LAST, 1 to 4094)")
-        elif not numbers:
-            found[name] = [whole]
-        elif found.get(name) != [whole]:
-            found.setdefault(name, []).append(limits)
+    whole = (FIRST_VLAN, LAST_VLAN)
+    for entry in entries:
+        read = parse_range(entry)
+        if read is None:
+            faults.append(f"{entry.strip()!r} (expected NAME or NAME:FIRST:LAST, 1 to 4094)")
+        elif read.limits is None:
+            found[read.physical_network] = [whole]
+        elif found.get(read.physical_network) != [whole]:
+            found.setdefault(read.physical_network, []).append(read.limits)
     if faults:
         raise BadInput(
             "cannot read [ml2_type_vlan] network_vlan_ranges, with which Neutron does not start:"
             f" {'; '.join(faults)}"
         )
     return tuple(VlanPool(name, tuple(ranges)) for name, ranges in found.items())
-
-
-def _limits(numbers: Sequence[str]) -> tuple[int, int] | None:
-    if not numbers:
-        return _FIRST_VLAN, _LAST_VLAN
-    try:
-        low, high = (int(number) for number in numbers)
-    except ValueError:
-        return None
-    return (low, high) if _FIRST_VLAN <= low <= high <= _LAST_VLAN else None
 
 
 def landings(options: TypeOptions) -> tuple[Landing, ...]:

@@ -10,7 +10,6 @@ keeps its place until it is thrown out: `reap()`.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
 import shutil
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.guid import Guid
+from ibstack.runtime.file_lock import locked
 from ibstack_lab import topology_file
 from ibstack_lab.fabric.netfile import wiring
 from ibstack_lab.fabric.relay import READY
@@ -194,7 +194,7 @@ class Wires:
         if len(line) > _CONSOLE_LINE:
             raise FabricFailed(f"cannot {doing}: ibsim reads {_CONSOLE_LINE} characters at a time")
         log = self.simulator.log
-        with self._open_console(doing) as console, _locked(self.folder / "console.lock"):
+        with self._open_console(doing) as console, locked(self.folder / "console.lock"):
             start = log.stat().st_size
             os.write(console, line.encode() + b"\n")
             said = _read_until_prompt(log, start)
@@ -235,10 +235,3 @@ def _read_until_prompt(log: Path, start: int, timeout_s: float = 5) -> str | Non
             return said.rpartition(_PROMPT)[0].decode(errors="replace")
         time.sleep(0.001)
     return None
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.facts.evidence import ML2_CONF, NEUTRON_CONF, Missing, last, shown, words
 from ibstack.facts.neutron_files import placed
+from ibstack.formats.vlan_ranges import parse_range
 
 if TYPE_CHECKING:
     from ibstack.facts.evidence import Evidence
@@ -35,13 +36,13 @@ class Ml2:
     def ranges(self) -> list[tuple[str, int | None, int | None]]:
         """Return (physical network, first, last) of [ml2_type_vlan] network_vlan_ranges.
 
-        None, None: any key.  Source: neutron/plugins/common/utils.py, parse_network_vlan_range().
+        None, None: any key, or none that Neutron takes.
         """
         found: list[tuple[str, int | None, int | None]] = []
         for entry in self.listed("ml2_type_vlan", "network_vlan_ranges"):
-            name, *limits = entry.split(":")
-            whole = len(limits) == 2 and all(limit.isdigit() for limit in limits)
-            found.append((name, int(limits[0]), int(limits[1])) if whole else (name, None, None))
+            read = parse_range(entry)
+            first, final = read.limits if read and read.limits else (None, None)
+            found.append((entry.partition(":")[0], first, final))
         return found
 
     def physical_networks(self) -> set[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ibstack.formats import eswitchd_conf
+from ibstack.formats.vlan_ranges import parse_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +57,9 @@ def ranges_of(setting: Setting) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for item in items(setting):
         network, _, rest = item.partition(":")
+        read = parse_range(item)
+        if read is not None:
+            rest = ":".join(map(str, read.limits or ()))
         found.setdefault(network, set()).update([rest] if rest else [])
     return {network: frozenset(said) for network, said in found.items()}
 
