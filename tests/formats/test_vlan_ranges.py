@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from neutron_lib import exceptions
 from neutron_lib.plugins import utils
 
-from ibstack.formats.vlan_ranges import FIRST_VLAN, LAST_VLAN, parse_range
+from ibstack.formats.vlan_ranges import parse_range
 
 numbers = st.sampled_from(["0", "1", "7", "4094", "4095", "-1", "x", "", " 2", "0x3", "1_0"])
 entries = st.one_of(
