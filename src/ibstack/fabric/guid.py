@@ -46,6 +46,10 @@ class Guid:
         if self.value in _RESERVED:
             raise BadValue("GUID", f"0x{self.value:016x}", _RESERVED[self.value])
 
+    # A dataclass's own makes a tuple each time, and a pass over a fabric hashes tens of thousands.
+    def __hash__(self) -> int:
+        return hash(self.value)
+
     @classmethod
     def parse(cls, text: str) -> Guid:
         """Read any spelling in the wild.

@@ -157,13 +157,14 @@ def _without(
     fills: Mapping[Guid, Fill],
 ) -> DesiredPartitions:
     unfit = dict(wanted.unfit)
+    full = {guid: f"is full: {fills[guid]}; fewer networks there" for guid in out}
     for member in members:
-        if member.key in out.get(member.guid, ()):
-            why = f"the table of {member.host} is full: {fills[member.guid]}; fewer networks there"
-            unfit.setdefault(member.port_id, why)
-    partitions = {}
-    for key, partition in wanted.partitions.items():
-        left = {g: how for g, how in partition.members.items() if key not in out.get(g, ())}
+        if member.guid in out and member.key in out[member.guid]:
+            unfit.setdefault(member.port_id, f"the table of {member.host} {full[member.guid]}")
+    partitions = dict(wanted.partitions)
+    for key in {key for keys in out.values() for key in keys}:
+        members_of = partitions.pop(key).members
+        left = {g: how for g, how in members_of.items() if g not in out or key not in out[g]}
         if left:
             partitions[key] = Partition(key, left)
     return replace(wanted, partitions=partitions, unfit=unfit)
