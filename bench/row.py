@@ -28,7 +28,7 @@ class Row:
 
     what: str
     unit: str
-    """ms, s, MiB, %, or ports."""
+    """ms, s, MiB, %, times (a ratio), or ports."""
     ibstack: Figure
     peer: Figure | None = None
     """networking-mlnx; None: it has no such thing, or was not measured."""

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 from bench.paired.checkout import checked_out
 from bench.paired.comparison import Line, lines, table
-from bench.paired.probe import CannotMeasure, Side, running
+from bench.paired.probe import CannotMeasure, Side, in_turn, running
 from ibstack.fabric.errors import BadInput, IbstackError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from bench.paired.comparison import Pair
     from bench.paired.probe import Probe
 
 _ROOT: Final = Path(__file__).parents[2]
@@ -135,7 +134,7 @@ def _of_program(
 ) -> Iterator[Line]:
     left = [*wanted]
     try:
-        with running(sides, [program]) as probes:
+        with running([(side, [program]) for side in sides]) as probes:
             for part, count in wanted.items():
                 print(f"bench: {part}: {count} pairs", file=sys.stderr)
                 yield from _of_part(probes, part, count, limits.get(part))
@@ -152,15 +151,6 @@ def _of_part(probes: Sequence[Probe], part: str, count: int, limit: float | None
         yield Line(what=part, limit=limit, why=why)
     else:
         yield from lines(in_turn(probes, part, count), limit)
-
-
-def in_turn(probes: Sequence[Probe], part: str, count: int) -> Sequence[Pair]:
-    """Measure *part* on both sides, *count* times each, one after the other.
-
-    Once more before, which does not count: what is done first is slower.
-    """
-    first, second = probes
-    return [(first.measure(part), second.measure(part)) for _ in range(count + 1)][1:]
 
 
 __all__ = ["CannotMeasure", "main", "read_limits"]

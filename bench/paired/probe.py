@@ -18,6 +18,8 @@ from ibstack.fabric.errors import IbstackError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from bench.paired.comparison import Pair
+
 _LAUNCH: Final = Path(__file__).with_name("launch.py")
 _ENDS_WITHIN_S: Final = 60
 _LINES_SHOWN: Final = 15
@@ -96,16 +98,25 @@ class Probe:
 
 
 @contextmanager
-def running(sides: Sequence[Side], program: Sequence[str]) -> Iterator[list[Probe]]:
-    """Yield *program* on each of *sides* when all are ready, which they become side by side."""
+def running(programs: Sequence[tuple[Side, Sequence[str]]]) -> Iterator[list[Probe]]:
+    """Yield a program on each side when all are ready, which they become side by side."""
     with ExitStack() as undo:
         started = []
-        for side in sides:
+        for side, program in programs:
             started.append(Probe(side, program))
             undo.callback(started[-1].close)
         for each in started:
             each.wait()
         yield started
+
+
+def in_turn(probes: Sequence[Probe], part: str, count: int) -> Sequence[Pair]:
+    """Measure *part* on both sides, *count* times each, one after the other.
+
+    Once more before, which does not count: what is done first is slower.
+    """
+    first, second = probes
+    return [(first.measure(part), second.measure(part)) for _ in range(count + 1)][1:]
 
 
 def _said_last(log: IO[bytes]) -> str:

@@ -90,6 +90,23 @@ def test_a_member_is_read() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"shared": 1}, "shared: expected bool, got 1"),
+        ({"host": ["node002"]}, "host: expected str"),
+        ({"key": "0x0000"}, "partition key"),
+    ],
+)
+def test_a_member_of_the_wrong_shape_is_named_also_after_a_good_one(
+    change: dict[str, Any], said: str
+) -> None:
+    read_fabric_members({"etag": "e", "members": [MEMBER], "held": []}, "test")
+
+    with pytest.raises(BadReply, match=said):
+        read_fabric_members({"etag": "e", "members": [MEMBER | change], "held": []}, "test")
+
+
 def test_nothing_new_is_not_the_same_as_none() -> None:
     assert read_host_ports({"etag": "e", "ports": None}, "test").ports is None
     assert read_host_ports({"etag": "e", "ports": []}, "test").ports == ()

@@ -6,12 +6,15 @@ One server reads the context as Neutron does, so that what the client sends make
 
 from __future__ import annotations
 
+import json
 import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import oslo_messaging
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from oslo_config import cfg
 
 from ibstack.fabric.errors import TryLater
@@ -330,6 +333,18 @@ def test_problems_are_cut_to_what_neutron_keeps_and_nothing_else_is() -> None:
     assert large["adapters"] == adapters
     assert large["problems"][-1] == "and more: see the daemon's log"
     assert 5 < len(large["problems"]) < 14
+
+
+@given(st.lists(st.text(max_size=300), max_size=60), st.integers(0, 4000))
+def test_as_many_problems_stay_as_there_is_room_for(problems: list[str], others: int) -> None:
+    whole = {"problems": problems, "adapters": "x" * others}
+
+    kept = fit(whole)["problems"]
+
+    if kept != problems:
+        assert kept[:-1] == problems[: len(kept[:-1])]
+        one_more = [*problems[: max(len(kept), 1)], "and more: see the daemon's log"]
+        assert len(json.dumps({**whole, "problems": one_more})) > 4095
 
 
 def test_the_guids_that_vfs_may_not_have_are_cut_last() -> None:

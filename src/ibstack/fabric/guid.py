@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -46,6 +47,10 @@ class Guid:
         if self.value in _RESERVED:
             raise BadValue("GUID", f"0x{self.value:016x}", _RESERVED[self.value])
 
+    # A dataclass's own makes a tuple each time, and a pass over a fabric hashes tens of thousands.
+    def __hash__(self) -> int:
+        return self.value
+
     @classmethod
     def parse(cls, text: str) -> Guid:
         """Read any spelling in the wild.
@@ -53,14 +58,7 @@ class Guid:
         0x… (OpenSM), 16 digits (UFM), aa:bb:…:11 (mlx5 sriov files, ip link), and
         0002:c903:00e8:a9d0 (sysfs node_guid and port_guid).
         """
-        found = _GUID.fullmatch(text.strip().lower())
-        if found is None:
-            raise BadValue(
-                "GUID",
-                text,
-                "expected 0x…, 16 hex digits, 8 colon-separated bytes, or 4 groups of 4 digits",
-            )
-        return cls(int("".join(filter(None, found.groups())).replace(":", ""), 16))
+        return _parsed(text)
 
     @classmethod
     def from_mac(cls, mac: str) -> Guid:
@@ -100,3 +98,17 @@ class Guid:
     def as_digits(self) -> str:
         """16 hex digits without a prefix, as UFM and mlx4's admin_guids take it."""
         return f"{self.value:016x}"
+
+
+# One object for each port of a fabric that is read again and again: what is itself is compared
+# sooner than what is equal.
+@functools.lru_cache(maxsize=65536)
+def _parsed(text: str) -> Guid:
+    found = _GUID.fullmatch(text.strip().lower())
+    if found is None:
+        raise BadValue(
+            "GUID",
+            text,
+            "expected 0x…, 16 hex digits, 8 colon-separated bytes, or 4 groups of 4 digits",
+        )
+    return Guid(int("".join(filter(None, found.groups())).replace(":", ""), 16))

@@ -44,6 +44,10 @@ class PartitionKey:
         if not 0x0001 <= self.base <= 0x7FFF:
             raise BadValue("partition key", f"{self.base:#06x}", "must be 0x0001 to 0x7fff")
 
+    # As of a Guid.
+    def __hash__(self) -> int:
+        return self.base
+
     @classmethod
     def parse(cls, text: str) -> PartitionKey:
         """Read 0x…, or a decimal number as in a Neutron segmentation id."""
@@ -80,7 +84,7 @@ class KeyRange:
         return cls(PartitionKey.parse(first), PartitionKey.parse(last or first))
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, PartitionKey) and self.first <= key <= self.last
+        return isinstance(key, PartitionKey) and self.first.base <= key.base <= self.last.base
 
     def __str__(self) -> str:
         return f"{self.first}-{self.last}"

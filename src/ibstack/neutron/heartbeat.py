@@ -7,6 +7,7 @@ neutron/db/agents_db.py, AgentExtRpcCallback; the same on Neutron 26 to 29).
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import threading
@@ -135,8 +136,10 @@ def fit(configurations: Mapping[str, Any]) -> dict[str, Any]:
     later a list is cut, the more it is needed.
     """
     fitted = dict(configurations)
+    # So many can never fit, each with its quotes and a comma: a thousand are cut at once.
     problems = list(fitted.get("problems", ()))
     while len(json.dumps(fitted)) > _CONFIGURATIONS_CHARACTERS and problems:
+        del problems[_as_many_as_may_fit(problems) :]
         problems.pop()
         fitted["problems"] = [*problems, "and more: see the daemon's log"] if problems else []
     for name in ("small_tables", "left", "reserved_guids"):
@@ -145,6 +148,11 @@ def fit(configurations: Mapping[str, Any]) -> dict[str, Any]:
             listed.pop()
             fitted[name] = listed
     return fitted
+
+
+def _as_many_as_may_fit(problems: list[str]) -> int:
+    ends = itertools.accumulate(len(problem) for problem in problems)
+    return sum(end <= _CONFIGURATIONS_CHARACTERS for end in ends) + 1
 
 
 def _now() -> str:

@@ -8,6 +8,7 @@ tests/real/test_opensm_reads_any_file.py.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -26,7 +27,7 @@ _LINK_LOCAL: Final = 2
 _IPOIB_Q_KEY: Final = 0x0B1B
 _SIGNATURES_OF_IP: Final = (0x401B, 0x601B)
 _SIGNATURE_OF_THE_SA: Final = 0xA01B
-_BROADCAST: Final = ipaddress.IPv6Address("ff12:401b:ffff::ffff:ffff")
+_BROADCAST_MGID: Final = int(ipaddress.IPv6Address("ff12:401b:ffff::ffff:ffff"))
 _PLAIN: Final = GroupFlags()
 _MTUS: Final = range(1, 6)
 _RATES: Final = range(2, 25)
@@ -73,10 +74,12 @@ class Groups:
 
     def _broadcast(self, statement: Statement) -> None:
         flags, key = statement.of_groups, statement.key
-        mgid = _of_partition(int(_BROADCAST), key)
-        # The plain one of a partition whose group is there: nearly all lines of a large file.
-        if flags == _PLAIN and mgid in self.made and self.made[mgid].like == _LIKE_PLAIN:
-            return
+        mgid = _of_partition(_BROADCAST_MGID, key)
+        # The plain one of a partition: nearly all lines of a large file.
+        if flags == _PLAIN:
+            there = self.made.setdefault(mgid, _plain_broadcast(key))
+            if there.like == _LIKE_PLAIN:
+                return
         said = GroupFlags(
             flags.mtu,
             flags.rate,
@@ -157,7 +160,7 @@ def groups(statements: Iterable[Statement]) -> tuple[dict[int, Group], tuple[Rem
 def _unfit(mgid: int, flags: GroupFlags, statement: Statement) -> str:
     """Return why an IP group does not fit its partition."""
     own, key = statement.of_groups, statement.key
-    if mgid != int(_BROADCAST) and _key_in(mgid) not in (0, key.base | 0x8000):
+    if mgid != _BROADCAST_MGID and _key_in(mgid) not in (0, key.base | 0x8000):
         return (
             f"its partition key is 0x{_key_in(mgid):04x}, and OpenSM makes no group: write"
             f" 0x{key.base | 0x8000:04x}, or 0 for it"
@@ -180,6 +183,14 @@ def _group(mgid: int, key: PartitionKey, flags: GroupFlags, *, own_sl: bool) -> 
         flags.tclass,
         flags.flow_label,
     )
+
+
+# The same of every file, and a file is read again for each change of it.
+@functools.lru_cache(maxsize=32768)
+def _plain_broadcast(key: PartitionKey) -> Group:
+    """Return the group of ipoib where the partition says no more of it."""
+    mgid = _of_partition(_BROADCAST_MGID, key)
+    return _group(mgid, key, _with_q_key(_PLAIN), own_sl=False)
 
 
 def _with_q_key(flags: GroupFlags) -> GroupFlags:
@@ -232,7 +243,7 @@ def _of_partition(mgid: int, key: PartitionKey) -> int:
 
 def _of_group(mgid: int) -> int:
     """Return the broadcast group of the partition that an IP group's MGID names."""
-    return int(_BROADCAST) & ~(0xFFFF << 80) | _key_in(mgid) << 80
+    return _BROADCAST_MGID & ~(0xFFFF << 80) | _key_in(mgid) << 80
 
 
 _LIKE_PLAIN: Final = (_PLAIN.mtu, _PLAIN.rate, 0, _IPOIB_Q_KEY, 0, 0)

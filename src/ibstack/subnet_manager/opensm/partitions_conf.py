@@ -98,12 +98,13 @@ def _tenant(
     Of the statements that say indx0 and list a port the last one wins, so these take index 0 from
     the default partition, which comes before them (tests/real/test_opensm_first_entry.py).
     """
-    own = {guid: membership for guid, membership in members.items() if guid in first}
-    others = members
-    if own:
-        others = {guid: membership for guid, membership in members.items() if guid not in own}
+    own = members.keys() & first if first else ()
+    if not own:
+        yield from writing.partition(key, members, "ipoib")
+        return
+    others = {guid: membership for guid, membership in members.items() if guid not in own}
     yield from writing.partition(key, others, "ipoib")
-    yield from writing.partition(key, own, "ipoib", "indx0")
+    yield from writing.partition(key, {guid: members[guid] for guid in own}, "ipoib", "indx0")
 
 
 def read(content: bytes, file: str) -> PartitionsFile:
@@ -132,15 +133,15 @@ def _gather(statements: Iterable[Statement], site: str) -> PartitionsFile:
     partitions: dict[PartitionKey, dict[Guid, Membership]] = {}
     for statement in statements:
         guids = statement.guids()
-        if statement.key == DEFAULT_PARTITION:
+        if statement.key not in RESERVED_KEYS:
+            _add(partitions, statement.key, guids)
+            first.update(guids if "indx0" in statement.flags else ())
+        elif statement.key == DEFAULT_PARTITION:
             full.update(guids)
-        elif statement.key in PROOF_KEYS:
-            proof = statement.key
         elif statement.key == SCRATCH_KEY:
             scratch.update(guids)
         else:
-            partitions.setdefault(statement.key, {}).update(guids)
-            first.update(guids if "indx0" in statement.flags else ())
+            proof = statement.key
     if proof is None:
         raise BadValue("partitions file", "", "there is no proof key")
     return PartitionsFile(
@@ -168,8 +169,20 @@ def memberships(statements: Iterable[Statement]) -> Partitions:
     """Return the members that are listed by GUID, for any file that parses."""
     found: dict[PartitionKey, dict[Guid, Membership]] = {}
     for statement in statements:
-        found.setdefault(statement.key, {}).update(statement.guids())
+        _add(found, statement.key, statement.guids())
     return {key: Partition(key, members) for key, members in found.items()}
+
+
+def _add(
+    to: dict[PartitionKey, dict[Guid, Membership]],
+    key: PartitionKey,
+    members: dict[Guid, Membership],
+) -> None:
+    """Add *members*, which are the caller's no more: most partitions have one statement."""
+    if key in to:
+        to[key].update(members)
+    else:
+        to[key] = members
 
 
 def read_site(content: bytes, file: str, ours: KeyRange) -> str:

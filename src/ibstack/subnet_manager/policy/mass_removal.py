@@ -40,7 +40,12 @@ def hold_mass_removal(
 
     A VF (not *shared*) that is wanted in another partition moves, and is never kept in its old one.
     """
-    going = {k: gone for k, p in published.items() if (gone := _gone(k, p, desired))}
+    going = {
+        key: gone
+        for key, partition in published.items()
+        # Nearly all of them are as they were.
+        if partition != desired.get(key) and (gone := _gone(key, partition, desired))
+    }
     total = sum(map(len, going.values()))
     before = sum(len(partition.members) for partition in published.values())
     if not _too_many(total, before, max_share):

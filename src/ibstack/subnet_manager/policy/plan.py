@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from operator import attrgetter
-from typing import TYPE_CHECKING, TypeAlias
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import Membership, Partition, PartitionKey, Partitions
@@ -35,6 +35,8 @@ class Expel:
         return f"expel {self.guid} from {self.key}"
 
 
+_KEY_OF: Final = itemgetter(0)
+
 Step: TypeAlias = Admit | Expel
 Place: TypeAlias = "tuple[PartitionKey, Guid]"
 """One membership: who, where."""
@@ -48,15 +50,22 @@ def plan(desired: Partitions, observed: Partitions, ours: Container[PartitionKey
     """
     expel: list[Step] = []
     admit: list[Step] = []
-    for key in sorted(k for k in desired.keys() | observed.keys() if k in ours):
-        want = desired[key].members if key in desired else {}
-        have = observed[key].members if key in observed else {}
-        if want == have:
-            continue
+    differing = [
+        (key, want, have)
+        for key in desired.keys() | observed.keys()
+        if (want := _members_of(desired, key)) != (have := _members_of(observed, key))
+        and key in ours
+    ]
+    for key, want, have in sorted(differing, key=_KEY_OF):
         expel += [Expel(key, guid) for guid in sorted(have.keys() - want.keys())]
         new = {guid for guid, membership in want.items() if have.get(guid) is not membership}
         admit += [Admit(key, guid, want[guid]) for guid in sorted(new)]
     return expel + admit
+
+
+def _members_of(partitions: Partitions, key: PartitionKey) -> Mapping[Guid, Membership]:
+    partition = partitions.get(key)
+    return {} if partition is None else partition.members
 
 
 def apply(steps: Iterable[Step], partitions: Partitions) -> dict[PartitionKey, Partition]:
@@ -151,15 +160,17 @@ def hold_removals(
     or unplugged; the agent clears it first, and needs a moment.  A VF with a GUID of its own
     leaves at once.
     """
-    kept = {key: dict(partition.members) for key, partition in desired.items()}
+    kept: dict[PartitionKey, dict[Guid, Membership]] = {}
     waiting: dict[Place, float] = {}
     for key, partition in published.items():
-        wanted = desired[key].members if key in desired else {}
+        wanted = _members_of(desired, key)
+        if partition.members == wanted:
+            continue  # Nearly all of them.
         for guid in partition.members.keys() - wanted.keys():
             left = since.get((key, guid), now)
             if guid in shared and now - left < grace_s:
-                kept.setdefault(key, {})[guid] = partition.members[guid]
+                kept.setdefault(key, {**wanted})[guid] = partition.members[guid]
                 waiting[key, guid] = left
-    partitions = {key: Partition(key, members) for key, members in kept.items()}
+    partitions = {**desired, **{key: Partition(key, members) for key, members in kept.items()}}
     due = min((left + grace_s - now for left in waiting.values()), default=None)
     return DeferredRemovals(partitions, waiting, due)

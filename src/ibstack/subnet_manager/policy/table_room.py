@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.partition import Partition
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _EVERY_ADAPTER: Final = frozenset({Keyword.ALL, Keyword.ALL_CAS})
 _PROOFS: Final = 2
 _SCRATCH: Final = 1
+_BASE: Final = attrgetter("base")
 _SWITCH_SPARE: Final = 1
 """OpenSM 3.3.23 stops the checks at a port whose switch's table would be filled to the last entry
 (tests/real/test_enforcement_lost.py)."""
@@ -136,10 +138,14 @@ def fit(
 def _chosen(
     want: set[PartitionKey], have: set[PartitionKey], room: int, *, may_expel: bool
 ) -> set[PartitionKey]:
-    old = sorted(want & have)
-    stays = set(old[:room] if may_expel else old)
+    old = want & have
+    stays = set(_lowest(old, room)) if may_expel else old
     left = room - len(stays) - len(have - want)
-    return stays | set(sorted(want - have)[: max(left, 0)])
+    return stays | set(_lowest(want - have, max(left, 0)))
+
+
+def _lowest(keys: Iterable[PartitionKey], count: int) -> list[PartitionKey]:
+    return sorted(keys, key=_BASE)[:count]
 
 
 def _by_port(partitions: Partitions) -> defaultdict[Guid, set[PartitionKey]]:
@@ -157,13 +163,14 @@ def _without(
     fills: Mapping[Guid, Fill],
 ) -> DesiredPartitions:
     unfit = dict(wanted.unfit)
+    full = {guid: f"is full: {fills[guid]}; fewer networks there" for guid in out}
     for member in members:
-        if member.key in out.get(member.guid, ()):
-            why = f"the table of {member.host} is full: {fills[member.guid]}; fewer networks there"
-            unfit.setdefault(member.port_id, why)
-    partitions = {}
-    for key, partition in wanted.partitions.items():
-        left = {g: how for g, how in partition.members.items() if key not in out.get(g, ())}
+        if member.guid in out and member.key in out[member.guid]:
+            unfit.setdefault(member.port_id, f"the table of {member.host} {full[member.guid]}")
+    partitions = dict(wanted.partitions)
+    for key in {key for keys in out.values() for key in keys}:
+        members_of = partitions.pop(key).members
+        left = {g: how for g, how in members_of.items() if g not in out or key not in out[g]}
         if left:
             partitions[key] = Partition(key, left)
     return replace(wanted, partitions=partitions, unfit=unfit)

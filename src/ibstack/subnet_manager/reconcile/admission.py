@@ -89,9 +89,9 @@ class Admission:
         known = self.walked(manager)
         self._see(desired)
         seen = Seen(known, self._standing.guids, manager.port, published, shared_before)
-        self.rooms = rooms_of(self._settings, site, seen)
-        wanted, fills = judged(desired, self._settings, site, seen)
-        self.reserved = tuple(sorted(_claims(desired, self._settings, site, seen).reserved))
+        claims = _claims(desired, self._settings, site, seen)
+        wanted, fills = _judged(desired, self._settings, site, seen, claims)
+        self.reserved = tuple(sorted(claims.reserved))
         self.fullest = max(fills, key=lambda fill: fill.share, default=None)
         return wanted
 
@@ -112,7 +112,12 @@ def judged(
     desired: Desired, settings: Settings, site: Site, seen: Seen
 ) -> tuple[DesiredPartitions, tuple[Fill, ...]]:
     """Return what of *desired* may be published, and how full the shared tables are.  Pure."""
-    claims = _claims(desired, settings, site, seen)
+    return _judged(desired, settings, site, seen, _claims(desired, settings, site, seen))
+
+
+def _judged(
+    desired: Desired, settings: Settings, site: Site, seen: Seen, claims: Claims
+) -> tuple[DesiredPartitions, tuple[Fill, ...]]:
     wanted = collect_desired(desired.members, settings.owned_keys, claims.why_not)
     return fit(wanted, desired.members, seen.published, rooms_of(settings, site, seen))
 

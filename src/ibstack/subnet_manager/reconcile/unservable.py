@@ -45,7 +45,8 @@ class Unservable:
                 " down: run NVIDIA's OpenSM with virt_enabled 2, or UFM; if this one can, set"
                 " serves_vports = yes"
             )
+        known = {*self.now}
         for complaint in found:
-            if complaint not in self.now:
+            if complaint not in known:
                 LOG.warning("%s", complaint)
         self.now = tuple(found)
