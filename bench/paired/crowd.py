@@ -24,16 +24,17 @@ from bench.paired import rounds
 from bench.paired.crowd_rows import DHCP_HOST, CrowdRows, hosts_for
 from bench.paired.processes import of_cloud
 from bench.paired.rounds import Took
+from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.guid import Guid
 from ibstack_lab.binding_profile import nova_profile
 from ibstack_lab.cloud import Cloud
 from ibstack_lab.hosts.daemons import eswitchd_socket
 from ibstack_lab.services import accounts
-from ibstack_lab.topology import PHYSICAL_NETWORK, AdapterKind, Host, Topology
+from ibstack_lab.topology import PHYSICAL_NETWORK, Host, Topology
 
 if TYPE_CHECKING:
-    from ibstack_lab.services.network_api import NetworkApi
+    from ibstack_lab.services.neutron_client import NeutronClient
 
 _HEAD: Final = Host("head", Guid(0x0002C90300000010), subnet_manager_priority=10)
 _NODE: Final = Host("node001", Guid(0x0002C90300000020), AdapterKind.MLX5, vfs=16)
@@ -128,7 +129,7 @@ class _Flood:
                 print(f"bench: {error}", file=sys.stderr)
 
 
-def _network(api: NetworkApi, name: str, key: int, **fields: object) -> str:
+def _network(api: NeutronClient, name: str, key: int, **fields: object) -> str:
     network = api.create(
         "networks",
         name=name,
@@ -144,7 +145,7 @@ def _network(api: NetworkApi, name: str, key: int, **fields: object) -> str:
     return str(network)
 
 
-def _port(api: NetworkApi, network: str, **place: object) -> dict[str, str]:
+def _port(api: NeutronClient, network: str, **place: object) -> dict[str, str]:
     return api.create(
         "ports",
         network_id=network,
