@@ -5,12 +5,10 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
-from ibstack.formats.settings import Option, absolute_path, number
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from ibstack.formats.settings import Option, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +50,12 @@ def _words(text: str) -> tuple[str, ...]:
         return tuple(shlex.split(text))
     except ValueError as error:
         raise ValueError(f"expected options of ssh: {error}") from None
+
+
+def absolute_path(text: str) -> Path:
+    if not text.startswith("/"):
+        raise ValueError("expected an absolute path")
+    return Path(text)
 
 
 _DAY_S: Final = 86_400

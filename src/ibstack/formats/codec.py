@@ -26,16 +26,18 @@ _Class = TypeVar("_Class", bound=type)
 
 _Read: TypeAlias = Callable[[Any], Any]
 _WIRE: Final = "wire"
+_AS_IT_IS: Final = (None, None, None)
 _SHOWN: Final = 300
 """Characters of an error, which may quote all that was sent."""
 
 
-@dataclasses.dataclass(eq=False)
 class BadShape(BadInput, ValueError):
     """A value of JSON that is not what is wanted, and where: `members[2].guid`."""
 
-    what: str
-    where: str = ""
+    def __init__(self, what: str, where: str = "") -> None:
+        super().__init__(what, where)
+        self.what = what
+        self.where = where
 
     def __str__(self) -> str:
         return (f"{self.where}: {self.what}" if self.where else self.what)[:_SHOWN]
@@ -46,13 +48,6 @@ def record(cls: _Class) -> _Class:
     return cls
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Wire:
-    name: str | None
-    read: _Read | None
-    write: _Read | None
-
-
 def wire(
     name: str | None = None, *, read: _Read | None = None, write: _Read | None = None
 ) -> dict[str, Any]:
@@ -60,7 +55,7 @@ def wire(
 
     *read* is given the value of JSON and raises ValueError or TypeError; *write* returns it.
     """
-    return {_WIRE: _Wire(name, read, write)}
+    return {_WIRE: (name, read, write)}
 
 
 def none_as_empty(kind: Any) -> _Read:
@@ -111,8 +106,8 @@ def _writers(cls: type) -> tuple[tuple[str, str, _Read], ...]:
     """Return field, name and what writes it, of each field of a dataclass."""
     found = []
     for field in dataclasses.fields(cls):
-        special = field.metadata.get(_WIRE) or _Wire(None, None, None)
-        found.append((field.name, special.name or field.name, special.write or to_json))
+        name, _, write = field.metadata.get(_WIRE, _AS_IT_IS)
+        found.append((field.name, name or field.name, write or to_json))
     return tuple(found)
 
 
@@ -190,10 +185,10 @@ def _fields(cls: type, whole: bool) -> tuple[_Field, ...]:
     hints = typing.get_type_hints(cls)
     found: list[_Field] = []
     for field in dataclasses.fields(cls):
-        special = field.metadata.get(_WIRE) or _Wire(None, None, None)
+        name, read, _ = field.metadata.get(_WIRE, _AS_IT_IS)
         has_default = (field.default, field.default_factory) != (dataclasses.MISSING,) * 2
-        read = special.read or _reader(hints[field.name], whole)
-        found.append((field.name, special.name or field.name, read, has_default and not whole))
+        read = read or _reader(hints[field.name], whole)
+        found.append((field.name, name or field.name, read, has_default and not whole))
     return tuple(found)
 
 

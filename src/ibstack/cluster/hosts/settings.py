@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.model.naming import meant
-from ibstack.cluster.ssh_settings import KEYS, SshSettings
+from ibstack.cluster.ssh_settings import KEYS, SshSettings, absolute_path
 from ibstack.fabric.errors import BadInput
 from ibstack.formats.ini import NotIni, lenient_sections
-from ibstack.formats.settings import Option, absolute_path, values_by_field
+from ibstack.formats.settings import Option, values_by_field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
