@@ -10,7 +10,7 @@ from ibstack.cluster.files.remark import Remark
 from ibstack.cluster.model.category import CATEGORY
 from ibstack.cluster.model.device import HEAD, VIRTUAL
 from ibstack.cluster.model.naming import group_fault, noun
-from ibstack.cluster.model.nodegroup import NODEGROUP, members
+from ibstack.cluster.model.nodegroup import NODEGROUP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ def genders(view: View) -> str:
     """
     groups: dict[str, list[str]] = {}
     for group in _sayable(view, NODEGROUP.name):
-        for name in members(group):
+        for name in group.words("nodes"):
             groups.setdefault(name, []).append(group.name)
     return "".join(
         f"{device.name} {','.join((*_attributes(device), *groups.get(device.name, ())))}\n"
@@ -59,7 +59,7 @@ def clustershell_source(view: View) -> str:
         for name in names:
             types.setdefault(name, NodeSet()).update(folded)
     groups = {
-        group.name: NodeSet.fromlist(list(members(group)))
+        group.name: NodeSet.fromlist(list(group.words("nodes")))
         for group in _sayable(view, NODEGROUP.name)
     }
     sources = {"category": categories, "type": types, NODEGROUP.name: groups}

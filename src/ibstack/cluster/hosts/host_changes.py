@@ -92,16 +92,11 @@ def _looks_at_others(view: View, name: str) -> bool:
     device = view.get(path)
     if device is None or device.type == HEAD:
         return True
-    category = EntityPath.of("category", str(device.values.get("category", "")))
+    category = EntityPath.of("category", device.text("category"))
     owners = (path, category)
     if any(view.get(owner.inside("roles", "subnetmanager")) for owner in owners):
         return True
-    return any(name in _words(each, "subnetmanagers") for each in view.children(None, ("fabric",)))
-
-
-def _words(entity: Entity, name: str) -> tuple[str, ...]:
-    value = entity.values.get(name, ())
-    return value if isinstance(value, tuple) else ()
+    return any(name in each.words("subnetmanagers") for each in view.children(None, ("fabric",)))
 
 
 def _changed(before: State, after: State) -> Iterator[EntityPath]:
@@ -190,7 +185,7 @@ class _SideOfCommit:
 
     def _category(self, path: EntityPath) -> str:
         device = self._view.get(path)
-        return str(device.values.get("category", "")) if device else ""
+        return device.text("category") if device else ""
 
     def _asked(self, host: str) -> dict[str, bool]:
         found = effective_services(self._view, host)

@@ -63,7 +63,7 @@ def _originals(view: View, path: EntityPath) -> Iterator[EntityPath]:
     seen = {path}
     while True:
         entity = view.get(path)
-        name = str(entity.values.get("originalimage", "")) if entity else ""
+        name = entity.text("originalimage") if entity else ""
         path = EntityPath.of("softwareimage", name)
         if not name or path in seen or view.get(path) is None:
             return

@@ -26,7 +26,7 @@ _DEFAULT_INTERFACE: Final = "ib0"
 def adapter_problems(view: State | Draft, role: Entity) -> Iterator[Problem]:
     """Yield what is wrong with an infinibandhost role."""
     first = str(role.values.get("interface", _DEFAULT_INTERFACE))
-    further, fabrics = _words(role, "furtherinterfaces"), _words(role, "furtherfabrics")
+    further, fabrics = role.words("furtherinterfaces"), role.words("furtherfabrics")
     for name, words in (("interface", (first,)), ("furtherinterfaces", further)):
         for word in words:
             if not _INTERFACE.fullmatch(word):
@@ -42,7 +42,7 @@ def adapter_problems(view: State | Draft, role: Entity) -> Iterator[Problem]:
         yield error(role.path, "furtherinterfaces", f"{word} is named twice")
     if fabrics and not role.values.get("fabric"):
         yield warning(role.path, "furtherfabrics", "they do nothing while fabric is not set")
-    modes = {name: _mode(view, name) for name in (str(role.values.get("fabric", "")), *fabrics)}
+    modes = {name: _mode(view, name) for name in (role.text("fabric"), *fabrics)}
     if fabrics and len({mode for mode in modes.values() if mode}) > 1:
         said = ", ".join(f"{name}: {mode}" for name, mode in modes.items() if mode)
         yield warning(role.path, "furtherfabrics", f"network nodes have one mode for all ({said})")
@@ -50,11 +50,11 @@ def adapter_problems(view: State | Draft, role: Entity) -> Iterator[Problem]:
 
 def manager_problems(view: State | Draft, fabric: Entity) -> Iterator[Problem]:
     """Yield hosts that manage another fabric as well: files are made for one OpenSM of a host."""
-    own = _words(fabric, "subnetmanagers")
+    own = fabric.words("subnetmanagers")
     for other in view.children(None, ("fabric",)):
         if other.path != fabric.path:
             for name in own:
-                if name in _words(other, "subnetmanagers"):
+                if name in other.words("subnetmanagers"):
                     why = f"{name} manages {other.name} too; its files are made for one of them"
                     yield warning(fabric.path, "subnetmanagers", why)
 
@@ -88,8 +88,3 @@ def _interfaces_on(view: State | Draft, device: str, fabric: str) -> Iterator[st
 def _mode(view: State | Draft, fabric: str) -> str:
     found = view.get(EntityPath.of("fabric", fabric)) if fabric else None
     return str(found.values.get("mode", "datagram")) if found else ""
-
-
-def _words(role: Entity, name: str) -> tuple[str, ...]:
-    value = role.values.get(name, ())
-    return value if isinstance(value, tuple) else ()

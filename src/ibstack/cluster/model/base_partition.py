@@ -46,4 +46,4 @@ PARTITION: Final = Kind(
 def head_node(view: View) -> str:
     """Return the name of the active head node, where images and groups are; empty: none."""
     base = view.get(BASE_PARTITION)
-    return str(base.values.get("headnode", "")) if base else ""
+    return base.text("headnode") if base else ""

@@ -32,11 +32,11 @@ _TEXTS: Final = (
 def broker_problems(_view: State | Draft, broker: Entity) -> Iterator[Problem]:
     """Yield what is wrong with the broker's settings."""
     for name, pattern, why in _TEXTS:
-        text = str(broker.values.get(name, ""))
+        text = broker.text(name)
         if text and not pattern.fullmatch(text):
             yield error(broker.path, name, f"{text!r} is {why}")
-    nodes = broker.values.get("nodes", ())
-    for node in nodes if isinstance(nodes, tuple) else ():
+    nodes = broker.words("nodes")
+    for node in nodes:
         if not _NODE.fullmatch(node):
             yield error(broker.path, "nodes", f"{node!r} is neither HOST nor HOST:PORT")
     if not nodes and any(broker.values.get(name) for name in _PASSWORDS):

@@ -128,15 +128,15 @@ def _category(view: State | Draft, entity: Entity) -> Iterator[Problem]:
 
 
 def _node_settings(view: State | Draft, entity: Entity) -> Iterator[Problem]:
-    layout = str(entity.values.get("disksetup", ""))
+    layout = entity.text("disksetup")
     if layout:
         fault = _xml_fault(layout)
         if fault:
             yield error(entity.path, "disksetup", fault)
     for name in PATTERN_LISTS:
-        _, faults = read_exclude_list(str(entity.values.get(name, "")).splitlines())
+        _, faults = read_exclude_list(entity.text(name).splitlines())
         yield from (error(entity.path, name, str(fault)) for fault in faults)
-    for item in _words(entity, "frozenfiles"):
+    for item in entity.words("frozenfiles"):
         if not item.startswith(("/", "|")):
             yield error(entity.path, "frozenfiles", f"{item!r} begins neither with / nor with |")
         elif item.startswith("|") and not _is_pattern(item[1:]):
@@ -168,7 +168,7 @@ def _device(view: State | Draft, entity: Entity) -> Iterator[Problem]:
         yield error(entity.path, "category", "it is not set; a node is in one")
     yield from _node_settings(view, entity)
     yield from device_problems(view, entity)
-    interface = str(entity.values.get("provisioninginterface", ""))
+    interface = entity.text("provisioninginterface")
     if interface and view.get(entity.path.inside("interfaces", interface)) is None:
         yield warning(entity.path, "provisioninginterface", f"there is no interface {interface}")
 
@@ -185,7 +185,7 @@ def _fabric(view: State | Draft, entity: Entity) -> Iterator[Problem]:
 
 def _partition(view: State | Draft, entity: Entity) -> Iterator[Problem]:
     yield from _node_settings(view, entity)
-    head = view.get(EntityPath.of("device", str(entity.values.get("headnode", ""))))
+    head = view.get(EntityPath.of("device", entity.text("headnode")))
     if entity.name == BASE and head is not None and head.type != HEAD:
         yield error(entity.path, "headnode", f"{head.name} is a {head.type}, not a {HEAD}")
 
@@ -198,11 +198,6 @@ def _role(view: State | Draft, entity: Entity) -> Iterator[Problem]:
         yield warning(entity.path, "fabric", "it is not set; the role does nothing without it")
     if entity.name == INFINIBAND_HOST:
         yield from adapter_problems(view, entity)
-
-
-def _words(entity: Entity, name: str) -> tuple[str, ...]:
-    value = entity.values.get(name, ())
-    return value if isinstance(value, tuple) else ()
 
 
 _CHECKS: Final[Mapping[str, Check]] = {

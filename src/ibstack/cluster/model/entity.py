@@ -131,6 +131,15 @@ class Entity:
     def name(self) -> str:
         return self.path.name
 
+    def text(self, name: str) -> str:
+        """Return the value of a property as text; empty where it is unset."""
+        return str(self.values.get(name, ""))
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """Return the value of a list of texts; empty where it is unset."""
+        value = self.values.get(name, ())
+        return value if isinstance(value, tuple) else ()
+
     def with_value(self, name: str, value: Value) -> Entity:
         return replace(self, values={**self.values, name: value})
 

@@ -177,7 +177,7 @@ def frozen_files(view: View, device: str) -> tuple[tuple[str, str], ...]:
     """Return (source, file) of what is never generated on the device: of all levels."""
     found: dict[str, str] = {}
     for source, entity in levels(view, EntityPath.of("device", device)):
-        for name in _words(entity, "frozenfiles"):
+        for name in entity.words("frozenfiles"):
             found.setdefault(name, source)
     return tuple((source, name) for name, source in found.items())
 
@@ -300,7 +300,7 @@ def _added(view: View, own: Entity, inherited: Entity, source: str) -> Effective
 
 
 def _items(role: Entity, source: str) -> tuple[tuple[str, str], ...]:
-    return tuple((source, item) for item in _words(role, _MODIFICATIONS))
+    return tuple((source, item) for item in role.words(_MODIFICATIONS))
 
 
 def _in_role(view: View, role: Entity, property_: Property) -> Effective:
@@ -308,8 +308,3 @@ def _in_role(view: View, role: Entity, property_: Property) -> Effective:
     if parent is None or parent.kind != "device":
         return _counts(_of_role(view, role), property_)
     return effective_roles(view, parent.name)[role.name].values[property_.name]
-
-
-def _words(entity: Entity, name: str) -> tuple[str, ...]:
-    value = entity.values.get(name, ())
-    return value if isinstance(value, tuple) else ()

@@ -90,8 +90,8 @@ def _pool_problems(
 
 
 def _segment_problems(entity: Entity) -> Iterator[Problem]:
-    text = str(entity.values.get("openstackvlanrange", ""))
-    type_ = str(entity.values.get("openstacknetworktype", ""))
+    text = entity.text("openstackvlanrange")
+    type_ = entity.text("openstacknetworktype")
     if not text:
         return
     fault = range_fault(text, 1, _LAST_SEGMENT.get(type_, LAST_TENANT_KEY.base))
@@ -148,8 +148,7 @@ def _others(view: State | Draft, entity: Entity, what: str, text: str) -> Iterat
 
 
 def _member_problems(view: State | Draft, entity: Entity) -> Iterator[Problem]:
-    members = entity.values.get("interfaces", ())
-    for name in members if isinstance(members, tuple) else ():
+    for name in entity.words("interfaces"):
         if name == entity.name:
             yield error(entity.path, "interfaces", "it cannot be made of itself")
         elif view.get(entity.path.renamed(name)) is None:

@@ -23,7 +23,7 @@ def fsmount_problems(_view: State | Draft, entity: Entity) -> Iterator[Problem]:
 
 
 def fsexport_problems(_view: State | Draft, entity: Entity) -> Iterator[Problem]:
-    path = str(entity.values.get("path", ""))
+    path = entity.text("path")
     if not path.startswith("/"):
         yield error(entity.path, "path", f"{path!r} is not an absolute path")
     if not entity.values.get("network") and not entity.values.get("hosts"):
@@ -40,6 +40,6 @@ def staticroute_problems(_view: State | Draft, entity: Entity) -> Iterator[Probl
 
 
 def bmcsettings_problems(_view: State | Draft, entity: Entity) -> Iterator[Problem]:
-    file = str(entity.values.get("passwordfile", ""))
+    file = entity.text("passwordfile")
     if file and not file.startswith("/"):
         yield error(entity.path, "passwordfile", f"{file!r} is not an absolute path")

@@ -3,14 +3,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ibstack.cluster.model.kind import Kind, Property
 from ibstack.cluster.model.node_settings import LABELS
 from ibstack.cluster.model.value import References, Text
-
-if TYPE_CHECKING:
-    from ibstack.cluster.model.entity import Entity
 
 NODEGROUP: Final = Kind(
     name="nodegroup",
@@ -26,9 +23,3 @@ NODEGROUP: Final = Kind(
         *LABELS,
     ),
 )
-
-
-def members(group: Entity) -> tuple[str, ...]:
-    """Return the names of the devices in a node group."""
-    value = group.values.get("nodes", ())
-    return value if isinstance(value, tuple) else ()

@@ -186,13 +186,13 @@ def _node_counts(view: View, kind: str) -> Counter[str]:
     counts: Counter[str] = Counter()
     images: dict[str, str] = {}
     for device in view.children(None, ("device",)):
-        own = str(device.values.get(prop, ""))
-        category = str(device.values.get("category", ""))
+        own = device.text(prop)
+        category = device.text("category")
         if not own and prop == "softwareimage" and category:
             if category not in images:
                 at = EntityPath.of("category", category)
                 found = view.get(at)
-                images[category] = str(found.values.get(prop, "")) if found else ""
+                images[category] = found.text(prop) if found else ""
             own = images[category]
         counts[own] += 1
     return counts

@@ -10,7 +10,6 @@ from ibstack.cluster.model.device import HEAD
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.inheritance import effective, effective_roles
 from ibstack.cluster.model.naming import MASTER, find_name, meant, noun
-from ibstack.cluster.model.nodegroup import members
 from ibstack.cluster.shell.node_list import expand, fold
 from ibstack.cluster.shell.options import Option
 from ibstack.fabric.errors import BadInput
@@ -131,7 +130,9 @@ def _in_group(view: View, group: str, text: str) -> list[str]:
     _check(view, group, wanted)
     if group == "group":
         groups = view.children(None, ("nodegroup",))
-        inside = {name for each in groups if each.name.lower() in wanted for name in members(each)}
+        inside = {
+            name for each in groups if each.name.lower() in wanted for name in each.words("nodes")
+        }
         return [name for name in view.names("device") if name in inside]
     tell = _TESTS[group]
     entities = view.children(None, ("device",))
@@ -157,7 +158,7 @@ def _check(view: View, group: str, wanted: set[str]) -> None:
 
 
 def _category(view: View, entity: Entity) -> set[str]:
-    return {str(entity.values.get("category", "")).lower()}
+    return {entity.text("category").lower()}
 
 
 def _image(view: View, entity: Entity) -> set[str]:

@@ -66,7 +66,7 @@ def _refuse_inherited(shell: ShellContext, path: EntityPath, doing: str) -> None
     """Say where an object is that a device has from its category."""
     owner = path.parent
     device = shell.draft.get(owner) if owner is not None and owner.kind == "device" else None
-    category = str(device.values.get("category", "")) if device else ""
+    category = device.text("category") if device else ""
     if not category or owner is None:
         return
     above = EntityPath.of("category", category).inside(path.kind, path.name)

@@ -21,7 +21,7 @@ def lines(cloud: Cloud) -> Iterator[Finding]:
         return
     for entity in cloud.view.children(None, ("category", "device")):
         for name in PATTERN_LISTS:
-            _, faults = read_exclude_list(str(entity.values.get(name, "")).splitlines())
+            _, faults = read_exclude_list(entity.text(name).splitlines())
             for fault in faults:
                 yield Finding(
                     "exclude-list-line",

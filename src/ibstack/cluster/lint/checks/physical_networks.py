@@ -84,7 +84,7 @@ def unknown_to_all(cloud: Cloud) -> Iterator[Finding]:
         return
     known = fabrics(cloud) | _served(cloud).keys() | _of_servers(cloud.hosts)
     for network in cloud.view.children(None, ("network",)):
-        name = str(network.values.get("openstackphysicalnetworkname", ""))
+        name = network.text("openstackphysicalnetworkname")
         if name and name not in known:
             there = ", ".join(sorted(known)) or "none"
             yield Finding(

@@ -73,6 +73,6 @@ def _where(view: View, device: str) -> EntityPath:
     """Return the category that gives the device its roles, or else the device."""
     path = EntityPath.of("device", device)
     entity = view.get(path)
-    category = str(entity.values.get("category", "")) if entity else ""
+    category = entity.text("category") if entity else ""
     inherits = any(each.source for each in effective_roles(view, device).values())
     return EntityPath.of("category", category) if category and inherits else path

@@ -62,7 +62,7 @@ def _give_device(draft: Draft, path: EntityPath, address: str, interface: str = 
     *interface* is what it is booted and installed over.
     """
     base = draft.get(BASE_PARTITION)
-    network = str(base.values.get("managementnetwork", "")) if base else ""
+    network = base.text("managementnetwork") if base else ""
     inner = edits.add(draft, "interfaces", interface, path, "physical")
     for each in (path, inner):
         edits.set_value(draft, each, "ip", [address])
