@@ -71,7 +71,7 @@ def lie(world: World) -> str:
     return world.attempt(attempt)
 
 
-def _as_another(hostile: HostileHost, other: str) -> Attempt:
+def report_as_another(hostile: HostileHost, other: str) -> Attempt:
     """The oldest one: each port on *other* would be of the sender's adapter."""
     shown = _spelled(hostile.guid)
     return _report(
@@ -175,7 +175,7 @@ def _as_fabricd(hostile: HostileHost, other: str) -> Attempt:
 
 
 _LIES: Final[dict[str, Callable[[HostileHost, str], Attempt]]] = {
-    "as another": _as_another,
+    "as another": report_as_another,
     "of a host": _claim_of_a_host,
     "of a tenant": _claim_of_a_tenant,
     "another kind": _another_kind,
