@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from faults.world import World
 
 _GHOSTS: Final = 20
-_REPORTS, _HINTS = 20, 50
+_REPORTS, _HINTS = 10, 20
 """Of a flood, each time."""
-_UNKNOWN_PORTS: Final = 200
+_UNKNOWN_PORTS: Final = 100
 _FLOODS_EVERY_S: Final = 2.0
 _DAEMONS: Final = {
     AGENT: ("ibstack-agent", "ibstack-agent"),
