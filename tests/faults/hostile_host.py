@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from faults.world import World
 
 _GHOSTS: Final = 20
-_REPORTS, _HINTS = 20, 50
+_REPORTS, _HINTS = 10, 20
 """Of a flood, each time."""
-_UNKNOWN_PORTS: Final = 200
+_UNKNOWN_PORTS: Final = 100
 _FLOODS_EVERY_S: Final = 2.0
 _DAEMONS: Final = {
     AGENT: ("ibstack-agent", "ibstack-agent"),
@@ -71,7 +71,7 @@ def lie(world: World) -> str:
     return world.attempt(attempt)
 
 
-def _as_another(hostile: HostileHost, other: str) -> Attempt:
+def report_as_another(hostile: HostileHost, other: str) -> Attempt:
     """The oldest one: each port on *other* would be of the sender's adapter."""
     shown = _spelled(hostile.guid)
     return _report(
@@ -175,7 +175,7 @@ def _as_fabricd(hostile: HostileHost, other: str) -> Attempt:
 
 
 _LIES: Final[dict[str, Callable[[HostileHost, str], Attempt]]] = {
-    "as another": _as_another,
+    "as another": report_as_another,
     "of a host": _claim_of_a_host,
     "of a tenant": _claim_of_a_tenant,
     "another kind": _another_kind,

@@ -145,6 +145,17 @@ def test_a_vf_that_is_met_before_its_port_is_heard_of_is_a_vf(standing: Standing
     assert standing.guids == set()
 
 
+def test_a_vf_whose_host_is_in_doubt_is_a_vf_when_that_is_over(standing: StandingPorts) -> None:
+    in_doubt = ("host 'node003' reports port GUID …",)
+    standing.see(walk(VF, TRUESCALE), replace(desired(1), alarms=in_doubt))
+    standing.hear(replace(desired(2), alarms=in_doubt))
+    assert standing.guids == set()
+
+    standing.hear(desired(3, vf(VF)))
+    standing.hear(desired(4))
+    assert standing.guids == {TRUESCALE}
+
+
 def test_a_vf_that_was_left_attached_is_a_vf(standing: StandingPorts) -> None:
     left = (LeftVf("node003", PciAddress.parse("0000:05:00.1"), VF),)
     standing.see(walk(VF), replace(desired(1), left=left))

@@ -48,8 +48,8 @@ class StandingPorts:
         self._claimed.update(self._unclaimed.keys() & wanted)
         for guid in self._claimed:
             self._unclaimed.pop(guid, None)
-        if desired.trouble is not None:
-            return
+        if desired.trouble is not None or desired.alarms:
+            return  # Of a host in doubt new ports are held: who they are is told when that is over.
         proved = {guid for guid, at in self._unclaimed.items() if at < desired.answers}
         for guid in proved:
             del self._unclaimed[guid]
