@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ALL: Final = "lab"
 """The account that may do everything."""
+_CONTROL: Final = ("/usr/lib/rabbitmq/bin/rabbitmqctl", "-n", "ibstack@localhost")
 THERE: Final = Path("/usr/lib/rabbitmq/bin/rabbitmq-server").exists()
 
 
@@ -41,21 +42,36 @@ class Broker:
     def control(self, *words: str) -> None:
         """Run Debian's rabbitmqctl, without the script that becomes the user rabbitmq."""
         subprocess.run(
-            ["/usr/lib/rabbitmq/bin/rabbitmqctl", "-n", "ibstack@localhost", *words],
-            env={
-                **os.environ,
-                "HOME": str(self.lab.service("rabbitmq")),
-                "ERL_EPMD_PORT": str(self.lab.port("epmd")),
-            },
-            check=True,
-            capture_output=True,
-            timeout=60,
+            [*_CONTROL, *words], env=self._environment, check=True, capture_output=True, timeout=60
         )
 
-    def channel(self, opened: ExitStack, user: str) -> Any:
+    def run_script(self, script: Path) -> str:
+        """Run a script of the shell, which finds the same rabbitmqctl, and return what it says."""
+        programs = self.lab.root / "bin"
+        programs.mkdir(exist_ok=True)
+        program = programs / "rabbitmqctl"
+        program.write_text(f'#!/bin/sh\nexec {" ".join(_CONTROL)} "$@"\n')
+        program.chmod(0o755)
+        environment = {**self._environment, "PATH": f"{programs}:{os.environ['PATH']}"}
+        argv = ["sh", str(script)]
+        done = subprocess.run(
+            argv, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "HOME": str(self.lab.service("rabbitmq")),
+            "ERL_EPMD_PORT": str(self.lab.port("epmd")),
+        }
+
+    def channel(self, opened: ExitStack, user: str, password: str = "secret") -> Any:
         address = f"127.0.0.1:{self.port}"
         connection = opened.enter_context(
-            amqp.Connection(address, userid=user, password="secret", confirm_publish=True)
+            amqp.Connection(address, userid=user, password=password, confirm_publish=True)
         )
         return connection.channel()
 

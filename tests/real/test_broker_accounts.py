@@ -7,11 +7,8 @@ They are those of docs/how-to/install.md (tests/cluster/files/test_render_broker
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import warnings
 from contextlib import ExitStack
@@ -26,9 +23,8 @@ from oslo_config import cfg
 from cluster.broker_cluster import COMPUTE as COMPUTE_HOST
 from cluster.broker_cluster import HEAD, SECRETS, broker_cluster, filled
 from cluster.infiniband_cluster import ML2
-from ibstack_lab.folder import LabFolder
 from ibstack_lab.services.neutron_stand_in import StandInPort
-from ibstack_lab.services.rabbitmq import RabbitMq
+from one_broker import ALL, THERE, Broker, running_broker
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's, by way of oslo.service.
@@ -52,16 +48,13 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.real,
-    pytest.mark.skipif(
-        not Path("/usr/lib/rabbitmq/bin/rabbitmq-server").exists(),
-        reason="needs rabbitmq-server: apt-get install rabbitmq-server",
-    ),
+    pytest.mark.skipif(not THERE, reason="needs rabbitmq-server: apt-get install rabbitmq-server"),
 ]
 
 ROOT: Final = Path(__file__).parents[2]
 ACCOUNTS: Final = "/etc/ibstack/broker-accounts.sh"
 LIMIT_S: Final = 30
-COMPUTE, FABRICD, SERVER, ALL = "ibstack-compute", "ibstack-fabricd", "ibstack-server", "lab"
+COMPUTE, FABRICD, SERVER = "ibstack-compute", "ibstack-fabricd", "ibstack-server"
 READS: Final = {
     COMPUTE: (COMPUTE_HOST, "/etc/ibstack/agent.conf"),
     FABRICD: (HEAD, "/etc/ibstack/fabricd.conf"),
@@ -77,93 +70,52 @@ PASSWORDS: Final = {
 
 
 @dataclass(frozen=True)
-class Broker:
+class Accounts:
     """A RabbitMQ with the accounts that a cluster's head node has the commands for."""
 
-    lab: LabFolder
+    broker: Broker
     cluster: Draft
 
     @property
-    def port(self) -> int:
-        return self.lab.port("rabbitmq")
-
-    @property
-    def all_url(self) -> str:
-        """Of the account that may do everything."""
-        return f"rabbit://{ALL}:{PASSWORDS[ALL]}@127.0.0.1:{self.port}/"
+    def folder(self) -> Path:
+        return self.broker.lab.root
 
     def config(self, user: str) -> Path:
         """Write the file that has the account, as it is brought to its host, and return it."""
         host, path = READS[user]
-        file = self.lab.root / f"{user}.conf"
+        file = self.folder / f"{user}.conf"
         file.write_bytes(filled(self.cluster, host, path).content(None))
         return file
 
-    def make_accounts(self) -> None:
-        """Run what the head node is brought, with Debian's rabbitmqctl.
-
-        That is, without the script around it that becomes the user rabbitmq.
-        """
-        programs = self.lab.root / "bin"
-        programs.mkdir(exist_ok=True)
-        program = programs / "rabbitmqctl"
-        program.write_text(
-            '#!/bin/sh\nexec /usr/lib/rabbitmq/bin/rabbitmqctl -n ibstack@localhost "$@"\n'
-        )
-        program.chmod(0o755)
-        script = self.lab.root / "accounts.sh"
+    def make(self) -> None:
+        """Run what the head node is brought."""
+        script = self.folder / "accounts.sh"
         script.write_bytes(filled(self.cluster, HEAD, ACCOUNTS).content(None))
-        environment = {
-            **os.environ,
-            "HOME": str(self.lab.service("rabbitmq")),
-            "ERL_EPMD_PORT": str(self.lab.port("epmd")),
-            "PATH": f"{programs}:{os.environ['PATH']}",
-        }
-        done = subprocess.run(
-            ["sh", str(script)], env=environment, capture_output=True, text=True, timeout=120
-        )
-        assert done.returncode == 0, done.stderr
-        assert not any(each in done.stdout + done.stderr for each in PASSWORDS.values())
+        said = self.broker.run_script(script)
+        assert not any(each in said for each in PASSWORDS.values())
 
     def channel(self, opened: ExitStack, user: str) -> Any:
-        address = f"127.0.0.1:{self.port}"
-        connection = opened.enter_context(
-            amqp.Connection(address, userid=user, password=PASSWORDS[user], confirm_publish=True)
-        )
-        return connection.channel()
+        return self.broker.channel(opened, user, PASSWORDS[user])
 
 
 @pytest.fixture(scope="module")
-def broker() -> Iterator[Broker]:
-    with ExitStack() as opened:
-        folder = Path(tempfile.mkdtemp(prefix="ib"))
-        opened.callback(shutil.rmtree, folder)
-        lab = LabFolder(folder)
-        lab.choose_ports()
-        rabbit = RabbitMq(lab, "secret")
-        rabbit.configure()
-        for process, ready in (
-            (rabbit.port_mapper(), rabbit.port_mapper_ready),
-            (rabbit.process(), rabbit.ready),
-        ):
-            opened.callback(process.stop)
-            process.start()
-            process.wait_until(ready, timeout_s=90)
-        nodes = (f"127.0.0.1:{lab.port('rabbitmq')}",)
-        broker = Broker(lab, broker_cluster(folder, nodes=nodes))
-        broker.make_accounts()
-        yield broker
+def accounts() -> Iterator[Accounts]:
+    with running_broker() as broker:
+        nodes = (f"127.0.0.1:{broker.port}",)
+        accounts = Accounts(broker, broker_cluster(broker.lab.root, nodes=nodes))
+        accounts.make()
+        yield accounts
 
 
 @pytest.fixture(scope="module")
-def neutron(broker: Broker) -> Iterator[Callable[..., Any]]:
+def neutron(accounts: Accounts) -> Iterator[Callable[..., Any]]:
     """A stand-in of Neutron, which has the queues; call it with a verb and its arguments.
 
     It has neutron-server's account.
     """
     read = cfg.ConfigOpts()
     read.register_opt(cfg.StrOpt("transport_url"))
-    read([], default_config_files=[str(broker.config(SERVER))])
+    read([], default_config_files=[str(accounts.config(SERVER))])
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "tests/rpc_stand_in.py"), read.transport_url],
         stdin=subprocess.PIPE,
@@ -186,14 +138,14 @@ def neutron(broker: Broker) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-def transport(broker: Broker) -> Iterator[Callable[[str], Any]]:
+def transport(accounts: Accounts) -> Iterator[Callable[[str], Any]]:
     """Return what opens a transport as the daemon does that reads the account's file."""
     with ExitStack() as opened:
 
         def of(user: str) -> Any:
-            files = [] if user == ALL else [str(broker.config(user))]
+            files = [] if user == ALL else [str(accounts.config(user))]
             cfg.CONF([], project="neutron", default_config_files=files, default_config_dirs=[])
-            found = open_transport(cfg.CONF, broker.all_url if user == ALL else None)
+            found = open_transport(cfg.CONF, accounts.broker.url(ALL) if user == ALL else None)
             opened.callback(found.cleanup)
             return found
 
@@ -255,17 +207,17 @@ def test_fabricd_works_with_its_account(
     hints.stop()
 
 
-def test_the_commands_may_be_given_again_and_change_a_password(broker: Broker) -> None:
-    secret = broker.lab.root / "agentpasswordfile"
+def test_the_commands_may_be_given_again_and_change_a_password(accounts: Accounts) -> None:
+    secret = accounts.folder / "agentpasswordfile"
     secret.write_text("another\n")
-    broker.make_accounts()
+    accounts.make()
     with ExitStack() as opened, pytest.raises(amqp.AccessRefused):
-        broker.channel(opened, COMPUTE)
+        accounts.channel(opened, COMPUTE)
 
     secret.write_text(PASSWORDS[COMPUTE])
-    broker.make_accounts()
+    accounts.make()
     with ExitStack() as opened:
-        assert broker.channel(opened, COMPUTE).is_open
+        assert accounts.channel(opened, COMPUTE).is_open
 
 
 def own_queue(channel: Any, prefix: str) -> str:
@@ -308,7 +260,7 @@ ACTS: Final[dict[str, Callable[[Any], object]]] = {
 
 @pytest.mark.parametrize("what", ACTS)
 def test_a_compute_hosts_account_cannot(
-    broker: Broker,
+    accounts: Accounts,
     neutron: Callable[..., Any],
     transport: Callable[[str], Any],
     what: str,
@@ -318,7 +270,7 @@ def test_a_compute_hosts_account_cannot(
     assert hints.wait_until_listening(LIMIT_S)
     with ExitStack() as opened:
         with pytest.raises(amqp.AccessRefused):
-            ACTS[what](broker.channel(opened, COMPUTE))
+            ACTS[what](accounts.channel(opened, COMPUTE))
         # What an account may do that has all permissions: it is the permission that is missing.
-        ACTS[what](broker.channel(opened, ALL))
+        ACTS[what](accounts.channel(opened, ALL))
     hints.stop()
