@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from ibstack.cluster.hosts.host_state import UP
 from ibstack.cluster.hosts.reached_hosts import ReachedHosts
 from ibstack.cluster.hosts.settings import Settings
 from ibstack.cluster.hosts.tree import TreeHosts
 from ibstack.cluster.store.store import open_store
+from ibstack.transport.host_state import UP
 
 _HOSTS: Final = 10_000
 _ROUNDS: Final = 5

@@ -32,6 +32,9 @@ REAL = (
     "nova",
     "real",
     "test_quick_tests.py",
+    "transport/test_hostile_host.py",
+    "transport/test_ssh_trouble.py",
+    "transport/test_transport_contract.py",
 )
 
 

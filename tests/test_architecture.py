@@ -23,7 +23,7 @@ ADAPTERS = {
     "ibstack.runtime.systemd",
     "ibstack_lab",
     "ibstack.mad",
-    "ibstack.cluster.hosts.far_side",
+    "ibstack.transport.remote_script",
     "ibstack.cluster.hosts.host_script",
     "ibstack.cluster.hosts.image_tree",
     "ibstack.cluster.shell.unix_commands",

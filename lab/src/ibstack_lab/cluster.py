@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.hosts.host_state import DOWN, UP
 from ibstack.cluster.hosts.reached_hosts import ReachedHosts
 from ibstack.cluster.hosts.settings import Settings
 from ibstack.cluster.hosts.tree import TreeHosts
@@ -19,6 +18,7 @@ from ibstack.cluster.shell.registry import COMMANDS
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import Store, open_store
 from ibstack.fabric.errors import IbstackError
+from ibstack.transport.host_state import DOWN, UP
 from ibstack.views.cluster import Cluster
 from ibstack_lab import cluster_state
 
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from ibstack.cluster.hosts.hosts import Installation, Listener, Progress
-    from ibstack.cluster.hosts.look import Look, Seen
-    from ibstack.cluster.hosts.order import Done, Order, ServiceOrder
+    from ibstack.cluster.hosts.hosts import Installation, Progress
+    from ibstack.transport.apply_request import Done, Order, ServiceOrder
+    from ibstack.transport.query import Look, Seen
+    from ibstack.transport.transport import Listener
     from ibstack_lab.cloud import Cloud
 
 _COMPONENTS: Final = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -54,6 +55,12 @@ def values_by_field(
             except ValueError as error:
                 faults.append(f"[{section}] {key} = {value}: {error}")
     return found
+
+
+def absolute_path(text: str) -> Path:
+    if not text.startswith("/"):
+        raise ValueError("expected an absolute path")
+    return Path(text)
 
 
 def number(least: int, most: int, what: str = "a number") -> Callable[[str], int]:

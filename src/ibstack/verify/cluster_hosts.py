@@ -11,17 +11,17 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.hosts.look import Look
 from ibstack.facts.evidence import CMDLINE, Evidence, Missing
 from ibstack.facts.fabric.groups import sa_dump_name
 from ibstack.facts.opensm_files import has_subnet_manager, partitions_name
 from ibstack.facts.this_host import COMMANDS, FILES
+from ibstack.transport.query import Look
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ibstack.cluster.hosts.hosts import Hosts
-    from ibstack.cluster.hosts.look import Seen
+    from ibstack.transport.query import Seen
 
 # By name, for folders cannot be listed: those that the cluster writes.
 _NAMED: Final = (

@@ -13,8 +13,8 @@ from ibstack.cluster.hosts.settings import (
     read_settings,
     settings_path,
 )
-from ibstack.cluster.ssh_settings import SshSettings
 from ibstack.fabric.errors import BadInput
+from ibstack.transport.ssh_settings import SshSettings
 
 
 def test_everything_has_a_default() -> None:

@@ -9,11 +9,7 @@ from pathlib import Path
 import pytest
 
 from cluster.article import HOSTS, starting_state
-from cluster.hosts.ssh_fleet import NOW, Fleet, answering, close_fleet, open_fleet
-from ibstack.cluster.hosts import far_side
 from ibstack.cluster.hosts.events import Event
-from ibstack.cluster.hosts.hosts import Listener
-from ibstack.cluster.hosts.order import Done, Order
 from ibstack.cluster.hosts.reached_hosts import ReachedHosts
 from ibstack.cluster.hosts.settings import Settings
 from ibstack.cluster.hosts.ssh import SshHosts
@@ -22,6 +18,10 @@ from ibstack.cluster.model.state import Change, State
 from ibstack.cluster.shell.registry import COMMANDS
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import open_store
+from ibstack.transport import remote_script
+from ibstack.transport.apply_request import Done, Order
+from ibstack.transport.transport import Listener
+from transport.ssh_fleet import NOW, Fleet, answering, close_fleet, open_fleet
 
 BRIDGE = "/etc/neutron/plugins/linuxbridge/linuxbridge_conf.ini"
 READER = "neutron-linuxbridge-agent"
@@ -122,7 +122,7 @@ def test_a_commit_reaches_the_hosts_that_answer_and_names_those_that_do_not(
 def test_a_host_that_answers_nonsense_is_named_and_the_others_get_theirs(
     cluster: Cluster, answer: object
 ) -> None:
-    cluster.fleet.set_python("node003", answering(far_side.packed(answer)))
+    cluster.fleet.set_python("node003", answering(remote_script.packed(answer)))
 
     committed = cluster.type(*change_mappings("eth6"), "commit")
     done = cluster.done

@@ -8,7 +8,7 @@ import pytest
 
 from cluster.article import starting_state
 from cluster.hosts.tree_cluster import TreeCluster, tree_cluster
-from ibstack.cluster.hosts.order import Order, ServiceOrder
+from ibstack.transport.apply_request import Order, ServiceOrder
 
 STARTED = ("headnode", "node001", "node002", "node003")
 BRIDGE = "/etc/neutron/plugins/linuxbridge/linuxbridge_conf.ini"

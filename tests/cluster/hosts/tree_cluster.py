@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ibstack.cluster.hosts.host_state import Running
-from ibstack.cluster.hosts.look import Look
 from ibstack.cluster.hosts.reached_hosts import ReachedHosts
 from ibstack.cluster.hosts.settings import Settings
 from ibstack.cluster.hosts.tree import TreeHosts
@@ -16,6 +14,8 @@ from ibstack.cluster.model.state import Change, Draft, State
 from ibstack.cluster.shell.registry import COMMANDS
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import Store, open_store
+from ibstack.transport.host_state import Running
+from ibstack.transport.query import Look
 
 NOW = datetime(2014, 10, 17, 8, 42, 9, tzinfo=UTC)
 IMAGES = ("openstack-image", "virtual-node-image")

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from ibstack.cluster.hosts.backend import DeviceStatus, Drift, HostService, PowerAction
 from ibstack.cluster.hosts.events import Event
-from ibstack.cluster.hosts.order import ServiceAction
 from ibstack.cluster.model.inheritance import effective_services
 from ibstack.cluster.model.state import State
+from ibstack.transport.apply_request import ServiceAction
 
 DONE = {
     "start": "started",

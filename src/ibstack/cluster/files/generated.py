@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ibstack.cluster.files import sections
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import PurePosixPath
 
     from ibstack.cluster.files.remark import Fit, Remark
@@ -68,3 +69,14 @@ class GeneratedFile:
         """Tell whose *before* is, as far as it would be replaced."""
         find = sections.standing_of_whole if self.whole else sections.standing_of_section
         return find(before)
+
+
+def looked_at(files: Mapping[PurePosixPath, GeneratedFile]) -> tuple[PurePosixPath, ...]:
+    """Return the paths that have to be known to write *files*: also what they are fitted to."""
+    beside = (
+        each
+        for path, file in files.items()
+        if file.fit is not None
+        for each in file.fit.beside(path)
+    )
+    return (*files, *beside)

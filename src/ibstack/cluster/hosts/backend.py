@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from ibstack.cluster.hosts.events import Event
-    from ibstack.cluster.hosts.order import ServiceAction
     from ibstack.cluster.model.state import State
+    from ibstack.transport.apply_request import ServiceAction
 
 HostService = tuple[str, str]
 """The name of a host, and of a service on it."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.hosts.host_work import order_of, tell, tell_away
-from ibstack.cluster.hosts.order import Done
+from ibstack.transport.apply_request import Done
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ibstack.cluster.hosts.events import Event, Events
     from ibstack.cluster.hosts.host_work import HostWork
     from ibstack.cluster.hosts.hosts import Hosts
-    from ibstack.cluster.hosts.order import Order
     from ibstack.cluster.model.state import State
+    from ibstack.transport.apply_request import Order
 
 _ROUNDS: Final = 3
 """How often hosts are looked at anew whose files are changed meanwhile."""

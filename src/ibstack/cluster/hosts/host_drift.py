@@ -6,19 +6,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.files.file_difference import differences
+from ibstack.cluster.files.generated import looked_at
 from ibstack.cluster.files.sections import Standing
 from ibstack.cluster.files.write import Deed, plan_files
 from ibstack.cluster.hosts.backend import Drift
-from ibstack.cluster.hosts.host_state import UP
-from ibstack.cluster.hosts.look import Look, looked_at
+from ibstack.transport.host_state import UP
+from ibstack.transport.query import Look
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibstack.cluster.files.write import FileStep
-    from ibstack.cluster.hosts.host_state import Running
     from ibstack.cluster.hosts.hosts import Installation
-    from ibstack.cluster.hosts.look import Seen
+    from ibstack.transport.host_state import Running
+    from ibstack.transport.query import Seen
 
 _NONE: Final = "(none)"
 _STANDING: Final = {

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from datetime import UTC
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from ibstack.cluster.hosts import far_files
-from ibstack.cluster.hosts.settings import KEPT
 from ibstack.fabric.errors import IbstackError, Refused
+from ibstack.transport import remote_files
+from ibstack.transport.backups import KEPT, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,34 +28,29 @@ class HostFolder:
 
     def read(self, path: PurePosixPath) -> bytes | None:
         with _told("read", path):
-            return far_files.read(self._root, str(path))
+            return remote_files.read(self._root, str(path))
 
     def matching(self, pattern: PurePosixPath) -> tuple[PurePosixPath, ...]:
-        return tuple(map(PurePosixPath, far_files.matching(self._root, str(pattern))))
+        return tuple(map(PurePosixPath, remote_files.matching(self._root, str(pattern))))
 
     def write(self, path: PurePosixPath, content: bytes, mode: int, group: str = "") -> None:
         with _told("write", path):
-            far_files.write(self._root, str(path), content, mode, group)
+            remote_files.write(self._root, str(path), content, mode, group)
 
     def remove(self, path: PurePosixPath) -> None:
         with _told("remove", path):
-            far_files.remove(self._root, str(path))
+            remote_files.remove(self._root, str(path))
 
     def keep_aside(self, path: PurePosixPath) -> str:
         with _told("keep", path):
-            return far_files.keep(self._root, str(path), self._kept, stamp(self._now()))
-
-
-def stamp(now: datetime) -> str:
-    """Return what a file that is kept aside is dated with."""
-    return now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+            return remote_files.keep(self._root, str(path), self._kept, stamp(self._now()))
 
 
 @contextmanager
 def _told(wanted: str, path: PurePosixPath) -> Iterator[None]:
     try:
         yield
-    except far_files.Refusal as error:
-        raise Refused(far_files.failure(wanted, str(path), error)) from error
+    except remote_files.Refusal as error:
+        raise Refused(remote_files.failure(wanted, str(path), error)) from error
     except OSError as error:
-        raise IbstackError(far_files.failure(wanted, str(path), error)) from error
+        raise IbstackError(remote_files.failure(wanted, str(path), error)) from error

@@ -8,18 +8,17 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.files.file_difference import differences, shown
+from ibstack.cluster.files.generated import looked_at
 from ibstack.cluster.files.write import Deed, FileEvent, plan_files
-from ibstack.cluster.hosts.host_state import UP
-from ibstack.cluster.hosts.look import Look, looked_at
-from ibstack.cluster.hosts.order import (
+from ibstack.fabric.errors import IbstackError
+from ibstack.transport.apply_request import (
     FileDone,
     FileOrder,
     Order,
     ServiceOrder,
-    file_event,
-    file_order,
 )
-from ibstack.fabric.errors import IbstackError
+from ibstack.transport.host_state import UP
+from ibstack.transport.query import Look
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
     from ibstack.cluster.files.write import FileStep
     from ibstack.cluster.hosts.events import Events
     from ibstack.cluster.hosts.host_changes import HostChange
-    from ibstack.cluster.hosts.look import Seen
-    from ibstack.cluster.hosts.order import Done, ServiceAction
+    from ibstack.transport.apply_request import Done, ServiceAction
+    from ibstack.transport.query import Seen
 
 RESTART_REQUIRED: Final = PurePosixPath("/run/ibstack-cluster/restart-required")
 """Why a host has to be restarted; a restart takes it away, as all of /run.
@@ -134,7 +133,7 @@ def planned(work: HostWork) -> Iterator[str]:
 
 def order_of(work: HostWork, revision: int) -> Order:
     """Return what the host is told by the commit *revision*."""
-    files = [file_order(step) for step in work.steps if step.deed in _WRITTEN]
+    files = [_file_order(step) for step in work.steps if step.deed in _WRITTEN]
     if work.reasons:
         files.append(_flag(work))
     return Order(
@@ -177,7 +176,7 @@ def _of_files(steps: Iterable[FileStep], done: Done) -> Iterator[tuple[str, str]
         if step.deed is Deed.BLOCKED:
             yield from FileEvent(step, failed=step.why).told()
         elif step.deed is not Deed.FROZEN:
-            yield from file_event(step, done.files.get(step.file.path, FileDone())).told()
+            yield from _file_event(step, done.files.get(step.file.path, FileDone())).told()
     flag = done.files.get(RESTART_REQUIRED)
     if flag is not None and flag.failed:
         yield f"{RESTART_REQUIRED}: {flag.failed}", "error"
@@ -208,3 +207,14 @@ def _flag(work: HostWork) -> FileOrder:
 def _says_something_else(step: FileStep) -> bool:
     """Tell whether who reads the file finds more changed than comments."""
     return step.deed in _WRITTEN and bool(differences(step.before, step.after, ini=step.file.ini))
+
+
+def _file_order(step: FileStep) -> FileOrder:
+    """Return the order that carries out *step*."""
+    file = step.file
+    return FileOrder(file.path, step.before, step.after, file.mode, file.group, step.keeps_aside)
+
+
+def _file_event(step: FileStep, done: FileDone) -> FileEvent:
+    """Return what there is to tell of *step*."""
+    return FileEvent(step, done.kept, done.failed)

@@ -6,14 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from ibstack.transport.transport import HostTransport
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path, PurePosixPath
 
     from ibstack.cluster.files.generated import GeneratedFile
     from ibstack.cluster.files.write import FileEvent
-    from ibstack.cluster.hosts.look import Look, Seen
-    from ibstack.cluster.hosts.order import Done, Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,44 +54,12 @@ class Progress:
     file: FileEvent | None = None
 
 
-class Listener(Protocol):
-    """Who is told what hosts do while others still work."""
-
-    def heard(self, host: str, done: Done) -> None:
-        """Take what a host did."""
-        ...
-
-    def waiting(self, hosts: Collection[str]) -> None:
-        """Take that for some seconds nobody was heard, and that these are still at work."""
-        ...
-
-
-class Hosts(Protocol):
-    """A cluster's hosts, asked and told many at once: what is said of one is said of all.
-
-    What one host cannot do is in its answer and keeps no other from it.
-    """
+class Hosts(HostTransport, Protocol):
+    """A cluster's hosts: they are also started, installed and switched off."""
 
     @property
     def installs(self) -> bool:
         """Whether a start installs the host's image, and its power can be switched."""
-        ...
-
-    def states(self, names: Iterable[str]) -> Mapping[str, str]:
-        """Return UP, DOWN, INSTALLING …; a host that is not in the answer is not known."""
-        ...
-
-    def look(self, asked: Mapping[str, Look]) -> Mapping[str, Seen]:
-        """Return what each host that is *asked* shows."""
-        ...
-
-    def bring(
-        self, orders: Mapping[str, Order], listener: Listener | None = None
-    ) -> Mapping[str, Done]:
-        """Carry out each host's order: its files, then its services.
-
-        *listener* hears of each host once, as soon as it is done.
-        """
         ...
 
     def start(self, installations: Sequence[Installation]) -> Iterator[tuple[str, Progress]]:

@@ -13,11 +13,8 @@ from ibstack.cluster.hosts.events import Events
 from ibstack.cluster.hosts.group_files import write_groups
 from ibstack.cluster.hosts.host_changes import HostChange, host_changes
 from ibstack.cluster.hosts.host_drift import drift_question, host_drift
-from ibstack.cluster.hosts.host_state import UP
 from ibstack.cluster.hosts.host_work import PAST, RESTART_REQUIRED, planned, question, work_on
 from ibstack.cluster.hosts.installation import installations
-from ibstack.cluster.hosts.look import Look
-from ibstack.cluster.hosts.order import Order, ServiceOrder
 from ibstack.cluster.hosts.reached_images import ReachedImages
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.inheritance import effective_services, frozen_files
@@ -25,6 +22,9 @@ from ibstack.cluster.model.state import Change
 from ibstack.fabric.errors import IbstackError, Refused, TryLater
 from ibstack.fabric.printable import printable
 from ibstack.formats.nodeset import folded
+from ibstack.transport.apply_request import Order, ServiceOrder
+from ibstack.transport.host_state import UP
+from ibstack.transport.query import Look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from ibstack.cluster.hosts.events import Event
     from ibstack.cluster.hosts.host_work import HostWork
     from ibstack.cluster.hosts.hosts import Hosts, Installation
-    from ibstack.cluster.hosts.look import Seen
-    from ibstack.cluster.hosts.order import ServiceAction
     from ibstack.cluster.hosts.settings import Settings
     from ibstack.cluster.model.state import State
+    from ibstack.transport.apply_request import ServiceAction
+    from ibstack.transport.query import Seen
 
 _INSTALLER: Final = "installer"
 

@@ -9,10 +9,11 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.model.naming import meant
-from ibstack.cluster.ssh_settings import KEYS, SshSettings, absolute_path
 from ibstack.fabric.errors import BadInput
 from ibstack.formats.ini import NotIni, lenient_sections
-from ibstack.formats.settings import Option, values_by_field
+from ibstack.formats.settings import Option, absolute_path, values_by_field
+from ibstack.transport.backups import KEPT
+from ibstack.transport.ssh_settings import KEYS, SshSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 PATH: Final = Path("/etc/ibstack/cluster.conf")
 VARIABLE: Final = "IBSTACK_CLUSTER_CONFIG"
 
-KEPT: Final = PurePosixPath("/var/spool/ibstack/kept")
-"""Where, on a host, files are kept that were edited by hand, by their path and the time."""
 _SSH: Final = "ssh"
 
 

@@ -19,8 +19,8 @@ from ibstack.fabric.errors import BadInput, IbstackError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ibstack.cluster.hosts.order import ServiceAction
     from ibstack.cluster.model.entity import EntityPath
+    from ibstack.transport.apply_request import ServiceAction
 
 _STATES: Final = (Column("node", "Node"), Column("service", "Service"), Column("state", "State"))
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How files of a host are read, replaced, removed and kept aside, on the host itself.
 
-Part of the program that a host's Python is given (far_program.py), with nothing of ibstack there:
-it imports the standard library alone and keeps to Python 3.6, the oldest that a supported
+Part of the program that a host's Python is given (remote_program.py), with nothing of ibstack
+there: it imports the standard library alone and keeps to Python 3.6, the oldest that a supported
 distribution has.  Hosts that are folders of this machine are read and written with it too.
 """
 

@@ -6,14 +6,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ibstack.cluster.hosts.host_state import UP, Running
 from ibstack.fabric.errors import IbstackError
+from ibstack.transport.host_state import UP, Running
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import PurePosixPath
-
-    from ibstack.cluster.files.generated import GeneratedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +25,6 @@ class Look:
     """Whether to tell what it was started with."""
     linked: bool = False
     """Whether files are looked at that lie in linked folders: they cannot be written."""
-
-
-def looked_at(files: Mapping[PurePosixPath, GeneratedFile]) -> tuple[PurePosixPath, ...]:
-    """Return the paths that have to be known to write *files*: also what they are fitted to."""
-    beside = (
-        each
-        for path, file in files.items()
-        if file.fit is not None
-        for each in file.fit.beside(path)
-    )
-    return (*files, *beside)
 
 
 @dataclass(frozen=True, slots=True)

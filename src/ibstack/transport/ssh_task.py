@@ -16,7 +16,7 @@ from ClusterShell.Worker.Ssh import SshClient, WorkerSsh
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from ibstack.cluster.ssh_settings import SshSettings
+    from ibstack.transport.ssh_settings import SshSettings
 
 # What is known by its words must not be said in another language.
 _SSH: Final = "env LC_ALL=C ssh"

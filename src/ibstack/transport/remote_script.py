@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a host is asked and told, on the host itself: its files, its services, a restart.
 
-The second part of the program that a host's Python is given (far_program.py): beside the first one,
-far_files.py, it imports the standard library alone, and keeps to Python 3.6.
+The second part of the program that a host's Python is given (remote_program.py): beside the first
+one, remote_files.py, it imports the standard library alone, and keeps to Python 3.6.
 """
 
 import base64
@@ -12,7 +12,7 @@ import subprocess
 import zlib
 from typing import Any, Dict, List, Optional
 
-from ibstack.cluster.hosts.far_files import (
+from ibstack.transport.remote_files import (
     Overtaken,
     Refusal,
     asked_paths,

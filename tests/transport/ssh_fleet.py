@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from ibstack.cluster.hosts import far_side
 from ibstack.cluster.hosts.ssh import SshHosts
-from ibstack.cluster.ssh_settings import SshSettings
+from ibstack.transport import remote_script
+from ibstack.transport.ssh_settings import SshSettings
 
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
 STAND_IN = Path(__file__).with_name("systemctl_stand_in.py")
@@ -116,9 +116,9 @@ Host *
 def answering(text: str) -> str:
     """Return the command of a Python that answers with this packed text whatever it is asked."""
     said = "".join(
-        f"{far_side.MARK}{text[start : start + 4000]}\n" for start in range(0, len(text), 4000)
+        f"{remote_script.MARK}{text[start : start + 4000]}\n" for start in range(0, len(text), 4000)
     )
-    return f"cat >/dev/null; cat <<'ANSWER'\n{said}{far_side.END}\nANSWER"
+    return f"cat >/dev/null; cat <<'ANSWER'\n{said}{remote_script.END}\nANSWER"
 
 
 def open_fleet(folder: Path, names: Sequence[str]) -> Fleet:

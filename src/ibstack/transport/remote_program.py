@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program that a host's Python is given: the modules of the far side in one text."""
+"""The program that a host's Python is given: the modules of the remote side in one text."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
 
-from ibstack.cluster.hosts import far_files, far_side
+from ibstack.transport import remote_files, remote_script
 
 _HEAD: Final = """\
 import sys
@@ -22,13 +22,15 @@ def program(request: object) -> bytes:
     The call is the last line and needs its bracket: of a text that was cut off nothing is done,
     because Python reads all of it first.
     """
-    return _program + f'main("{far_side.packed(request)}")\n'.encode()
+    return _program + f'main("{remote_script.packed(request)}")\n'.encode()
 
 
 def _modules() -> bytes:
-    # far_side imports the other by its name, which needs no package where it is in sys.modules.
-    files, side = (Path(str(each.__file__)).read_text("utf-8") for each in (far_files, far_side))
-    return f"{_HEAD}_module({far_files.__name__!r}, {files!r})\n{side}\n".encode()
+    # remote_script imports the other by its name: that needs no package, if it is in sys.modules.
+    files, side = (
+        Path(str(each.__file__)).read_text("utf-8") for each in (remote_files, remote_script)
+    )
+    return f"{_HEAD}_module({remote_files.__name__!r}, {files!r})\n{side}\n".encode()
 
 
 _program: Final = _modules()

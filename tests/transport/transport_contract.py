@@ -8,10 +8,10 @@ from typing import Protocol
 
 import pytest
 
-from ibstack.cluster.hosts.host_state import DOWN, UP
 from ibstack.cluster.hosts.hosts import Hosts
-from ibstack.cluster.hosts.look import Look
-from ibstack.cluster.hosts.order import FileOrder, Order, ServiceOrder
+from ibstack.transport.apply_request import FileOrder, Order, ServiceOrder
+from ibstack.transport.host_state import DOWN, UP
+from ibstack.transport.query import Look
 
 HERE, THERE, AWAY = "node001", "node002", "node009"
 FILE = PurePosixPath("/etc/neutron/dhcp_agent.ini")

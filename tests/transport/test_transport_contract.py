@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from cluster.hosts.hosts_contract import AWAY, HERE, THERE, HostsContract
-from cluster.hosts.ssh_fleet import NOW, Fleet, close_fleet, open_fleet
 from ibstack.cluster.hosts.ssh import SshHosts
 from ibstack.cluster.hosts.tree import TreeHosts
+from transport.ssh_fleet import NOW, Fleet, close_fleet, open_fleet
+from transport.transport_contract import AWAY, HERE, THERE, HostsContract
 
 
 @dataclass

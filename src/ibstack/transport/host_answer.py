@@ -13,16 +13,16 @@ import fnmatch
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from ibstack.cluster.hosts.host_state import DOWN, FAILING, UP, Running
-from ibstack.cluster.hosts.look import Seen, SeenFiles
-from ibstack.cluster.hosts.order import Done, FileDone
 from ibstack.fabric.printable import one_line
+from ibstack.transport.apply_request import Done, FileDone
+from ibstack.transport.host_state import DOWN, FAILING, UP, Running
+from ibstack.transport.query import Seen, SeenFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ibstack.cluster.hosts.look import Look
-    from ibstack.cluster.hosts.order import Order
+    from ibstack.transport.apply_request import Order
+    from ibstack.transport.query import Look
 
 _STATES: Final = frozenset({UP, DOWN, FAILING})
 _KERNEL_BYTES: Final = 4096

@@ -8,15 +8,15 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from ibstack.cluster.hosts import far_side
-from ibstack.cluster.hosts.host_answer import BadAnswer
-from ibstack.cluster.hosts.host_state import DOWN
 from ibstack.fabric.printable import one_line
+from ibstack.transport import remote_script
+from ibstack.transport.host_answer import BadAnswer
+from ibstack.transport.host_state import DOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ibstack.cluster.hosts.ssh_task import Heard
+    from ibstack.transport.ssh_task import Heard
 
 _Value = TypeVar("_Value")
 
@@ -72,7 +72,7 @@ _TROUBLE: Final[tuple[tuple[str, NoAnswer], ...]] = (
     ("connect to .*timed out|timed out during banner exchange", _SILENT),
     ("Connection (timed out|to .* timed out)", _SILENT),
 )
-"""Words of OpenSSH (messages in C), and what they mean; tests/cluster/hosts/test_ssh_trouble.py."""
+"""Words of OpenSSH (messages in C), and what they mean; tests/transport/test_ssh_trouble.py."""
 
 
 def answer(
@@ -92,7 +92,7 @@ def answer(
     text = _between_marks(heard.out)
     if text is not None:
         try:
-            return read(far_side.unpacked(text, most_bytes))
+            return read(remote_script.unpacked(text, most_bytes))
         except (BadAnswer, ValueError, zlib.error, RecursionError) as error:
             why = f"its answer was garbled: {one_line(str(error))}"
             return NoAnswer(why, flag="garbled", maybe_done=True)
@@ -109,10 +109,10 @@ def answer(
 def _between_marks(lines: list[bytes]) -> str | None:
     """Return the answer, without what else was printed; None where it has no end."""
     texts = [line.decode(errors="replace").rstrip() for line in lines]
-    if far_side.END not in texts:
+    if remote_script.END not in texts:
         return None
-    marked = (line for line in texts if line.startswith(far_side.MARK))
-    return "".join(line.removeprefix(far_side.MARK) for line in marked)
+    marked = (line for line in texts if line.startswith(remote_script.MARK))
+    return "".join(line.removeprefix(remote_script.MARK) for line in marked)
 
 
 def _of_ssh(said: list[str]) -> NoAnswer:

@@ -6,13 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from ibstack.cluster.files.write import FileEvent
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import PurePosixPath
-
-    from ibstack.cluster.files.write import FileStep
 
 
 ServiceAction = Literal["start", "stop", "restart", "reload", "reset"]
@@ -82,14 +78,3 @@ class Done:
     """The newer commit that the host has had already: nothing was done.  0: there was none."""
     failed: str = ""
     """Why the order was not carried out, or may not have been."""
-
-
-def file_order(step: FileStep) -> FileOrder:
-    """Return the order that carries out *step*."""
-    file = step.file
-    return FileOrder(file.path, step.before, step.after, file.mode, file.group, step.keeps_aside)
-
-
-def file_event(step: FileStep, done: FileDone) -> FileEvent:
-    """Return what there is to tell of *step*."""
-    return FileEvent(step, done.kept, done.failed)

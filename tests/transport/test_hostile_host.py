@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.hosts.ssh_fleet import Fleet, answering, close_fleet, open_fleet
-from ibstack.cluster.hosts import far_side, host_answer
-from ibstack.cluster.hosts.look import Look, Seen
-from ibstack.cluster.hosts.order import Done, FileOrder, Order, ServiceOrder
-from ibstack.cluster.hosts.ssh_answer import NoAnswer, answer
-from ibstack.cluster.hosts.ssh_task import Heard
+from ibstack.transport import host_answer, remote_script
+from ibstack.transport.apply_request import Done, FileOrder, Order, ServiceOrder
+from ibstack.transport.query import Look, Seen
+from ibstack.transport.ssh_answer import NoAnswer, answer
+from ibstack.transport.ssh_task import Heard
+from transport.ssh_fleet import Fleet, answering, close_fleet, open_fleet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -79,7 +79,7 @@ WRONG: dict[str, object] = {
 def test_an_answer_of_another_shape_is_garbled_and_the_others_are_heard(
     fleet: Fleet, wrong: object
 ) -> None:
-    fleet.set_python(ILL, answering(far_side.packed(wrong)))
+    fleet.set_python(ILL, answering(remote_script.packed(wrong)))
 
     seen = fleet.hosts().look({WELL: LOOK, ILL: LOOK})
 
@@ -94,7 +94,7 @@ def test_an_answer_of_another_shape_is_garbled_and_the_others_are_heard(
 def test_an_answer_to_an_order_of_another_shape_may_have_been_done(
     fleet: Fleet, wrong: object
 ) -> None:
-    fleet.set_python(ILL, answering(far_side.packed(wrong)))
+    fleet.set_python(ILL, answering(remote_script.packed(wrong)))
 
     done = fleet.hosts().bring({WELL: ORDER, ILL: ORDER})
 
@@ -149,7 +149,7 @@ def peak_bytes() -> int:
 
 def test_what_a_host_says_is_fit_for_a_terminal(fleet: Fleet) -> None:
     said = "no\x1b[2J\x07\r\u202eluck\nnode001: all is well"
-    fleet.set_python(ILL, answering(far_side.packed(SHOWN | {"failed": said})))
+    fleet.set_python(ILL, answering(remote_script.packed(SHOWN | {"failed": said})))
     shown = fleet.hosts().look({ILL: LOOK})[ILL].services_unknown
     fleet.set_python(ILL, "printf 'out\\033]0;of\\007 luck\\n' >&2; exit 3")
     failed = fleet.hosts().look({ILL: LOOK})[ILL].why
@@ -183,7 +183,10 @@ def test_no_answer_is_more_than_garbled(value: object) -> None:
         (host_answer.boot, str),
         (host_answer.failure, str),
     ]
-    lines = [f"{far_side.MARK}{far_side.packed(value)}".encode(), far_side.END.encode()]
+    lines = [
+        f"{remote_script.MARK}{remote_script.packed(value)}".encode(),
+        remote_script.END.encode(),
+    ]
 
     for read, kind in readers:
         heard = answer(Heard(lines, [], 0), 1, MIB, read)
@@ -192,7 +195,7 @@ def test_no_answer_is_more_than_garbled(value: object) -> None:
 
 @given(st.binary(max_size=60))
 def test_no_text_is_more_than_garbled(text: bytes) -> None:
-    lines = [far_side.MARK.encode() + text, far_side.END.encode()]
+    lines = [remote_script.MARK.encode() + text, remote_script.END.encode()]
 
     heard = answer(Heard(lines, [], 0), 1, MIB, host_answer.failure)
     assert isinstance(heard, (str, NoAnswer))

@@ -12,12 +12,12 @@ from types import ModuleType
 
 import pytest
 
-from cluster.hosts.ssh_fleet import SSHD, Fleet, close_fleet, environment, open_fleet, sshd_options
-from ibstack.cluster.hosts import far_files, far_side, host_answer
-from ibstack.cluster.hosts.far_program import program
-from ibstack.cluster.hosts.host_state import DOWN, UP
-from ibstack.cluster.hosts.look import Look
-from ibstack.cluster.hosts.order import Done, FileOrder, Order
+from ibstack.transport import host_answer, remote_files, remote_script
+from ibstack.transport.apply_request import Done, FileOrder, Order
+from ibstack.transport.host_state import DOWN, UP
+from ibstack.transport.query import Look
+from ibstack.transport.remote_program import program
+from transport.ssh_fleet import SSHD, Fleet, close_fleet, environment, open_fleet, sshd_options
 
 WELL, ILL = "node001", "node002"
 CUT = Path(__file__).with_name("cut_connection.py")
@@ -85,7 +85,9 @@ def test_a_host_without_systemctl_tells_of_no_service(
     monkeypatch.setenv("PATH", str(here))
     request = {"files": [], "linked": False, "services": ["opensm"]}
 
-    seen = host_answer.seen(far_side.look(str(fleet.root(ILL)), request), Look((), ("opensm",)))
+    seen = host_answer.seen(
+        remote_script.look(str(fleet.root(ILL)), request), Look((), ("opensm",))
+    )
 
     assert seen.services_unknown == "cannot look at services: there is no systemctl"
     assert (seen.services, seen.flags) == ({}, ("services-unknown",))
@@ -200,7 +202,7 @@ def test_what_is_left_of_a_request_that_was_cut_is_no_program() -> None:
         assert not isinstance(last, ast.Expr) or not isinstance(last.value, ast.Call), cut[-20:]
 
 
-@pytest.mark.parametrize("module", [far_files, far_side])
+@pytest.mark.parametrize("module", [remote_files, remote_script])
 def test_the_far_side_keeps_to_the_python_of_old_hosts(module: ModuleType) -> None:
     assert module.__file__ is not None
     tree = ast.parse(Path(module.__file__).read_text(), feature_version=(3, 6))
@@ -209,7 +211,7 @@ def test_the_far_side_keeps_to_the_python_of_old_hosts(module: ModuleType) -> No
     } | {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
 
     ours = {name for name in imported if name.startswith("ibstack")}
-    assert ours <= {far_files.__name__}, "the host has nothing else of ibstack"
+    assert ours <= {remote_files.__name__}, "the host has nothing else of ibstack"
     assert ast.parse(program("abc"), feature_version=(3, 6))
 
 

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hosts that are reached by ssh: nothing of ibstack is installed there, they need Python 3."""
+
+from __future__ import annotations
+
+import base64
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from ibstack.transport import host_answer, remote_files
+from ibstack.transport.apply_request import Done
+from ibstack.transport.backups import KEPT, stamp
+from ibstack.transport.query import Look, Seen
+from ibstack.transport.remote_program import program
+from ibstack.transport.ssh_answer import NoAnswer, answer
+from ibstack.transport.ssh_task import run_on
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+    from datetime import datetime
+    from pathlib import PurePosixPath
+
+    from ibstack.transport.apply_request import Order
+    from ibstack.transport.ssh_settings import SshSettings
+    from ibstack.transport.ssh_task import Heard
+    from ibstack.transport.transport import Listener
+_Value = TypeVar("_Value")
+
+_FRAME_BYTES: Final = 256 * 1024
+"""Of an answer, beside the contents of files."""
+_MAYBE: Final = "; it may be done there or not: drift tells"
+
+
+class SshTransport:
+    """The hosts that ssh knows by their names.  Implements HostTransport."""
+
+    def __init__(
+        self,
+        settings: SshSettings,
+        now: Callable[[], datetime],
+        kept: PurePosixPath = KEPT,
+    ) -> None:
+        """*now* dates what is kept aside below *kept*."""
+        self._settings = settings
+        self._now = now
+        self._kept = kept
+
+    def states(self, names: Iterable[str]) -> Mapping[str, str]:
+        seen = self.look(dict.fromkeys(names, Look()))
+        return {host: each.state for host, each in seen.items() if each.state is not None}
+
+    def look(self, asked: Mapping[str, Look]) -> Mapping[str, Seen]:
+        questions = {host: _question(look) for host, look in asked.items()}
+        most = _most_bytes(max((len(look.files) for look in asked.values()), default=0))
+        return {
+            host: _not_seen(each) if isinstance(each, NoAnswer) else each
+            for host, each in self._ask(
+                questions, lambda host, found: host_answer.seen(found, asked[host]), most
+            ).items()
+        }
+
+    def bring(
+        self, orders: Mapping[str, Order], listener: Listener | None = None
+    ) -> Mapping[str, Done]:
+        told = {host: self._told(order) for host, order in orders.items()}
+        found: dict[str, Done] = {}
+
+        def heard(host: str, answer: Done | NoAnswer) -> None:
+            found[host] = done = _not_done(answer) if isinstance(answer, NoAnswer) else answer
+            if listener is not None:
+                listener.heard(host, done)
+
+        self._ask(
+            told,
+            lambda host, answer: host_answer.done(answer, orders[host]),
+            heard=heard,
+            waiting=None if listener is None else listener.waiting,
+        )
+        return found
+
+    def reboot(self, hosts: Iterable[str]) -> dict[str, str | NoAnswer]:
+        """Ask hosts to start again; return by host why it does not, empty: it does, or NoAnswer."""
+        requests: dict[str, dict[str, Any]] = {host: {"do": "reboot"} for host in hosts}
+        return self._ask(requests, lambda _, found: host_answer.failure(found))
+
+    def boots(self, hosts: Iterable[str]) -> dict[str, str]:
+        """Return which boot each host that answers is in, by host."""
+        questions = {host: _question(Look()) for host in hosts}
+        answers = self._ask(questions, lambda _, found: host_answer.boot(found))
+        return {host: each for host, each in answers.items() if isinstance(each, str)}
+
+    def _ask(
+        self,
+        requests: Mapping[str, dict[str, Any]],
+        read: Callable[[str, object], _Value],
+        most_bytes: int = _FRAME_BYTES,
+        heard: Callable[[str, _Value | NoAnswer], None] | None = None,
+        waiting: Callable[[Collection[str]], None] | None = None,
+    ) -> dict[str, _Value | NoAnswer]:
+        """Return what *read* makes of each host's answer, of at most *most_bytes*.
+
+        *heard* is told of each as it comes, and *waiting* of those that take longer.
+        """
+        said = {host: program(request) for host, request in requests.items()}
+        found: dict[str, _Value | NoAnswer] = {}
+
+        def take(host: str, said: Heard) -> None:
+            timeout_s = self._settings.timeout_s
+            found[host] = answer(said, timeout_s, most_bytes, partial(read, host))
+            if heard is not None:
+                heard(host, found[host])
+
+        if said:
+            # Packed it is smaller, but in base 64 and among what somebody's login prints.
+            run_on(said, self._settings, most_bytes * 3 // 2, take, waiting)
+        return found
+
+    def _told(self, order: Order) -> dict[str, Any]:
+        files = [
+            {
+                "path": str(each.path),
+                "before": remote_files.digest(each.before),
+                "after": None if each.after is None else base64.b64encode(each.after).decode(),
+                "mode": each.mode,
+                "group": each.group,
+                "keep": each.keep,
+            }
+            for each in order.files
+        ]
+        services = [(each.name, each.action, each.at_boot) for each in order.services]
+        kept = {"kept": str(self._kept), "stamp": stamp(self._now()), "revision": order.revision}
+        return {"do": "bring", "files": files, "services": services, **kept}
+
+
+def _question(look: Look) -> dict[str, Any]:
+    return {
+        "do": "look",
+        "files": [*map(str, look.files)],
+        "linked": look.linked,
+        "services": [*look.services],
+    }
+
+
+def _most_bytes(files: int) -> int:
+    """Return how large an answer that tells of so many files may be, when it is unpacked."""
+    # In base 64 four thirds, and an error message may stand in a file's place.
+    return _FRAME_BYTES + files * (remote_files.LARGEST_BYTES * 4 // 3 + 1024)
+
+
+def _not_seen(found: NoAnswer) -> Seen:
+    return Seen(found.state, found.why, (found.flag,) if found.flag else ())
+
+
+def _not_done(found: NoAnswer) -> Done:
+    return Done(failed=found.why + (_MAYBE if found.maybe_done else ""))
