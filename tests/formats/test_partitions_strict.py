@@ -13,8 +13,7 @@ from ibstack.fabric.partition import PartitionKey
 from ibstack.formats.partitions_conf.group_flags import AskedGroup, GroupFlags
 from ibstack.formats.partitions_conf.line_buffer import LINE_BYTES
 from ibstack.formats.partitions_conf.statement import Keyword, Listed, Standing, Statement
-from ibstack.formats.partitions_conf.strict import Fault, PartitionsFileFaults, parse
-from ibstack.subnet_manager.opensm.known_lines import by_line
+from ibstack.formats.partitions_conf.strict import Fault, PartitionsFileFaults, by_line, parse
 
 DEFAULT = "Default=0x7fff,indx0: ALL=limited, SELF=full;\n"
 A, B = "0x0002c90300000031", "0x0002c90300000041"

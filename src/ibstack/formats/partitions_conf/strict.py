@@ -19,7 +19,7 @@ from ibstack.fabric.errors import BadInput
 from ibstack.formats.partitions_conf.reading import read
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from ibstack.formats.partitions_conf.statement import Statement
 
@@ -51,7 +51,7 @@ def parse(
 ) -> tuple[Statement, ...]:
     """Return the statements of *content*, in order; *file* is how faults name it.
 
-    *known*: from known_lines.py, of a file that was parsed before; its lines are not parsed again.
+    *known*: from by_line(), of a file that was parsed before; its lines are not parsed again.
     Raises PartitionsFileFaults with every fault, in order of lines.  A file without any statement
     is one: OpenSM would open the fabric.
     """
@@ -60,3 +60,20 @@ def parse(
         faults = {Fault(file, remark.line, remark.what) for remark in found.remarks}
         raise PartitionsFileFaults(tuple(sorted(faults)))
     return found.statements
+
+
+def by_line(content: bytes, statements: Iterable[Statement]) -> dict[bytes, Statement]:
+    """Return the statements that are a line each, by that line, for the next parse.
+
+    *statements* were parsed from *content*.  Such a line means the same wherever a statement may
+    begin, and of a large file few lines change from one publish to the next.
+    """
+    lines = content.split(b"\n")
+    return {
+        line: statement
+        for statement in statements
+        if (line := lines[statement.line - 1] + b"\n").endswith(b";\n")
+        and line.count(b";") == 1
+        and b"#" not in line
+        and not statement.groups
+    }

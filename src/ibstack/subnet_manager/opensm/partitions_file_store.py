@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import IbstackError, Refused
 from ibstack.fabric.partition import PROOF_KEYS, PartitionKey, Partitions
-from ibstack.formats.partitions_conf.strict import Fault, PartitionsFileFaults, parse
-from ibstack.subnet_manager.opensm.known_lines import by_line
+from ibstack.formats.partitions_conf.strict import Fault, PartitionsFileFaults, by_line, parse
 from ibstack.subnet_manager.opensm.partitions_conf import (
     PartitionsFile,
     memberships,
