@@ -7,9 +7,11 @@ one of the wrong shape is BadReply and never a KeyError somewhere later.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
@@ -115,6 +117,25 @@ class _Left:
     mac: str
 
 
+_MEMBER: Final = ("port_id", "host", "guid", "key", "membership", "shared")
+
+
+def _members(raw: Any) -> tuple[Member, ...] | None:
+    """Read members, of which nearly all are as they were in the answer before."""
+    if raw is None:
+        return None
+    if isinstance(raw, list):
+        with contextlib.suppress(LookupError, TypeError, ValueError):
+            return tuple([_known(*[row[name] for name in _MEMBER]) for row in raw])
+    return from_json(tuple[Member, ...], raw)  # Says which is none, and what of it.
+
+
+# *typed*: 1 is no true.
+@functools.lru_cache(maxsize=65536, typed=True)
+def _known(*values: object) -> Member:
+    return from_json(Member, dict(zip(_MEMBER, values, strict=True)))
+
+
 def _left(raw: object) -> tuple[LeftVf, ...]:
     rows = none_as_empty(tuple[_Left, ...])(raw)
     return tuple(LeftVf(row.host, row.pci, Guid.from_mac(row.mac)) for row in rows)
@@ -126,7 +147,7 @@ class FabricMembers:
     """What a fabric should hold."""
 
     etag: str
-    members: tuple[Member, ...] | None
+    members: tuple[Member, ...] | None = field(metadata=wire(read=_members))
     """None: nothing new since the etag that was sent; empty: known to be none."""
     held: tuple[Held, ...] = field(metadata=wire(read=none_as_empty(tuple[Held, ...])))
     left: tuple[LeftVf, ...] = field(default=(), metadata=wire(read=_left))

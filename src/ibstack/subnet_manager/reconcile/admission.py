@@ -89,6 +89,7 @@ class Admission:
         known = self.walked(manager)
         self._see(desired)
         seen = Seen(known, self._standing.guids, manager.port, published, shared_before)
+        self.rooms = rooms_of(self._settings, site, seen)
         claims = _claims(desired, self._settings, site, seen)
         wanted, fills = _judged(desired, self._settings, site, seen, claims)
         self.reserved = tuple(sorted(claims.reserved))
