@@ -33,7 +33,8 @@ def head_number(connection: Connection) -> int:
 def read_objects(connection: Connection) -> Iterator[Entity]:
     """Yield all objects."""
     wanted = select(OBJECTS.c.path, OBJECTS.c.type, OBJECTS.c.properties)
-    return read_entities(connection.execute(wanted))
+    # All rows at once: one by one they take half as long again.
+    return read_entities(connection.execute(wanted).all())
 
 
 def read_commits(

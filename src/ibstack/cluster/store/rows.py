@@ -54,7 +54,10 @@ def read_entities(rows: Iterable[tuple[str, str, str]]) -> Iterator[Entity]:
                 found, end = _decode(properties)
                 if end != len(properties):
                     raise ValueError("more than one value")
-                values = known[properties] = MappingProxyType(_values(found))
+                # Only a list is kept otherwise than JSON has it, and most objects have none.
+                plain = "[" not in properties and found.__class__ is dict
+                values = MappingProxyType(found if plain else _values(found))
+                known[properties] = values
             yield Entity(EntityPath.parse(path), type_, values)
         except (ValueError, AttributeError) as error:
             raise _damaged(path) from error
