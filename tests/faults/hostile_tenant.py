@@ -97,9 +97,10 @@ def _refused(do: Callable[[], object]) -> str:
 
 
 def _refused_in_time(tenant: Tenant, do: Callable[[], object]) -> str:
-    """The same of what a flood of its own must not be in the way of."""
+    """The same of what it must not be in its own way of: by a flood, or by a request that went
+    through although nobody answered it."""
     answer = _refused(do)
-    if "Quota exceeded" in answer:
+    if "Quota exceeded" in answer or "is in use" in answer:
         tenant.leave()
         raise IbstackError(answer)
     return answer

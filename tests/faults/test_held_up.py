@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from faults.hostile_host import HostileHost, report_as_another
+from faults.model import Place
 from faults.world import BYSTANDERS
 from ibstack_lab.services import accounts
 from tenant_ports import TenantPort, wait_for
@@ -31,9 +32,11 @@ def test_a_port_that_is_plugged_while_its_host_is_lied_about_is_served_afterward
     attempt = report_as_another(HostileHost(world, "node002"), host.name)
     world.attempt(attempt)
     port = TenantPort(world.cloud, network, host, 9)
+    guest = world.guest(Place(host.name, port.vf_number))
     port.create_bound()
     try:
         port.plug()
+        guest.touch()
         node = host.vf_node(9)
         wait_for("its VF is on the fabric", lambda: node in world.eyes.wires.ports([node]))
         for _ in range(_LIES):  # Some walks and some answers meet it so.
@@ -43,5 +46,6 @@ def test_a_port_that_is_plugged_while_its_host_is_lied_about_is_served_afterward
         assert port.status() == "DOWN"
         wait_for(f"{port} is served", port.is_right, _SERVED_WITHIN_S)
     finally:
+        guest.unlink(missing_ok=True)
         port.unplug()
         port.delete()
