@@ -284,8 +284,8 @@ def test_drift_is_named_after_two_looks_and_repaired(head: Host) -> None:
 def test_a_standby_is_prepared_and_says_nothing(head: Host, standby: Host) -> None:
     head.tenants.boot("p1", PF, RED, shared=True)
     head.passes()
-    asked = standby.asked_anew
     standby.passes()
+    asked = standby.asked_anew
 
     assert standby.reconciler.status.role == "standby"
     assert standby.manager.held.now == head.manager.held.now
