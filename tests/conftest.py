@@ -32,6 +32,7 @@ REAL = (
     "nova",
     "real",
     "test_quick_tests.py",
+    "transport/test_commands.py",
     "transport/test_hostile_host.py",
     "transport/test_ssh_trouble.py",
     "transport/test_transport_contract.py",

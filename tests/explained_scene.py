@@ -62,12 +62,15 @@ class Scene:
 
     def explain(self, wanted: str, host: str | None = None) -> Diagnosis:
         """Explain a port with what each host of the lab shows."""
-        return diagnose(gather(self.operator, self.look, wanted, host))
+        return diagnose(gather(self.operator, self.read, wanted, host))
 
     def first_line(self, wanted: str, host: str | None = None) -> str:
         return self.explain(wanted, host).answer
 
-    def look(self, host: str, question: Question) -> HostFacts:
+    def read(self, questions: Mapping[str, Question]) -> dict[str, HostFacts]:
+        return {host: self._read(host, question) for host, question in questions.items()}
+
+    def _read(self, host: str, question: Question) -> HostFacts:
         folder = self.cloud.lab.host(host)
         place = VfSource(host, str(eswitchd_socket(self.cloud.lab, host)), folder / "sys")
         here = LocalSources(

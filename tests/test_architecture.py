@@ -23,6 +23,7 @@ ADAPTERS = {
     "ibstack.runtime.systemd",
     "ibstack_lab",
     "ibstack.mad",
+    "ibstack.transport.reach_command",
     "ibstack.transport.remote_script",
     "ibstack.cluster.hosts.host_script",
     "ibstack.cluster.hosts.image_tree",
@@ -36,7 +37,6 @@ ADAPTERS = {
     "ibstack.host.signals",
     "ibstack.neutron.dhcp_socket",
     "ibstack.subnet_manager.opensm.processes",
-    "ibstack.diagnose.remote_facts",
     "ibstack.facts.this_host",
 }
 OUTSIDE = {"subprocess", "socket"}

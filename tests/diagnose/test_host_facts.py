@@ -14,16 +14,21 @@ from explained_ports import healthy
 from ibstack.diagnose.broadcast_group import mgid
 from ibstack.diagnose.host_facts import HostFacts, Question, read_answer
 from ibstack.diagnose.local_dhcp import DhcpSource, read
-from ibstack.diagnose.remote_facts import SSH_COMMAND, RemoteHosts
+from ibstack.diagnose.remote_facts import RemoteHosts
 from ibstack.fabric.errors import BadValue, TryLater
 from ibstack.fabric.partition import PartitionKey
 from ibstack.formats.codec import to_json
+from ibstack.transport.reach_command import ReachCommand
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MAC, CLIENT_ID = "fa:16:3e:00:00:01", "20:fa:16:3e:00:00:00:00:01"
 QUESTION = Question(MAC, pci="0000:05:00.1", key=0x101, port_id="p1", guids=("0x1",), network="n1")
+
+
+def ask(line: str, host: str, question: Question) -> HostFacts:
+    return RemoteHosts(ReachCommand(line)).read({host: question})[host]
 
 
 @pytest.mark.parametrize("kind", ["mlx4", "mlx5"])
@@ -47,9 +52,7 @@ def test_a_host_is_asked_by_the_command_that_reaches_it(tmp_path: Path) -> None:
     say = f"import sys; open({str(asked)!r}, 'w').write(' '.join(sys.argv[1:]))"
     program = f"{say}; print(open({str(tmp_path / 'answer')!r}).read())"
 
-    found = RemoteHosts(f"{sys.executable} -c {shlex.quote(program)} {{host}}").read(
-        "node002", QUESTION
-    )
+    found = ask(f"{sys.executable} -c {shlex.quote(program)} {{host}}", "node002", QUESTION)
 
     assert found == answer
     assert asked.read_text() == (
@@ -68,11 +71,14 @@ def test_a_host_is_asked_by_the_command_that_reaches_it(tmp_path: Path) -> None:
             " is missing",
         ),
         ("true", "node002 could not be asked, status 0: it said nothing that can be read"),
-        ("/no/such/program {host}", "/no/such/program cannot be run: No such file or directory"),
+        (
+            "/no/such/program {host}",
+            "node002 could not be asked: /no/such/program cannot be run: No such file or directory",
+        ),
     ],
 )
 def test_a_host_that_cannot_be_asked_says_why_of_each_part(way: str, why: str) -> None:
-    found = RemoteHosts(way).read("node002", QUESTION)
+    found = ask(way, "node002", QUESTION)
 
     assert (found.vf, found.fabric, found.dhcp, found.group) == (None, None, None, None)
     assert found.missing == dict.fromkeys(("vf", "fabric", "dhcp", "group"), why)
@@ -84,7 +90,7 @@ def test_a_host_that_cannot_be_asked_says_why_of_each_part(way: str, why: str) -
 def test_no_process_starts_for_what_is_no_name_of_a_host(tmp_path: Path, host: str) -> None:
     started = tmp_path / "started"
 
-    found = RemoteHosts(f"touch {started} {{host}}").read(host, Question(MAC))
+    found = ask(f"touch {started} {{host}}", host, Question(MAC))
 
     assert not started.exists()
     assert set(found.missing.values()) == {f"{host!r} was not asked: that is no name of a host"}
@@ -106,14 +112,10 @@ def test_no_process_starts_for_a_word_that_a_shell_could_mean(
     """What one host answers is asked of the next: it must not run commands there."""
     started = tmp_path / "started"
 
-    found = RemoteHosts(f"touch {started} {{host}}").read("node002", question)
+    found = ask(f"touch {started} {{host}}", "node002", question)
 
     assert not started.exists()
     assert "may not be handed to another host" in found.missing["vf"]
-
-
-def test_ssh_is_told_where_its_options_end() -> None:
-    assert SSH_COMMAND.endswith(" -- {host}")
 
 
 def test_dnsmasqs_files_say_who_is_known_and_who_has_a_lease(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.cli.host_facts import add_places, here
 from ibstack.cli.shell import Lister
-from ibstack.diagnose.remote_facts import SSH_COMMAND
 from ibstack.fabric.printable import printable
 from ibstack.views.diagnosis import NO_HOST, explain
 
@@ -42,14 +42,23 @@ class PortExplain(Lister):
         parser.add_argument(
             "--reach",
             metavar="COMMAND",
-            default=os.environ.get("IBSTACK_REACH") or SSH_COMMAND,
-            help=f"what runs a command on {{host}}; {NO_HOST}: ask no other host (%(default)s)",
+            default=os.environ.get("IBSTACK_REACH") or None,
+            help=f"what runs a command on {{host}}; {NO_HOST}: ask no other host (ssh, as --config"
+            " says)",
+        )
+        parser.add_argument(
+            "--config",
+            metavar="FILE",
+            type=Path,
+            help="the settings of this machine's clusters, whose [ssh] reaches other hosts",
         )
         add_places(parser)
         return parser
 
     def take_action(self, parsed: Namespace) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        self._explained = explain(parsed.port, parsed.host, here(parsed), parsed.reach)
+        self._explained = explain(
+            parsed.port, parsed.host, here(parsed), parsed.reach, parsed.config
+        )
         return COLUMNS, rows(self._explained)
 
     def run(self, parsed: Namespace) -> int:

@@ -15,12 +15,12 @@ from ibstack.diagnose.neutron_steps import entry_of, is_infiniband
 from ibstack.fabric.errors import BadValue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ibstack.facts.cloud.network_api import NetworkApi
 
-ReadFacts: TypeAlias = "Callable[[str, Question], HostFacts]"
-"""Asks the host of that name; this one for an empty name."""
+ReadFacts: TypeAlias = "Callable[[Mapping[str, Question]], Mapping[str, HostFacts]]"
+"""Asks each host its question, all at once; this one for an empty name."""
 
 
 @dataclass(slots=True)
@@ -37,14 +37,16 @@ def gather(api: NetworkApi, read: ReadFacts, wanted: str, host: str | None = Non
     facts, missing = Facts(cloud), _Missing()
     port = cloud.port
     if port is None:
-        answer = read(host or "", Question(mac=cloud.mac or "", pci=_pci(wanted, cloud.mac)))
+        name = host or ""
+        question = Question(mac=cloud.mac or "", pci=_pci(wanted, cloud.mac))
+        answer = read({name: question})[name]
         if answer.vf is None:
             missing.note("vf", host or "", answer)
         return replace(facts, vf=answer.vf, missing=tuple(missing.why))
     if cloud.network is None or not is_infiniband(facts):
         return facts
     if port.host and port.pci_slot and neutron_facts.pci_of(port.pci_slot):
-        answer = read(port.host, Question(mac=port.mac, pci=port.pci_slot))
+        answer = read({port.host: Question(mac=port.mac, pci=port.pci_slot)})[port.host]
         if answer.vf is None:
             missing.note("vf", port.host, answer)
         facts = replace(facts, vf=answer.vf)
@@ -55,7 +57,7 @@ def gather(api: NetworkApi, read: ReadFacts, wanted: str, host: str | None = Non
 
 
 def _fabric(facts: Facts, read: ReadFacts, missing: _Missing) -> FabricFacts | None:
-    """Ask the hosts of the fabric's subnet managers, master first, until one can tell."""
+    """Ask the hosts of the fabric's subnet managers; the first that can tell counts, the master."""
     cloud, port, key = facts.cloud, facts.cloud.port, _key(facts)
     if key is None:
         return None
@@ -66,8 +68,8 @@ def _fabric(facts: Facts, read: ReadFacts, missing: _Missing) -> FabricFacts | N
         guids=tuple(sorted({*members_of(facts), *_dhcp_guids(facts)})),
     )
     blind = None
-    for name in [agent.host for agent in cloud.fabric_agents()] or [""]:
-        answer = read(name, question)
+    names = [agent.host for agent in cloud.fabric_agents()] or [""]
+    for name, answer in read(dict.fromkeys(names, question)).items():
         if answer.fabric is None:
             missing.note("fabric", name, answer)
         elif not answer.fabric.unread:
@@ -86,8 +88,7 @@ def _dhcp(facts: Facts, read: ReadFacts, missing: _Missing) -> Facts:
     question = Question(
         port.mac, network=port.network_id, group=key, physical_network=_fabric_of(facts)
     )
-    for name in facts.cloud.dhcp_hosts:
-        answer = read(name, question)
+    for name, answer in read(dict.fromkeys(facts.cloud.dhcp_hosts, question)).items():
         if answer.dhcp is None:
             missing.note("dhcp", name, answer)
         else:
@@ -107,7 +108,7 @@ def _group(facts: Facts, read: ReadFacts, missing: _Missing) -> GroupFacts | Non
             missing.why.append(("group", "only members are told, and no host's own port is one"))
         return facts.group
     question = Question(port.mac, group=key, physical_network=_fabric_of(facts))
-    answer = read(port.host, question)
+    answer = read({port.host: question})[port.host]
     return _better(facts.group, answer, port.host, missing)
 
 

@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asking another host: `ibstack host facts -f json` there, by ssh or whatever reaches it.
+"""Asking other hosts: `ibstack host facts -f json` there, by what reaches them.
 
 Names of hosts are what agents report, and parts of a question are what other hosts answered: who
 has one host or the message bus must not run commands on the others.  So here, and only here, each
-word is judged before a process starts.
+word is judged before anything is run.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import shlex
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -20,13 +17,13 @@ from ibstack.diagnose.host_facts import HostFacts, Question, read_answer
 from ibstack.fabric.errors import BadValue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-SSH_COMMAND: Final = "ssh -o BatchMode=yes -o ConnectTimeout=5 -- {host}"
+    from ibstack.transport.command import CommandResult, RunsCommands
+
 _HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*")
 """No option, and nothing that the shell of the other host, to which ssh hands it, may mean."""
-_TIMEOUT_S: Final = 30
 _SAID: Final = 200
 _COMMAND: Final = ("ibstack", "host", "facts", "-f", "json")
 _PARTS: Final = ("vf", "fabric", "dhcp", "group")
@@ -34,52 +31,54 @@ _PARTS: Final = ("vf", "fabric", "dhcp", "group")
 
 @dataclass(frozen=True, slots=True)
 class RemoteHosts:
-    """*command*: a command line with {host} in it, before which the command to run there is put."""
+    """Other hosts, which *transport* runs commands on."""
 
-    command: str = SSH_COMMAND
+    transport: RunsCommands
 
-    def read(self, host: str, question: Question) -> HostFacts:
-        """Ask *host*; where it cannot be asked, each part says why."""
-        if not _HOST.fullmatch(host):
-            return no_facts(f"{host!r} was not asked: that is no name of a host")
-        asked = dict(_words(question))
-        odd = [word for words in asked.values() for word in words if not _WORD.fullmatch(word)]
-        if odd:
-            return no_facts(f"{host} was not asked: {odd[0]!r} may not be handed to another host")
-        argv = [
-            *(word.replace("{host}", host) for word in shlex.split(self.command)),
-            *_COMMAND,
-            *(each for option, words in asked.items() for word in words for each in (option, word)),
-        ]
-        try:
-            done = subprocess.run(
-                argv,
-                capture_output=True,
-                check=False,
-                env={**os.environ, "LC_ALL": "C"},
-                errors="replace",
-                stdin=subprocess.DEVNULL,
-                text=True,
-                timeout=_TIMEOUT_S,
-            )
-        except subprocess.TimeoutExpired:
-            return no_facts(f"{host} did not answer within {_TIMEOUT_S} s")
-        except OSError as error:
-            return no_facts(f"{argv[0]} cannot be run: {error.strerror}")
-        return _answer(host, done)
+    def read(self, questions: Mapping[str, Question]) -> dict[str, HostFacts]:
+        """Ask all hosts at once; where one cannot be asked, each part of its answer says why."""
+        refused = {host: why for host, each in questions.items() if (why := _refusal(host, each))}
+        commands = {
+            host: [*_COMMAND, *(word for words in _options(each) for word in words)]
+            for host, each in questions.items()
+            if host not in refused
+        }
+        results = self.transport.run(commands) if commands else {}
+        return {
+            host: no_facts(refused[host]) if host in refused else _answer(host, results[host])
+            for host in questions
+        }
 
 
-def _answer(host: str, done: subprocess.CompletedProcess[str]) -> HostFacts:
+def _refusal(host: str, question: Question) -> str:
+    """Return why *host* is not asked, empty: it may be."""
+    if not _HOST.fullmatch(host):
+        return f"{host!r} was not asked: that is no name of a host"
+    for _, word in _options(question):
+        if not _WORD.fullmatch(word):
+            return f"{host} was not asked: {word!r} may not be handed to another host"
+    return ""
+
+
+def _answer(host: str, done: CommandResult) -> HostFacts:
+    if done.status is None:
+        return no_facts(f"{host} could not be asked: {done.why}")
     try:
-        return read_answer(json.loads(done.stdout))
+        return read_answer(json.loads(done.out))
     except BadValue as error:
         return no_facts(
             f"{host} runs another release of ibstack, whose answer cannot be read here:"
             f" {error.why[:_SAID]}"
         )
     except (ValueError, RecursionError):
-        said = (done.stderr.strip().splitlines() or ["it said nothing that can be read"])[-1]
-        return no_facts(f"{host} could not be asked, status {done.returncode}: {said[:_SAID]}")
+        said = done.err or "it said nothing that can be read"
+        return no_facts(f"{host} could not be asked, status {done.status}: {said[:_SAID]}")
+
+
+def _options(question: Question) -> Iterator[tuple[str, str]]:
+    """Yield (option, value), in the order in which they are handed over."""
+    for option, words in _words(question):
+        yield from ((option, word) for word in words)
 
 
 def _words(question: Question) -> Iterator[tuple[str, tuple[str, ...]]]:

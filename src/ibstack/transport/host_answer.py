@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.fabric.printable import one_line
 from ibstack.transport.apply_request import Done, FileDone
+from ibstack.transport.command import CommandResult
 from ibstack.transport.host_state import DOWN, FAILING, UP, Running
 from ibstack.transport.query import Seen, SeenFiles
 
@@ -85,6 +86,18 @@ def done(found: object, order: Order) -> Done:
 def boot(found: object) -> str:
     """Return which boot of the host this is; BadAnswer where it does not tell."""
     return _text(_object(found, "the answer").get("boot"), "boot")
+
+
+def command(found: object) -> CommandResult:
+    """Return what came of a command; BadAnswer for something else."""
+    whole = _object(found, "the answer")
+    why = _line(whole, "failed")
+    if why:
+        return CommandResult(None, why=why)
+    status, out = whole.get("status"), whole.get("out")
+    if type(status) is not int or not isinstance(out, str):
+        raise BadAnswer("it does not tell how the command ended")
+    return CommandResult(status, out, _line(whole, "err"))
 
 
 def failure(found: object) -> str:

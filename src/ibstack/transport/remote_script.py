@@ -147,6 +147,29 @@ def reboot(root: str, request: Dict[str, Any]) -> Dict[str, Any]:
     return {}
 
 
+def run(root: str, request: Dict[str, Any]) -> Dict[str, Any]:
+    """Run a command; return its status, its output and the last line of its errors."""
+    argv = request["command"]
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(os.environ, LC_ALL="C"),
+            timeout=request["timeout"],
+        )
+    except OSError as error:
+        return {"failed": "%s cannot be run: %s" % (argv[0], error.strerror)}
+    except subprocess.TimeoutExpired:
+        return {"failed": "it took longer than %s s" % request["timeout"]}
+    if len(done.stdout) > request["most"]:
+        return {"failed": "its answer is too large"}
+    said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    out = done.stdout.decode("utf-8", "replace")
+    return {"status": done.returncode, "out": out, "err": said[-1][:4000] if said else ""}
+
+
 def _to_text(content: bytes) -> str:
     return base64.b64encode(content).decode("ascii")
 
@@ -154,7 +177,7 @@ def _to_text(content: bytes) -> str:
 def main(said: str) -> None:
     """Do what a request, as `packed` makes it, asks for; print the answer."""
     request = unpacked(said)
-    deed = {"look": look, "bring": bring, "reboot": reboot}[request["do"]]
+    deed = {"look": look, "bring": bring, "reboot": reboot, "run": run}[request["do"]]
     # As for the scripts of an installation: the folder that is the host's /.
     answer = packed(deed(os.environ.get("IBSTACK_ROOT", "/"), request))
     for start in range(0, len(answer), _LINE):

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from ibstack.transport import host_answer, remote_files
 from ibstack.transport.apply_request import Done
 from ibstack.transport.backups import KEPT, stamp
+from ibstack.transport.command import MOST_BYTES, CommandResult
 from ibstack.transport.query import Look, Seen
 from ibstack.transport.remote_program import program
 from ibstack.transport.ssh_answer import NoAnswer, answer
 from ibstack.transport.ssh_task import run_on
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import PurePosixPath
 
@@ -77,6 +78,21 @@ class SshTransport:
             waiting=None if listener is None else listener.waiting,
         )
         return found
+
+    def run(self, commands: Mapping[str, Sequence[str]]) -> Mapping[str, CommandResult]:
+        """Run each host's command there, as RunsCommands has it, by the Python of the settings."""
+        bounds = {"most": MOST_BYTES, "timeout": self._settings.timeout_s}
+        requests: dict[str, dict[str, Any]] = {
+            host: {"do": "run", "command": [*command], **bounds}
+            for host, command in commands.items()
+        }
+        # A character of the output may take six in JSON.
+        most = 6 * MOST_BYTES + _FRAME_BYTES
+        answers = self._ask(requests, lambda _, found: host_answer.command(found), most)
+        return {
+            host: CommandResult(None, why=each.why) if isinstance(each, NoAnswer) else each
+            for host, each in answers.items()
+        }
 
     def reboot(self, hosts: Iterable[str]) -> dict[str, str | NoAnswer]:
         """Ask hosts to start again; return by host why it does not, empty: it does, or NoAnswer."""

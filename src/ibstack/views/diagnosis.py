@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ibstack.cluster.hosts.settings import read_settings, settings_path
 from ibstack.diagnose.broadcast_group import SUBNET_ADMINISTRATION
 from ibstack.diagnose.diagnosis import Diagnosis, diagnose
 from ibstack.diagnose.gather import gather
@@ -20,14 +23,17 @@ from ibstack.fabric.errors import TryLater
 from ibstack.host.netlink import Netlink
 from ibstack.mad import open_port
 from ibstack.mad.umad import UmadPort
+from ibstack.transport.reach_command import ReachCommand
+from ibstack.transport.ssh_settings import SshSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ibstack.diagnose.host_facts import HostFacts, Question
     from ibstack.diagnose.local_fabric import FabricSource
     from ibstack.mad import DatagramPort
     from ibstack.neutron.replies import FabricMembers
+    from ibstack.transport.ssh import SshTransport
 
 DHCP_FILES: Final = ("/etc/neutron/neutron.conf", "/etc/neutron/dhcp_agent.ini")
 NO_HOST: Final = "none"
@@ -36,24 +42,50 @@ _DHCP_STATE: Final = "/var/lib/neutron"
 """What Debian's, Ubuntu's and RDO's packages set beside these files."""
 
 
-def explain(port: str, host: str | None, sources: LocalSources, reach: str) -> Diagnosis:
+def explain(
+    port: str,
+    host: str | None,
+    sources: LocalSources,
+    reach: str | None = None,
+    config: Path | None = None,
+) -> Diagnosis:
     """Walk the whole way of a port.
 
     *port*: its name, id, MAC, GUID or PCI address.  *host*: tells VFs of one PCI address apart.
-    *reach*: what runs a command on `{host}`, or NO_HOST.
+    *reach*: what runs a command on `{host}`, or NO_HOST; None: ssh, as [ssh] of *config* says, the
+    settings of this machine's clusters (None: the usual file, which may be missing).
     """
     from ibstack.facts.cloud.openstack_api import OpenstackNetworks  # Slow: a second of imports.
 
-    others = RemoteHosts(reach)
+    others = RemoteHosts(ReachCommand(reach) if reach else ssh_transport(config))
 
-    def read(name: str, question: Question) -> HostFacts:
-        if name in ("", sources.host.name):
-            return read_local(sources, question)
+    def read(questions: Mapping[str, Question]) -> dict[str, HostFacts]:
+        own = {name: each for name, each in questions.items() if name in ("", sources.host.name)}
+        remote = {name: each for name, each in questions.items() if name not in own}
         if reach == NO_HOST:
-            return no_facts(f"{name} was not asked, as --reach {NO_HOST} says")
-        return others.read(name, question)
+            found = {
+                name: no_facts(f"{name} was not asked, as --reach {NO_HOST} says")
+                for name in remote
+            }
+        else:
+            found = others.read(remote)
+        found |= {name: read_local(sources, each) for name, each in own.items()}
+        return {name: found[name] for name in questions}
 
     return diagnose(gather(OpenstackNetworks(), read, port, host))
+
+
+def ssh_transport(config: Path | None) -> SshTransport:
+    """Return the way to hosts by ssh that this machine's clusters use; BadInput for bad settings.
+
+    *config*: their settings; None: the usual file, and ssh as it is where that is not ours to read.
+    """
+    from ibstack.transport.ssh import SshTransport  # ClusterShell takes its time.
+
+    path = settings_path(config)
+    readable = config is not None or os.access(path, os.R_OK)
+    ssh = read_settings(path).ssh if readable else None
+    return SshTransport(ssh or SshSettings(), lambda: datetime.now(UTC))
 
 
 def local_sources(
