@@ -18,6 +18,7 @@ REAL = (
     "cluster/shell/test_terminal.py",
     "e2e",
     "faults/test_failover.py",
+    "faults/test_held_up.py",
     "faults/test_walk.py",
     "faults/test_wires.py",
     "host/test_ebrctl.py",
