@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ibstack.fabric.errors import BadInput, BadValue
 
@@ -25,17 +25,19 @@ NO_SECTION: Final = ""
 Keys = dict[tuple[str, str], tuple[str, ...]]
 """The values of each section and key, in their order; of a key with one value the last counts."""
 
-_KEY: Final = re.compile(r"[^\s\[#;=:][^=:\n\r]*")
-_SECTION: Final = re.compile(r"[^\s\[\]](?:[^\[\]\n\r]*[^\s\[\]])?")
+# Compiled when they are used: ibstack-eswitchd only reads, and its start is to be short.
+_KEY: Final = r"[^\s\[#;=:][^=:\n\r]*"
+_SECTION: Final = r"[^\s\[\]](?:[^\[\]\n\r]*[^\s\[\]])?"
 _BYTE_ORDER_MARK: Final = "\ufeff"
 
 
-@dataclass(eq=False)
 class NotIni(BadInput):
     """A file that is no ini file; *faults* are pairs of line number and what is wrong there."""
 
-    file: str
-    faults: tuple[tuple[int, str], ...]
+    def __init__(self, file: str, faults: tuple[tuple[int, str], ...]) -> None:
+        super().__init__(file, faults)
+        self.file = file
+        self.faults = faults
 
     def __str__(self) -> str:
         return "\n".join(
@@ -71,8 +73,7 @@ class _Item:
     """The number of its first line, counted from 1; 0: it was not read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(NamedTuple):
     """One value of a key, and where it is."""
 
     line: int
@@ -286,13 +287,17 @@ def _refuse_bad(section: str, key: str, values: tuple[str, ...]) -> None:
 
 def refuse_section(name: str) -> None:
     """BadValue for what cannot be the name of a section."""
-    if not _SECTION.fullmatch(name):
+    if not re.fullmatch(_SECTION, name):
         raise BadValue("ini section", name, "expected a name without brackets and outer blanks")
 
 
 def refuse_key(name: str) -> None:
     """BadValue for what cannot be a key."""
-    if not _KEY.fullmatch(name) or name != name.rstrip() or set(name) & {"\0", _BYTE_ORDER_MARK}:
+    if (
+        not re.fullmatch(_KEY, name)
+        or name != name.rstrip()
+        or set(name) & {"\0", _BYTE_ORDER_MARK}
+    ):
         raise BadValue("ini key", name, "expected a name without =, : and outer blanks")
 
 

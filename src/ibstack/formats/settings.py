@@ -4,16 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One key of a section."""
 
     field: str
@@ -60,6 +58,8 @@ def values_by_field(
 def absolute_path(text: str) -> Path:
     if not text.startswith("/"):
         raise ValueError("expected an absolute path")
+    from pathlib import Path  # ibstack-eswitchd, which has no paths of this kind, starts without.
+
     return Path(text)
 
 
