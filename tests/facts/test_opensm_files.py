@@ -33,10 +33,10 @@ from ibstack.facts.opensm_files import (
     partitions_name,
     partitions_names,
 )
+from ibstack.facts.reached_hosts import read_hosts
 from ibstack.facts.site import Site
 from ibstack.facts.this_host import COMMANDS, read_host
 from ibstack.verify.check import State
-from ibstack.verify.cluster_hosts import read_hosts
 from verify.judged import host_with, said_by
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from ibstack.cli.verify import VerifyFabric
 from ibstack.cluster.hosts.tree import TreeHosts
 from ibstack.cluster.shell.node_list import expand
 from ibstack.facts.collection import load, save
+from ibstack.facts.reached_hosts import read_hosts
 from ibstack.facts.site import Site
-from ibstack.verify.cluster_hosts import read_hosts
 from ibstack.verify.registry import Scope, verify
 from ibstack.verify.report import exit_status
 from verify.faults import SITE

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ibstack.cluster.hosts.tree import TreeHosts
+from ibstack.facts.reached_hosts import read_hosts
 from ibstack.facts.site import Site
 from ibstack.verify.check import State
-from ibstack.verify.cluster_hosts import read_hosts
 from ibstack.verify.registry import Scope, verify
 from ibstack.verify.report import entries
 from verify.faults import SITE

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files of many hosts at once, by the way in which the cluster reaches its hosts.
+"""The files of many hosts at once, by the transport that reaches the cluster's hosts.
 
 That way reads files and no more, so what commands show of these hosts stays unknown: `--write` on
 each of them tells that.
@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from ibstack.facts.evidence import CMDLINE, Evidence, Missing
+from ibstack.facts.evidence import CMDLINE, NO_SUCH_FILE, Evidence, Missing
 from ibstack.facts.fabric.groups import sa_dump_name
 from ibstack.facts.opensm_files import has_subnet_manager, partitions_name
 from ibstack.facts.this_host import COMMANDS, FILES
@@ -20,8 +20,8 @@ from ibstack.transport.query import Look
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ibstack.cluster.hosts.hosts import Hosts
     from ibstack.transport.query import Seen
+    from ibstack.transport.transport import HostTransport
 
 # By name, for folders cannot be listed: those that the cluster writes.
 _NAMED: Final = (
@@ -33,7 +33,7 @@ _NAMES: Final = (*(name for name in FILES if name != CMDLINE), *_NAMED)
 _NO_COMMANDS: Final = "the cluster's way to its hosts reads files; see `--write`"
 
 
-def read_hosts(hosts: Hosts, names: Iterable[str]) -> dict[str, Evidence]:
+def read_hosts(hosts: HostTransport, names: Iterable[str]) -> dict[str, Evidence]:
     """Return what each host shows; of one that is not up, that it is not."""
     paths = tuple(PurePosixPath(f"/{name}") for name in _NAMES)
     asked = {name: Look(files=paths, linked=True, running=True) for name in names}
@@ -76,5 +76,5 @@ def _text(seen: Seen, name: str) -> str | Missing:
         return Missing(seen.files.failures[path])
     content = seen.files.contents.get(path)
     if content is None:
-        return Missing("there is no such file", absent=path in seen.files.contents)
+        return NO_SUCH_FILE if path in seen.files.contents else Missing(NO_SUCH_FILE.why)
     return content.decode(errors="replace")
