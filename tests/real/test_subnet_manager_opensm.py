@@ -16,7 +16,7 @@ from ibstack.subnet_manager.observed.fabric_view import FabricView
 from ibstack.subnet_manager.opensm.partitions_file_store import PartitionsFileStore
 from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
 from ibstack.subnet_manager.opensm.subnet_manager import OpenSmManager
-from ibstack.subnet_manager.settings import Limits, Settings
+from ibstack.subnet_manager.settings import Settings
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.topology import ARTICLE
 from one_daemon import until
@@ -58,7 +58,7 @@ def edit(wires: Fabric) -> None:
 class TestOpenSm(SubnetManagerContract):
     @pytest.fixture
     def bench(self, wires: Fabric, tmp_path: Path) -> Iterator[Bench]:
-        settings = Settings(DEFAULT_OWNED_KEYS, MANAGERS, limits=Limits(reload_gap_s=0))
+        settings = Settings(DEFAULT_OWNED_KEYS, MANAGERS)
         start(wires)
 
         def reader_at(host: str) -> AbstractContextManager[FabricReader]:
