@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _LAUNCH: Final = Path(__file__).with_name("launch.py")
 _ENDS_WITHIN_S: Final = 60
-_LINES_SHOWN: Final = 15
+_LINES_SHOWN: Final = 20
+"""The lab says what failed, and then the last 15 lines of that one's log."""
 _COLUMNS_SHOWN: Final = 200
 
 
