@@ -17,8 +17,8 @@ from ibstack.neutron import desired
 from ibstack.neutron.desired import BelongingPort, BoundPort, FabricRows, HostRows, OwnPort
 from ibstack.neutron.fabric_answer import fabric_answer, is_stamped
 from ibstack.neutron.host_answer import host_answer
-from ibstack.neutron.replies import read_fabric_members, read_host_ports
-from ibstack.neutron.reported import (
+from ibstack.neutron.protocol.replies import read_fabric_members, read_host_ports
+from ibstack.neutron.protocol.reported import (
     ReportedAdapter,
     adapters,
     adapters_in,

@@ -15,7 +15,7 @@ from ibstack.fabric.partition import KeyRange
 from ibstack.fabric.pci import PciAddress, unfold
 from ibstack.neutron.desired import BelongingPort, Fabric, FabricRows, OwnPort
 from ibstack.neutron.fabric_answer import fabric_answer
-from ibstack.neutron.reported import ReportedAdapter
+from ibstack.neutron.protocol.reported import ReportedAdapter
 from neutron_walk import HOSTS, Walk
 
 FABRIC = Fabric("ib", KeyRange.parse("0x0001-0x0003"))

@@ -17,7 +17,8 @@ with warnings.catch_warnings():
     from neutron_lib.db import api as db_api
     from oslo_utils import timeutils
 
-    from ibstack.neutron.desired import REBINDING_S, is_rebinding
+    from ibstack.neutron.desired import is_rebinding
+    from ibstack.neutron.protocol.conventions import REBINDING_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.member import Member
 from ibstack.fabric.partition import DEFAULT_PARTITION, Membership, PartitionKey, TableEntry
 from ibstack.fabric.pci import PciAddress
-from ibstack.neutron.replies import (
+from ibstack.neutron.protocol.replies import (
     BadReply,
     FabricMembers,
     Held,

@@ -19,8 +19,8 @@ from ibstack.fabric.neutron_names import MELLANOX_AGENT
 from ibstack.neutron import client
 from ibstack.neutron.client import PluginClient, agent_hints, fabric_hints, open_transport
 from ibstack.neutron.heartbeat import Heartbeat, fit
-from ibstack.neutron.replies import HostReport
-from ibstack.neutron.signature import Signer
+from ibstack.neutron.protocol.replies import HostReport
+from ibstack.neutron.protocol.signature import Signer
 from ibstack.subnet_manager.neutron_cloud import NeutronCloud
 
 if TYPE_CHECKING:

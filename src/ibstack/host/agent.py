@@ -31,7 +31,6 @@ from ibstack.host.host_reconciler import HostReconciler
 from ibstack.host.metrics import AgentMetrics
 from ibstack.host.reporter import THREADS, Reporter
 from ibstack.neutron.client import (
-    AGENT_TOPIC,
     HintListener,
     PluginClient,
     Transport,
@@ -39,6 +38,7 @@ from ibstack.neutron.client import (
     open_transport,
 )
 from ibstack.neutron.heartbeat import Heartbeat
+from ibstack.neutron.protocol.conventions import AGENT_TOPIC
 from ibstack.runtime import systemd
 from ibstack.runtime.daemon import catch_signals, doubling, log_printable_lines, start_thread
 from ibstack.runtime.loop import Loop

@@ -15,26 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ibstack.neutron.options import Settings
-    from ibstack.neutron.reported import ReportedAdapter
+    from ibstack.neutron.protocol.reported import ReportedAdapter
 
-# nova/network/model.py, VIF_TYPE_IB_HOSTDEV: its libvirt driver plugs such a VIF with ebrctl.
-# portbindings of neutron_lib does not know it.
-VIF_TYPE: Final = "ib_hostdev"
-# neutron_lib's portbindings.VIF_TYPE_OTHER: of the DHCP and router ports that a host plugs for
-# itself.  Neutron's agents do not look at it, but for "binding_failed".
-OWN_VIF_TYPE: Final = "other"
-# device_owner of the Neutron ports that an agent plugs on its host.  A distributed router's ports
-# are on every host at once, have no binding of their own, and are not served.
-OWN_DEVICE_OWNERS: Final = frozenset(
-    {
-        "network:dhcp",
-        "network:router_interface",
-        "network:router_gateway",
-        "network:router_centralized_snat",
-        "network:router_ha_interface",
-        "network:ha_router_replicated_interface",
-    }
-)
 # nova/network/model.py, VIF_DETAILS_PHYSICAL_NETWORK: nova passes it to ebrctl as the fabric.
 VIF_DETAILS_PHYSICAL_NETWORK: Final = "physical_network"
 

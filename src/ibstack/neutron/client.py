@@ -22,23 +22,25 @@ from kombu.exceptions import KombuError
 from oslo_messaging import opts as messaging_opts
 
 from ibstack.fabric.errors import BadInput, TryLater
-from ibstack.neutron import replies
+from ibstack.neutron.protocol import replies
+from ibstack.neutron.protocol.conventions import (
+    AGENT_TOPIC,
+    FABRIC_TOPIC,
+    PLUGIN_TOPIC,
+    RPC_VERSION,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from oslo_config import cfg
 
-    from ibstack.neutron.signature import Signer
+    from ibstack.neutron.protocol.signature import Signer
 
 LOG = logging.getLogger(__name__)
 
 # What Neutron itself sets (neutron/common/config.py); a site's control_exchange wins over it.
 _EXCHANGE: Final = "neutron"
-PLUGIN_TOPIC: Final = "ibstack-plugin"
-AGENT_TOPIC: Final = "ibstack-agent"
-FABRIC_TOPIC: Final = "ibstack-fabric"
-RPC_VERSION: Final = "1.0"
 
 # What neutron_lib.rpc.RequestContextSerializer reads into the context of an administrator:
 # oslo_context.RequestContext.from_dict() and neutron_lib.context.Context.from_dict().

@@ -18,24 +18,19 @@ from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import PciAddress
 from ibstack.fabric.segment import FLAT, segment_entry
+from ibstack.neutron.protocol.conventions import REBINDING_S
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from ibstack.fabric.partition import KeyRange, TableEntry
-    from ibstack.neutron.reported import LeftVf, ReportedAdapter
+    from ibstack.neutron.protocol.reported import LeftVf, ReportedAdapter
 
 ACTIVE: Final = "ACTIVE"
 _SHOWN: Final = 80
 
 Answer: TypeAlias = dict[str, Any]
-
-REBINDING_S: Final = 5.0
-"""How long a port counts as being bound anew, in seconds from the moment it was unbound.
-
-Neutron needs 0.1 to 0.5 s for it (seen with nova 34 on two busy cores).
-"""
 
 
 @dataclass(frozen=True, slots=True)

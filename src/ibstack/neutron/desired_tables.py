@@ -22,8 +22,6 @@ from oslo_utils import timeutils
 
 from ibstack.fabric.neutron_names import IB_FABRIC, MELLANOX_AGENT
 from ibstack.fabric.segment import FLAT
-from ibstack.neutron import reported
-from ibstack.neutron.binding import OWN_DEVICE_OWNERS, OWN_VIF_TYPE, VIF_TYPE
 from ibstack.neutron.desired import (
     ACTIVE,
     BelongingPort,
@@ -35,6 +33,8 @@ from ibstack.neutron.desired import (
     sharing_a_mac,
     younger_twins,
 )
+from ibstack.neutron.protocol import reported
+from ibstack.neutron.protocol.conventions import OWN_DEVICE_OWNERS, OWN_VIF_TYPE, VIF_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ibstack.fabric.partition import KeyRange
     from ibstack.neutron.changes import Changes
     from ibstack.neutron.desired import Answer, BelongingPort, Fabric, FabricRows, OwnPort
-    from ibstack.neutron.reported import ReportedAdapter
+    from ibstack.neutron.protocol.reported import ReportedAdapter
 
     Adapters: TypeAlias = Sequence[ReportedAdapter]
     Claims: TypeAlias = Mapping[Guid, Sequence[str]]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ibstack.neutron.binding import Request
-    from ibstack.neutron.reported import ReportedAdapter
+    from ibstack.neutron.protocol.reported import ReportedAdapter
 
 LOG: Final = logging.getLogger(__name__)
 

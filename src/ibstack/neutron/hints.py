@@ -15,8 +15,14 @@ from neutron_lib import context as neutron_context
 from neutron_lib import rpc
 from neutron_lib.api.definitions import portbindings
 
-from ibstack.neutron.binding import OWN_DEVICE_OWNERS, OWN_VIF_TYPE, VIF_TYPE
-from ibstack.neutron.client import AGENT_TOPIC, FABRIC_TOPIC, RPC_VERSION
+from ibstack.neutron.protocol.conventions import (
+    AGENT_TOPIC,
+    FABRIC_TOPIC,
+    OWN_DEVICE_OWNERS,
+    OWN_VIF_TYPE,
+    RPC_VERSION,
+    VIF_TYPE,
+)
 
 LOG = logging.getLogger(__name__)
 

@@ -29,19 +29,14 @@ from ibstack.neutron import (
     hints,
     port_context,
     project_quota,
-    reported,
     tables,
 )
 from ibstack.neutron.alone import after_those_alone, alone
-from ibstack.neutron.binding import (
-    OWN_VIF_TYPE,
-    VIF_TYPE,
-    vif_details,
-    why_not,
-    why_not_own,
-)
+from ibstack.neutron.binding import vif_details, why_not, why_not_own
 from ibstack.neutron.desired import ACTIVE
 from ibstack.neutron.options import Settings, read_settings
+from ibstack.neutron.protocol import reported
+from ibstack.neutron.protocol.conventions import OWN_VIF_TYPE, VIF_TYPE
 from ibstack.neutron.rpc import start_listener
 from ibstack.neutron.said_once import SaidOnce
 

@@ -9,8 +9,9 @@ from neutron_lib.api.definitions import portbindings
 from neutron_lib.plugins.ml2 import api
 
 from ibstack.neutron import hints
-from ibstack.neutron.binding import OWN_DEVICE_OWNERS, Request
+from ibstack.neutron.binding import Request
 from ibstack.neutron.desired import pci_slot
+from ibstack.neutron.protocol.conventions import OWN_DEVICE_OWNERS
 
 if TYPE_CHECKING:
     from ibstack.neutron.hints import Standing

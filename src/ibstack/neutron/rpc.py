@@ -18,10 +18,10 @@ from ibstack.fabric.errors import Refused
 from ibstack.fabric.neutron_names import IB_FABRIC, IB_HOST
 from ibstack.neutron import desired, desired_tables, provisioning, tables
 from ibstack.neutron.changes import changes
-from ibstack.neutron.client import PLUGIN_TOPIC, RPC_VERSION
 from ibstack.neutron.fabric_answer import fabric_answer, is_stamped, stamp_of
 from ibstack.neutron.host_answer import host_answer
-from ibstack.neutron.signature import REPORT_VALID_S, Signer
+from ibstack.neutron.protocol.conventions import PLUGIN_TOPIC, RPC_VERSION
+from ibstack.neutron.protocol.signature import REPORT_VALID_S, Signer
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ibstack.neutron.binding import Request
-    from ibstack.neutron.reported import ReportedAdapter, TableRooms
+    from ibstack.neutron.protocol.reported import ReportedAdapter, TableRooms
 
 _DEFAULT_PARTITION: Final = 1
 

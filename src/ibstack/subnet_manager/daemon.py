@@ -25,15 +25,10 @@ import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.me
 from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.neutron_names import FABRICD_BINARY, PARTITION_AGENT
 from ibstack.mad import local_port_guids, open_port
-from ibstack.neutron.client import (
-    FABRIC_TOPIC,
-    HintListener,
-    PluginClient,
-    fabric_hints,
-    open_transport,
-)
+from ibstack.neutron.client import HintListener, PluginClient, fabric_hints, open_transport
 from ibstack.neutron.heartbeat import Heartbeat
-from ibstack.neutron.signature import Signer
+from ibstack.neutron.protocol.conventions import FABRIC_TOPIC
+from ibstack.neutron.protocol.signature import Signer
 from ibstack.runtime import systemd
 from ibstack.runtime.daemon import catch_signals, doubling, log_printable_lines, start_thread
 from ibstack.runtime.loop import Loop

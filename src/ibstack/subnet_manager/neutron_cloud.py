@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.member import Member
     from ibstack.neutron.client import PluginClient
-    from ibstack.neutron.replies import Held
+    from ibstack.neutron.protocol.replies import Held
     from ibstack.subnet_manager.reconcile.kept_members import KeptMembers
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ibstack.diagnose.host_facts import HostFacts, Question
     from ibstack.diagnose.local_fabric import FabricSource
     from ibstack.mad import DatagramPort
-    from ibstack.neutron.replies import FabricMembers
+    from ibstack.neutron.protocol.replies import FabricMembers
 
 DHCP_FILES: Final = ("/etc/neutron/neutron.conf", "/etc/neutron/dhcp_agent.ini")
 NO_HOST: Final = "none"

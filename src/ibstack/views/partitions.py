@@ -114,7 +114,7 @@ class Sources:
     def _cloud(self) -> NeutronCloud:
         import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
         from ibstack.neutron.client import PluginClient, open_transport
-        from ibstack.neutron.signature import Signer
+        from ibstack.neutron.protocol.signature import Signer
         from ibstack.subnet_manager.neutron_cloud import NeutronCloud
 
         settings = self.settings
