@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import oslo_messaging
 from oslo_config import cfg
 
-from ibstack.neutron.client import open_transport
+from ibstack.neutron.client.rpc_client import open_transport
 from ibstack.neutron.protocol.conventions import AGENT_TOPIC, PLUGIN_TOPIC
 from ibstack_lab.services.neutron_stand_in import NeutronStandIn, StandInPort
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oslo_config import cfg
 
-from ibstack.neutron.client import agent_hints, fabric_hints
+from ibstack.neutron.client.rpc_client import agent_hints, fabric_hints
 from ibstack.neutron.said_once import SaidOnce
 
 with warnings.catch_warnings():

@@ -16,9 +16,14 @@ from oslo_config import cfg
 
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.neutron_names import MELLANOX_AGENT
-from ibstack.neutron import client
-from ibstack.neutron.client import PluginClient, agent_hints, fabric_hints, open_transport
-from ibstack.neutron.heartbeat import Heartbeat, fit
+from ibstack.neutron.client.heartbeat import Heartbeat, fit
+from ibstack.neutron.client.rpc_client import (
+    PluginClient,
+    agent_hints,
+    fabric_hints,
+    open_transport,
+)
+from ibstack.neutron.protocol import conventions
 from ibstack.neutron.protocol.replies import HostReport
 from ibstack.neutron.protocol.signature import Signer
 from ibstack.subnet_manager.neutron_cloud import NeutronCloud
@@ -87,7 +92,7 @@ def transport() -> Iterator[Any]:
 def serve(transport: Any) -> Iterator[Callable[..., FakeNeutron]]:
     servers = []
 
-    def start(topic: str = client.PLUGIN_TOPIC) -> FakeNeutron:
+    def start(topic: str = conventions.PLUGIN_TOPIC) -> FakeNeutron:
         neutron = FakeNeutron()
         target = oslo_messaging.Target(topic=topic, server="controller")
         server = oslo_messaging.get_rpc_server(
@@ -239,7 +244,7 @@ def test_hints_reach_the_host_that_they_name_and_no_other(transport: Any) -> Non
         listener.start()
         assert listener.wait_until_listening(LIMIT_S)
 
-    target = oslo_messaging.Target(topic=client.AGENT_TOPIC, server="node002", version="1.0")
+    target = oslo_messaging.Target(topic=conventions.AGENT_TOPIC, server="node002", version="1.0")
     oslo_messaging.get_rpc_client(transport, target).cast({}, "port_hint", port_id="p", later=1)
 
     assert woken["node002"].wait(LIMIT_S)
@@ -253,7 +258,7 @@ def test_hints_about_another_fabric_wake_nobody(transport: Any) -> None:
     listener = fabric_hints(transport, "head", ["ib"], woken.set)
     listener.start()
     assert listener.wait_until_listening(LIMIT_S)
-    target = oslo_messaging.Target(topic=client.FABRIC_TOPIC, fanout=True, version="1.0")
+    target = oslo_messaging.Target(topic=conventions.FABRIC_TOPIC, fanout=True, version="1.0")
     caster = oslo_messaging.get_rpc_client(transport, target)
 
     caster.cast({}, "fabric_hint", physical_network="other")
@@ -270,7 +275,7 @@ def heartbeat(transport: Any, **options: Any) -> Heartbeat:
         agent_type=MELLANOX_AGENT,
         binary="ibstack-agent",
         host="node002",
-        topic=client.AGENT_TOPIC,
+        topic=conventions.AGENT_TOPIC,
         configurations=lambda: {"adapters": []},
         **{"interval_s": LIMIT_S, **options},
     )

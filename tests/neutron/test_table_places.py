@@ -11,7 +11,7 @@ import pytest
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import unfold
 from ibstack.neutron.binding import Request
-from ibstack.neutron.heartbeat import fit
+from ibstack.neutron.client.heartbeat import fit
 from ibstack.neutron.protocol.reported import ReportedAdapter, TableRooms, adapters, table_rooms
 from ibstack.neutron.table_places import HostPort, shared_tables, why_full
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
     from ibstack.fabric.member import Member
-    from ibstack.neutron.client import PluginClient
+    from ibstack.neutron.client.rpc_client import PluginClient
     from ibstack.neutron.protocol.replies import Held
     from ibstack.subnet_manager.reconcile.kept_members import KeptMembers
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
-from ibstack.neutron import replies
+from ibstack.neutron.protocol import replies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -15,12 +15,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.fabric.errors import TryLater
-from ibstack.neutron.client import Caller
+from ibstack.neutron.client.rpc_client import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ibstack.neutron.client import Transport
+    from ibstack.neutron.client.rpc_client import Transport
 
 LOG = logging.getLogger(__name__)
 
