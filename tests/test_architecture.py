@@ -34,7 +34,7 @@ ADAPTERS = {
     "ibstack.host.netlink",
     "ibstack.host.peer_credentials",
     "ibstack.host.signals",
-    "ibstack.neutron.dhcp_socket",
+    "ibstack.neutron.agents.dhcp_socket",
     "ibstack.subnet_manager.opensm.processes",
     "ibstack.diagnose.remote_facts",
     "ibstack.facts.this_host",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ibstack.neutron.dhcp_driver import Dnsmasq, with_identifiers
+from ibstack.neutron.agents.dhcp_driver import Dnsmasq, with_identifiers
 
 if TYPE_CHECKING:
     from pathlib import Path

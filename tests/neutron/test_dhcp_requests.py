@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ibstack.fabric.errors import BadValue
-from ibstack.neutron.dhcp_requests import (
+from ibstack.neutron.agents.dhcp_requests import (
     DhcpRequest,
     ExpectedGuest,
     parse_hosts,

@@ -18,7 +18,7 @@ with warnings.catch_warnings():
     from pyroute2.netlink import nlsocket
 
     from ibstack.fabric.ipoib import IpoibMode
-    from ibstack.neutron.ipoib_link import LinkFailed, link_local, make_child
+    from ibstack.neutron.agents.ipoib_link import LinkFailed, link_local, make_child
     from neutron import privileged  # type: ignore[attr-defined]  # mypy takes tests/neutron.
 
 if TYPE_CHECKING:

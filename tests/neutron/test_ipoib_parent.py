@@ -12,9 +12,9 @@ import pytest
 
 from ibstack.fabric.errors import BadInput, BadValue, Refused, TryLater
 from ibstack.fabric.partition import DEFAULT_PARTITION, PartitionKey, TableEntry
-from ibstack.neutron.interface_networks import Networks, Wanted
-from ibstack.neutron.ipoib_choice import ParentChoice
-from ibstack.neutron.ipoib_parent import Parents
+from ibstack.neutron.agents.interface_networks import Networks, Wanted
+from ibstack.neutron.agents.ipoib_choice import ParentChoice
+from ibstack.neutron.agents.ipoib_parent import Parents
 from ibstack_lab.hosts import hardware
 from ibstack_lab.hosts.hardware import PortState
 from ibstack_lab.topology import ARTICLE
@@ -24,7 +24,7 @@ with warnings.catch_warnings():
     from oslo_config import cfg
 
     from ibstack.fabric.ipoib import IpoibMode
-    from ibstack.neutron.interface_options import GROUP, read_interface_settings
+    from ibstack.neutron.agents.interface_options import GROUP, read_interface_settings
 
 if TYPE_CHECKING:
     from pathlib import Path

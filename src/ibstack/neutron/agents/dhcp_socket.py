@@ -9,7 +9,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import IbstackError
-from ibstack.neutron.network_namespace import inside_of
+from ibstack.neutron.agents.network_namespace import inside_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadValue
-from ibstack.neutron.dhcp_requests import parse_hosts, parse_packet, why_unanswered
-from ibstack.neutron.dhcp_socket import DhcpSocket
+from ibstack.neutron.agents.dhcp_requests import parse_hosts, parse_packet, why_unanswered
+from ibstack.neutron.agents.dhcp_socket import DhcpSocket
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
-    from ibstack.neutron.dhcp_requests import DhcpRequest
+    from ibstack.neutron.agents.dhcp_requests import DhcpRequest
 
 _NAMESPACES: Final = Path("/run/netns")
 """Where iproute2 and Neutron keep the names of namespaces (ip-netns(8))."""

@@ -12,8 +12,8 @@ from ibstack.fabric.errors import TryLater
 from ibstack.fabric.partition import TableEntry
 
 if TYPE_CHECKING:
-    from ibstack.neutron.interface_networks import Wanted
-    from ibstack.neutron.ipoib_parent import Parent, Parents
+    from ibstack.neutron.agents.interface_networks import Wanted
+    from ibstack.neutron.agents.ipoib_parent import Parent, Parents
 
 LOG = logging.getLogger(__name__)
 
