@@ -38,9 +38,9 @@ with warnings.catch_warnings():
     from bench.growth import power_of
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.neutron_names import MELLANOX_AGENT
-    from ibstack.neutron.options import Settings
     from ibstack.neutron.protocol.conventions import VIF_TYPE
-    from ibstack.neutron.rpc import PluginEndpoint
+    from ibstack.neutron.server.options import Settings
+    from ibstack.neutron.server.rpc import PluginEndpoint
     from ibstack_lab.binding_profile import nova_profile
     from ibstack_lab.topology import Host
     from one_database import OneDatabase

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DAEMONS = ("ibstack.host.agent", "ibstack.subnet_manager.daemon")
-NEUTRON_SERVER = "ibstack.neutron.mechanism_driver"
+NEUTRON_SERVER = "ibstack.neutron.server.mechanism_driver"
 TELL = """
 import oslo_service.backend
 print(oslo_service.backend.get_backend_type(), "eventlet" in sys.modules)

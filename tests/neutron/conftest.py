@@ -35,8 +35,8 @@ with warnings.catch_warnings():
     from oslo_utils import timeutils
 
     from ibstack.fabric.neutron_names import MELLANOX_AGENT, PARTITION_AGENT
-    from ibstack.neutron import mechanism_driver  # noqa: F401
-    from ibstack.neutron.rpc import PluginEndpoint
+    from ibstack.neutron.server import mechanism_driver  # noqa: F401
+    from ibstack.neutron.server.rpc import PluginEndpoint
     from one_database import OneDatabase
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ibstack.neutron.mechanism_driver import InfinibandMechanismDriver
+from ibstack.neutron.server.mechanism_driver import InfinibandMechanismDriver
 
 NODE = "node003"
 VF1, VF2 = "0000:05:00.1", "0000:05:00.2"

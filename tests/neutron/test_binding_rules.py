@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import KeyRange
 from ibstack.fabric.pci import PciAddress, unfold
-from ibstack.neutron.binding import Request, vif_details, why_not
-from ibstack.neutron.options import Settings
 from ibstack.neutron.protocol.reported import ReportedAdapter
+from ibstack.neutron.server.binding import Request, vif_details, why_not
+from ibstack.neutron.server.options import Settings
 
 ADAPTER = ReportedAdapter("ib", True, Guid(0x31), unfold("0000:05:00.1-0000:05:00.4"))
 OTHER = ReportedAdapter("storage", False, Guid(0x41), unfold("0000:06:00.1"))

@@ -116,7 +116,7 @@ def meeting(database: OneDatabase) -> Held:
 def test_neutrons_own_way_leaves_the_port_down(
     cloud_on_mariadb: Any, database: OneDatabase, threads: ThreadPoolExecutor
 ) -> None:
-    """Where this fails, Neutron has been mended, and ibstack.neutron.provisioning may go."""
+    """Where this fails, Neutron has been mended, and ibstack.neutron.server.provisioning may go."""
     cloud = cloud_on_mariadb
     port_id = bound(cloud)
 

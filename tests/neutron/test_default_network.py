@@ -14,8 +14,8 @@ from neutron.tests.unit.plugins.ml2 import test_plugin
 from oslo_config import cfg
 
 from ibstack.fabric.ipoib import IpoibMode
-from ibstack.neutron.default_network import Landing, Outcome, TypeOptions, landings
-from ibstack.neutron.fabric_mtu import (
+from ibstack.neutron.networks.default_network import Landing, Outcome, TypeOptions, landings
+from ibstack.neutron.networks.fabric_mtu import (
     FabricMtu,
     MtuOptions,
     explain_difference,

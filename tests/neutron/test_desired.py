@@ -13,10 +13,6 @@ from hypothesis import strategies as st
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
 from ibstack.fabric.pci import unfold
-from ibstack.neutron import desired
-from ibstack.neutron.desired import BelongingPort, BoundPort, FabricRows, HostRows, OwnPort
-from ibstack.neutron.fabric_answer import fabric_answer, is_stamped
-from ibstack.neutron.host_answer import host_answer
 from ibstack.neutron.protocol.replies import read_fabric_members, read_host_ports
 from ibstack.neutron.protocol.reported import (
     ReportedAdapter,
@@ -26,6 +22,10 @@ from ibstack.neutron.protocol.reported import (
     left_in,
     served_networks,
 )
+from ibstack.neutron.server import desired
+from ibstack.neutron.server.desired import BelongingPort, BoundPort, FabricRows, HostRows, OwnPort
+from ibstack.neutron.server.fabric_answer import fabric_answer, is_stamped
+from ibstack.neutron.server.host_answer import host_answer
 
 PF = Guid(0x0002C90300000031)
 MLX4 = ReportedAdapter("ib", True, PF, unfold("0000:05:00.1-0000:05:00.4"))

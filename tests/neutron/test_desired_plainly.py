@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import KeyRange
 from ibstack.fabric.pci import PciAddress, unfold
-from ibstack.neutron.desired import BelongingPort, Fabric, FabricRows, OwnPort
-from ibstack.neutron.fabric_answer import fabric_answer
 from ibstack.neutron.protocol.reported import ReportedAdapter
+from ibstack.neutron.server.desired import BelongingPort, Fabric, FabricRows, OwnPort
+from ibstack.neutron.server.fabric_answer import fabric_answer
 from neutron_walk import HOSTS, Walk
 
 FABRIC = Fabric("ib", KeyRange.parse("0x0001-0x0003"))

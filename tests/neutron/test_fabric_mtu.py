@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ibstack.fabric.errors import BadInput
 from ibstack.fabric.ipoib import IpoibMode
-from ibstack.neutron.fabric_mtu import (
+from ibstack.neutron.networks.fabric_mtu import (
     IB_MTUS_BYTES,
     FabricMtu,
     MtuOptions,

@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 from oslo_config import cfg
 
 from ibstack.neutron.client.rpc_client import agent_hints, fabric_hints
-from ibstack.neutron.said_once import SaidOnce
+from ibstack.neutron.server.said_once import SaidOnce
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from neutron.conf import common as neutron_options
     from neutron_lib import rpc
 
-    from ibstack.neutron.hints import BrokerHints, Concerned, Standing, concerned
-    from ibstack.neutron.mechanism_driver import InfinibandMechanismDriver
+    from ibstack.neutron.server.hints import BrokerHints, Concerned, Standing, concerned
+    from ibstack.neutron.server.mechanism_driver import InfinibandMechanismDriver
 
 LIMIT_S = 20
 BOUND = Standing("node002", "ib_hostdev", "0000:05:00.1", "fa:16:3e:00:00:01", True)

@@ -9,7 +9,7 @@ import pytest
 from neutron.common import config  # noqa: F401
 
 from ibstack.fabric.errors import BadInput
-from ibstack.neutron.default_network import Outcome, TypeOptions, landings, vlan_pools
+from ibstack.neutron.networks.default_network import Outcome, TypeOptions, landings, vlan_pools
 
 ARTICLE = ("ibhostnet:1:10", "phyvlanhostnet:11:20")
 

@@ -9,7 +9,7 @@ from oslo_config import cfg, generator
 
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.ipoib import ClientIdForm
-from ibstack.neutron.options import Settings, list_driver_options, read_settings
+from ibstack.neutron.server.options import Settings, list_driver_options, read_settings
 
 
 def read(tmp_path: Path, text: str) -> Settings:

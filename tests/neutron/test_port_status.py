@@ -197,7 +197,9 @@ def test_a_report_of_another_hosts_port_changes_nothing_and_is_told(
     assert getattr(cloud, said)(port_id, unbound, host=OTHER_NODE) == sorted([port_id, unbound])
 
     assert (cloud.status(port_id), cloud.blocks(port_id)) == ("DOWN", {"IB_HOST", "IB_FABRIC"})
-    (told,) = [one.getMessage() for one in caplog.records if one.name == "ibstack.neutron.rpc"]
+    (told,) = [
+        one.getMessage() for one in caplog.records if one.name == "ibstack.neutron.server.rpc"
+    ]
     assert f"host {OTHER_NODE!r} reports the state of 1 ports that are not bound to it" in told
     assert f"{port_id} (of host {NODE!r})" in told
 
@@ -210,7 +212,7 @@ def test_who_had_a_port_before_may_say_that_it_is_gone(
 
     assert cloud.gone(port_id, host=OTHER_NODE) == [port_id]
 
-    assert not [one for one in caplog.records if one.name == "ibstack.neutron.rpc"]
+    assert not [one for one in caplog.records if one.name == "ibstack.neutron.server.rpc"]
 
 
 def test_a_deleted_port_is_unknown(cloud: Any) -> None:

@@ -17,8 +17,8 @@ with warnings.catch_warnings():
     from neutron_lib.db import api as db_api
     from oslo_utils import timeutils
 
-    from ibstack.neutron.desired import is_rebinding
     from ibstack.neutron.protocol.conventions import REBINDING_S
+    from ibstack.neutron.server.desired import is_rebinding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ibstack.fabric.errors import BadInput, Refused
 from ibstack.fabric.neutron_names import IB_FABRIC
 from ibstack.neutron.protocol.signature import REPORT_VALID_S, Signer
-from ibstack.neutron.rpc import PluginEndpoint
+from ibstack.neutron.server.rpc import PluginEndpoint
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import PciAddress
-from ibstack.neutron.desired import pci_address, stored_pci_slot
+from ibstack.neutron.server.desired import pci_address, stored_pci_slot
 from ibstack_lab.binding_profile import nova_profile
 from ibstack_lab.topology import Host
 

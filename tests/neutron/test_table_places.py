@@ -10,10 +10,10 @@ import pytest
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import unfold
-from ibstack.neutron.binding import Request
 from ibstack.neutron.client.heartbeat import fit
 from ibstack.neutron.protocol.reported import ReportedAdapter, TableRooms, adapters, table_rooms
-from ibstack.neutron.table_places import HostPort, shared_tables, why_full
+from ibstack.neutron.server.binding import Request
+from ibstack.neutron.server.table_places import HostPort, shared_tables, why_full
 
 FABRIC = "ibhostnet"
 FIRST = ReportedAdapter(FABRIC, True, Guid(0x31), unfold("0000:05:00.1-0000:05:00.7"), entries=3)

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ibstack.neutron.desired import etag_of, pci_address, table_entry, vf_guid
+from ibstack.neutron.server.desired import etag_of, pci_address, table_entry, vf_guid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ibstack.fabric.partition import KeyRange
-    from ibstack.neutron.desired import Answer, BoundPort, HostRows
+    from ibstack.neutron.server.desired import Answer, BoundPort, HostRows
 
 
 def host_answer(rows: HostRows, owned: KeyRange, etag: str | None) -> Answer:

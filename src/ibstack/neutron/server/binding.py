@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 from ibstack.fabric.errors import BadValue, Refused
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import PciAddress, fold
-from ibstack.neutron.desired import table_entry
+from ibstack.neutron.server.desired import table_entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ibstack.neutron.options import Settings
     from ibstack.neutron.protocol.reported import ReportedAdapter
+    from ibstack.neutron.server.options import Settings
 
 # nova/network/model.py, VIF_DETAILS_PHYSICAL_NETWORK: nova passes it to ebrctl as the fabric.
 VIF_DETAILS_PHYSICAL_NETWORK: Final = "physical_network"

@@ -16,18 +16,18 @@ from oslo_config import cfg
 
 from ibstack.fabric.errors import Refused
 from ibstack.fabric.neutron_names import IB_FABRIC, IB_HOST
-from ibstack.neutron import desired, desired_tables, provisioning, tables
-from ibstack.neutron.changes import changes
-from ibstack.neutron.fabric_answer import fabric_answer, is_stamped, stamp_of
-from ibstack.neutron.host_answer import host_answer
 from ibstack.neutron.protocol.conventions import PLUGIN_TOPIC, RPC_VERSION
 from ibstack.neutron.protocol.signature import REPORT_VALID_S, Signer
+from ibstack.neutron.server import desired, desired_tables, provisioning, tables
+from ibstack.neutron.server.changes import changes
+from ibstack.neutron.server.fabric_answer import fabric_answer, is_stamped, stamp_of
+from ibstack.neutron.server.host_answer import host_answer
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from ibstack.neutron.desired import Answer
-    from ibstack.neutron.options import Settings
+    from ibstack.neutron.server.desired import Answer
+    from ibstack.neutron.server.options import Settings
 
 LOG = logging.getLogger(__name__)
 

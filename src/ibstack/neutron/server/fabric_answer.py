@@ -17,7 +17,7 @@ from ibstack.fabric.errors import BadValue, Refused
 from ibstack.fabric.partition import Membership
 from ibstack.fabric.pci import PciAddress
 from ibstack.fabric.segment import VLAN
-from ibstack.neutron.desired import etag_of, stored_pci_slot, table_entry, vf_guid
+from ibstack.neutron.server.desired import etag_of, stored_pci_slot, table_entry, vf_guid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import KeyRange
-    from ibstack.neutron.changes import Changes
-    from ibstack.neutron.desired import Answer, BelongingPort, Fabric, FabricRows, OwnPort
     from ibstack.neutron.protocol.reported import ReportedAdapter
+    from ibstack.neutron.server.changes import Changes
+    from ibstack.neutron.server.desired import Answer, BelongingPort, Fabric, FabricRows, OwnPort
 
     Adapters: TypeAlias = Sequence[ReportedAdapter]
     Claims: TypeAlias = Mapping[Guid, Sequence[str]]

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from neutron_lib.api.definitions import portbindings
 from neutron_lib.plugins.ml2 import api
 
-from ibstack.neutron import hints
-from ibstack.neutron.binding import Request
-from ibstack.neutron.desired import pci_slot
 from ibstack.neutron.protocol.conventions import OWN_DEVICE_OWNERS
+from ibstack.neutron.server import hints
+from ibstack.neutron.server.binding import Request
+from ibstack.neutron.server.desired import pci_slot
 
 if TYPE_CHECKING:
-    from ibstack.neutron.hints import Standing
+    from ibstack.neutron.server.hints import Standing
 
 
 def request(context: Any, segment: Any) -> Request:

@@ -22,7 +22,9 @@ from oslo_config import cfg
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.neutron_names import IB_FABRIC, IB_HOST, MELLANOX_AGENT, PARTITION_AGENT
 from ibstack.fabric.segment import FLAT
-from ibstack.neutron import (
+from ibstack.neutron.protocol import reported
+from ibstack.neutron.protocol.conventions import OWN_VIF_TYPE, VIF_TYPE
+from ibstack.neutron.server import (
     conflicts,
     dhcp_options,
     full_tables,
@@ -31,17 +33,15 @@ from ibstack.neutron import (
     project_quota,
     tables,
 )
-from ibstack.neutron.alone import after_those_alone, alone
-from ibstack.neutron.binding import vif_details, why_not, why_not_own
-from ibstack.neutron.desired import ACTIVE
-from ibstack.neutron.options import Settings, read_settings
-from ibstack.neutron.protocol import reported
-from ibstack.neutron.protocol.conventions import OWN_VIF_TYPE, VIF_TYPE
-from ibstack.neutron.rpc import start_listener
-from ibstack.neutron.said_once import SaidOnce
+from ibstack.neutron.server.alone import after_those_alone, alone
+from ibstack.neutron.server.binding import vif_details, why_not, why_not_own
+from ibstack.neutron.server.desired import ACTIVE
+from ibstack.neutron.server.options import Settings, read_settings
+from ibstack.neutron.server.rpc import start_listener
+from ibstack.neutron.server.said_once import SaidOnce
 
 if TYPE_CHECKING:
-    from ibstack.neutron.hints import Hints, Standing
+    from ibstack.neutron.server.hints import Hints, Standing
 
 LOG = logging.getLogger(__name__)
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Final
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.pci import PciAddress
 from ibstack.fabric.segment import FLAT
-from ibstack.neutron.desired import stored_pci_slot
+from ibstack.neutron.server.desired import stored_pci_slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ibstack.neutron.binding import Request
     from ibstack.neutron.protocol.reported import ReportedAdapter, TableRooms
+    from ibstack.neutron.server.binding import Request
 
 _DEFAULT_PARTITION: Final = 1
 

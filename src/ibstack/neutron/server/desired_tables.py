@@ -22,7 +22,9 @@ from oslo_utils import timeutils
 
 from ibstack.fabric.neutron_names import IB_FABRIC, MELLANOX_AGENT
 from ibstack.fabric.segment import FLAT
-from ibstack.neutron.desired import (
+from ibstack.neutron.protocol import reported
+from ibstack.neutron.protocol.conventions import OWN_DEVICE_OWNERS, OWN_VIF_TYPE, VIF_TYPE
+from ibstack.neutron.server.desired import (
     ACTIVE,
     BelongingPort,
     BoundPort,
@@ -33,8 +35,6 @@ from ibstack.neutron.desired import (
     sharing_a_mac,
     younger_twins,
 )
-from ibstack.neutron.protocol import reported
-from ibstack.neutron.protocol.conventions import OWN_DEVICE_OWNERS, OWN_VIF_TYPE, VIF_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from neutron_lib import exceptions
 
-from ibstack.neutron import tables
-from ibstack.neutron.alone import alone
-from ibstack.neutron.table_places import keys_in, shared_tables, why_full
+from ibstack.neutron.server import tables
+from ibstack.neutron.server.alone import alone
+from ibstack.neutron.server.table_places import keys_in, shared_tables, why_full
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ibstack.neutron.binding import Request
     from ibstack.neutron.protocol.reported import ReportedAdapter
+    from ibstack.neutron.server.binding import Request
 
 LOG: Final = logging.getLogger(__name__)
 

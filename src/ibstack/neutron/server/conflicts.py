@@ -15,7 +15,7 @@ from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.ipoib import ClientIdForm, client_id, parse_client_id
 from ibstack.formats.extra_dhcp_opts import client_ids
-from ibstack.neutron import tables
+from ibstack.neutron.server import tables
 
 if TYPE_CHECKING:
     from collections.abc import Collection

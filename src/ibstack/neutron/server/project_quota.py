@@ -13,8 +13,8 @@ from neutron.quota import QUOTAS, resource, resource_registry
 from neutron_lib import exceptions
 from oslo_config import cfg
 
-from ibstack.neutron import tables
-from ibstack.neutron.options import QUOTA, QUOTA_GROUP, QUOTA_OPTIONS
+from ibstack.neutron.server import tables
+from ibstack.neutron.server.options import QUOTA, QUOTA_GROUP, QUOTA_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

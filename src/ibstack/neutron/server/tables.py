@@ -21,10 +21,10 @@ from ibstack.fabric.errors import BadValue
 from ibstack.fabric.neutron_names import MELLANOX_AGENT, PARTITION_AGENT
 from ibstack.fabric.segment import FLAT
 from ibstack.formats.extra_dhcp_opts import CLIENT_ID_NAMES
-from ibstack.neutron.desired import pci_address
 from ibstack.neutron.protocol import reported
 from ibstack.neutron.protocol.conventions import OWN_DEVICE_OWNERS, OWN_VIF_TYPE, VIF_TYPE
-from ibstack.neutron.table_places import HostPort
+from ibstack.neutron.server.desired import pci_address
+from ibstack.neutron.server.table_places import HostPort
 
 if TYPE_CHECKING:
     from collections.abc import Collection
