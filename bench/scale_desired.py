@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 _ROOT: Final = Path(__file__).parents[1]
 sys.path[:0] = [str(_ROOT), str(_ROOT / "tests")]
 with warnings.catch_warnings():
-    # Neutron's own imports and models warn, as tests/neutron/conftest.py says.
+    # Neutron's own imports and models warn, as tests/neutron/with_neutron/conftest.py says.
     warnings.simplefilter("ignore")
     from neutron.db.models.agent import Agent
     from neutron.db.models.segment import NetworkSegment

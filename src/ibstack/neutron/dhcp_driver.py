@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The former place of the DHCP driver, which sites have in their files.  Goes in the next release."""
+"""The former place of the DHCP driver, for sites that name it.  Goes in the next release."""
 
 from __future__ import annotations
 

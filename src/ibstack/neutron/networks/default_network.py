@@ -5,8 +5,8 @@ Source, the same in Neutron 26 to 29: neutron/plugins/ml2/managers.py tries the 
 tenant_network_types in their order; type_vlan.py, allocate_tenant_segment(), tries the physical
 networks in the order in which network_vlan_ranges first names them, and takes a random free
 segment of the first that has one.  The order of the alphabet plays no part; it did in releases
-that asked the database for any free row.  tests/neutron/test_default_network.py has the real
-plugin agree.
+that asked the database for any free row.  tests/neutron/with_neutron/test_default_network.py has
+the real plugin agree.
 """
 
 from __future__ import annotations

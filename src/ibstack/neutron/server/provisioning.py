@@ -5,7 +5,7 @@ Neutron holds a port DOWN while rows in `provisioningblocks` name entities that 
 `provisioning_complete()` deletes a row and looks for others in *one* transaction, and under
 REPEATABLE READ, the default of MariaDB and MySQL, two at once each still see the other's row: both
 rows go, and nobody makes the port ACTIVE (seen on Neutron 26 and 29, pinned in
-tests/neutron/test_completed_at_once.py).
+tests/neutron/with_neutron/test_completed_at_once.py).
 """
 
 from __future__ import annotations

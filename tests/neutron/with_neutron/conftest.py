@@ -49,7 +49,7 @@ NODE = "node003"
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "tests/neutron/" in item.path.as_posix():
+        if "tests/neutron/with_neutron/" in item.path.as_posix():
             item.add_marker(pytest.mark.filterwarnings("default"))
 
 

@@ -58,7 +58,7 @@ class Site:
 
 
 def test_both_pages_say_so() -> None:
-    docs = Path(__file__).parents[2] / "docs"
+    docs = Path(__file__).parents[3] / "docs"
     words = "security groups, port security, allowed address pairs"
 
     for page in ("reference/driver.md", "explanation/isolation.md"):
@@ -155,7 +155,7 @@ def test_a_policy_of_the_network_is_taken_and_limits_nothing_of_a_vf(site: Site)
 
 
 def test_what_the_pages_say_of_policies_of_networks() -> None:
-    docs = Path(__file__).parents[2] / "docs"
+    docs = Path(__file__).parents[3] / "docs"
 
     assert "a QoS policy of the network" in (docs / "reference/driver.md").read_text()
     for word in ("trunk", "QoS", "floating"):

@@ -19,7 +19,7 @@ from ibstack.neutron.agents.dhcp_requests import (
     why_unanswered,
 )
 
-RECORDED = Path(__file__).parents[1] / "recorded" / "dhcp"
+RECORDED = Path(__file__).parents[2] / "recorded" / "dhcp"
 MAC = bytes.fromhex("fa163e123456")
 GUID = "fa:16:3e:00:00:12:34:56"
 BY_TYPE = bytes.fromhex("20fa163e0000123456")

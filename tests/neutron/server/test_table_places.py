@@ -8,6 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+import ibstack.neutron.client.native_threads  # noqa: F401  Before what imports oslo.messaging.
+
+# isort: split
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import unfold
 from ibstack.neutron.client.heartbeat import fit
