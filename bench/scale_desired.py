@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 _ROOT: Final = Path(__file__).parents[1]
 sys.path[:0] = [str(_ROOT), str(_ROOT / "tests")]
 with warnings.catch_warnings():
-    # Neutron's own imports and models warn, as tests/neutron/conftest.py says.
+    # Neutron's own imports and models warn, as tests/neutron/with_neutron/conftest.py says.
     warnings.simplefilter("ignore")
     from neutron.db.models.agent import Agent
     from neutron.db.models.segment import NetworkSegment
@@ -38,9 +38,9 @@ with warnings.catch_warnings():
     from bench.growth import power_of
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.neutron_names import MELLANOX_AGENT
-    from ibstack.neutron.binding import VIF_TYPE
-    from ibstack.neutron.options import Settings
-    from ibstack.neutron.rpc import PluginEndpoint
+    from ibstack.neutron.protocol.conventions import VIF_TYPE
+    from ibstack.neutron.server.options import Settings
+    from ibstack.neutron.server.rpc import PluginEndpoint
     from ibstack_lab.binding_profile import nova_profile
     from ibstack_lab.topology import Host
     from one_database import OneDatabase

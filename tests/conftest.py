@@ -29,7 +29,7 @@ REAL = (
     "interface_driver",
     "lab/test_process.py",
     "lab/test_startup.py",
-    "neutron",
+    "neutron/with_neutron",
     "nova",
     "real",
     "test_quick_tests.py",

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import ibstack.neutron.native_threads  # noqa: F401  Eventlet would warn.
+import ibstack.neutron.client.native_threads  # noqa: F401  Eventlet would warn.
 from guest_fleet import Dhcp, Fleet
 from ibstack.diagnose.diagnosis import Diagnosis, diagnose
 from ibstack.diagnose.gather import gather

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import oslo_messaging
 from oslo_config import cfg
 
-from ibstack.neutron.client import AGENT_TOPIC, PLUGIN_TOPIC, open_transport
+from ibstack.neutron.client.rpc_client import open_transport
+from ibstack.neutron.protocol.conventions import AGENT_TOPIC, PLUGIN_TOPIC
 from ibstack_lab.services.neutron_stand_in import NeutronStandIn, StandInPort
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 Json = dict[str, Any]
 
@@ -36,8 +37,15 @@ class Plugin:
     def host_ports(self, context: object, host: str, etag: str | None = None) -> Json:
         return self._neutron.host_ports_on_the_wire(host, etag)
 
-    def report_host(self, context: object, host: str, ready: list[str], gone: list[str]) -> Json:
-        answer = self._neutron.report_host_on_the_wire(host, ready, gone)
+    def report_host(
+        self,
+        context: object,
+        host: str,
+        ready: list[str],
+        gone: list[str],
+        failed: Collection[str] = (),
+    ) -> Json:
+        answer = self._neutron.report_host_on_the_wire(host, ready, gone, failed)
         self._became_active.update((port_id, time.monotonic()) for port_id in ready)
         return answer
 

@@ -35,7 +35,7 @@ ADAPTERS = {
     "ibstack.host.netlink",
     "ibstack.host.peer_credentials",
     "ibstack.host.signals",
-    "ibstack.neutron.dhcp_socket",
+    "ibstack.neutron.agents.dhcp_socket",
     "ibstack.subnet_manager.opensm.processes",
     "ibstack.facts.this_host",
 }

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DAEMONS = ("ibstack.host.agent", "ibstack.subnet_manager.daemon")
-NEUTRON_SERVER = "ibstack.neutron.mechanism_driver"
+NEUTRON_SERVER = "ibstack.neutron.server.mechanism_driver"
 TELL = """
 import oslo_service.backend
 print(oslo_service.backend.get_backend_type(), "eventlet" in sys.modules)
@@ -63,7 +63,8 @@ def test_a_daemon_runs_on_native_threads(module: str) -> None:
 
 
 def test_a_daemon_has_all_drivers_of_brokers_before_it_connects() -> None:
-    script = "from oslo_config import cfg\nfrom ibstack.neutron.client import open_transport\n"
+    script = "from oslo_config import cfg\n"
+    script += "from ibstack.neutron.client.rpc_client import open_transport\n"
     for url in ("rabbit://u:p@127.0.0.1:1/", "fake:///"):
         script += f"open_transport(cfg.CONF, {url!r})\n"
 
@@ -127,7 +128,7 @@ def test_without_the_parts_of_the_threading_back_end_nothing_is_chosen(missing: 
     """Neutron 26 does not bring cotyledon."""
     absent = f"sys.modules[{missing!r}] = None\n"
 
-    told, complaints = said_by(f"{absent}import ibstack.neutron.native_threads\n{TELL}")
+    told, complaints = said_by(f"{absent}import ibstack.neutron.client.native_threads\n{TELL}")
 
     assert told == "None False"
     assert complaints == ""
@@ -140,7 +141,7 @@ def test_an_oslo_service_without_a_choice_breaks_nothing(tmp_path: Path) -> None
     (package / "__init__.py").write_text("")
 
     told, complaints = said_by(
-        "import ibstack.neutron.native_threads, oslo_service\nprint(oslo_service.__file__)",
+        "import ibstack.neutron.client.native_threads, oslo_service\nprint(oslo_service.__file__)",
         PYTHONPATH=str(tmp_path),
     )
 

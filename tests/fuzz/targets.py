@@ -23,8 +23,8 @@ from ibstack.formats.ini import IniText, NotIni
 from ibstack.formats.partitions_conf.reading import read as read_any
 from ibstack.formats.partitions_conf.strict import PartitionsFileFaults, parse
 from ibstack.host import eswitchd_config
-from ibstack.neutron import replies, reported
-from ibstack.neutron.dhcp_requests import parse_hosts, parse_packet, why_unanswered
+from ibstack.neutron.agents.dhcp_requests import parse_hosts, parse_packet, why_unanswered
+from ibstack.neutron.protocol import replies, reported
 from ibstack.subnet_manager.opensm.partitions_conf import read, read_site, render
 from ibstack.upgrade import partitions
 from ibstack.upgrade.host_files import ESWITCHD_CONF, MLNX_CONF

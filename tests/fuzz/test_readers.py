@@ -14,7 +14,7 @@ from fuzz.seeds import SEEDS
 from fuzz.targets import TARGETS
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.pci import unfold
-from ibstack.neutron import reported
+from ibstack.neutron.protocol import reported
 
 EXAMPLES, EXAMPLES_OF_A_SLOW_ONE = 400, 50
 SLOW = {"eswitchd_request", "sysfs"}

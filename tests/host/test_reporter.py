@@ -17,13 +17,13 @@ from ibstack.fabric.partition import DEFAULT_PARTITION, TableEntry
 from ibstack.fabric.pci import PciAddress
 from ibstack.host.plan import Binding, DesiredPort
 from ibstack.host.reporter import THREADS, Reporter
-from ibstack.neutron.replies import HostReport
+from ibstack.neutron.protocol.replies import HostReport
 from one_host import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from ibstack.neutron.replies import HostPorts
+    from ibstack.neutron.protocol.replies import HostPorts
 
 PORT = DesiredPort(
     id="port-1",

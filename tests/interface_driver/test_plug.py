@@ -23,9 +23,9 @@ with warnings.catch_warnings():
     from neutron.conf.agent import dhcp as dhcp_options
     from oslo_config import cfg
 
-    from ibstack.neutron.interface_driver import IpoibInterfaceDriver, MultiInterfaceDriver
-    from ibstack.neutron.interface_options import read_interface_settings
-    from ibstack.neutron.ipoib_link import LinkFailed
+    from ibstack.neutron.agents.interface_driver import IpoibInterfaceDriver, MultiInterfaceDriver
+    from ibstack.neutron.agents.interface_options import read_interface_settings
+    from ibstack.neutron.agents.ipoib_link import LinkFailed
     from neutron import privileged  # type: ignore[attr-defined]  # mypy takes tests/neutron.
 
 from ibstack.fabric.errors import Refused, TryLater

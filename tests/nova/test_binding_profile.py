@@ -11,7 +11,7 @@ import pytest
 
 from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.guid import Guid
-from ibstack.neutron.desired import stored_pci_slot
+from ibstack.neutron.server.desired import stored_pci_slot
 from ibstack_lab.binding_profile import nova_profile
 from ibstack_lab.topology import PHYSICAL_NETWORK, Host
 

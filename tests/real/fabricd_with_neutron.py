@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
+import ibstack.neutron.client.native_threads  # noqa: F401  Before what imports oslo.messaging.
 
 # isort: split
 import oslo_messaging
@@ -22,7 +22,7 @@ from oslo_config import cfg
 
 from ibstack.cli import app
 from ibstack.host import agent
-from ibstack.neutron.client import open_transport
+from ibstack.neutron.client.rpc_client import open_transport
 from ibstack.subnet_manager import daemon
 
 

@@ -18,7 +18,7 @@ from one_broker import ALL, THERE, running_broker
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's, by way of oslo.service.
-    from ibstack.neutron.client import PluginClient, open_transport
+    from ibstack.neutron.client.rpc_client import PluginClient, open_transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

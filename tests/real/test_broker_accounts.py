@@ -31,15 +31,14 @@ with warnings.catch_warnings():
     import oslo_messaging
 
     from ibstack.fabric.neutron_names import MELLANOX_AGENT
-    from ibstack.neutron.client import (
-        AGENT_TOPIC,
-        FABRIC_TOPIC,
+    from ibstack.neutron.client.heartbeat import Heartbeat
+    from ibstack.neutron.client.rpc_client import (
         PluginClient,
         agent_hints,
         fabric_hints,
         open_transport,
     )
-    from ibstack.neutron.heartbeat import Heartbeat
+    from ibstack.neutron.protocol.conventions import AGENT_TOPIC, FABRIC_TOPIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

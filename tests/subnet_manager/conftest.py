@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loads oslo.messaging once, before a test does, and as the daemons do."""
 
-import ibstack.neutron.native_threads  # noqa: F401
+import ibstack.neutron.client.native_threads  # noqa: F401

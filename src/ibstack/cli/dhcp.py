@@ -14,7 +14,7 @@ from cliff.command import Command
 from ibstack.cli.shell import ExampleInHelp
 from ibstack.fabric.errors import BadInput
 from ibstack.fabric.printable import printable
-from ibstack.neutron.dhcp_watch import DhcpWatch
+from ibstack.neutron.agents.dhcp_watch import DhcpWatch
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.cli.shell import Lister, say
 from ibstack.fabric.ipoib import IpoibMode
-from ibstack.neutron.fabric_mtu import IB_MTUS_BYTES, FabricMtu
+from ibstack.neutron.networks.fabric_mtu import IB_MTUS_BYTES, FabricMtu
 from ibstack.views.network_defaults import (
     CONFIG_FILES,
     DefaultRow,

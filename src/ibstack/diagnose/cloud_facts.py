@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from ibstack.fabric import neutron_names
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.pci import PciAddress
-from ibstack.neutron.binding import OWN_DEVICE_OWNERS
+from ibstack.neutron.protocol.conventions import OWN_DEVICE_OWNERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ibstack.neutron.reported import ReportedAdapter
+    from ibstack.neutron.protocol.reported import ReportedAdapter
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.diagnose.host_facts import DhcpFacts
 from ibstack.fabric.errors import TryLater
-from ibstack.neutron.dhcp_requests import parse_hosts
+from ibstack.neutron.agents.dhcp_requests import parse_hosts
 
 if TYPE_CHECKING:
     from pathlib import Path

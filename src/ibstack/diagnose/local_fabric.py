@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ibstack.diagnose.host_facts import Question
     from ibstack.mad import FabricMap, FabricReader
-    from ibstack.neutron.replies import FabricMembers
+    from ibstack.neutron.protocol.replies import FabricMembers
     from ibstack.subnet_manager.options import FabricdSettings
 
 _NOT_KNOWN: Final = "not known"

@@ -20,7 +20,7 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
 from ibstack.fabric.pci import PciAddress, fold
 from ibstack.fabric.segment import segment_entry
-from ibstack.neutron.binding import OWN_VIF_TYPE, VIF_TYPE
+from ibstack.neutron.protocol.conventions import OWN_VIF_TYPE, VIF_TYPE
 
 if TYPE_CHECKING:
     from ibstack.diagnose.cloud_facts import CloudAgent

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 from oslo_config import cfg
 from oslo_log import log as oslo_logging
 
-import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
+import ibstack.neutron.client.native_threads  # noqa: F401  Before what imports oslo.messaging.
 from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.neutron_names import AGENT_BINARY, MELLANOX_AGENT
 from ibstack.host import options
@@ -30,15 +30,15 @@ from ibstack.host.eswitch_watcher import EswitchWatcher
 from ibstack.host.host_reconciler import HostReconciler
 from ibstack.host.metrics import AgentMetrics
 from ibstack.host.reporter import THREADS, Reporter
-from ibstack.neutron.client import (
-    AGENT_TOPIC,
+from ibstack.neutron.client.heartbeat import Heartbeat
+from ibstack.neutron.client.rpc_client import (
     HintListener,
     PluginClient,
     Transport,
     agent_hints,
     open_transport,
 )
-from ibstack.neutron.heartbeat import Heartbeat
+from ibstack.neutron.protocol.conventions import AGENT_TOPIC
 from ibstack.runtime import systemd
 from ibstack.runtime.daemon import catch_signals, doubling, log_printable_lines, start_thread
 from ibstack.runtime.loop import Loop

@@ -27,7 +27,7 @@ from ibstack.host.plan import (
     VfState,
     plan,
 )
-from ibstack.neutron.desired import REBINDING_S
+from ibstack.neutron.protocol.conventions import REBINDING_S
 from ibstack.runtime.loop import Outcome
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ibstack.host.eswitch_client import EswitchClient
     from ibstack.host.observed import ObservedHost
     from ibstack.host.reporter import Neutron, Reporter
-    from ibstack.neutron.replies import HostPort
+    from ibstack.neutron.protocol.replies import HostPort
 
 LOG = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from ibstack.host.plan import DesiredPort
-    from ibstack.neutron.replies import HostPorts, HostReport
+    from ibstack.neutron.protocol.replies import HostPorts, HostReport
 
 LOG = logging.getLogger(__name__)
 

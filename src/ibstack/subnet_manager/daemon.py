@@ -21,19 +21,19 @@ from typing import TYPE_CHECKING, Any, Final
 from oslo_config import cfg
 from oslo_log import log as oslo_logging
 
-import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
+import ibstack.neutron.client.native_threads  # noqa: F401  Before what imports oslo.messaging.
 from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.neutron_names import FABRICD_BINARY, PARTITION_AGENT
 from ibstack.mad import local_port_guids, open_port
-from ibstack.neutron.client import (
-    FABRIC_TOPIC,
+from ibstack.neutron.client.heartbeat import Heartbeat
+from ibstack.neutron.client.rpc_client import (
     HintListener,
     PluginClient,
     fabric_hints,
     open_transport,
 )
-from ibstack.neutron.heartbeat import Heartbeat
-from ibstack.neutron.signature import Signer
+from ibstack.neutron.protocol.conventions import FABRIC_TOPIC
+from ibstack.neutron.protocol.signature import Signer
 from ibstack.runtime import systemd
 from ibstack.runtime.daemon import catch_signals, doubling, log_printable_lines, start_thread
 from ibstack.runtime.loop import Loop

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
     from ibstack.fabric.member import Member
-    from ibstack.neutron.client import PluginClient
-    from ibstack.neutron.replies import Held
+    from ibstack.neutron.client.rpc_client import PluginClient
+    from ibstack.neutron.protocol.replies import Held
     from ibstack.subnet_manager.reconcile.kept_members import KeptMembers
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.segment import FLAT, VLAN, segment_entry
-from ibstack.neutron.binding import OWN_DEVICE_OWNERS, OWN_VIF_TYPE
+from ibstack.neutron.protocol.conventions import OWN_DEVICE_OWNERS, OWN_VIF_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from ibstack.neutron.binding import OWN_VIF_TYPE
+from ibstack.neutron.protocol.conventions import OWN_VIF_TYPE
 from ibstack.upgrade.finding import Finding, Verdict
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ibstack.diagnose.host_facts import HostFacts, Question
     from ibstack.diagnose.local_fabric import FabricSource
     from ibstack.mad import DatagramPort
-    from ibstack.neutron.replies import FabricMembers
+    from ibstack.neutron.protocol.replies import FabricMembers
     from ibstack.transport.ssh import SshTransport
 
 DHCP_FILES: Final = ("/etc/neutron/neutron.conf", "/etc/neutron/dhcp_agent.ini")
@@ -151,9 +151,9 @@ def fabric_source(host: str, config_files: Sequence[str]) -> FabricSource:
     """Return the ways to the fabric by ibstack-fabricd's own settings; TryLater: it has none."""
     from oslo_config import cfg
 
-    import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
+    import ibstack.neutron.client.native_threads  # noqa: F401  Before what imports oslo.messaging.
     from ibstack.diagnose.local_fabric import FabricSource
-    from ibstack.neutron.client import PluginClient, open_transport
+    from ibstack.neutron.client.rpc_client import PluginClient, open_transport
     from ibstack.subnet_manager import options
 
     conf = cfg.CONF  # The global one: see ibstack.subnet_manager.daemon.main().

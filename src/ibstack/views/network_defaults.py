@@ -11,8 +11,13 @@ from oslo_config import cfg
 
 from ibstack.fabric.errors import BadInput, TryLater
 from ibstack.mad import PortState, open_port
-from ibstack.neutron.default_network import Landing, Outcome, TypeOptions, landings
-from ibstack.neutron.fabric_mtu import FabricMtu, MtuOptions, explain_difference, network_mtu
+from ibstack.neutron.networks.default_network import Landing, Outcome, TypeOptions, landings
+from ibstack.neutron.networks.fabric_mtu import (
+    FabricMtu,
+    MtuOptions,
+    explain_difference,
+    network_mtu,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

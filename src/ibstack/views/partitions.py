@@ -112,9 +112,9 @@ class Sources:
 
     @cached_property
     def _cloud(self) -> NeutronCloud:
-        import ibstack.neutron.native_threads  # noqa: F401  Before what imports oslo.messaging.
-        from ibstack.neutron.client import PluginClient, open_transport
-        from ibstack.neutron.signature import Signer
+        import ibstack.neutron.client.native_threads  # noqa: F401  Before what imports oslo.messaging.
+        from ibstack.neutron.client.rpc_client import PluginClient, open_transport
+        from ibstack.neutron.protocol.signature import Signer
         from ibstack.subnet_manager.neutron_cloud import NeutronCloud
 
         settings = self.settings

@@ -16,7 +16,7 @@ from ibstack.cluster.files.render import files_of, files_of_all
 from ibstack.cluster.model.checks import problems
 from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.formats.ini import IniText
-from ibstack.neutron.signature import Signer
+from ibstack.neutron.protocol.signature import Signer
 from ibstack.subnet_manager.reconcile.known_hosts import listed_hosts
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ibstack.neutron.interface_driver import IpoibInterfaceDriver
+from ibstack.neutron.agents.interface_driver import IpoibInterfaceDriver
 from ibstack_lab.fabric.simulated import Fabric
 from ibstack_lab.guests.namespaces import Namespaces
 from ibstack_lab.guests.partition_wires import StandsFor, add_wire, wire_name

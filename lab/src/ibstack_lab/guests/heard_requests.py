@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.neutron.dhcp_requests import parse_packet
-from ibstack.neutron.dhcp_socket import DhcpSocket
+from ibstack.neutron.agents.dhcp_requests import parse_packet
+from ibstack.neutron.agents.dhcp_socket import DhcpSocket
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ibstack.neutron.network_namespace import inside_of
+from ibstack.neutron.agents.network_namespace import inside_of
 from ibstack_lab.folder import LabFolder
 from ibstack_lab.guests import guest_view, ipoib_tap
 from ibstack_lab.guests.ethernet_frames import EthernetFrames

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ibstack.neutron.network_namespace import inside_of
+from ibstack.neutron.agents.network_namespace import inside_of
 from ibstack_lab.guests.namespaces import NAMED, ip
 from ibstack_lab.guests.partition_wires import IPOIB_MTU, WIRE_MTU
 

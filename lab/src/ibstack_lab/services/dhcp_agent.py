@@ -28,7 +28,7 @@ transport_url = {transport_url}
 state_path = {folder}/neutron
 dnsmasq_config_file = {folder}/etc/dnsmasq.conf
 interface_driver = ibstack_lab.guests.child_interfaces.LabIpoibInterfaceDriver
-dhcp_driver = ibstack.neutron.dhcp_driver.Dnsmasq
+dhcp_driver = ibstack.neutron.agents.dhcp_driver.Dnsmasq
 use_stderr = true
 # What could not be done is tried again so soon.
 resync_interval = 1

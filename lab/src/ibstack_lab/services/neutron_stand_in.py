@@ -3,7 +3,7 @@
 
 For tests and measurements of the host's side alone.  It keeps state, answers in the wire format of
 docs/reference/protocols.md, and shows what the real one shows: an etag, a revision, and statuses
-that only a report changes.
+that only a report changes.  Both hold tests/neutron_contract.py.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
-from ibstack.neutron import replies
+from ibstack.neutron.protocol import replies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -102,7 +102,7 @@ class NeutronStandIn:
         self._answer()
         with self._lock:
             self.questions += 1
-            here = [port for port in self._ports.values() if port.host == host]
+            here = [port for _, port in sorted(self._ports.items()) if port.host == host]
         told = {
             "ports": [_row(port) for port in here if port.binding != BETWEEN],
             "rebinding": [_row(port) for port in here if port.binding == BETWEEN],

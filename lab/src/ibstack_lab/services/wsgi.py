@@ -21,7 +21,7 @@ def choose_threads() -> None:
     The peer of the benchmark is served where there is no ibstack.
     """
     with suppress(ModuleNotFoundError):
-        importlib.import_module("ibstack.neutron.native_threads")
+        importlib.import_module("ibstack.neutron.client.native_threads")
 
 
 def main() -> None:

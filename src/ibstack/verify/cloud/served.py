@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ibstack.facts.cloud.agents import MELLANOX, PARTITION
-from ibstack.neutron import reported
+from ibstack.neutron.protocol import reported
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -25,7 +25,7 @@ _FORMER_INTERFACE_DRIVERS: Final = {
 }
 _FORMER_DHCP_DRIVER: Final = "mlnx_dhcp.MlnxDnsmasq"
 # A path, not ibstack.neutron's name for it: this room renders without Neutron.
-_DHCP_DRIVER: Final = "ibstack.neutron.dhcp_driver.Dnsmasq"
+_DHCP_DRIVER: Final = "ibstack.neutron.agents.dhcp_driver.Dnsmasq"
 
 
 def files(host: Host) -> Iterator[GeneratedFile]:

@@ -10,7 +10,12 @@ from ibstack.fabric.ipoib import IpoibMode
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, KeyRange, PartitionKey
 from ibstack.facts.cloud.agents import MELLANOX, OURS, PARTITION
 from ibstack.facts.evidence import FABRICD_CONF, Missing, last, shown
-from ibstack.neutron.fabric_mtu import FabricMtu, MtuOptions, explain_difference, network_mtu
+from ibstack.neutron.networks.fabric_mtu import (
+    FabricMtu,
+    MtuOptions,
+    explain_difference,
+    network_mtu,
+)
 from ibstack.verify.check import Observation, rule
 from ibstack.verify.cloud.networks import PLACE, servers
 from ibstack.verify.cloud.served import infiniband, mapped_by

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _INTERFACE_DRIVERS: Final = ("ipoib", "multi")
 _INTERFACE_CLASSES: Final = ("IpoibInterfaceDriver", "MultiInterfaceDriver")
-_DHCP_DRIVER: Final = "ibstack.neutron.dhcp_driver.Dnsmasq"
+_DHCP_DRIVER: Final = "ibstack.neutron.agents.dhcp_driver.Dnsmasq"
+_FORMER_DHCP_DRIVER: Final = "ibstack.neutron.dhcp_driver.Dnsmasq"
 
 
 # docs/reference/interface-driver.md, docs/decisions/0071.
@@ -47,7 +48,8 @@ def dhcp_drivers(host: Evidence) -> Iterator[Observation]:
     dhcp = last(keys, "DEFAULT", "dhcp_driver") or "(not set)"
     holds = interface in _INTERFACE_DRIVERS or interface.endswith(_INTERFACE_CLASSES)
     found = f"interface_driver {interface}, dhcp_driver {dhcp}"
-    yield Observation(host.host, holds and dhcp == _DHCP_DRIVER, found, shown(place))
+    holds = holds and dhcp in (_DHCP_DRIVER, _FORMER_DHCP_DRIVER)
+    yield Observation(host.host, holds, found, shown(place))
 
 
 _MECHANISM_DRIVERS: Final = ("infiniband", "mlnx_infiniband")
