@@ -19,7 +19,7 @@ from ibstack.neutron.protocol.replies import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
 HOST, OTHER = "node003", "node004"
 FABRIC = "ibhostnet"
@@ -87,10 +87,11 @@ class NeutronContract:
         self, neutron: Neutron
     ) -> None:
         etags = [ports_of(neutron).etag]
-        for change in (
+        changes: tuple[Callable[[], object], ...] = (
             lambda: bound(neutron),
             lambda: neutron.bind("fa:16:3e:aa:bb:cd", "0000:05:00.2", HOST, KEY),
-        ):
+        )
+        for change in changes:
             change()
             etags.append(ports_of(neutron).etag)
             assert ports_of(neutron, etag=etags[-2]).ports is not None
