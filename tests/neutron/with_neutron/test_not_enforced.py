@@ -141,22 +141,8 @@ def test_floating_addresses_and_forwarded_ports_are_the_routers_own(site: Site) 
     assert answer["port_forwarding"]["internal_port_id"] == other["id"]
 
 
-def test_a_policy_of_the_network_is_taken_and_limits_nothing_of_a_vf(site: Site) -> None:
-    """Neutron judges a port's own policy; that of its network is for whoever enforces it."""
-    policy = site.limit()
-    body = {"network": {"qos_policy_id": policy}}
-    site.cloud.call("PUT", f"networks/{site.network}", body)
+def test_what_is_not_defended_names_each() -> None:
+    page = (Path(__file__).parents[3] / "docs/explanation/trust.md").read_text()
 
-    port = site.port("0000:05:00.1")
-
-    assert port["binding:vif_type"] == "ib_hostdev"
-    assert port["qos_policy_id"] is None
-    assert port["qos_network_policy_id"] == policy
-
-
-def test_what_the_pages_say_of_policies_of_networks() -> None:
-    docs = Path(__file__).parents[3] / "docs"
-
-    assert "a QoS policy of the network" in (docs / "reference/driver.md").read_text()
-    for word in ("trunk", "QoS", "floating"):
-        assert word in (docs / "explanation/trust.md").read_text()
+    for word in ("trunk", "QoS", "floating", "port security"):
+        assert word in page
