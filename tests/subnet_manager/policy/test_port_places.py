@@ -10,7 +10,8 @@ import pytest
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.member import Member
-from ibstack.fabric.partition import Membership, PartitionKey
+from ibstack.fabric.partition import Membership, Partition, PartitionKey
+from ibstack.subnet_manager.policy.claims import Claims
 from ibstack.subnet_manager.policy.known_ports import KnownPorts, PortPlace
 from ibstack.subnet_manager.reconcile.known_hosts import KnownHosts
 from ibstack.subnet_manager.reconcile.pass_context import Desired
@@ -36,8 +37,12 @@ def desired(*members: Member, **hosts: dict[Guid, bool]) -> Desired:
 
 
 def judged(known: KnownHosts, wanted: Desired, seen: KnownPorts) -> tuple[set[str], str]:
+    """Return which ports are served, where A is a member of RED already, and the alarms."""
     found = known.judge(wanted, seen)
-    return {one.port_id for one in found.members}, "\n".join(found.alarms)
+    published = {RED: Partition(RED, {A: Membership.FULL})}
+    claims = Claims(doubted=found.doubted, published=published, shared_before=frozenset({A}))
+    served = {one.port_id for one in found.members if claims.why_not(one) is None}
+    return served, "\n".join(found.alarms)
 
 
 @pytest.fixture
@@ -78,7 +83,6 @@ def test_what_is_new_is_held_where_another_adapter_may_have_the_port(
     said: str,
 ) -> None:
     if restart:
-        known.judge(desired(member("p1", A, "node001"), **BOTH), seen)
         known = KnownHosts(tmp_path, {})
 
     found, alarms = judged(known, MORE, seen)

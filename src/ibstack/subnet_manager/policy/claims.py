@@ -32,6 +32,8 @@ class Claims:
     """Adapters' ports that stand on the fabric by themselves."""
     hosts: Mapping[Guid, str] = field(default_factory=dict)
     """Physical ports that hosts report, of which a member is *shared*."""
+    doubted: Mapping[Guid, str] = field(default_factory=dict)
+    """Known physical ports that may be another adapter's, and why."""
     published: Partitions = field(default_factory=dict)
     shared_before: frozenset[Guid] = frozenset()
     """Published members that are physical ports."""
@@ -74,15 +76,22 @@ class Claims:
         there = any(guid in partition.members for partition in self.published.values())
         return there and guid not in self.shared_before
 
+    def _is_in_force(self, member: Member) -> bool:
+        """Tell whether a physical port is a published member already: what is in force stays."""
+        partition = self.published.get(member.key)
+        published = partition is not None and member.guid in partition.members
+        return published and member.guid in self.shared_before
+
     def _of_host(self, member: Member) -> str | None:
         guid = member.guid
+        if guid in self.doubted and not self._is_in_force(member):
+            return f"the GUID of its host's port, {guid}, {self.doubted[guid]}"
         if guid not in self.full_default and guid not in self.known.managers:
             return None
         if self.known.names_host(guid, member.host):
             return None
-        partition = self.published.get(member.key)
-        if partition is not None and guid in partition.members and guid in self.shared_before:
-            return None  # What is in force stays: the fabric may not answer now.
+        if self._is_in_force(member):
+            return None  # The fabric may not answer now.
         said = self.known.names.get(guid)
         shown = f"describes itself as {said!r}" if said else "does not say whose it is"
         return (

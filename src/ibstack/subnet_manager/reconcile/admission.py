@@ -136,6 +136,7 @@ def _claims(desired: Desired, settings: Settings, site: Site, seen: Seen) -> Cla
         known=seen.known,
         standing=seen.standing,
         hosts={m.guid: m.host for m in desired.members if m.shared},
+        doubted=desired.doubted,
         published=seen.published,
         shared_before=seen.shared_before,
     )

@@ -108,7 +108,9 @@ class KnownHosts:
             doubtful = seen is not self._seen and judged.alarms != desired.alarms
             self._seen = seen
             if not news and not doubtful:
-                return dataclasses.replace(desired, members=judged.members, alarms=judged.alarms)
+                return dataclasses.replace(
+                    desired, members=judged.members, alarms=judged.alarms, doubted=judged.doubted
+                )
         told, self._seen = _told(desired), seen
         if self._learn(told, seen):
             self._compare(seen)
@@ -125,7 +127,10 @@ class KnownHosts:
         alarms = [_alarm(host, doubts[host]) for host in sorted(doubts)]
         alarms += self._alarms_of_places(told)
         judged = dataclasses.replace(
-            desired, members=(*members, *kept), alarms=(*desired.alarms, *alarms)
+            desired,
+            members=(*members, *kept),
+            alarms=(*desired.alarms, *alarms),
+            doubted=self._places.doubts,
         )
         self._heard, self._judged, self._had = desired, judged, judged.members
         return judged
@@ -222,8 +227,7 @@ class KnownHosts:
         self, members: tuple[Member, ...], doubts: Mapping[str, Doubts]
     ) -> tuple[tuple[Member, ...], list[Member]]:
         """Return those of *members* that are believed, and what the others keep."""
-        elsewhere = self._places.doubts
-        if not doubts and not elsewhere:
+        if not doubts:
             return members, []
         known = self._load()
         had = defaultdict[str, list[Member]](list)
@@ -232,11 +236,7 @@ class KnownHosts:
         believed, kept = list[Member](), set[Member]()
         for member in members:
             doubt = doubts.get(member.host)
-            if member.shared and member.guid in elsewhere:
-                stands = False
-            else:
-                stands = doubt is None or _stands(member, known.get(member.host, {}), doubt)
-            if stands:
+            if doubt is None or _stands(member, known.get(member.host, {}), doubt):
                 believed.append(member)
             else:
                 kept.update(

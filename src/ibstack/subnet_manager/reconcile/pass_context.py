@@ -33,6 +33,8 @@ class Desired:
     """How many answers there have been, this one included."""
     hosts: Mapping[str, Mapping[Guid, bool]] = field(default_factory=dict)
     """The port GUIDs that each host reports, and whether its VFs share that port's table."""
+    doubted: Mapping[Guid, str] = field(default_factory=dict)
+    """Why a known port's GUID may be another adapter's; nothing new is admitted by it."""
     alarms: tuple[str, ...] = ()
     """What a person has to look at, in words."""
 
