@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibstack.transport import host_answer, remote_script
-from ibstack.transport.apply_request import Done, FileOrder, Order, ServiceOrder
-from ibstack.transport.query import Look, Seen
+from ibstack.transport.apply_request import ApplyRequest, ApplyResult, FileRequest, ServiceRequest
+from ibstack.transport.query import Observation, Query
 from ibstack.transport.ssh_answer import NoAnswer, answer
 from ibstack.transport.ssh_task import Heard
 from transport.ssh_fleet import Fleet, answering, close_fleet, open_fleet
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 WELL, ILL = "node001", "node002"
 FILE = PurePosixPath("/etc/neutron/agent.ini")
-LOOK = Look((FILE,), ("opensm",))
-ORDER = Order((FileOrder(FILE, None, b"new\n"),), (ServiceOrder("opensm", "start"),))
+LOOK = Query((FILE,), ("opensm",))
+ORDER = ApplyRequest((FileRequest(FILE, None, b"new\n"),), (ServiceRequest("opensm", "start"),))
 SHOWN: dict[str, Any] = {
     "files": {str(FILE): {"content": None}},
     "services": {"opensm": "UP"},
@@ -108,7 +108,7 @@ def test_an_answer_nested_beyond_measure_is_garbled(fleet: Fleet) -> None:
     deep = "[" * 200_000 + "]" * 200_000
     fleet.set_python(ILL, answering(packed_text(deep)))
 
-    assert fleet.hosts().look({ILL: Look()})[ILL].flags == ("garbled",)
+    assert fleet.hosts().look({ILL: Query()})[ILL].flags == ("garbled",)
 
 
 def packed_text(text: str) -> str:
@@ -130,11 +130,11 @@ def packed_text(text: str) -> str:
 def test_what_a_host_says_takes_little_memory(fleet: Fleet, command: str) -> None:
     fleet.set_python(ILL, command)
     ask = fleet.hosts()
-    ask.look({WELL: Look()})
+    ask.look({WELL: Query()})
 
     Path("/proc/self/clear_refs").write_text("5")
     before = peak_bytes()
-    seen = ask.look({WELL: Look(), ILL: Look()})
+    seen = ask.look({WELL: Query(), ILL: Query()})
 
     assert peak_bytes() - before < 20 * MIB
     assert seen[WELL].up
@@ -177,9 +177,9 @@ values = st.recursive(
 
 @given(values | st.builds(lambda more: SHOWN | DONE | more, st.dictionaries(st.text(), values)))
 def test_no_answer_is_more_than_garbled(value: object) -> None:
-    readers: list[tuple[Callable[[object], Seen | Done | str], type]] = [
-        (lambda found: host_answer.seen(found, LOOK), Seen),
-        (lambda found: host_answer.done(found, ORDER), Done),
+    readers: list[tuple[Callable[[object], Observation | ApplyResult | str], type]] = [
+        (lambda found: host_answer.seen(found, LOOK), Observation),
+        (lambda found: host_answer.done(found, ORDER), ApplyResult),
         (host_answer.boot, str),
         (host_answer.failure, str),
     ]
@@ -203,7 +203,7 @@ def test_no_text_is_more_than_garbled(text: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["a.yaml", "b.yaml"])
 def test_of_a_pattern_what_fits_is_read(name: str) -> None:
-    asked = Look((PurePosixPath("/etc/groups.d/*.yaml"),))
+    asked = Query((PurePosixPath("/etc/groups.d/*.yaml"),))
     path = f"/etc/groups.d/{name}"
 
     seen = host_answer.seen({"files": {path: {"content": "eA=="}}, "services": {}}, asked)
@@ -213,7 +213,7 @@ def test_of_a_pattern_what_fits_is_read(name: str) -> None:
 
 @pytest.mark.parametrize("path", ["/etc/shadow", "/etc/groups.d/x", "/etc/groups.d/x/y.yaml"])
 def test_of_a_pattern_nothing_else_is_read(path: str) -> None:
-    asked = Look((PurePosixPath("/etc/groups.d/*.yaml"),))
+    asked = Query((PurePosixPath("/etc/groups.d/*.yaml"),))
 
     with pytest.raises(host_answer.BadAnswer, match="other files"):
         host_answer.seen({"files": {path: {"content": None}}, "services": {}}, asked)

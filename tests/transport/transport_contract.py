@@ -9,9 +9,9 @@ from typing import Protocol
 import pytest
 
 from ibstack.cluster.hosts.hosts import Hosts
-from ibstack.transport.apply_request import FileOrder, Order, ServiceOrder
+from ibstack.transport.apply_request import ApplyRequest, FileRequest, ServiceRequest
 from ibstack.transport.host_state import DOWN, UP
-from ibstack.transport.query import Look
+from ibstack.transport.query import Query
 
 HERE, THERE, AWAY = "node001", "node002", "node009"
 FILE = PurePosixPath("/etc/neutron/dhcp_agent.ini")
@@ -39,7 +39,7 @@ class HostsContract:
 
     def test_a_look_tells_of_files_and_services(self, rig: Rig) -> None:
         self.place(rig).write_bytes(b"[DEFAULT]\n\xff\n")
-        asked = Look((FILE, OTHER), ("opensm", "eswitchd", "nobody"))
+        asked = Query((FILE, OTHER), ("opensm", "eswitchd", "nobody"))
 
         seen = rig.hosts.look({HERE: asked, THERE: asked})
 
@@ -56,7 +56,7 @@ class HostsContract:
         (self.place(rig, folder / "d.yaml")).symlink_to("a.yaml")
         pattern, missing = folder / "*.yaml", PurePosixPath("/etc/nowhere/*.conf")
 
-        files = rig.hosts.look({HERE: Look((pattern, missing))})[HERE].files
+        files = rig.hosts.look({HERE: Query((pattern, missing))})[HERE].files
 
         assert files.contents == {folder / name: name.encode() for name in ("a.yaml", "b.yaml")}
         assert files.matching(pattern) == tuple(folder / f"{each}.yaml" for each in "abd")
@@ -64,10 +64,10 @@ class HostsContract:
         assert files.matching(missing) == ()
 
     def test_who_is_away_keeps_nobody_from_an_answer(self, rig: Rig) -> None:
-        order = Order((FileOrder(FILE, None, b"new\n"),))
+        order = ApplyRequest((FileRequest(FILE, None, b"new\n"),))
 
         assert rig.hosts.states([AWAY, HERE]) == {AWAY: DOWN, HERE: UP}
-        assert not rig.hosts.look({AWAY: Look((FILE,)), HERE: Look()})[AWAY].up
+        assert not rig.hosts.look({AWAY: Query((FILE,)), HERE: Query()})[AWAY].up
         done = rig.hosts.bring({AWAY: order, HERE: order})
 
         assert done[AWAY].failed
@@ -78,8 +78,10 @@ class HostsContract:
         self.place(rig).symlink_to("/etc/passwd")
         os.mkfifo(self.place(rig, OTHER))
 
-        seen = rig.hosts.look({HERE: Look((FILE, OTHER))})[HERE]
-        order = Order((FileOrder(FILE, None, b"new\n"), FileOrder(OTHER, None, b"new\n")))
+        seen = rig.hosts.look({HERE: Query((FILE, OTHER))})[HERE]
+        order = ApplyRequest(
+            (FileRequest(FILE, None, b"new\n"), FileRequest(OTHER, None, b"new\n"))
+        )
         done = rig.hosts.bring({HERE: order})[HERE]
 
         assert "it is a symbolic link to /etc/passwd" in seen.files.failures[FILE]
@@ -93,7 +95,9 @@ class HostsContract:
         old.chmod(0o640)
         os.chown(old, 12, 34)
 
-        order = Order((FileOrder(FILE, b"old\n", b"new\n"), FileOrder(OTHER, None, b"x", 0o600)))
+        order = ApplyRequest(
+            (FileRequest(FILE, b"old\n", b"new\n"), FileRequest(OTHER, None, b"x", 0o600))
+        )
         done = rig.hosts.bring({HERE: order})[HERE]
 
         assert [each.failed for each in done.files.values()] == ["", ""]
@@ -106,7 +110,7 @@ class HostsContract:
     def test_what_is_to_be_kept_is_kept_before_it_goes(self, rig: Rig) -> None:
         self.place(rig).write_bytes(b"by hand\n")
 
-        order = Order((FileOrder(FILE, b"by hand\n", None, keep=True),))
+        order = ApplyRequest((FileRequest(FILE, b"by hand\n", None, keep=True),))
         done = rig.hosts.bring({HERE: order})[HERE]
 
         assert done.files[FILE].kept == KEPT
@@ -121,7 +125,7 @@ class HostsContract:
         (folder / f"{FILE.name}.20131231T235959Z").write_text("the year before\n")
         for number in range(13):
             self.place(rig).write_bytes(b"%d\n" % number)
-            order = Order((FileOrder(FILE, b"%d\n" % number, None, keep=True),))
+            order = ApplyRequest((FileRequest(FILE, b"%d\n" % number, None, keep=True),))
             done = rig.hosts.bring({HERE: order})[HERE]
             kept = rig.root(HERE) / done.files[FILE].kept.lstrip("/")
             assert kept.read_bytes() == b"%d\n" % number
@@ -137,7 +141,7 @@ class HostsContract:
 
         def made(group: str) -> tuple[int, int, int]:
             place.unlink(missing_ok=True)
-            order = Order((FileOrder(FILE, None, b"x", 0o640, group),))
+            order = ApplyRequest((FileRequest(FILE, None, b"x", 0o640, group),))
             assert not rig.hosts.bring({HERE: order})[HERE].files[FILE].failed
             found = place.stat()
             return found.st_mode & 0o7777, found.st_uid, found.st_gid
@@ -147,7 +151,7 @@ class HostsContract:
         assert made("") == (0o640, 0, 0)
         os.chown(place, 12, 34)
         place.chmod(0o644)
-        rig.hosts.bring({HERE: Order((FileOrder(FILE, b"x", b"y", 0o640, "neutron"),))})
+        rig.hosts.bring({HERE: ApplyRequest((FileRequest(FILE, b"x", b"y", 0o640, "neutron"),))})
         found = place.stat()
         assert (place.read_bytes(), found.st_uid, found.st_gid) == (b"y", 12, 34)
         assert found.st_mode & 0o7777 == 0o644
@@ -158,9 +162,11 @@ class HostsContract:
         self.place(rig).parent.rmdir()
         self.place(rig, PurePosixPath("/etc/neutron")).symlink_to("../opt/neutron")
 
-        seen = rig.hosts.look({HERE: Look((FILE,))})[HERE]
-        read = rig.hosts.look({HERE: Look((FILE,), linked=True)})[HERE]
-        order = Order((FileOrder(FILE, b"somebody's\n", b"new\n"), FileOrder(OTHER, None, b"x")))
+        seen = rig.hosts.look({HERE: Query((FILE,))})[HERE]
+        read = rig.hosts.look({HERE: Query((FILE,), linked=True)})[HERE]
+        order = ApplyRequest(
+            (FileRequest(FILE, b"somebody's\n", b"new\n"), FileRequest(OTHER, None, b"x"))
+        )
         done = rig.hosts.bring({HERE: order})[HERE]
 
         said = "the folder /etc/neutron on its way is a symbolic link to ../opt/neutron"
@@ -176,23 +182,23 @@ class HostsContract:
     ) -> None:
         self.place(rig).write_bytes(b"by hand\n")
 
-        order = Order(
-            (FileOrder(OTHER, None, b"new\n"), FileOrder(FILE, seen, b"new\n")),
-            (ServiceOrder("opensm", "start"),),
+        order = ApplyRequest(
+            (FileRequest(OTHER, None, b"new\n"), FileRequest(FILE, seen, b"new\n")),
+            (ServiceRequest("opensm", "start"),),
         )
         done = rig.hosts.bring({HERE: order})[HERE]
 
         assert done.stale
         assert self.place(rig).read_bytes() == b"by hand\n"
         assert not self.place(rig, OTHER).exists()
-        assert rig.hosts.look({HERE: Look((), ("opensm",))})[HERE].services["opensm"] == DOWN
+        assert rig.hosts.look({HERE: Query((), ("opensm",))})[HERE].services["opensm"] == DOWN
 
     @pytest.mark.parametrize("kind", [fcntl.LOCK_SH, fcntl.LOCK_EX])
     def test_what_anybody_there_may_lock_keeps_no_rollout_out(self, rig: Rig, kind: int) -> None:
         root = os.open(rig.root(HERE), os.O_RDONLY)
         try:
             fcntl.flock(root, kind)
-            done = rig.hosts.bring({HERE: Order((FileOrder(FILE, None, b"new\n"),))})[HERE]
+            done = rig.hosts.bring({HERE: ApplyRequest((FileRequest(FILE, None, b"new\n"),))})[HERE]
         finally:
             os.close(root)
 
@@ -206,18 +212,18 @@ class HostsContract:
         lock.parent.mkdir(exist_ok=True)
         lock.symlink_to("/etc/passwd")
 
-        done = rig.hosts.bring({HERE: Order((FileOrder(FILE, None, b"new\n"),))})[HERE]
+        done = rig.hosts.bring({HERE: ApplyRequest((FileRequest(FILE, None, b"new\n"),))})[HERE]
 
         assert "symbolic link" in done.failed
         assert not self.place(rig).exists()
 
     def test_services_do_as_they_are_told(self, rig: Rig) -> None:
-        def told(*orders: ServiceOrder) -> tuple[str, list[bool]]:
-            done = rig.hosts.bring({HERE: Order((), orders)})[HERE]
-            seen = rig.hosts.look({HERE: Look((), ("opensm",))})[HERE]
+        def told(*orders: ServiceRequest) -> tuple[str, list[bool]]:
+            done = rig.hosts.bring({HERE: ApplyRequest((), orders)})[HERE]
+            seen = rig.hosts.look({HERE: Query((), ("opensm",))})[HERE]
             return seen.services["opensm"], [not why for why in done.services]
 
-        begun = ServiceOrder("opensm", "start", at_boot=True), ServiceOrder("opensm", "reload")
-        ended = ServiceOrder("opensm", "stop", at_boot=False), ServiceOrder("opensm", "reload")
+        begun = ServiceRequest("opensm", "start", at_boot=True), ServiceRequest("opensm", "reload")
+        ended = ServiceRequest("opensm", "stop", at_boot=False), ServiceRequest("opensm", "reload")
         assert told(*begun) == (UP, [True, True])
         assert told(*ended) == (DOWN, [True, False])

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ibstack.cluster.hosts.hosts import Installation, Progress
-    from ibstack.transport.apply_request import Done, Order, ServiceOrder
-    from ibstack.transport.query import Look, Seen
+    from ibstack.transport.apply_request import ApplyRequest, ApplyResult, ServiceRequest
+    from ibstack.transport.query import Observation, Query
     from ibstack.transport.transport import Listener
     from ibstack_lab.cloud import Cloud
 
@@ -66,12 +66,12 @@ class LabHosts:
     def states(self, names: Iterable[str]) -> Mapping[str, str]:
         return self._tree.states(names)
 
-    def look(self, asked: Mapping[str, Look]) -> Mapping[str, Seen]:
+    def look(self, asked: Mapping[str, Query]) -> Mapping[str, Observation]:
         return {
             host: self._with_processes(host, seen) for host, seen in self._tree.look(asked).items()
         }
 
-    def _with_processes(self, host: str, seen: Seen) -> Seen:
+    def _with_processes(self, host: str, seen: Observation) -> Observation:
         states = dict(seen.services)
         for service in states:
             components = self._components(host, service)
@@ -81,8 +81,8 @@ class LabHosts:
         return replace(seen, services=states)
 
     def bring(
-        self, orders: Mapping[str, Order], listener: Listener | None = None
-    ) -> Mapping[str, Done]:
+        self, orders: Mapping[str, ApplyRequest], listener: Listener | None = None
+    ) -> Mapping[str, ApplyResult]:
         found = {}
         for host, done in self._tree.bring(orders).items():
             found[host] = whole = self._processes_too(host, orders[host], done)
@@ -90,7 +90,7 @@ class LabHosts:
                 listener.heard(host, whole)
         return found
 
-    def _processes_too(self, host: str, order: Order, done: Done) -> Done:
+    def _processes_too(self, host: str, order: ApplyRequest, done: ApplyResult) -> ApplyResult:
         said = list(done.services)
         for number, each in enumerate(order.services[: len(said)]):
             try:
@@ -100,7 +100,7 @@ class LabHosts:
                 said[number] = str(error)
         return replace(done, services=tuple(said))
 
-    def _act(self, host: str, order: ServiceOrder) -> None:
+    def _act(self, host: str, order: ServiceRequest) -> None:
         components = self._components(host, order.name)
         for name in components:
             if order.action == "reload":

@@ -15,12 +15,12 @@ from ibstack.facts.evidence import CMDLINE, NO_SUCH_FILE, Evidence, Missing
 from ibstack.facts.fabric.groups import sa_dump_name
 from ibstack.facts.opensm_files import has_subnet_manager, partitions_name
 from ibstack.facts.this_host import COMMANDS, FILES
-from ibstack.transport.query import Look
+from ibstack.transport.query import Query
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ibstack.transport.query import Seen
+    from ibstack.transport.query import Observation
     from ibstack.transport.transport import HostTransport
 
 # By name, for folders cannot be listed: those that the cluster writes.
@@ -36,12 +36,12 @@ _NO_COMMANDS: Final = "the cluster's way to its hosts reads files; see `--write`
 def read_hosts(hosts: HostTransport, names: Iterable[str]) -> dict[str, Evidence]:
     """Return what each host shows; of one that is not up, that it is not."""
     paths = tuple(PurePosixPath(f"/{name}") for name in _NAMES)
-    asked = {name: Look(files=paths, linked=True, running=True) for name in names}
+    asked = {name: Query(files=paths, linked=True, running=True) for name in names}
     found = {name: Evidence(name, _texts(seen)) for name, seen in hosts.look(asked).items()}
     # Where these lie, the first look tells.
     others = {name: _others(host) for name, host in found.items()}
     again = {
-        name: Look(files=tuple(PurePosixPath(f"/{file}") for file in files), linked=True)
+        name: Query(files=tuple(PurePosixPath(f"/{file}") for file in files), linked=True)
         for name, files in others.items()
         if files
     }
@@ -59,7 +59,7 @@ def _others(host: Evidence) -> list[str]:
     return [name for name in names if name not in host.texts]
 
 
-def _texts(seen: Seen) -> Mapping[str, str | Missing]:
+def _texts(seen: Observation) -> Mapping[str, str | Missing]:
     if not seen.up:
         away = Missing(seen.why or f"it is {seen.state or 'not known to be up'}")
         return dict.fromkeys((*_NAMES, CMDLINE, *COMMANDS), away)
@@ -70,7 +70,7 @@ def _texts(seen: Seen) -> Mapping[str, str | Missing]:
     return texts
 
 
-def _text(seen: Seen, name: str) -> str | Missing:
+def _text(seen: Observation, name: str) -> str | Missing:
     path = PurePosixPath(f"/{name}")
     if path in seen.files.failures:
         return Missing(seen.files.failures[path])

@@ -15,7 +15,7 @@ ServiceAction = Literal["start", "stop", "restart", "reload", "reset"]
 
 
 @dataclass(frozen=True, slots=True)
-class FileOrder:
+class FileRequest:
     """One file: what stands there, and what is to."""
 
     path: PurePosixPath
@@ -32,7 +32,7 @@ class FileOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceOrder:
+class ServiceRequest:
     """One service."""
 
     name: str
@@ -43,11 +43,11 @@ class ServiceOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ApplyRequest:
     """All that one host is told at once: files first, then services, each in this sequence."""
 
-    files: tuple[FileOrder, ...] = ()
-    services: tuple[ServiceOrder, ...] = ()
+    files: tuple[FileRequest, ...] = ()
+    services: tuple[ServiceRequest, ...] = ()
     revision: int = 0
     """Of the commit whose files these are: a host that has had a newer one refuses.  0: of none."""
 
@@ -56,7 +56,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class FileDone:
+class FileResult:
     """What became of a file."""
 
     kept: str = ""
@@ -66,10 +66,10 @@ class FileDone:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class ApplyResult:
     """What a host did of its order."""
 
-    files: Mapping[PurePosixPath, FileDone] = field(default_factory=dict)
+    files: Mapping[PurePosixPath, FileResult] = field(default_factory=dict)
     services: tuple[str, ...] = ()
     """Why it failed, for each service of the order; empty where it was done."""
     stale: bool = False

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.fabric.errors import IbstackError
 from ibstack.transport import remote_files
-from ibstack.transport.apply_request import Done, FileDone, Order, ServiceOrder
+from ibstack.transport.apply_request import ApplyRequest, ApplyResult, FileResult, ServiceRequest
 from ibstack.transport.backups import KEPT, stamp
 from ibstack.transport.host_state import DOWN, FAILING, UP, Running
-from ibstack.transport.query import Look, Seen, SeenFiles
+from ibstack.transport.query import Observation, ObservedFiles, Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -56,12 +56,12 @@ class FolderTransport:
     def states(self, names: Iterable[str]) -> Mapping[str, str]:
         return {name: self.record(name).state for name in names}
 
-    def look(self, asked: Mapping[str, Look]) -> Mapping[str, Seen]:
+    def look(self, asked: Mapping[str, Query]) -> Mapping[str, Observation]:
         return {host: self._look(host, look) for host, look in asked.items()}
 
     def bring(
-        self, orders: Mapping[str, Order], listener: Listener | None = None
-    ) -> Mapping[str, Done]:
+        self, orders: Mapping[str, ApplyRequest], listener: Listener | None = None
+    ) -> Mapping[str, ApplyResult]:
         found = {}
         for host, order in orders.items():
             found[host] = done = self._apply(host, order)
@@ -69,16 +69,16 @@ class FolderTransport:
                 listener.heard(host, done)
         return found
 
-    def _look(self, host: str, look: Look) -> Seen:
+    def _look(self, host: str, look: Query) -> Observation:
         found = self.record(host)
         if found.state != UP:
-            return Seen(found.state)
+            return Observation(found.state)
         running = Running(found.image, found.kernel_command_line)
         services = {name: found.services.get(name, DOWN) for name in look.services}
         files = self._look_at_files(host, look)
-        return Seen(UP, files=files, services=services, running=running)
+        return Observation(UP, files=files, services=services, running=running)
 
-    def _look_at_files(self, host: str, look: Look) -> SeenFiles:
+    def _look_at_files(self, host: str, look: Query) -> ObservedFiles:
         root = self._root(host)
         contents: dict[PurePosixPath, bytes | None] = {}
         failures: dict[PurePosixPath, str] = {}
@@ -87,12 +87,12 @@ class FolderTransport:
                 contents[PurePosixPath(path)] = remote_files.read(root, path, look.linked)
             except (OSError, remote_files.Refusal) as error:
                 failures[PurePosixPath(path)] = remote_files.failure("read", path, error)
-        return SeenFiles(contents, failures)
+        return ObservedFiles(contents, failures)
 
-    def _apply(self, host: str, order: Order) -> Done:
+    def _apply(self, host: str, order: ApplyRequest) -> ApplyResult:
         found = self.record(host)
         if found.state != UP:
-            return Done(failed=f"it is {found.state}; {_LATER}")
+            return ApplyResult(failed=f"it is {found.state}; {_LATER}")
         files = [
             (
                 *(str(each.path), remote_files.digest(each.before), each.after),
@@ -105,16 +105,18 @@ class FolderTransport:
                 self._root(host), files, str(self._kept), stamp(self._now()), order.revision
             )
         except OSError as error:
-            return Done(failed=str(error.strerror))
+            return ApplyResult(failed=str(error.strerror))
         except remote_files.Overtaken as error:
-            return Done(overtaken=error.revision)
+            return ApplyResult(overtaken=error.revision)
         if done is None:
-            return Done(stale=True)
+            return ApplyResult(stale=True)
         services = dict(found.services)
         failures = tuple(_act(services, each) for each in order.services)
         if services != found.services:
             self.put_record(host, replace(found, services=services))
-        return Done({PurePosixPath(path): FileDone(*each) for path, each in done.items()}, failures)
+        return ApplyResult(
+            {PurePosixPath(path): FileResult(*each) for path, each in done.items()}, failures
+        )
 
     def _root(self, host: str) -> str:
         return os.path.join(self.folder, host, "root")
@@ -144,7 +146,7 @@ class FolderTransport:
             raise IbstackError(f"cannot write {place}: {error.strerror}") from error
 
 
-def _act(services: dict[str, str], order: ServiceOrder) -> str:
+def _act(services: dict[str, str], order: ServiceRequest) -> str:
     """Do it to *services*, by name and state; return why systemd would refuse it, or nothing."""
     state = services.get(order.name, DOWN)
     if order.action == "reload" and state != UP:

@@ -14,16 +14,16 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.fabric.printable import one_line
-from ibstack.transport.apply_request import Done, FileDone
+from ibstack.transport.apply_request import ApplyResult, FileResult
 from ibstack.transport.command import CommandResult
 from ibstack.transport.host_state import DOWN, FAILING, UP, Running
-from ibstack.transport.query import Seen, SeenFiles
+from ibstack.transport.query import Observation, ObservedFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ibstack.transport.apply_request import Order
-    from ibstack.transport.query import Look
+    from ibstack.transport.apply_request import ApplyRequest
+    from ibstack.transport.query import Query
 
 _STATES: Final = frozenset({UP, DOWN, FAILING})
 _KERNEL_BYTES: Final = 4096
@@ -34,7 +34,7 @@ class BadAnswer(ValueError):
     """An answer of another shape than was asked for."""
 
 
-def seen(found: object, asked: Look) -> Seen:
+def seen(found: object, asked: Query) -> Observation:
     """Return what the host showed; BadAnswer for what was not asked."""
     whole = _object(found, "the answer")
     contents: dict[PurePosixPath, bytes | None] = {}
@@ -52,35 +52,35 @@ def seen(found: object, asked: Look) -> Seen:
             raise BadAnswer(f"service {name} is neither UP nor DOWN nor FAILING")
     # What boot loaders add, nobody has committed.
     running = Running(None, _kernel(whole), whole=False)
-    return Seen(
+    return Observation(
         UP,
         flags=("services-unknown",) if why else (),
-        files=SeenFiles(contents, failures),
+        files=ObservedFiles(contents, failures),
         services=services,
         services_unknown=why,
         running=running,
     )
 
 
-def done(found: object, order: Order) -> Done:
+def done(found: object, order: ApplyRequest) -> ApplyResult:
     """Return what the host did of *order*; BadAnswer for something else."""
     whole = _object(found, "the answer")
     if whole.get("stale") is True:
-        return Done(stale=True)
+        return ApplyResult(stale=True)
     overtaken = whole.get("overtaken", 0)
     if type(overtaken) is int and overtaken > order.revision:
-        return Done(overtaken=overtaken)
+        return ApplyResult(overtaken=overtaken)
     failed = _line(whole, "failed")
     if failed:
-        return Done(failed=failed)
+        return ApplyResult(failed=failed)
     files = {
-        PurePosixPath(path): FileDone(*_two_lines(each, path))
+        PurePosixPath(path): FileResult(*_two_lines(each, path))
         for path, each in _named(whole, "files", (str(f.path) for f in order.files)).items()
     }
     services = whole.get("services")
     if not isinstance(services, list) or len(services) != len(order.services):
         raise BadAnswer(f"it does not tell of {len(order.services)} services")
-    return Done(files, tuple(_text(each, "a service") for each in services))
+    return ApplyResult(files, tuple(_text(each, "a service") for each in services))
 
 
 def boot(found: object) -> str:

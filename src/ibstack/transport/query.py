@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Query:
     """What is to be looked at on one host."""
 
     files: tuple[PurePosixPath, ...] = ()
@@ -28,7 +28,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class SeenFiles:
+class ObservedFiles:
     """The files of a host as they were when it was looked at.  Implements FilesRead."""
 
     contents: Mapping[PurePosixPath, bytes | None] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class SeenFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Observation:
     """What a host showed; of one that is not UP nothing but that."""
 
     state: str | None
@@ -56,7 +56,7 @@ class Seen:
     """Why it cannot be brought anything, with the remedy; empty: as its state says."""
     flags: tuple[str, ...] = ()
     """The same in a word or two, as `host-key-changed`."""
-    files: SeenFiles = field(default_factory=SeenFiles)
+    files: ObservedFiles = field(default_factory=ObservedFiles)
     services: Mapping[str, str] = field(default_factory=dict)
     """UP, DOWN or FAILING."""
     services_unknown: str = ""

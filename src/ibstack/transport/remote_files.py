@@ -224,13 +224,13 @@ def digest(content: Optional[bytes]) -> Optional[str]:
     return None if content is None else hashlib.sha256(content).hexdigest()
 
 
-FileOrder = Tuple[str, Optional[str], Optional[bytes], int, str, bool]
+FileRequest = Tuple[str, Optional[str], Optional[bytes], int, str, bool]
 """Path, digest of what was seen there, content to be there, mode and group of a new file, whether
 the former is kept."""
 
 
 def bring_files(
-    root: str, orders: List[FileOrder], kept: str, stamp: str, revision: int = 0
+    root: str, orders: List[FileRequest], kept: str, stamp: str, revision: int = 0
 ) -> Optional[Dict[str, Tuple[str, str]]]:
     """Return by path where the former file was kept and why it failed; each may be empty.
 
@@ -263,7 +263,7 @@ def bring_files(
         os.close(lock)
 
 
-def _bring_file(root: str, order: FileOrder, kept: str, stamp: str) -> Tuple[str, str]:
+def _bring_file(root: str, order: FileRequest, kept: str, stamp: str) -> Tuple[str, str]:
     path, _, after, mode, group, keeps = order
     copy, doing = "", "keep"
     try:

@@ -8,10 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ibstack.transport import host_answer, remote_files
-from ibstack.transport.apply_request import Done
+from ibstack.transport.apply_request import ApplyResult
 from ibstack.transport.backups import KEPT, stamp
 from ibstack.transport.command import MOST_BYTES, CommandResult
-from ibstack.transport.query import Look, Seen
+from ibstack.transport.query import Observation, Query
 from ibstack.transport.remote_program import program
 from ibstack.transport.ssh_answer import NoAnswer, answer
 from ibstack.transport.ssh_task import run_on
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import PurePosixPath
 
-    from ibstack.transport.apply_request import Order
+    from ibstack.transport.apply_request import ApplyRequest
     from ibstack.transport.ssh_settings import SshSettings
     from ibstack.transport.ssh_task import Heard
     from ibstack.transport.transport import Listener
@@ -47,10 +47,10 @@ class SshTransport:
         self._kept = kept
 
     def states(self, names: Iterable[str]) -> Mapping[str, str]:
-        seen = self.look(dict.fromkeys(names, Look()))
+        seen = self.look(dict.fromkeys(names, Query()))
         return {host: each.state for host, each in seen.items() if each.state is not None}
 
-    def look(self, asked: Mapping[str, Look]) -> Mapping[str, Seen]:
+    def look(self, asked: Mapping[str, Query]) -> Mapping[str, Observation]:
         questions = {host: _question(look) for host, look in asked.items()}
         most = _most_bytes(max((len(look.files) for look in asked.values()), default=0))
         return {
@@ -61,12 +61,12 @@ class SshTransport:
         }
 
     def bring(
-        self, orders: Mapping[str, Order], listener: Listener | None = None
-    ) -> Mapping[str, Done]:
+        self, orders: Mapping[str, ApplyRequest], listener: Listener | None = None
+    ) -> Mapping[str, ApplyResult]:
         told = {host: self._told(order) for host, order in orders.items()}
-        found: dict[str, Done] = {}
+        found: dict[str, ApplyResult] = {}
 
-        def heard(host: str, answer: Done | NoAnswer) -> None:
+        def heard(host: str, answer: ApplyResult | NoAnswer) -> None:
             found[host] = done = _not_done(answer) if isinstance(answer, NoAnswer) else answer
             if listener is not None:
                 listener.heard(host, done)
@@ -101,7 +101,7 @@ class SshTransport:
 
     def boots(self, hosts: Iterable[str]) -> dict[str, str]:
         """Return which boot each host that answers is in, by host."""
-        questions = {host: _question(Look()) for host in hosts}
+        questions = {host: _question(Query()) for host in hosts}
         answers = self._ask(questions, lambda _, found: host_answer.boot(found))
         return {host: each for host, each in answers.items() if isinstance(each, str)}
 
@@ -131,7 +131,7 @@ class SshTransport:
             run_on(said, self._settings, most_bytes * 3 // 2, take, waiting)
         return found
 
-    def _told(self, order: Order) -> dict[str, Any]:
+    def _told(self, order: ApplyRequest) -> dict[str, Any]:
         files = [
             {
                 "path": str(each.path),
@@ -148,7 +148,7 @@ class SshTransport:
         return {"do": "bring", "files": files, "services": services, **kept}
 
 
-def _question(look: Look) -> dict[str, Any]:
+def _question(look: Query) -> dict[str, Any]:
     return {
         "do": "look",
         "files": [*map(str, look.files)],
@@ -163,9 +163,9 @@ def _most_bytes(files: int) -> int:
     return _FRAME_BYTES + files * (remote_files.LARGEST_BYTES * 4 // 3 + 1024)
 
 
-def _not_seen(found: NoAnswer) -> Seen:
-    return Seen(found.state, found.why, (found.flag,) if found.flag else ())
+def _not_seen(found: NoAnswer) -> Observation:
+    return Observation(found.state, found.why, (found.flag,) if found.flag else ())
 
 
-def _not_done(found: NoAnswer) -> Done:
-    return Done(failed=found.why + (_MAYBE if found.maybe_done else ""))
+def _not_done(found: NoAnswer) -> ApplyResult:
+    return ApplyResult(failed=found.why + (_MAYBE if found.maybe_done else ""))

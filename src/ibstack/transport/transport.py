@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from ibstack.transport.apply_request import Done, Order
-    from ibstack.transport.query import Look, Seen
+    from ibstack.transport.apply_request import ApplyRequest, ApplyResult
+    from ibstack.transport.query import Observation, Query
 
 
 class Listener(Protocol):
     """Who is told what hosts do while others still work."""
 
-    def heard(self, host: str, done: Done) -> None:
+    def heard(self, host: str, done: ApplyResult) -> None:
         """Take what a host did."""
         ...
 
@@ -37,13 +37,13 @@ class HostTransport(Protocol):
         """Return UP, DOWN, INSTALLING … by host; one that is not in the answer is not known."""
         ...
 
-    def look(self, asked: Mapping[str, Look]) -> Mapping[str, Seen]:
+    def look(self, asked: Mapping[str, Query]) -> Mapping[str, Observation]:
         """Return what each host that is *asked* shows, by host."""
         ...
 
     def bring(
-        self, orders: Mapping[str, Order], listener: Listener | None = None
-    ) -> Mapping[str, Done]:
+        self, orders: Mapping[str, ApplyRequest], listener: Listener | None = None
+    ) -> Mapping[str, ApplyResult]:
         """Carry out each host's order, its files, then its services; return by host what it did.
 
         *listener* hears of each host once, as soon as it is done.

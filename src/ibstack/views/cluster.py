@@ -55,12 +55,12 @@ def settings_of(store: str | None, config: Path | None) -> Settings:
 
 def open_cluster(store: str | None, config: Path | None) -> Cluster:
     """Return the cluster that a store's URL and a file of settings mean: see settings_of()."""
-    from ibstack.cluster.hosts.way import open_way
+    from ibstack.cluster.hosts.open_hosts import open_backend
     from ibstack.cluster.store.store import open_store
 
     settings = settings_of(store, config)
     opened = open_store(settings.store)
-    return Cluster(opened, open_way(settings, opened))
+    return Cluster(opened, open_backend(settings, opened))
 
 
 def devices_named(state: State, names: Sequence[str], doing: str) -> list[str]:

@@ -19,7 +19,7 @@ from ibstack.cluster.shell.registry import COMMANDS
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import open_store
 from ibstack.transport import remote_script
-from ibstack.transport.apply_request import Done, Order
+from ibstack.transport.apply_request import ApplyRequest, ApplyResult
 from ibstack.transport.transport import Listener
 from transport.ssh_fleet import NOW, Fleet, answering, close_fleet, open_fleet
 
@@ -42,8 +42,8 @@ class WatchedHosts(SshHosts):
     before: Callable[[], None] | None = None
 
     def bring(
-        self, orders: Mapping[str, Order], listener: Listener | None = None
-    ) -> Mapping[str, Done]:
+        self, orders: Mapping[str, ApplyRequest], listener: Listener | None = None
+    ) -> Mapping[str, ApplyResult]:
         work, self.before = self.before, None
         if work is not None:
             work()

@@ -8,7 +8,7 @@ import pytest
 
 from cluster.article import starting_state
 from cluster.hosts.tree_cluster import TreeCluster, tree_cluster
-from ibstack.transport.apply_request import Order, ServiceOrder
+from ibstack.transport.apply_request import ApplyRequest, ServiceRequest
 
 STARTED = ("headnode", "node001", "node002", "node003")
 BRIDGE = "/etc/neutron/plugins/linuxbridge/linuxbridge_conf.ini"
@@ -265,7 +265,7 @@ def test_drift_tells_keys_files_and_services(cluster: TreeCluster) -> None:
     place = cluster.root("node002") / BRIDGE.lstrip("/")
     place.write_text(f"{place.read_text()}[agent]\nby = hand\n")
     (cluster.root("node003") / BRIDGE.lstrip("/")).unlink()
-    cluster.hosts.bring({"node003": Order((), (ServiceOrder("libvirtd", "stop"),))})
+    cluster.hosts.bring({"node003": ApplyRequest((), (ServiceRequest("libvirtd", "stop"),))})
 
     found = {
         (each["host"], each["what"]): each["found"]

@@ -15,7 +15,7 @@ from ibstack.cluster.shell.registry import COMMANDS
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import Store, open_store
 from ibstack.transport.host_state import Running
-from ibstack.transport.query import Look
+from ibstack.transport.query import Query
 
 NOW = datetime(2014, 10, 17, 8, 42, 9, tzinfo=UTC)
 IMAGES = ("openstack-image", "virtual-node-image")
@@ -43,7 +43,7 @@ class TreeCluster:
         return self.reach.service_states([(host, service)])[host, service]
 
     def running(self, host: str) -> Running:
-        return self.hosts.look({host: Look(running=True)})[host].running
+        return self.hosts.look({host: Query(running=True)})[host].running
 
     def root(self, host: str) -> Path:
         return self.folder / "hosts" / host / "root"

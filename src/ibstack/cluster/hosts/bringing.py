@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.hosts.host_work import order_of, tell, tell_away
-from ibstack.transport.apply_request import Done
+from ibstack.transport.apply_request import ApplyResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ibstack.cluster.hosts.host_work import HostWork
     from ibstack.cluster.hosts.hosts import Hosts
     from ibstack.cluster.model.state import State
-    from ibstack.transport.apply_request import Order
+    from ibstack.transport.apply_request import ApplyRequest
 
 _ROUNDS: Final = 3
 """How often hosts are looked at anew whose files are changed meanwhile."""
@@ -35,7 +35,7 @@ class Bringing:
     events: Events
     report: Callable[[Event], None]
     """Take each event when its time has come."""
-    _told: dict[str, tuple[HostWork, Order]] = field(default_factory=dict)
+    _told: dict[str, tuple[HostWork, ApplyRequest]] = field(default_factory=dict)
     """What each host was told."""
 
     def run(self) -> None:
@@ -55,7 +55,7 @@ class Bringing:
             self.events.add(host, _why_not(done, state), "error")
         self._flush()
 
-    def _once(self, state: State, of: Collection[str] | None) -> dict[str, Done]:
+    def _once(self, state: State, of: Collection[str] | None) -> dict[str, ApplyResult]:
         """Bring what *state* says; return the answers of those that have to be looked at again."""
         orders = {}
         for work in self.decide(state, of):
@@ -67,11 +67,11 @@ class Bringing:
             if order:
                 orders[work.host] = order
             else:
-                self.heard(work.host, Done())
+                self.heard(work.host, ApplyResult())
         answers = self.hosts.bring(orders, self)
         return {host: done for host, done in answers.items() if done.stale or done.overtaken}
 
-    def heard(self, host: str, done: Done) -> None:
+    def heard(self, host: str, done: ApplyResult) -> None:
         """Take what a host did."""
         if not done.stale and not done.overtaken:
             work, order = self._told[host]
@@ -90,7 +90,7 @@ class Bringing:
         self.events.clear()
 
 
-def _why_not(done: Done, state: State) -> str:
+def _why_not(done: ApplyResult, state: State) -> str:
     if not done.overtaken:
         return _CHANGING
     return (

@@ -11,7 +11,7 @@ from ibstack.cluster.files.sections import Standing
 from ibstack.cluster.files.write import Deed, plan_files
 from ibstack.cluster.hosts.backend import Drift
 from ibstack.transport.host_state import UP
-from ibstack.transport.query import Look
+from ibstack.transport.query import Query
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ibstack.cluster.files.write import FileStep
     from ibstack.cluster.hosts.hosts import Installation
     from ibstack.transport.host_state import Running
-    from ibstack.transport.query import Seen
+    from ibstack.transport.query import Observation
 
 _NONE: Final = "(none)"
 _STANDING: Final = {
@@ -30,12 +30,12 @@ _STANDING: Final = {
 }
 
 
-def drift_question(wanted: Installation) -> Look:
+def drift_question(wanted: Installation) -> Query:
     """Return what has to be known of a host to tell."""
-    return Look(looked_at(wanted.files), wanted.autostart, running=True)
+    return Query(looked_at(wanted.files), wanted.autostart, running=True)
 
 
-def host_drift(wanted: Installation, seen: Seen) -> Iterator[Drift]:
+def host_drift(wanted: Installation, seen: Observation) -> Iterator[Drift]:
     """Yield what differs: that the host is not up, or its start, files, keys and services."""
     host = wanted.host
     if not seen.up:

@@ -12,13 +12,13 @@ from ibstack.cluster.files.generated import looked_at
 from ibstack.cluster.files.write import Deed, FileEvent, plan_files
 from ibstack.fabric.errors import IbstackError
 from ibstack.transport.apply_request import (
-    FileDone,
-    FileOrder,
-    Order,
-    ServiceOrder,
+    ApplyRequest,
+    FileRequest,
+    FileResult,
+    ServiceRequest,
 )
 from ibstack.transport.host_state import UP
-from ibstack.transport.query import Look
+from ibstack.transport.query import Query
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from ibstack.cluster.files.write import FileStep
     from ibstack.cluster.hosts.events import Events
     from ibstack.cluster.hosts.host_changes import HostChange
-    from ibstack.transport.apply_request import Done, ServiceAction
-    from ibstack.transport.query import Seen
+    from ibstack.transport.apply_request import ApplyResult, ServiceAction
+    from ibstack.transport.query import Observation
 
 RESTART_REQUIRED: Final = PurePosixPath("/run/ibstack-cluster/restart-required")
 """Why a host has to be restarted; a restart takes it away, as all of /run.
@@ -51,7 +51,7 @@ class HostWork:
     """What one host gets; of a host that is not UP nothing now."""
 
     change: HostChange
-    seen: Seen
+    seen: Observation
     steps: tuple[FileStep, ...] = ()
     start: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
@@ -68,18 +68,18 @@ class HostWork:
         return self.change.host
 
 
-def question(change: HostChange) -> Look:
+def question(change: HostChange) -> Query:
     """Return what has to be known of a host to decide."""
     files = (*looked_at(change.files), *change.gone)
     readers = (
         name for path in (change.files, change.gone) for f in path.values() for name in f.services
     )
     services = dict.fromkeys((*change.start, *readers))
-    return Look((*files, RESTART_REQUIRED), tuple(services))
+    return Query((*files, RESTART_REQUIRED), tuple(services))
 
 
 def work_on(
-    change: HostChange, seen: Seen, frozen: Iterable[str], held: frozenset[tuple[str, str]]
+    change: HostChange, seen: Observation, frozen: Iterable[str], held: frozenset[tuple[str, str]]
 ) -> HostWork:
     """Return what the host gets; *held* are services (host, name) that an operator stopped."""
     if not seen.up:
@@ -131,23 +131,23 @@ def planned(work: HostWork) -> Iterator[str]:
         yield f"restart-required: {', '.join(work.reasons)}"
 
 
-def order_of(work: HostWork, revision: int) -> Order:
+def order_of(work: HostWork, revision: int) -> ApplyRequest:
     """Return what the host is told by the commit *revision*."""
     files = [_file_order(step) for step in work.steps if step.deed in _WRITTEN]
     if work.reasons:
         files.append(_flag(work))
-    return Order(
+    return ApplyRequest(
         tuple(files),
         (
-            *(ServiceOrder(name, "stop", at_boot=False) for name in work.change.stop),
-            *(ServiceOrder(name, "restart") for name in work.restart),
-            *(ServiceOrder(name, "start", at_boot=True) for name in work.start),
+            *(ServiceRequest(name, "stop", at_boot=False) for name in work.change.stop),
+            *(ServiceRequest(name, "restart") for name in work.restart),
+            *(ServiceRequest(name, "start", at_boot=True) for name in work.start),
         ),
         revision,
     )
 
 
-def tell(work: HostWork, order: Order, done: Done, events: Events) -> None:
+def tell(work: HostWork, order: ApplyRequest, done: ApplyResult, events: Events) -> None:
     """Add to *events* what became of the host's order."""
     host = work.host
     if done.failed:
@@ -170,13 +170,13 @@ def _not_restarted(work: HostWork, name: str) -> str:
     return f"cannot restart {name}, which has not read the new file: {why}; restart it by hand"
 
 
-def _of_files(steps: Iterable[FileStep], done: Done) -> Iterator[tuple[str, str]]:
+def _of_files(steps: Iterable[FileStep], done: ApplyResult) -> Iterator[tuple[str, str]]:
     """Yield what became of files, with its severity."""
     for step in steps:
         if step.deed is Deed.BLOCKED:
             yield from FileEvent(step, failed=step.why).told()
         elif step.deed is not Deed.FROZEN:
-            yield from _file_event(step, done.files.get(step.file.path, FileDone())).told()
+            yield from _file_event(step, done.files.get(step.file.path, FileResult())).told()
     flag = done.files.get(RESTART_REQUIRED)
     if flag is not None and flag.failed:
         yield f"{RESTART_REQUIRED}: {flag.failed}", "error"
@@ -187,13 +187,13 @@ def tell_away(work: HostWork, events: Events) -> None:
     events.add(work.host, _away(work.seen), "error" if work.seen.why else "info")
 
 
-def _away(seen: Seen) -> str:
+def _away(seen: Observation) -> str:
     if seen.why:
         return f"cannot bring this commit: {seen.why}"
     return "not up: it gets this commit when it starts"
 
 
-def _flag(work: HostWork) -> FileOrder:
+def _flag(work: HostWork) -> FileRequest:
     try:
         before = work.seen.files.read(RESTART_REQUIRED)
     except IbstackError:
@@ -201,7 +201,7 @@ def _flag(work: HostWork) -> FileOrder:
         before = None
     known = (before or b"").decode(errors="replace").splitlines()
     text = "".join(f"{reason}\n" for reason in dict.fromkeys((*known, *work.reasons)))
-    return FileOrder(RESTART_REQUIRED, before, text.encode())
+    return FileRequest(RESTART_REQUIRED, before, text.encode())
 
 
 def _says_something_else(step: FileStep) -> bool:
@@ -209,12 +209,12 @@ def _says_something_else(step: FileStep) -> bool:
     return step.deed in _WRITTEN and bool(differences(step.before, step.after, ini=step.file.ini))
 
 
-def _file_order(step: FileStep) -> FileOrder:
+def _file_order(step: FileStep) -> FileRequest:
     """Return the order that carries out *step*."""
     file = step.file
-    return FileOrder(file.path, step.before, step.after, file.mode, file.group, step.keeps_aside)
+    return FileRequest(file.path, step.before, step.after, file.mode, file.group, step.keeps_aside)
 
 
-def _file_event(step: FileStep, done: FileDone) -> FileEvent:
+def _file_event(step: FileStep, done: FileResult) -> FileEvent:
     """Return what there is to tell of *step*."""
     return FileEvent(step, done.kept, done.failed)

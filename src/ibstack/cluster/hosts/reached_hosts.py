@@ -22,9 +22,9 @@ from ibstack.cluster.model.state import Change
 from ibstack.fabric.errors import IbstackError, Refused, TryLater
 from ibstack.fabric.printable import printable
 from ibstack.formats.nodeset import folded
-from ibstack.transport.apply_request import Order, ServiceOrder
+from ibstack.transport.apply_request import ApplyRequest, ServiceRequest
 from ibstack.transport.host_state import UP
-from ibstack.transport.query import Look
+from ibstack.transport.query import Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ibstack.cluster.hosts.settings import Settings
     from ibstack.cluster.model.state import State
     from ibstack.transport.apply_request import ServiceAction
-    from ibstack.transport.query import Seen
+    from ibstack.transport.query import Observation
 
 _INSTALLER: Final = "installer"
 
@@ -70,7 +70,7 @@ class ReachedHosts:
     # -- What they are
 
     def status(self, devices: Sequence[str]) -> Mapping[str, DeviceStatus]:
-        seen = self._hosts.look(dict.fromkeys(devices, Look((RESTART_REQUIRED,))))
+        seen = self._hosts.look(dict.fromkeys(devices, Query((RESTART_REQUIRED,))))
         return {
             name: DeviceStatus(each.state or "UNKNOWN", _flags(each))
             for name, each in seen.items()
@@ -79,7 +79,7 @@ class ReachedHosts:
 
     def service_states(self, services: Collection[HostService]) -> Mapping[HostService, str | None]:
         names = _by_host(services)
-        seen = self._hosts.look({host: Look((), tuple(each)) for host, each in names.items()})
+        seen = self._hosts.look({host: Query((), tuple(each)) for host, each in names.items()})
         held = self._store.held()
 
         def state(host: str, name: str) -> str | None:
@@ -106,7 +106,7 @@ class ReachedHosts:
         self, services: Collection[HostService], action: ServiceAction
     ) -> tuple[Sequence[Event], Mapping[HostService, str]]:
         orders = {
-            host: Order((), tuple(self._service_order(host, name, action) for name in names))
+            host: ApplyRequest((), tuple(self._service_order(host, name, action) for name in names))
             for host, names in _by_host(services).items()
         }
         events = Events(self._now)
@@ -124,12 +124,12 @@ class ReachedHosts:
             for host in hosts
         }
 
-    def _service_order(self, host: str, name: str, action: ServiceAction) -> ServiceOrder:
+    def _service_order(self, host: str, name: str, action: ServiceAction) -> ServiceRequest:
         """Return the order; what an operator stops stays so when the host starts again."""
         service = effective_services(self._load(), host).get(name)
         known = service is not None and bool(service.values["autostart"].value)
         at_boot = {"start": True, "restart": True, "stop": False}.get(action) if known else None
-        return ServiceOrder(name, action, at_boot)
+        return ServiceRequest(name, action, at_boot)
 
     def reboot(self, devices: Sequence[str]) -> Sequence[Event]:
         states = self._hosts.states(devices)
@@ -295,7 +295,7 @@ class ReachedHosts:
             self._state = state
 
 
-def _flags(seen: Seen) -> tuple[str, ...]:
+def _flags(seen: Observation) -> tuple[str, ...]:
     if seen.up and seen.files.contents.get(RESTART_REQUIRED) is not None:
         return (*seen.flags, "restart-required")
     return seen.flags

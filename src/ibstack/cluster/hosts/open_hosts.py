@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which way to the hosts the settings name."""
+"""The hosts that the settings name, and what a shell asks and tells them through."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def _now() -> datetime:
     return datetime.now(UTC).astimezone()
 
 
-def open_way(
+def open_backend(
     settings: Settings, store: ReachedStore, now: Callable[[], datetime] = _now
 ) -> ReachedHosts | None:
-    """Return the way to the hosts; None where the settings name none."""
+    """Return what a shell reaches the hosts through; None where the settings name none."""
     hosts = open_hosts(settings, now)
     if hosts is None:
         return None
