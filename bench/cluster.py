@@ -24,11 +24,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ibstack.cluster.files.render import files_of_all
-from ibstack.cluster.hosts.host_changes import host_changes
+from ibstack.cluster.config.render import files_of_all
 from ibstack.cluster.model.device import HEAD, PHYSICAL
 from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.cluster.model.state import Change, State
+from ibstack.cluster.rollout.host_changes import host_changes
 from ibstack.cluster.shell.registry import COMMANDS
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import Store, open_store

@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from ibstack.cluster.hosts.reached_hosts import ReachedHosts
-from ibstack.cluster.hosts.settings import Settings
-from ibstack.cluster.hosts.tree import TreeHosts
+from ibstack.cluster.rollout.reached_hosts import ReachedHosts
+from ibstack.cluster.rollout.settings import Settings
+from ibstack.cluster.rollout.tree import TreeHosts
 from ibstack.cluster.store.store import open_store
 from ibstack.transport.host_state import UP
 

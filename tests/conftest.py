@@ -12,7 +12,7 @@ TESTS = Path(__file__).parent
 # Whole daemons, servers or commands as processes, root's privileges, or Neutron itself.
 REAL = (
     "cli",
-    "cluster/hosts",
+    "cluster/rollout",
     "cluster/replay",
     "cluster/shell/test_program.py",
     "cluster/shell/test_terminal.py",

@@ -7,14 +7,14 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from cluster.infiniband_cluster import todays_cluster
-from ibstack.cluster.files.fill_secrets import Secrets
-from ibstack.cluster.files.render import files_of
+from ibstack.cluster.config.fill_secrets import Secrets
+from ibstack.cluster.config.render import files_of
 from ibstack.cluster.model.entity import Entity, EntityPath
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ibstack.cluster.files.generated import GeneratedFile
+    from ibstack.cluster.config.generated import GeneratedFile
     from ibstack.cluster.model.state import Draft
     from ibstack.cluster.model.value import Value
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ibstack.cluster.hosts.tree import TreeHosts
+from ibstack.cluster.rollout.tree import TreeHosts
 from ibstack.facts.collection import load, save
 from ibstack.facts.evidence import (
     FABRICD_CONF,

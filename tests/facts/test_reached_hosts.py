@@ -8,7 +8,7 @@ import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ibstack.cluster.hosts.tree import TreeHosts
+from ibstack.cluster.rollout.tree import TreeHosts
 from ibstack.facts.reached_hosts import read_hosts
 from ibstack.facts.site import Site
 from ibstack.verify.check import State

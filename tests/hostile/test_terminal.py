@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 
 from cluster.article import starting_state
 from ibstack.cli.shell import Lister, ShowOne, say
-from ibstack.cluster.files.file_difference import differences, shown
-from ibstack.cluster.hosts.events import Event
+from ibstack.cluster.config.file_difference import differences, shown
 from ibstack.cluster.model.state import State
+from ibstack.cluster.rollout.events import Event
 from ibstack.cluster.shell.tables import Column, Listing, as_json, lines
 from ibstack.cluster.store.store import open_store
 from ibstack.cluster.text_file.plan import changes_to

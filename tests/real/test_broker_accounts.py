@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What accounts that the cluster renders may do at a real RabbitMQ, and what they may not.
 
-They are those of docs/how-to/install.md (tests/cluster/files/test_render_broker.py).
+They are those of docs/how-to/install.md (tests/cluster/config/test_render_broker.py).
 """
 
 from __future__ import annotations

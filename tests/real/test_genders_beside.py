@@ -14,13 +14,13 @@ from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ibstack.cluster.files.genders import GendersText
-from ibstack.cluster.files.render import files_of
-from ibstack.cluster.files.write import Deed, apply_files, plan_files
-from ibstack.cluster.hosts.host_folder import HostFolder
+from ibstack.cluster.config.genders import GendersText
+from ibstack.cluster.config.render import files_of
+from ibstack.cluster.config.write import Deed, apply_files, plan_files
 from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.cluster.model.naming import group_fault
 from ibstack.cluster.model.state import State
+from ibstack.cluster.rollout.host_folder import HostFolder
 
 if TYPE_CHECKING:
     from pathlib import Path

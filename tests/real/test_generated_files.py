@@ -22,7 +22,7 @@ from cluster.infiniband_cluster import (
     todays_cluster,
     two_fabrics,
 )
-from ibstack.cluster.files.render import files_of
+from ibstack.cluster.config.render import files_of
 from ibstack.fabric.errors import BadInput
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry

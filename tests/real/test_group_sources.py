@@ -21,13 +21,13 @@ from ClusterShell.NodeUtils import (
     GroupSourceError,
 )
 
-from ibstack.cluster.files.group_sources import read_sources
-from ibstack.cluster.files.render import files_of
-from ibstack.cluster.files.render.node_groups import CLUSTERSHELL_PATH
-from ibstack.cluster.files.write import apply_files, plan_files
-from ibstack.cluster.hosts.host_folder import HostFolder
+from ibstack.cluster.config.group_sources import read_sources
+from ibstack.cluster.config.render import files_of
+from ibstack.cluster.config.render.node_groups import CLUSTERSHELL_PATH
+from ibstack.cluster.config.write import apply_files, plan_files
 from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.cluster.model.state import State
+from ibstack.cluster.rollout.host_folder import HostFolder
 
 NODESET = Path(sys.executable).with_name("nodeset")
 pytestmark = [

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ibstack.cluster.hosts import image_tree
+from ibstack.cluster.rollout import image_tree
 
 pytestmark = pytest.mark.real
 

@@ -14,12 +14,12 @@ import pytest
 from ClusterShell.NodeSet import NodeSet
 
 from cluster.shell.shells import new_store
-from ibstack.cluster.files import groups
-from ibstack.cluster.files.render import files_of
-from ibstack.cluster.files.write import apply_files, plan_files
-from ibstack.cluster.hosts.host_folder import HostFolder
+from ibstack.cluster.config import groups
+from ibstack.cluster.config.render import files_of
+from ibstack.cluster.config.write import apply_files, plan_files
 from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.cluster.model.state import Draft, State
+from ibstack.cluster.rollout.host_folder import HostFolder
 
 OLD, NEW = "openstack-compute-hosts", "openstack-compute-hosts-mellanox"
 MOVED = NodeSet("node[0002-0003,0500-0600]")

@@ -8,7 +8,7 @@ from typing import Final
 
 import udev_judge
 from cluster.infiniband_cluster import FABRIC, set_values, todays_cluster
-from ibstack.cluster.files.render import files_of, virtual_functions
+from ibstack.cluster.config.render import files_of, virtual_functions
 
 NAME: Final = Path(virtual_functions.PATH).name
 

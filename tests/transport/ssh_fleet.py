@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ibstack.cluster.hosts.ssh import SshHosts
+from ibstack.cluster.rollout.ssh import SshHosts
 from ibstack.transport import remote_script
 from ibstack.transport.ssh_settings import SshSettings
 

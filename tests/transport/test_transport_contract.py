@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ibstack.cluster.hosts.ssh import SshHosts
-from ibstack.cluster.hosts.tree import TreeHosts
+from ibstack.cluster.rollout.ssh import SshHosts
+from ibstack.cluster.rollout.tree import TreeHosts
 from transport.ssh_fleet import NOW, Fleet, close_fleet, open_fleet
 from transport.transport_contract import AWAY, HERE, THERE, HostsContract
 

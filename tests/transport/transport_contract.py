@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pytest
 
-from ibstack.cluster.hosts.hosts import Hosts
+from ibstack.cluster.rollout.hosts import Hosts
 from ibstack.transport.apply_request import ApplyRequest, FileRequest, ServiceRequest
 from ibstack.transport.host_state import DOWN, UP
 from ibstack.transport.query import Query

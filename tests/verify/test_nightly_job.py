@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ibstack.cli.verify import VerifyFabric
-from ibstack.cluster.hosts.tree import TreeHosts
+from ibstack.cluster.rollout.tree import TreeHosts
 from ibstack.cluster.shell.node_list import expand
 from ibstack.facts.collection import load, save
 from ibstack.facts.reached_hosts import read_hosts

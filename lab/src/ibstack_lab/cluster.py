@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.hosts.reached_hosts import ReachedHosts
-from ibstack.cluster.hosts.settings import Settings
-from ibstack.cluster.hosts.tree import TreeHosts
+from ibstack.cluster.rollout.reached_hosts import ReachedHosts
+from ibstack.cluster.rollout.settings import Settings
+from ibstack.cluster.rollout.tree import TreeHosts
 from ibstack.cluster.shell.registry import COMMANDS
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import Store, open_store
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from ibstack.cluster.hosts.hosts import Installation, Progress
+    from ibstack.cluster.rollout.hosts import Installation, Progress
     from ibstack.transport.apply_request import ApplyRequest, ApplyResult, ServiceRequest
     from ibstack.transport.query import Observation, Query
     from ibstack.transport.transport import Listener

@@ -13,7 +13,7 @@ from cliff.command import Command
 from ibstack.cli import cluster_shell
 from ibstack.cli.cluster_command import DIFFERS, ClusterCommand, ClusterLister, Names, cluster_of
 from ibstack.cli.shell import ExampleInHelp, say
-from ibstack.cluster.files.checks import problems_of
+from ibstack.cluster.config.checks import problems_of
 from ibstack.cluster.shell.differences import differences
 from ibstack.cluster.text_file.plan import changes_to, plan
 from ibstack.cluster.text_file.reading import ClusterFile, read
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
 
-    from ibstack.cluster.hosts.events import Event
     from ibstack.cluster.model.state import Change, State
+    from ibstack.cluster.rollout.events import Event
     from ibstack.views.cluster import Cluster
 
 HISTORY_COLUMNS: Final = ("number", "author", "time", "objects")

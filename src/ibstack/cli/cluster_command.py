@@ -12,7 +12,7 @@ from cliff.command import Command
 
 from ibstack.cli.cluster_shell import STORE_VARIABLE
 from ibstack.cli.shell import ExampleInHelp, Lister
-from ibstack.cluster.hosts.settings import PATH
+from ibstack.cluster.rollout.settings import PATH
 from ibstack.views.cluster import open_cluster
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.cli.cluster import tell
 from ibstack.cli.cluster_command import DIFFERS, ClusterCommand, ClusterLister, Names, cluster_of
-from ibstack.cluster.files.render import files_of
+from ibstack.cluster.config.render import files_of
 from ibstack.cluster.lint.findings import findings
 from ibstack.cluster.lint.sources import cloud_of
 from ibstack.fabric.errors import BadInput

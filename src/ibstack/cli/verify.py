@@ -205,8 +205,8 @@ def _hosts(parsed: Namespace) -> Mapping[str, Evidence]:
     if parsed.hosts is None:
         here = read_host()
         return {here.host: here}
-    from ibstack.cluster.hosts.open_hosts import open_hosts
-    from ibstack.cluster.hosts.settings import read_settings, settings_path
+    from ibstack.cluster.rollout.open_hosts import open_hosts
+    from ibstack.cluster.rollout.settings import read_settings, settings_path
     from ibstack.cluster.shell.node_list import expand
     from ibstack.facts.reached_hosts import read_hosts
 

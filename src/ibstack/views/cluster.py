@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from ibstack.cluster.hosts.backend import Drift, HostBackend
-    from ibstack.cluster.hosts.events import Event
-    from ibstack.cluster.hosts.settings import Settings
     from ibstack.cluster.model.state import Change, State
+    from ibstack.cluster.rollout.backend import Drift, HostBackend
+    from ibstack.cluster.rollout.events import Event
+    from ibstack.cluster.rollout.settings import Settings
     from ibstack.cluster.store.store import Store
 
 # What a shell imports here is what it needs at its start: the rest is imported where it is used.
@@ -45,7 +45,7 @@ def settings_of(store: str | None, config: Path | None) -> Settings:
     *store*: the URL of a store in place of the settings' one.  *config*: the settings' file; None:
     the environment's or the usual one.
     """
-    from ibstack.cluster.hosts.settings import Settings, read_settings, settings_path
+    from ibstack.cluster.rollout.settings import Settings, read_settings, settings_path
 
     if store is None:
         return read_settings(settings_path(config))
@@ -55,7 +55,7 @@ def settings_of(store: str | None, config: Path | None) -> Settings:
 
 def open_cluster(store: str | None, config: Path | None) -> Cluster:
     """Return the cluster that a store's URL and a file of settings mean: see settings_of()."""
-    from ibstack.cluster.hosts.open_hosts import open_backend
+    from ibstack.cluster.rollout.open_hosts import open_backend
     from ibstack.cluster.store.store import open_store
 
     settings = settings_of(store, config)
@@ -76,7 +76,7 @@ def devices_named(state: State, names: Sequence[str], doing: str) -> list[str]:
 
 def host_lines(cluster: Cluster, present: State, changes: Sequence[Change]) -> Sequence[str]:
     """Return what a commit of *changes* would do to hosts, a line for each thing."""
-    from ibstack.cluster.hosts.offline_plan import planned_unseen
+    from ibstack.cluster.rollout.offline_plan import planned_unseen
 
     plan = cluster.hosts.plan if cluster.hosts is not None else planned_unseen
     return plan(present, present.with_changes(changes, present.revision + 1))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.hosts.settings import read_settings, settings_path
+from ibstack.cluster.rollout.settings import read_settings, settings_path
 from ibstack.diagnose.broadcast_group import SUBNET_ADMINISTRATION
 from ibstack.diagnose.diagnosis import Diagnosis, diagnose
 from ibstack.diagnose.gather import gather

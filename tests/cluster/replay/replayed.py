@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cluster.article import HOSTS, agent_script, starting_state
-from cluster.hosts.tree_cluster import NOW, TreeCluster, tree_cluster
 from cluster.replay.article_commands import RECORDED, Step, place_of, steps
+from cluster.rollout.tree_cluster import NOW, TreeCluster, tree_cluster
 from ibstack.cluster.shell.registry import COMMANDS
 from ibstack.cluster.shell.session import Session
 

@@ -12,7 +12,7 @@ import pytest
 from cluster.article import KERNEL_PARAMETERS, VNODES, starting_state
 from cluster.infiniband_cluster import BRIDGE, HEAD_ITEMS, ML2, compute_items
 from cluster.replay.article_commands import RECORDED, steps
-from ibstack.cluster.files.render import files_of
+from ibstack.cluster.config.render import files_of
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.inheritance import (
     effective,

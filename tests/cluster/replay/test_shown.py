@@ -11,7 +11,7 @@ import pytest
 
 from cluster.replay.article_commands import RECORDED
 from cluster.replay.test_end_state import NODES
-from ibstack.cluster.files.render.host import Sourced, ipoib_mtu
+from ibstack.cluster.config.render.host import Sourced, ipoib_mtu
 from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.cluster.model.inheritance import effective_services
 from ibstack.fabric.guid import Guid

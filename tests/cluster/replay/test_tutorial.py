@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 from cluster.article import HOSTS, starting_state
-from cluster.hosts.tree_cluster import tree_cluster
 from cluster.replay.replayed import EVENT
+from cluster.rollout.tree_cluster import tree_cluster
 from ibstack.cluster.text_file.writing import export
 
 TUTORIAL = Path(__file__).parents[3] / "docs" / "tutorial" / "the-article.md"

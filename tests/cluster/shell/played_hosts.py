@@ -5,10 +5,10 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
-from ibstack.cluster.hosts.backend import DeviceStatus, Drift, HostService, PowerAction
-from ibstack.cluster.hosts.events import Event
 from ibstack.cluster.model.inheritance import effective_services
 from ibstack.cluster.model.state import State
+from ibstack.cluster.rollout.backend import DeviceStatus, Drift, HostService, PowerAction
+from ibstack.cluster.rollout.events import Event
 from ibstack.transport.apply_request import ServiceAction
 
 DONE = {

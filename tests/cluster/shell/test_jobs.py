@@ -11,12 +11,12 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from cluster.article import starting_state
-from cluster.hosts.tree_cluster import TreeCluster, tree_cluster
+from cluster.rollout.tree_cluster import TreeCluster, tree_cluster
 from cluster.shell.played_hosts import PlayedJob
 from cluster.shell.shells import NOW, Shell
-from ibstack.cluster.hosts.image_copies import ImageCopy
-from ibstack.cluster.hosts.image_copy import unfinished
-from ibstack.cluster.hosts.image_job import ImageJob
+from ibstack.cluster.rollout.image_copies import ImageCopy
+from ibstack.cluster.rollout.image_copy import unfinished
+from ibstack.cluster.rollout.image_job import ImageJob
 from ibstack.cluster.shell.terminal import Terminal
 from ibstack.fabric.errors import IbstackError
 

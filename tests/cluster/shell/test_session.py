@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from cluster.shell.played_hosts import PlayedHosts
 from cluster.shell.shells import NOW, Shell, open_shell
-from ibstack.cluster.hosts.events import Event
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.kind import Kind
 from ibstack.cluster.model.state import Change, State
 from ibstack.cluster.model.value import Blob
+from ibstack.cluster.rollout.events import Event
 from ibstack.cluster.shell.registry import COMMANDS
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import Store

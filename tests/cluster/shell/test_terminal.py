@@ -12,7 +12,7 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from cluster.shell.shells import NOW, Shell
-from ibstack.cluster.hosts.events import Event
+from ibstack.cluster.rollout.events import Event
 from ibstack.cluster.shell.history_file import open_history, usual_path
 from ibstack.cluster.shell.terminal import Terminal, colour_wanted, files, own_commands
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.files.render import ini_paths
+from ibstack.cluster.config.render import ini_paths
 from ibstack.cluster.lint import known_files
 from ibstack.cluster.lint.finding import Place
 from ibstack.formats.ini import IniText, NotIni, lenient_located

@@ -12,7 +12,7 @@ import enum
 import re
 from typing import Final
 
-from ibstack.cluster.files.render.node_groups import GENDERS_PATH
+from ibstack.cluster.config.render.node_groups import GENDERS_PATH
 from ibstack.formats.host_paths import folders
 from ibstack.formats.modprobe_options import BELOW as MODPROBE
 from ibstack.formats.vf_requests import PLACES

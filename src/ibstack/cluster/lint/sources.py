@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.files.render import files_of_all
+from ibstack.cluster.config.render import files_of_all
 from ibstack.cluster.lint.configuration import Cloud, HostConfiguration, LintFile
 from ibstack.cluster.lint.finding import Place
 from ibstack.cluster.lint.known_files import FOLDERS

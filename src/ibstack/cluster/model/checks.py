@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is wrong with an object, as it is among all others.
 
-What `validate` and `commit` find is this and what follows from generated files: files/checks.
+What `validate` and `commit` find is this and what follows from generated files: config/checks.
 """
 
 from __future__ import annotations

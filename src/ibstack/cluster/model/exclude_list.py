@@ -4,7 +4,7 @@ r"""Exclude lists: patterns of rsync, one to a line, and the lines that rsync wo
 `rsync --exclude=LINE` takes nearly any line for a pattern.  One that was meant as something else (a
 rule of rsync's filters, a comment behind the path, two paths, a quoted path) is then a pattern that
 matches nothing, and `--delete` takes away what it was to keep.  Seen on rsync 3.5.0 by
-tests/cluster/hosts/test_exclude_lists.py; how `*`, `?`, `[` and `\` match is rsync(1), "PATTERN
+tests/cluster/rollout/test_exclude_lists.py; how `*`, `?`, `[` and `\` match is rsync(1), "PATTERN
 MATCHING RULES".
 """
 

@@ -12,7 +12,7 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from ibstack.cluster.files.checks import problems_of
+from ibstack.cluster.config.checks import problems_of
 from ibstack.cluster.model.catalogue import kind
 from ibstack.cluster.model.naming import spoken
 from ibstack.cluster.model.state import Draft

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from ibstack.cluster.hosts.backend import HostBackend, Job
     from ibstack.cluster.model.state import State
+    from ibstack.cluster.rollout.backend import HostBackend, Job
     from ibstack.cluster.shell.output import Output
 
 

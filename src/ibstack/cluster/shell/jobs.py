@@ -8,13 +8,13 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.hosts.events import Event
+from ibstack.cluster.rollout.events import Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from ibstack.cluster.hosts.backend import Job
+    from ibstack.cluster.rollout.backend import Job
 
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 _LOOK_EVERY_S: Final = 0.2

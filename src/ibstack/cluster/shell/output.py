@@ -17,7 +17,7 @@ from ibstack.formats.secrets import hidden_in
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ibstack.cluster.hosts.events import Event
+    from ibstack.cluster.rollout.events import Event
     from ibstack.cluster.shell.grammar import Redirection
 
 

@@ -25,8 +25,8 @@ from ibstack.fabric.errors import Refused
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ibstack.cluster.hosts.backend import HostBackend
     from ibstack.cluster.model.state import Draft
+    from ibstack.cluster.rollout.backend import HostBackend
     from ibstack.cluster.shell.command import Command
     from ibstack.cluster.shell.commit_flow import CommitStore
     from ibstack.cluster.shell.grammar import Statement

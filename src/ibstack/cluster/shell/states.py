@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ibstack.cluster.hosts.backend import DeviceStatus
+    from ibstack.cluster.rollout.backend import DeviceStatus
 
 _WIDTH = 8
 _DEVICE_COLUMN = 26

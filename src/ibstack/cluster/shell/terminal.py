@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.key_binding import KeyPressEvent
     from prompt_toolkit.output import Output
 
-    from ibstack.cluster.hosts.backend import Job
+    from ibstack.cluster.rollout.backend import Job
     from ibstack.cluster.shell.session import Session
 
 _RED: Final = "\033[31m"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ibstack.cluster.files.checks import problems_of
+from ibstack.cluster.config.checks import problems_of
 from ibstack.cluster.model.base_partition import BASE_PARTITION
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.naming import meant, spoken

@@ -6,10 +6,10 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.files.genders import BesideLines, GendersText
-from ibstack.cluster.files.group_sources import BesideSources, sources_that_count
-from ibstack.cluster.files.render.node_groups import CLUSTERSHELL_PATH, GENDERS_PATH
-from ibstack.cluster.files.sections import body_of_section, with_section_blank
+from ibstack.cluster.config.genders import BesideLines, GendersText
+from ibstack.cluster.config.group_sources import BesideSources, sources_that_count
+from ibstack.cluster.config.render.node_groups import CLUSTERSHELL_PATH, GENDERS_PATH
+from ibstack.cluster.config.sections import body_of_section, with_section_blank
 from ibstack.cluster.lint.finding import Finding, Place, Severity
 from ibstack.cluster.model.naming import group_fault
 from ibstack.fabric.errors import Refused

@@ -7,7 +7,7 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.files.checks import problems_of
+from ibstack.cluster.config.checks import problems_of
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.shell import tables
 from ibstack.cluster.shell.command import Call, Command, ShellContext
@@ -54,7 +54,7 @@ def _commit(shell: ShellContext, call: Call) -> None:
     changes, found = shell.commit_flow.dry_run(at)
     hosts: Sequence[str] = ()
     if changes:
-        from ibstack.cluster.hosts.offline_plan import (
+        from ibstack.cluster.rollout.offline_plan import (
             planned_unseen,  # A shell's start needs none of it.
         )
 

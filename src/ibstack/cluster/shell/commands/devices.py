@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, get_args
 
-from ibstack.cluster.hosts.backend import PowerAction
 from ibstack.cluster.model.entity import EntityPath
+from ibstack.cluster.rollout.backend import PowerAction
 from ibstack.cluster.shell import tables
 from ibstack.cluster.shell.command import Call, Command, ShellContext, in_kinds
 from ibstack.cluster.shell.options import Given, Option
@@ -18,7 +18,7 @@ from ibstack.fabric.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ibstack.cluster.hosts.backend import DeviceStatus
+    from ibstack.cluster.rollout.backend import DeviceStatus
 
 FORMAT: Final = Option("f", "format", "FORMAT", "table or json")
 _STATUS: Final = (
