@@ -8,12 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-import ibstack.neutron.client.native_threads  # noqa: F401  Before what imports oslo.messaging.
-
-# isort: split
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import unfold
-from ibstack.neutron.client.heartbeat import fit
 from ibstack.neutron.protocol.reported import ReportedAdapter, TableRooms, adapters, table_rooms
 from ibstack.neutron.server.binding import Request
 from ibstack.neutron.server.table_places import HostPort, shared_tables, why_full
@@ -117,14 +113,3 @@ def test_rooms_of_several_fabricds_are_the_widest_walk_and_the_smallest_port() -
 
     assert rooms == TableRooms(124, {Guid(0x31): 5, Guid(0x41): 60})
     assert rooms.of(Guid(0x99)) == rooms.of(None) == 124
-
-
-def test_a_report_that_is_too_long_loses_the_roomiest_tables_first() -> None:
-    tables = [f"0x{n:016x} {n}" for n in range(1, 400)]
-
-    fitted = fit({"problems": ["p" * 500], "small_tables": tables, "reserved_guids": ["0x1"]})
-
-    assert len(json.dumps(fitted)) <= 4095
-    assert fitted["small_tables"] == tables[: len(fitted["small_tables"])]
-    assert len(fitted["small_tables"]) > 100
-    assert fitted["reserved_guids"] == ["0x1"]
