@@ -284,6 +284,7 @@ def test_the_heartbeat_says_which_adapters_there_are(host: OneHost) -> None:
         "kind": host.hardware.kind.value,
         "port_guid": "0x0002c90300000031",
         "vfs": "0000:05:00.1-0000:05:00.4",
+        "entries": 127,
     }
 
 

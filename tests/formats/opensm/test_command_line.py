@@ -99,6 +99,9 @@ def agrees(words: Sequence[str], judge: Mapping[str, str] | None) -> None:
         "-qos",
         "--p x",
         "-P (null) -F one",
+        "one -F",
+        "/f one -P",
+        "/f two -F one -P",
         "-g 0x1 --log_file /tmp/x.log",
     ],
 )
@@ -187,3 +190,9 @@ def test_an_older_option_that_the_file_takes_back_may_be_back() -> None:
 )
 def test_keys_of_both_may_be_in_force(line: str, keys: tuple[int, ...]) -> None:
     assert read([*line.split(), "-F", "one"]).sm_key() == keys
+
+
+def test_a_key_that_stands_before_its_option_is_replaced() -> None:
+    hidden = command_line.with_keys_replaced("opensm -P 0x77 0x77 --smkey", lambda key: "***")
+
+    assert hidden == "opensm -P 0x77 *** --smkey\n"

@@ -3,7 +3,10 @@
 
 So `-Pconfig F`, `--Pc=F`, `-P=F` and `-PF` all are --Pconfig F, while `-F=F` is the file "=F": no
 long option begins with F.  Any unambiguous beginning of a long option will do, behind one dash or
-two.  Options are those of OpenSM 3.3.23; tests/formats/opensm/test_command_line.py asks it.
+two.  It reads twice, --config first, and getopt() moves operands behind options on the way: so an
+option that ends the line without its value takes the first operand when it is read again.
+
+Options are those of OpenSM 3.3.23; tests/formats/opensm/test_command_line.py asks it.
 """
 
 from __future__ import annotations
@@ -83,12 +86,7 @@ class CommandLine:
 
 def read(words: Sequence[str]) -> CommandLine:
     """Read a command line, the program's name first."""
-    reading = _Reading(words)
-    while reading.at < len(words):
-        reading.step()
-    return CommandLine(
-        tuple(reading.options), tuple(reading.operands), tuple(reading.not_understood)
-    )
+    return _Reading(words).all()
 
 
 def read_line(line: str) -> CommandLine:
@@ -96,7 +94,7 @@ def read_line(line: str) -> CommandLine:
 
     A word that is no option may be the rest of one with a blank in it, so it is not understood.
     """
-    found = read(line.split())
+    found = _Reading(line.split(), knows_operands=False).all()
     return CommandLine(found.options, (), (*found.not_understood, *found.operands))
 
 
@@ -113,19 +111,28 @@ def with_keys_replaced(line: str, replaced: Callable[[str], str]) -> str:
 @dataclass(slots=True)
 class _Reading:
     words: Sequence[str]
+    knows_operands: bool = True
+    """False: a word that is no option may be anything."""
     at: int = 1
     options: list[Option] = field(default_factory=list)
-    operands: list[str] = field(default_factory=list)
+    operands: list[int] = field(default_factory=list)
+    """At which words they stand."""
     not_understood: list[str] = field(default_factory=list)
 
-    def step(self) -> None:
+    def all(self) -> CommandLine:
+        while self.at < len(self.words):
+            self._step()
+        operands = tuple(self.words[place] for place in self.operands)
+        return CommandLine(tuple(self.options), operands, tuple(self.not_understood))
+
+    def _step(self) -> None:
         word = self.words[self.at]
         self.at += 1
         if word == "--":
-            self.operands += self.words[self.at :]
+            self.operands += range(self.at, len(self.words))
             self.at = len(self.words)
         elif not word.startswith("-") or word == "-":
-            self.operands.append(word)
+            self.operands.append(self.at - 1)
         elif word.startswith("--"):
             self._long(word, word[2:])
         elif _is_letter(word) or not self._long(word, word[1:], or_letters=True):
@@ -163,7 +170,12 @@ class _Reading:
 
     def _take_next(self, name: str, word: str) -> None:
         if self.at == len(self.words):
-            self.not_understood.append(word)
+            if not self.operands or not self.knows_operands:
+                self.not_understood.append(word)
+                return
+            place = self.operands.pop(0)
+            if name != CONFIG:  # The reading that takes --config is over by then.
+                self.options.append(Option(name, self.words[place], place))
             return
         self.at += 1
         self._take(name, self.words[self.at - 1])
