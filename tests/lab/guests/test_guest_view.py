@@ -156,7 +156,10 @@ def test_a_client_that_is_killed_and_started_again_has_the_same_address(
     guest.wait_for_address()
     said = guest.exchange()
 
-    wired.lab.known(guest.client_name).signal(signal.SIGKILL)
+    killed = wired.lab.known(guest.client_name)
+    killed.signal(signal.SIGKILL)
+    # On a busy machine it is there for a moment still, and what runs is not started again.
+    wait_until("it has ended", lambda: not killed.running())
     output(guest, "ip", "-4", "address", "flush", "dev", "ib0")
     guest.start_client()
 
