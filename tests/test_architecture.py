@@ -34,7 +34,6 @@ ADAPTERS = {
     "ibstack.host.eswitchd",
     "ibstack.host.netlink",
     "ibstack.host.peer_credentials",
-    "ibstack.host.signals",
     "ibstack.neutron.agents.dhcp_socket",
     "ibstack.subnet_manager.opensm.processes",
     "ibstack.facts.this_host",
@@ -83,6 +82,10 @@ def is_adapter(module: str) -> bool:
 
 def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+def test_every_adapter_that_is_named_is_there() -> None:
+    assert set(map(module_name, SOURCES)) >= ADAPTERS
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
