@@ -93,15 +93,55 @@ def test_what_is_desired_is_published_and_no_vf_is_kept_beside_it(
     assert want.keys() <= kept.partitions.keys()
 
 
-@given(partitions, partitions, st.floats(0, 1))
-def test_what_was_held_once_stays_held(want: Partitions, before: Partitions, share: float) -> None:
-    everybody = {guid for part in before.values() for guid in part.members}
-    first = hold_mass_removal(want, before, share, everybody)
-    if first.problem is None:
-        return
-    again = hold_mass_removal(want, first.partitions, share, everybody)
-    held = {(k, g) for k, p in first.partitions.items() for g in p.members} - {
-        (k, g) for k, p in want.items() for g in p.members
-    }
-    still = {(k, g) for k, p in again.partitions.items() for g in p.members}
-    assert held <= still or again.problem is None
+@given(partitions, partitions, st.frozensets(guids), st.floats(0, 1), st.data())
+def test_what_was_held_once_stays_held_whatever_comes_after_it(
+    want: Partitions,
+    before: Partitions,
+    shared: frozenset[Guid],
+    share: float,
+    data: st.DataObject,
+) -> None:
+    first = hold_mass_removal(want, before, share, shared)
+    then = data.draw(partitions)
+
+    again = hold_mass_removal(then, first.partitions, share, shared, first.held)
+
+    wanted = {guid for part in then.values() for guid in part.members}
+    moved = {(k, g) for k, g in first.held.places if g in wanted - shared}
+    asked = {(k, g) for k, part in then.items() for g in part.members}
+    still = {(k, g) for k, part in again.partitions.items() for g in part.members}
+    assert first.held.places - moved <= still
+    assert first.held.places - moved - asked <= again.held.places
+    assert again.held.places.isdisjoint(asked)
+    assert (again.problem is None) is (not again.held.places)
+
+
+def test_members_that_come_later_let_nothing_go_that_is_held() -> None:
+    first = hold_mass_removal(of(green=6), of(red=9, blue=10), 0.5, ())
+
+    again = hold_mass_removal(of(green=100), first.partitions, 0.5, (), first.held)
+
+    assert again.partitions == of(red=9, blue=10, green=100)
+    assert "10 of 0x0102, 9 of 0x0101: 19 of 19 members would go at once" in str(again.problem)
+
+
+def test_of_one_partition_that_is_held_the_others_are_judged_alone() -> None:
+    first = hold_mass_removal(of(blue=20), of(red=40, blue=20), 0.5, ())
+
+    fewer = hold_mass_removal(of(blue=12), first.partitions, 0.5, (), first.held)
+    many = hold_mass_removal(of(blue=9), first.partitions, 0.5, (), first.held)
+
+    assert fewer.partitions == of(red=40, blue=12)
+    assert many.partitions == of(red=40, blue=20)
+    assert "40 of 0x0101, 11 of 0x0102: 51 of 60 members would go" in str(many.problem)
+
+
+def test_what_is_wanted_again_is_held_no_longer() -> None:
+    first = hold_mass_removal({}, of(red=20), 0.5, ())
+
+    again = hold_mass_removal(of(red=18), first.partitions, 0.5, (), first.held)
+    later = hold_mass_removal(of(red=16), of(red=18), 0.5, (), again.held)
+
+    assert again.partitions == of(red=20)
+    assert len(again.held.places) == 2
+    assert later.partitions == of(red=16)

@@ -226,6 +226,13 @@ def test_a_mass_removal_is_held_while_others_are_admitted_until_it_is_ordered(he
     assert head.fabric.table(PF5) == {"0x7fff", "0x8102"}
     assert head.tenants.in_force == {"new"}
 
+    for port in range(100):
+        head.tenants.boot(f"n{port}", Guid(0xFA163E0000010000 + port + 1), BLUE)
+    head.restart()
+    (failure,) = head.passes()
+    assert "12 of 12 members would go" in failure
+    assert len(head.manager.declared().partitions[RED].members) == 12
+
     head.requests.give(Order.ALLOW_REMOVALS)
     assert head.passes() == []
     assert RED not in head.manager.declared().partitions

@@ -10,6 +10,7 @@ from ibstack.subnet_manager.reconcile.activation_latency import ActivationLatenc
 from ibstack.subnet_manager.reconcile.admission import Admission
 from ibstack.subnet_manager.reconcile.drift_monitor import DriftMonitor
 from ibstack.subnet_manager.reconcile.fabric_reconciler import FabricReconciler
+from ibstack.subnet_manager.reconcile.held_removals import HeldRemovals
 from ibstack.subnet_manager.reconcile.intake import DesiredSource, Intake
 from ibstack.subnet_manager.reconcile.known_hosts import KnownHosts
 from ibstack.subnet_manager.reconcile.membership_tracker import MembershipTracker, Reports
@@ -59,7 +60,8 @@ def assemble(
         serves_vports=settings.serves_vports,
         ask_anew=ask_anew,
     )
-    applier = PartitionApplier(settings, manager, requests, read_back, patience, clock)
+    removals = HeldRemovals(folder)
+    applier = PartitionApplier(settings, manager, requests, removals, read_back, patience, clock)
     latency = ActivationLatency(clock, proved)
     tracker = MembershipTracker(cloud, read_back, latency, serves_vports=settings.serves_vports)
     monitor = DriftMonitor(settings, fabric, applier, read_back, requests, groups, clock)

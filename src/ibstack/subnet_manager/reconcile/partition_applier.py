@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import IbstackError, TryLater
-from ibstack.subnet_manager.policy.mass_removal import hold_mass_removal
+from ibstack.subnet_manager.policy.mass_removal import NOTHING_HELD, hold_mass_removal
 from ibstack.subnet_manager.policy.plan import Expel, Step, apply, first_batch, hold_removals, plan
 from ibstack.subnet_manager.policy.site import TenantKeys
 from ibstack.subnet_manager.reconcile.operator_requests import Order, execute
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ibstack.subnet_manager.policy.mass_removal import Kept
     from ibstack.subnet_manager.policy.plan import DeferredRemovals, DesiredPartitions, Place
     from ibstack.subnet_manager.policy.site import Site
+    from ibstack.subnet_manager.reconcile.held_removals import HeldRemovals
     from ibstack.subnet_manager.reconcile.operator_requests import OperatorRequests
     from ibstack.subnet_manager.reconcile.pass_context import PassContext
     from ibstack.subnet_manager.reconcile.read_back import Patience, ReadBack
@@ -41,6 +42,7 @@ class PartitionApplier:
         settings: Settings,
         manager: SubnetManager,
         requests: OperatorRequests,
+        removals: HeldRemovals,
         read_back: ReadBack,
         patience: Patience,
         clock: Callable[[], float],
@@ -48,6 +50,7 @@ class PartitionApplier:
         self.manager = manager
         self._settings = settings
         self._requests = requests
+        self._removals = removals
         self._read_back = read_back
         self._patience = patience
         self._clock = clock
@@ -83,7 +86,9 @@ class PartitionApplier:
         settings = self._settings
         allowed = self._requests.ordered(Order.ALLOW_REMOVALS)
         share = 1.0 if allowed else settings.max_removed_share
-        kept = hold_mass_removal(wanted.partitions, published, share, physical)
+        before = NOTHING_HELD if allowed else self._removals.load()
+        kept = hold_mass_removal(wanted.partitions, published, share, physical, before)
+        self._removals.store(kept.held)
         held = hold_removals(
             kept.partitions,
             published,
