@@ -11,6 +11,7 @@ from ibstack.fabric.errors import BadInput, Refused, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.member import Member
 from ibstack.fabric.partition import Membership, PartitionKey
+from ibstack.neutron.client.heartbeat import fit
 from ibstack.subnet_manager.reconcile.known_hosts import KnownHosts, listed_hosts
 from ibstack.subnet_manager.reconcile.pass_context import Desired
 
@@ -109,6 +110,34 @@ def test_what_two_hosts_report_when_they_are_first_seen_is_neithers(known: Known
     judged = known.judge(both)
     assert judged.members == (member("p1", A),)
     assert f"port GUID {A}, which is host '{H}''s" in judged.alarms[0]
+
+
+def test_a_report_is_judged_where_nobody_is_a_member_yet(known: KnownHosts) -> None:
+    known.judge(desired(**{X: {A: True}}))
+
+    judged = known.judge(desired(**{X: {A: True}, H: {A: True}}))
+
+    assert [alarm.partition(":")[0] for alarm in judged.alarms] == [
+        f"host {H!r} reports port GUID {A}, which is host {X!r}'s"
+    ]
+
+
+@pytest.mark.parametrize("owner_reports", [True, False])
+def test_hosts_that_somebody_makes_up_hide_no_alarm_of_a_host_that_there_is(
+    known: KnownHosts, owner_reports: bool
+) -> None:
+    hosts = {X: {A: True}, H: {B: True}}
+    known.judge(desired(**hosts))
+    ghosts = {f"ghost-{number:04x}": {A: True} for number in range(30)}
+    told = {**hosts, H: {B: True, A: True}, **ghosts}
+    if not owner_reports:
+        del told[X]
+    known.judge(desired(**told))  # Who is the only one to claim a port is met now.
+
+    problems = fit({"problems": known.judge(desired(**told)).alarms})["problems"]
+
+    assert problems[0].startswith(f"host {H!r} reports port GUID {A}, which is host {X!r}'s")
+    assert problems[-1] == "and more: see the daemon's log"
 
 
 def test_an_order_takes_what_is_reported_then_and_from_whom_had_it(

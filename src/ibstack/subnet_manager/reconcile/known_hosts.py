@@ -104,7 +104,7 @@ class KnownHosts:
         """
         heard, judged = self._heard, self._judged
         news = seen is not self._seen and self._compare(seen)
-        if judged is not None and heard is not None and heard.members is desired.members:
+        if judged is not None and heard is not None and _is_the_same_answer(heard, desired):
             doubtful = seen is not self._seen and judged.alarms != desired.alarms
             self._seen = seen
             if not news and not doubtful:
@@ -124,8 +124,7 @@ class KnownHosts:
         self._learnt |= self._kept != tuple(kept)
         self._kept = tuple(kept)
         self._store()
-        alarms = [_alarm(host, doubts[host]) for host in sorted(doubts)]
-        alarms += self._alarms_of_places(told)
+        alarms = [*self._alarms(doubts), *self._alarms_of_places(told)]
         judged = dataclasses.replace(
             desired,
             members=(*members, *kept),
@@ -182,6 +181,15 @@ class KnownHosts:
                 if guid not in owners and why_not_new(guid, host, seen, nodes, everyone) is None
             }
             self._learnt = True
+
+    def _alarms(self, doubts: Mapping[str, Doubts]) -> Iterator[str]:
+        """Yield what is said of each host, first of those that have ports of their own.
+
+        Who makes hosts up makes as many as he likes, and a heartbeat has room for the first lines.
+        """
+        known = self._load()
+        for host in sorted(doubts, key=lambda host: (not known.get(host), host)):
+            yield _alarm(host, doubts[host])
 
     def _alarms_of_places(self, told: Told) -> Iterator[str]:
         doubts, moves = self._places.doubts, self._places.moves
@@ -269,6 +277,11 @@ class KnownHosts:
             what = Remembered(self._load(), self._kept, self._places.places)
             known_hosts_file.write(self._file, what)
         self._learnt = False
+
+
+def _is_the_same_answer(heard: Desired, desired: Desired) -> bool:
+    """Compare what each answer has anew; two answers without a member share the empty tuple."""
+    return heard.members is desired.members and heard.hosts is desired.hosts
 
 
 def _told(desired: Desired) -> Told:
