@@ -8,6 +8,7 @@ ones.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING, Final
@@ -15,9 +16,11 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from faults.siege import Siege
-from faults.walk import SHORT_SEED, SHORT_STEPS, Walk, calm, clear, take
+from faults.walk import SHORT_SEED, SHORT_STEPS, Walk, WalkFailed, calm, clear, take
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from faults.world import World
 
 SEED: Final = int(os.environ.get("IBSTACK_SEED", SHORT_SEED))
@@ -25,7 +28,9 @@ STEPS: Final = int(os.environ.get("IBSTACK_STEPS", SHORT_STEPS))
 
 
 @pytest.mark.timeout(300 + 8 * STEPS)  # The cloud starts first.
-def test_after_each_calm_of_a_random_walk_every_invariant_holds(world: World) -> None:
+def test_after_each_calm_of_a_random_walk_every_invariant_holds(
+    world: World, tmp_path: Path
+) -> None:
     began = time.monotonic()
 
     def say(line: str) -> None:
@@ -37,6 +42,9 @@ def test_after_each_calm_of_a_random_walk_every_invariant_holds(world: World) ->
     try:
         take(walk)
         clear(walk)
+    except WalkFailed as error:
+        _keep_logs(world, tmp_path)
+        raise WalkFailed(f"{error}\nthe logs of that cloud: {tmp_path}") from error
     finally:
         for name in sorted(world.away):
             world.away.pop(name)()
@@ -47,3 +55,11 @@ def test_after_each_calm_of_a_random_walk_every_invariant_holds(world: World) ->
         f" while lies stood; beside attempts {siege.served} ports took"
         f" {siege.longest_s:.1f} s at most, and {siege.quiet_s:.1f} s when all was quiet"
     )
+
+
+def _keep_logs(world: World, folder: Path) -> None:
+    """Keep what the daemons wrote: the cloud goes with its folder, and the next run is another."""
+    for name in world.cloud.names:
+        log = world.cloud.process(name).log
+        if log.exists():
+            shutil.copy(log, folder / f"{name}.log")
