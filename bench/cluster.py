@@ -58,15 +58,15 @@ def main(devices: int = _DEVICES, rounds: int = _ROUNDS) -> None:
     """Measure, and print what was found."""
     with tempfile.TemporaryDirectory() as folder:
         found = _measure(Path(folder), devices, rounds)
-    rows = [_row(deed, took, rounds) for deed, took in found.items()]
+    rows = [_row(action, took, rounds) for action, took in found.items()]
     print(json.dumps({"devices": devices, "rounds": rounds, "rows": rows, "seconds": found}))
 
 
-def _row(deed: str, took: dict[str, float], rounds: int) -> dict[str, Any]:
+def _row(action: str, took: dict[str, float], rounds: int) -> dict[str, Any]:
     return {
-        "what": f"shell: {deed}",
+        "what": f"shell: {action}",
         "unit": "s",
-        "limit": _LIMITS_S.get(deed),
+        "limit": _LIMITS_S.get(action),
         "ibstack": {"median": took["median"], "worst": took["worst"], "n": rounds},
     }
 
@@ -89,7 +89,7 @@ def _measure(folder: Path, devices: int, rounds: int) -> dict[str, dict[str, flo
         "start the shell to its prompt": _Start(("--store", url), with_bytecode),
         "start the shell without bytecode": _Start(("--store", url, "-c", ""), without),
     }
-    deeds: dict[str, Callable[[], object]] = {
+    actions: dict[str, Callable[[], object]] = {
         "device list": lambda: typed.line("device list"),
         "foreach: set, commit": lambda: typed.line(typed.next_loop()),
         "foreach: 500 clones": lambda: typed.line(_CLONES),
@@ -99,16 +99,16 @@ def _measure(folder: Path, devices: int, rounds: int) -> dict[str, dict[str, flo
     }
     return {
         **{name: _timed_start(start, rounds) for name, start in starts.items()},
-        **{name: _timed(deed, rounds) for name, deed in deeds.items()},
+        **{name: _timed(action, rounds) for name, action in actions.items()},
     }
 
 
-def _timed(deed: Callable[[], object], rounds: int) -> dict[str, float]:
+def _timed(action: Callable[[], object], rounds: int) -> dict[str, float]:
     took = []
     for _ in range(rounds):
         gc.collect()
         begun = time.perf_counter()
-        deed()
+        action()
         took.append(time.perf_counter() - begun)
     return _summary(took)
 
@@ -184,8 +184,8 @@ class _Typed:
         """Return a loop that changes every device, also in the next round."""
         self.rounds += 1
         mode = ("FULL", "NOSYNC")[self.rounds % 2]
-        deeds = f"set nextinstallmode {mode}; set notes {self.rounds}"
-        return f"device foreach -t physicalnode ({deeds}); commit"
+        actions = f"set nextinstallmode {mode}; set notes {self.rounds}"
+        return f"device foreach -t physicalnode ({actions}); commit"
 
 
 def _planned(before: State) -> None:

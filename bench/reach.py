@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from ibstack.cluster.rollout.reached_hosts import ReachedHosts
+from ibstack.cluster.rollout.host_controller import HostController
 from ibstack.cluster.rollout.settings import Settings
 from ibstack.cluster.rollout.tree import TreeHosts
 from ibstack.cluster.store.store import open_store
@@ -35,7 +35,7 @@ def main(hosts: int = _HOSTS, rounds: int = _ROUNDS) -> None:
         _make(folder / "hosts", names)
         store = open_store(f"sqlite:///{folder / 'cluster.db'}")
         tree = TreeHosts(folder / "hosts", lambda: datetime.now(UTC))
-        reach = ReachedHosts(store, tree, Settings(), lambda: datetime.now(UTC))
+        reach = HostController(store, tree, Settings(), lambda: datetime.now(UTC))
         took = []
         for _ in range(rounds):
             begun = time.perf_counter()

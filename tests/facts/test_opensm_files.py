@@ -33,7 +33,7 @@ from ibstack.facts.opensm_files import (
     partitions_name,
     partitions_names,
 )
-from ibstack.facts.reached_hosts import read_hosts
+from ibstack.facts.remote_hosts import read_hosts
 from ibstack.facts.site import Site
 from ibstack.facts.this_host import COMMANDS, read_host
 from ibstack.verify.check import State

@@ -165,7 +165,7 @@ def _step(world: World, taken: set[Step]) -> tuple[Step, str]:
 def _wrong(world: World) -> list[str]:
     try:
         if not world.settle_debts():
-            return [f"not done: {deed.what}" for deed in world.owed]
+            return [f"not done: {action.what}" for action in world.owed]
         return [str(broken) for broken in world.broken()]
     except (IbstackError, OSError, ValueError, pymysql.MySQLError) as error:
         return [f"cannot look: {error}"]  # A file that is being written, a server that starts.

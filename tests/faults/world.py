@@ -58,13 +58,13 @@ class NotDone(IbstackError):
 
 
 @dataclass(frozen=True)
-class Deed:
+class OwedAction:
     """Something that a user or nova does; it may be repeated."""
 
     what: str
     do: Callable[[], object]
     about: frozenset[Hashable]
-    """The MAC and the VF.  Of two deeds about the same, the second waits for the first."""
+    """The MAC and the VF.  Of two actions about the same, the second waits for the first."""
 
 
 @dataclass
@@ -77,7 +77,7 @@ class World:
     rng: random.Random
     model: Model = field(init=False)
     eyes: Eyes = field(init=False)
-    owed: list[Deed] = field(default_factory=list)
+    owed: list[OwedAction] = field(default_factory=list)
     away: dict[str, Callable[[], None]] = field(default_factory=dict)
     """What is away or broken, and how it is brought back at the next calm."""
     log: list[str] = field(default_factory=list)
@@ -166,16 +166,16 @@ class World:
 
     def owe(self, what: str, port: Port, place: Place | None, do: Callable[[], object]) -> None:
         """Do it now, or, where that fails or something earlier waits, at the next calm."""
-        deed = Deed(what, do, frozenset({port.mac, *([place] if place else [])}))
-        if any(deed.about & earlier.about for earlier in self.owed) or not self._try(deed):
-            self.owed.append(deed)
+        action = OwedAction(what, do, frozenset({port.mac, *([place] if place else [])}))
+        if any(action.about & earlier.about for earlier in self.owed) or not self._try(action):
+            self.owed.append(action)
 
     def settle_debts(self) -> bool:
         """Do what was put off, in order; return whether all of it is done."""
-        left: list[Deed] = []
-        for deed in self.owed:
-            if any(deed.about & earlier.about for earlier in left) or not self._try(deed):
-                left.append(deed)
+        left: list[OwedAction] = []
+        for action in self.owed:
+            if any(action.about & earlier.about for earlier in left) or not self._try(action):
+                left.append(action)
         self.owed = left
         return not left
 
@@ -188,12 +188,12 @@ class World:
     def _patience_s(self) -> float:
         return _PATIENCE_S if self.is_slow else _REST_LIMIT_S
 
-    def _try(self, deed: Deed) -> bool:
+    def _try(self, action: OwedAction) -> bool:
         self._session.timeout = self._patience_s
         try:
-            deed.do()
+            action.do()
         except _UNTIL_CALM as error:
-            self.log.append(f"    not yet: {deed.what}: {str(error)[:300]}")
+            self.log.append(f"    not yet: {action.what}: {str(error)[:300]}")
             return False
         return True
 

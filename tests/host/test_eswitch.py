@@ -345,7 +345,7 @@ def assert_is_whole(eswitch: Eswitch, one: OneAdapter) -> None:
         assert (seen.guid, seen.entry, seen.link) == (None, None, Link.DOWN)
 
 
-DEEDS: dict[str, Callable[[Eswitch, OneAdapter], object]] = {
+ACTIONS: dict[str, Callable[[Eswitch, OneAdapter], object]] = {
     "attach": lambda e, one: e.attach(NET, MAC, one.pci(1), 0),
     "configure": lambda e, one: e.configure(one.pci(1), MAC, RED, link_up=True),
     "detach": lambda e, one: e.detach(NET, MAC),
@@ -357,31 +357,31 @@ DEEDS: dict[str, Callable[[Eswitch, OneAdapter], object]] = {
 @pytest.mark.parametrize("variant", [Variant.MLX4, Variant.MLX5_FILES])
 def test_a_daemon_that_is_killed_before_any_write_goes_on_from_there(variant: Variant) -> None:
     cuts = 0
-    for deed in DEEDS:
+    for action in ACTIONS:
         for writes in range(200):
             with OneAdapter(variant, vfs=2) as one:
-                if not _cut(one, deed, writes):
+                if not _cut(one, action, writes):
                     break
                 cuts += 1
     assert cuts >= 6
 
 
 def _cut(one: OneAdapter, cut: str, writes: int) -> bool:
-    """Do all the deeds, killed after *writes* writes of *cut*; return whether it was killed."""
+    """Do all the actions, killed after *writes* writes of *cut*; return whether it was killed."""
     eswitch = one.start()
     eswitch.attach(NET, MACS[9], one.pci(1), 0)  # So that clear has something to clear.
     eswitch.detach(NET, MACS[9])
     was_killed = False
-    for name, deed in DEEDS.items():
+    for name, action in ACTIONS.items():
         if name == cut:
             one.sysfs.dies_before = len(one.sysfs.writes) + writes
             try:
-                deed(eswitch, one)
+                action(eswitch, one)
             except Killed:
                 was_killed = True
             eswitch = one.start()
             assert_is_whole(eswitch, one)
-        deed(eswitch, one)  # What was cut short is simply asked for again.
+        action(eswitch, one)  # What was cut short is simply asked for again.
     assert attachment(eswitch).mac == OTHER
     assert attachment(eswitch).state is PROGRAMMED
     assert vf(eswitch, 1).guid == Guid.from_mac(OTHER)

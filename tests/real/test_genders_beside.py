@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ibstack.cluster.config.genders import GendersText
 from ibstack.cluster.config.render import files_of
-from ibstack.cluster.config.write import Deed, apply_files, plan_files
+from ibstack.cluster.config.write import FileAction, apply_files, plan_files
 from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.cluster.model.naming import group_fault
 from ibstack.cluster.model.state import State
@@ -86,12 +86,12 @@ class Head:
     def commit(self, state: State) -> list[str]:
         files = {p: f for p, f in files_of(state, "headnode").items() if p.name == "genders"}
         events = apply_files(self._folder, plan_files(self._folder, files))
-        return [text for event in events for text, _ in event.told()]
+        return [text for event in events for text, _ in event.messages()]
 
     def drift(self, state: State) -> list[str]:
         files = {p: f for p, f in files_of(state, "headnode").items() if p.name == "genders"}
         steps = plan_files(self._folder, files)
-        assert all(step.deed in (Deed.SHORT, Deed.BLOCKED) for step in steps)
+        assert all(step.action in (FileAction.SHORT, FileAction.BLOCKED) for step in steps)
         return [text for step in steps for text in (*step.warnings, step.why) if text]
 
 

@@ -87,7 +87,7 @@ class Head:
         path = PurePosixPath(CLUSTERSHELL_PATH)
         files = {path: files_of(STATE, "headnode")[path]}
         events = apply_files(self._folder, plan_files(self._folder, files))
-        return "\n".join(text for event in events for text, _ in event.told())
+        return "\n".join(text for event in events for text, _ in event.messages())
 
     def nodes(self, source: str, group: str) -> list[str]:
         """Return the nodes of a group; Unresolved where ClusterShell finds no group at all."""

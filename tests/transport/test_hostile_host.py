@@ -17,7 +17,7 @@ from ibstack.transport import host_answer, remote_script
 from ibstack.transport.apply_request import ApplyRequest, ApplyResult, FileRequest, ServiceRequest
 from ibstack.transport.query import Observation, Query
 from ibstack.transport.ssh_answer import NoAnswer, answer
-from ibstack.transport.ssh_task import Heard
+from ibstack.transport.ssh_task import SshOutput
 from transport.ssh_fleet import Fleet, answering, close_fleet, open_fleet
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def test_an_answer_of_another_shape_is_garbled_and_the_others_are_heard(
 ) -> None:
     fleet.set_python(ILL, answering(remote_script.packed(wrong)))
 
-    seen = fleet.hosts().look({WELL: LOOK, ILL: LOOK})
+    seen = fleet.hosts().query({WELL: LOOK, ILL: LOOK})
 
     assert seen[WELL].up
     assert (seen[ILL].state, seen[ILL].flags) == (None, ("garbled",))
@@ -96,7 +96,7 @@ def test_an_answer_to_an_order_of_another_shape_may_have_been_done(
 ) -> None:
     fleet.set_python(ILL, answering(remote_script.packed(wrong)))
 
-    done = fleet.hosts().bring({WELL: ORDER, ILL: ORDER})
+    done = fleet.hosts().apply({WELL: ORDER, ILL: ORDER})
 
     assert (fleet.root(WELL) / str(FILE).lstrip("/")).read_bytes() == b"new\n"
     assert not done[WELL].failed
@@ -108,7 +108,7 @@ def test_an_answer_nested_beyond_measure_is_garbled(fleet: Fleet) -> None:
     deep = "[" * 200_000 + "]" * 200_000
     fleet.set_python(ILL, answering(packed_text(deep)))
 
-    assert fleet.hosts().look({ILL: Query()})[ILL].flags == ("garbled",)
+    assert fleet.hosts().query({ILL: Query()})[ILL].flags == ("garbled",)
 
 
 def packed_text(text: str) -> str:
@@ -130,11 +130,11 @@ def packed_text(text: str) -> str:
 def test_what_a_host_says_takes_little_memory(fleet: Fleet, command: str) -> None:
     fleet.set_python(ILL, command)
     ask = fleet.hosts()
-    ask.look({WELL: Query()})
+    ask.query({WELL: Query()})
 
     Path("/proc/self/clear_refs").write_text("5")
     before = peak_bytes()
-    seen = ask.look({WELL: Query(), ILL: Query()})
+    seen = ask.query({WELL: Query(), ILL: Query()})
 
     assert peak_bytes() - before < 20 * MIB
     assert seen[WELL].up
@@ -150,9 +150,9 @@ def peak_bytes() -> int:
 def test_what_a_host_says_is_fit_for_a_terminal(fleet: Fleet) -> None:
     said = "no\x1b[2J\x07\r\u202eluck\nnode001: all is well"
     fleet.set_python(ILL, answering(remote_script.packed(SHOWN | {"failed": said})))
-    shown = fleet.hosts().look({ILL: LOOK})[ILL].services_unknown
+    shown = fleet.hosts().query({ILL: LOOK})[ILL].services_unknown
     fleet.set_python(ILL, "printf 'out\\033]0;of\\007 luck\\n' >&2; exit 3")
-    failed = fleet.hosts().look({ILL: LOOK})[ILL].why
+    failed = fleet.hosts().query({ILL: LOOK})[ILL].why
 
     assert shown == "no\\x1b[2J\\x07\\r\\u202eluck\\nnode001: all is well"
     assert failed == "Python there failed: out\\x1b]0;of\\x07 luck"
@@ -178,8 +178,8 @@ values = st.recursive(
 @given(values | st.builds(lambda more: SHOWN | DONE | more, st.dictionaries(st.text(), values)))
 def test_no_answer_is_more_than_garbled(value: object) -> None:
     readers: list[tuple[Callable[[object], Observation | ApplyResult | str], type]] = [
-        (lambda found: host_answer.seen(found, LOOK), Observation),
-        (lambda found: host_answer.done(found, ORDER), ApplyResult),
+        (lambda found: host_answer.observation(found, LOOK), Observation),
+        (lambda found: host_answer.apply_result(found, ORDER), ApplyResult),
         (host_answer.boot, str),
         (host_answer.failure, str),
     ]
@@ -189,7 +189,7 @@ def test_no_answer_is_more_than_garbled(value: object) -> None:
     ]
 
     for read, kind in readers:
-        heard = answer(Heard(lines, [], 0), 1, MIB, read)
+        heard = answer(SshOutput(lines, [], 0), 1, MIB, read)
         assert isinstance(heard, (kind, NoAnswer))
 
 
@@ -197,7 +197,7 @@ def test_no_answer_is_more_than_garbled(value: object) -> None:
 def test_no_text_is_more_than_garbled(text: bytes) -> None:
     lines = [remote_script.MARK.encode() + text, remote_script.END.encode()]
 
-    heard = answer(Heard(lines, [], 0), 1, MIB, host_answer.failure)
+    heard = answer(SshOutput(lines, [], 0), 1, MIB, host_answer.failure)
     assert isinstance(heard, (str, NoAnswer))
 
 
@@ -206,7 +206,7 @@ def test_of_a_pattern_what_fits_is_read(name: str) -> None:
     asked = Query((PurePosixPath("/etc/groups.d/*.yaml"),))
     path = f"/etc/groups.d/{name}"
 
-    seen = host_answer.seen({"files": {path: {"content": "eA=="}}, "services": {}}, asked)
+    seen = host_answer.observation({"files": {path: {"content": "eA=="}}, "services": {}}, asked)
 
     assert seen.files.contents == {PurePosixPath(path): b"x"}
 
@@ -216,13 +216,13 @@ def test_of_a_pattern_nothing_else_is_read(path: str) -> None:
     asked = Query((PurePosixPath("/etc/groups.d/*.yaml"),))
 
     with pytest.raises(host_answer.BadAnswer, match="other files"):
-        host_answer.seen({"files": {path: {"content": None}}, "services": {}}, asked)
+        host_answer.observation({"files": {path: {"content": None}}, "services": {}}, asked)
 
 
 def test_the_right_answers_are_read() -> None:
-    seen = host_answer.seen(json.loads(json.dumps(SHOWN)), LOOK)
+    seen = host_answer.observation(json.loads(json.dumps(SHOWN)), LOOK)
 
     assert (seen.up, seen.services, seen.files.contents) == (True, {"opensm": "UP"}, {FILE: None})
-    assert host_answer.done(DONE, ORDER).services == ("",)
-    assert host_answer.done({"stale": True}, ORDER).stale
-    assert host_answer.done({"failed": "no"}, ORDER).failed == "no"
+    assert host_answer.apply_result(DONE, ORDER).services == ("",)
+    assert host_answer.apply_result({"stale": True}, ORDER).stale
+    assert host_answer.apply_result({"failed": "no"}, ORDER).failed == "no"

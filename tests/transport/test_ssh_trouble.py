@@ -49,14 +49,14 @@ def cut(way: str, limit_bytes: int) -> str:
     return f"{sys.executable} -IS {CUT} {way} {limit_bytes}"
 
 
-def bring(fleet: Fleet, order: ApplyRequest) -> ApplyResult:
-    return fleet.hosts().bring({ILL: order})[ILL]
+def apply(fleet: Fleet, order: ApplyRequest) -> ApplyResult:
+    return fleet.hosts().apply({ILL: order})[ILL]
 
 
 def test_a_host_that_nobody_answers_for_is_down(fleet: Fleet) -> None:
     fleet.write_config({ILL: "Port 1"})
 
-    seen = fleet.hosts().look({WELL: Query(), ILL: Query()})
+    seen = fleet.hosts().query({WELL: Query(), ILL: Query()})
 
     assert seen[WELL].state == UP
     assert (seen[ILL].state, seen[ILL].why) == (DOWN, "connection refused")
@@ -68,8 +68,8 @@ def test_of_a_host_that_takes_the_connection_and_says_nothing_nothing_was_done(
     hosts = fleet.hosts(connect_timeout_s=2)
     fleet.daemon.send_signal(signal.SIGSTOP)
     try:
-        seen = hosts.look({ILL: Query()})[ILL]
-        done = hosts.bring({ILL: ApplyRequest((FileRequest(FILE, None, b"new\n"),))})[ILL]
+        seen = hosts.query({ILL: Query()})[ILL]
+        done = hosts.apply({ILL: ApplyRequest((FileRequest(FILE, None, b"new\n"),))})[ILL]
     finally:
         fleet.daemon.send_signal(signal.SIGCONT)
 
@@ -85,8 +85,8 @@ def test_a_host_without_systemctl_tells_of_no_service(
     monkeypatch.setenv("PATH", str(here))
     request = {"files": [], "linked": False, "services": ["opensm"]}
 
-    seen = host_answer.seen(
-        remote_script.look(str(fleet.root(ILL)), request), Query((), ("opensm",))
+    seen = host_answer.observation(
+        remote_script.query(str(fleet.root(ILL)), request), Query((), ("opensm",))
     )
 
     assert seen.services_unknown == "cannot look at services: there is no systemctl"
@@ -96,8 +96,8 @@ def test_a_host_without_systemctl_tells_of_no_service(
 def test_a_host_key_that_changed_is_told_and_nothing_is_sent(fleet: Fleet) -> None:
     fleet.write_known_hosts(changed=[ILL])
 
-    seen = fleet.hosts().look({WELL: Query(), ILL: Query()})
-    done = bring(fleet, ApplyRequest((FileRequest(FILE, None, b"x"),)))
+    seen = fleet.hosts().query({WELL: Query(), ILL: Query()})
+    done = apply(fleet, ApplyRequest((FileRequest(FILE, None, b"x"),)))
 
     assert seen[WELL].up
     assert (seen[ILL].state, seen[ILL].flags) == (None, ("host-key-changed",))
@@ -108,7 +108,7 @@ def test_a_host_key_that_changed_is_told_and_nothing_is_sent(fleet: Fleet) -> No
 def test_a_host_key_that_nobody_knows_is_told(fleet: Fleet) -> None:
     fleet.write_config({ILL: "UserKnownHostsFile /dev/null"})
 
-    assert fleet.hosts().look({ILL: Query()})[ILL].flags == ("host-key-unknown",)
+    assert fleet.hosts().query({ILL: Query()})[ILL].flags == ("host-key-unknown",)
 
 
 def test_a_login_that_is_refused_is_told(fleet: Fleet) -> None:
@@ -117,7 +117,7 @@ def test_a_login_that_is_refused_is_told(fleet: Fleet) -> None:
     config = fleet.folder / "ssh_config"
     config.write_text(config.read_text().replace(f"IdentityFile {fleet.folder}/login", ""))
 
-    seen = fleet.hosts().look({ILL: Query()})[ILL]
+    seen = fleet.hosts().query({ILL: Query()})[ILL]
 
     assert seen.flags == ("login-refused",)
     assert "authorized_keys" in seen.why
@@ -125,17 +125,17 @@ def test_a_login_that_is_refused_is_told(fleet: Fleet) -> None:
 
 def test_a_name_that_is_not_known_and_a_host_without_python_are_told(fleet: Fleet) -> None:
     fleet.write_config({ILL: "HostName no-such-host.invalid"})
-    assert fleet.hosts().look({ILL: Query()})[ILL].flags == ("name-unknown",)
+    assert fleet.hosts().query({ILL: Query()})[ILL].flags == ("name-unknown",)
 
     fleet.write_config({})
-    assert fleet.hosts(python="no-such-python").look({ILL: Query()})[ILL].flags == ("no-python",)
+    assert fleet.hosts(python="no-such-python").query({ILL: Query()})[ILL].flags == ("no-python",)
 
 
 def test_a_host_that_is_much_slower_is_given_up_alone(fleet: Fleet) -> None:
     slow = fleet.host(ILL) / "slow"
     slow.touch()
     try:
-        seen = fleet.hosts(timeout_s=3).look(dict.fromkeys((WELL, ILL), Query((), ("opensm",))))
+        seen = fleet.hosts(timeout_s=3).query(dict.fromkeys((WELL, ILL), Query((), ("opensm",))))
     finally:
         slow.unlink()
 
@@ -150,7 +150,7 @@ def test_a_full_disk_is_told_and_the_old_file_stays_whole(fleet: Fleet) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", etc], check=True)
     try:
         (etc / "big.conf").write_bytes(b"old\n")
-        done = bring(fleet, ApplyRequest((FileRequest(FILE, b"old\n", LARGE),)))
+        done = apply(fleet, ApplyRequest((FileRequest(FILE, b"old\n", LARGE),)))
         found = {each.name: each.read_bytes() for each in etc.iterdir()}
     finally:
         subprocess.run(["umount", etc], check=True)
@@ -168,7 +168,7 @@ def test_a_connection_that_is_cut_on_the_way_there_does_nothing(
     place.parent.mkdir()
     place.write_bytes(b"old\n")
 
-    done = bring(fleet, ApplyRequest((FileRequest(FILE, b"old\n", LARGE),)))
+    done = apply(fleet, ApplyRequest((FileRequest(FILE, b"old\n", LARGE),)))
 
     assert "the connection was lost" in done.failed
     assert "drift tells" in done.failed
@@ -183,7 +183,7 @@ def test_a_connection_that_is_cut_on_the_way_back_leaves_the_whole_file(fleet: F
     place.parent.mkdir()
     place.write_bytes(LARGE)
 
-    seen = fleet.hosts().look({ILL: Query((FILE,))})[ILL]
+    seen = fleet.hosts().query({ILL: Query((FILE,))})[ILL]
 
     assert seen.flags == ("connection-lost",)
     assert not seen.up
@@ -225,7 +225,7 @@ def test_a_hundred_hosts_are_asked_in_one_go(fleet: Fleet) -> None:
         (fleet.root(name) / "etc/hostname").write_text(f"{name}\n")
     path = PurePosixPath("/etc/hostname")
 
-    seen = fleet.hosts(fanout=16).look(dict.fromkeys(names, Query((path,))))
+    seen = fleet.hosts(fanout=16).query(dict.fromkeys(names, Query((path,))))
 
     assert {name: each.files.contents.get(path) for name, each in seen.items()} == {
         name: f"{name}\n".encode() for name in names

@@ -41,7 +41,7 @@ class HostsContract:
         self.place(rig).write_bytes(b"[DEFAULT]\n\xff\n")
         asked = Query((FILE, OTHER), ("opensm", "eswitchd", "nobody"))
 
-        seen = rig.hosts.look({HERE: asked, THERE: asked})
+        seen = rig.hosts.query({HERE: asked, THERE: asked})
 
         assert seen[HERE].up
         assert seen[HERE].files.contents == {FILE: b"[DEFAULT]\n\xff\n", OTHER: None}
@@ -56,7 +56,7 @@ class HostsContract:
         (self.place(rig, folder / "d.yaml")).symlink_to("a.yaml")
         pattern, missing = folder / "*.yaml", PurePosixPath("/etc/nowhere/*.conf")
 
-        files = rig.hosts.look({HERE: Query((pattern, missing))})[HERE].files
+        files = rig.hosts.query({HERE: Query((pattern, missing))})[HERE].files
 
         assert files.contents == {folder / name: name.encode() for name in ("a.yaml", "b.yaml")}
         assert files.matching(pattern) == tuple(folder / f"{each}.yaml" for each in "abd")
@@ -67,8 +67,8 @@ class HostsContract:
         order = ApplyRequest((FileRequest(FILE, None, b"new\n"),))
 
         assert rig.hosts.states([AWAY, HERE]) == {AWAY: DOWN, HERE: UP}
-        assert not rig.hosts.look({AWAY: Query((FILE,)), HERE: Query()})[AWAY].up
-        done = rig.hosts.bring({AWAY: order, HERE: order})
+        assert not rig.hosts.query({AWAY: Query((FILE,)), HERE: Query()})[AWAY].up
+        done = rig.hosts.apply({AWAY: order, HERE: order})
 
         assert done[AWAY].failed
         assert not done[HERE].failed
@@ -78,11 +78,11 @@ class HostsContract:
         self.place(rig).symlink_to("/etc/passwd")
         os.mkfifo(self.place(rig, OTHER))
 
-        seen = rig.hosts.look({HERE: Query((FILE, OTHER))})[HERE]
+        seen = rig.hosts.query({HERE: Query((FILE, OTHER))})[HERE]
         order = ApplyRequest(
             (FileRequest(FILE, None, b"new\n"), FileRequest(OTHER, None, b"new\n"))
         )
-        done = rig.hosts.bring({HERE: order})[HERE]
+        done = rig.hosts.apply({HERE: order})[HERE]
 
         assert "it is a symbolic link to /etc/passwd" in seen.files.failures[FILE]
         assert f"cannot read {OTHER}: it is no file" in seen.files.failures[OTHER]
@@ -98,7 +98,7 @@ class HostsContract:
         order = ApplyRequest(
             (FileRequest(FILE, b"old\n", b"new\n"), FileRequest(OTHER, None, b"x", 0o600))
         )
-        done = rig.hosts.bring({HERE: order})[HERE]
+        done = rig.hosts.apply({HERE: order})[HERE]
 
         assert [each.failed for each in done.files.values()] == ["", ""]
         found = old.stat()
@@ -111,7 +111,7 @@ class HostsContract:
         self.place(rig).write_bytes(b"by hand\n")
 
         order = ApplyRequest((FileRequest(FILE, b"by hand\n", None, keep=True),))
-        done = rig.hosts.bring({HERE: order})[HERE]
+        done = rig.hosts.apply({HERE: order})[HERE]
 
         assert done.files[FILE].kept == KEPT
         assert self.place(rig, PurePosixPath(KEPT)).read_bytes() == b"by hand\n"
@@ -126,7 +126,7 @@ class HostsContract:
         for number in range(13):
             self.place(rig).write_bytes(b"%d\n" % number)
             order = ApplyRequest((FileRequest(FILE, b"%d\n" % number, None, keep=True),))
-            done = rig.hosts.bring({HERE: order})[HERE]
+            done = rig.hosts.apply({HERE: order})[HERE]
             kept = rig.root(HERE) / done.files[FILE].kept.lstrip("/")
             assert kept.read_bytes() == b"%d\n" % number
 
@@ -142,7 +142,7 @@ class HostsContract:
         def made(group: str) -> tuple[int, int, int]:
             place.unlink(missing_ok=True)
             order = ApplyRequest((FileRequest(FILE, None, b"x", 0o640, group),))
-            assert not rig.hosts.bring({HERE: order})[HERE].files[FILE].failed
+            assert not rig.hosts.apply({HERE: order})[HERE].files[FILE].failed
             found = place.stat()
             return found.st_mode & 0o7777, found.st_uid, found.st_gid
 
@@ -151,7 +151,7 @@ class HostsContract:
         assert made("") == (0o640, 0, 0)
         os.chown(place, 12, 34)
         place.chmod(0o644)
-        rig.hosts.bring({HERE: ApplyRequest((FileRequest(FILE, b"x", b"y", 0o640, "neutron"),))})
+        rig.hosts.apply({HERE: ApplyRequest((FileRequest(FILE, b"x", b"y", 0o640, "neutron"),))})
         found = place.stat()
         assert (place.read_bytes(), found.st_uid, found.st_gid) == (b"y", 12, 34)
         assert found.st_mode & 0o7777 == 0o644
@@ -162,12 +162,12 @@ class HostsContract:
         self.place(rig).parent.rmdir()
         self.place(rig, PurePosixPath("/etc/neutron")).symlink_to("../opt/neutron")
 
-        seen = rig.hosts.look({HERE: Query((FILE,))})[HERE]
-        read = rig.hosts.look({HERE: Query((FILE,), linked=True)})[HERE]
+        seen = rig.hosts.query({HERE: Query((FILE,))})[HERE]
+        read = rig.hosts.query({HERE: Query((FILE,), linked=True)})[HERE]
         order = ApplyRequest(
             (FileRequest(FILE, b"somebody's\n", b"new\n"), FileRequest(OTHER, None, b"x"))
         )
-        done = rig.hosts.bring({HERE: order})[HERE]
+        done = rig.hosts.apply({HERE: order})[HERE]
 
         said = "the folder /etc/neutron on its way is a symbolic link to ../opt/neutron"
         assert said in seen.files.failures[FILE]
@@ -186,19 +186,19 @@ class HostsContract:
             (FileRequest(OTHER, None, b"new\n"), FileRequest(FILE, seen, b"new\n")),
             (ServiceRequest("opensm", "start"),),
         )
-        done = rig.hosts.bring({HERE: order})[HERE]
+        done = rig.hosts.apply({HERE: order})[HERE]
 
         assert done.stale
         assert self.place(rig).read_bytes() == b"by hand\n"
         assert not self.place(rig, OTHER).exists()
-        assert rig.hosts.look({HERE: Query((), ("opensm",))})[HERE].services["opensm"] == DOWN
+        assert rig.hosts.query({HERE: Query((), ("opensm",))})[HERE].services["opensm"] == DOWN
 
     @pytest.mark.parametrize("kind", [fcntl.LOCK_SH, fcntl.LOCK_EX])
     def test_what_anybody_there_may_lock_keeps_no_rollout_out(self, rig: Rig, kind: int) -> None:
         root = os.open(rig.root(HERE), os.O_RDONLY)
         try:
             fcntl.flock(root, kind)
-            done = rig.hosts.bring({HERE: ApplyRequest((FileRequest(FILE, None, b"new\n"),))})[HERE]
+            done = rig.hosts.apply({HERE: ApplyRequest((FileRequest(FILE, None, b"new\n"),))})[HERE]
         finally:
             os.close(root)
 
@@ -212,15 +212,15 @@ class HostsContract:
         lock.parent.mkdir(exist_ok=True)
         lock.symlink_to("/etc/passwd")
 
-        done = rig.hosts.bring({HERE: ApplyRequest((FileRequest(FILE, None, b"new\n"),))})[HERE]
+        done = rig.hosts.apply({HERE: ApplyRequest((FileRequest(FILE, None, b"new\n"),))})[HERE]
 
         assert "symbolic link" in done.failed
         assert not self.place(rig).exists()
 
     def test_services_do_as_they_are_told(self, rig: Rig) -> None:
         def told(*orders: ServiceRequest) -> tuple[str, list[bool]]:
-            done = rig.hosts.bring({HERE: ApplyRequest((), orders)})[HERE]
-            seen = rig.hosts.look({HERE: Query((), ("opensm",))})[HERE]
+            done = rig.hosts.apply({HERE: ApplyRequest((), orders)})[HERE]
+            seen = rig.hosts.query({HERE: Query((), ("opensm",))})[HERE]
             return seen.services["opensm"], [not why for why in done.services]
 
         begun = ServiceRequest("opensm", "start", at_boot=True), ServiceRequest("opensm", "reload")

@@ -18,7 +18,7 @@ from ibstack.cli.verify import VerifyFabric
 from ibstack.cluster.rollout.tree import TreeHosts
 from ibstack.cluster.shell.node_list import expand
 from ibstack.facts.collection import load, save
-from ibstack.facts.reached_hosts import read_hosts
+from ibstack.facts.remote_hosts import read_hosts
 from ibstack.facts.site import Site
 from ibstack.verify.registry import Scope, verify
 from ibstack.verify.report import exit_status

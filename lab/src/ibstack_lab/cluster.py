@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.rollout.reached_hosts import ReachedHosts
+from ibstack.cluster.rollout.host_controller import HostController
 from ibstack.cluster.rollout.settings import Settings
 from ibstack.cluster.rollout.tree import TreeHosts
 from ibstack.cluster.shell.registry import COMMANDS
@@ -66,9 +66,9 @@ class LabHosts:
     def states(self, names: Iterable[str]) -> Mapping[str, str]:
         return self._tree.states(names)
 
-    def look(self, asked: Mapping[str, Query]) -> Mapping[str, Observation]:
+    def query(self, asked: Mapping[str, Query]) -> Mapping[str, Observation]:
         return {
-            host: self._with_processes(host, seen) for host, seen in self._tree.look(asked).items()
+            host: self._with_processes(host, seen) for host, seen in self._tree.query(asked).items()
         }
 
     def _with_processes(self, host: str, seen: Observation) -> Observation:
@@ -80,25 +80,25 @@ class LabHosts:
                 states[service] = UP if running else DOWN
         return replace(seen, services=states)
 
-    def bring(
+    def apply(
         self, orders: Mapping[str, ApplyRequest], listener: Listener | None = None
     ) -> Mapping[str, ApplyResult]:
         found = {}
-        for host, done in self._tree.bring(orders).items():
-            found[host] = whole = self._processes_too(host, orders[host], done)
+        for host, result in self._tree.apply(orders).items():
+            found[host] = whole = self._processes_too(host, orders[host], result)
             if listener is not None:
-                listener.heard(host, whole)
+                listener.finished(host, whole)
         return found
 
-    def _processes_too(self, host: str, order: ApplyRequest, done: ApplyResult) -> ApplyResult:
-        said = list(done.services)
+    def _processes_too(self, host: str, order: ApplyRequest, result: ApplyResult) -> ApplyResult:
+        said = list(result.services)
         for number, each in enumerate(order.services[: len(said)]):
             try:
                 if not said[number]:
                     self._act(host, each)
             except IbstackError as error:
                 said[number] = str(error)
-        return replace(done, services=tuple(said))
+        return replace(result, services=tuple(said))
 
     def _act(self, host: str, order: ServiceRequest) -> None:
         components = self._components(host, order.name)
@@ -149,7 +149,7 @@ class LabCluster:
         self._folder.mkdir(parents=True, exist_ok=True)
         store = open_store(f"sqlite:///{self._folder / 'cluster.db'}")
         hosts = LabHosts(self._cloud, TreeHosts(self._folder / "hosts", _now))
-        reach = ReachedHosts(store, hosts, settings, _now)
+        reach = HostController(store, hosts, settings, _now)
         if not store.load().revision:
             self._begin(store, settings.images)
         reach.power(store.load().names("device"), "on")

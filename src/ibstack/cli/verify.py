@@ -208,7 +208,7 @@ def _hosts(parsed: Namespace) -> Mapping[str, Evidence]:
     from ibstack.cluster.rollout.open_hosts import open_hosts
     from ibstack.cluster.rollout.settings import read_settings, settings_path
     from ibstack.cluster.shell.node_list import expand
-    from ibstack.facts.reached_hosts import read_hosts
+    from ibstack.facts.remote_hosts import read_hosts
 
     way = open_hosts(read_settings(settings_path(parsed.config)))
     if way is None:

@@ -56,40 +56,40 @@ class FolderTransport:
     def states(self, names: Iterable[str]) -> Mapping[str, str]:
         return {name: self.record(name).state for name in names}
 
-    def look(self, asked: Mapping[str, Query]) -> Mapping[str, Observation]:
-        return {host: self._look(host, look) for host, look in asked.items()}
+    def query(self, queries: Mapping[str, Query]) -> Mapping[str, Observation]:
+        return {host: self._observe(host, query) for host, query in queries.items()}
 
-    def bring(
-        self, orders: Mapping[str, ApplyRequest], listener: Listener | None = None
+    def apply(
+        self, requests: Mapping[str, ApplyRequest], listener: Listener | None = None
     ) -> Mapping[str, ApplyResult]:
         found = {}
-        for host, order in orders.items():
-            found[host] = done = self._apply(host, order)
+        for host, request in requests.items():
+            found[host] = result = self._apply(host, request)
             if listener is not None:
-                listener.heard(host, done)
+                listener.finished(host, result)
         return found
 
-    def _look(self, host: str, look: Query) -> Observation:
+    def _observe(self, host: str, query: Query) -> Observation:
         found = self.record(host)
         if found.state != UP:
             return Observation(found.state)
         running = Running(found.image, found.kernel_command_line)
-        services = {name: found.services.get(name, DOWN) for name in look.services}
-        files = self._look_at_files(host, look)
+        services = {name: found.services.get(name, DOWN) for name in query.services}
+        files = self._observe_files(host, query)
         return Observation(UP, files=files, services=services, running=running)
 
-    def _look_at_files(self, host: str, look: Query) -> ObservedFiles:
+    def _observe_files(self, host: str, query: Query) -> ObservedFiles:
         root = self._root(host)
         contents: dict[PurePosixPath, bytes | None] = {}
         failures: dict[PurePosixPath, str] = {}
-        for path in remote_files.asked_paths(root, [str(each) for each in look.files]):
+        for path in remote_files.asked_paths(root, [str(each) for each in query.files]):
             try:
-                contents[PurePosixPath(path)] = remote_files.read(root, path, look.linked)
+                contents[PurePosixPath(path)] = remote_files.read(root, path, query.linked)
             except (OSError, remote_files.Refusal) as error:
                 failures[PurePosixPath(path)] = remote_files.failure("read", path, error)
         return ObservedFiles(contents, failures)
 
-    def _apply(self, host: str, order: ApplyRequest) -> ApplyResult:
+    def _apply(self, host: str, request: ApplyRequest) -> ApplyResult:
         found = self.record(host)
         if found.state != UP:
             return ApplyResult(failed=f"it is {found.state}; {_LATER}")
@@ -98,24 +98,24 @@ class FolderTransport:
                 *(str(each.path), remote_files.digest(each.before), each.after),
                 *(each.mode, each.group, each.keep),
             )
-            for each in order.files
+            for each in request.files
         ]
         try:
-            done = remote_files.bring_files(
-                self._root(host), files, str(self._kept), stamp(self._now()), order.revision
+            result = remote_files.apply_files(
+                self._root(host), files, str(self._kept), stamp(self._now()), request.revision
             )
         except OSError as error:
             return ApplyResult(failed=str(error.strerror))
         except remote_files.Overtaken as error:
             return ApplyResult(overtaken=error.revision)
-        if done is None:
+        if result is None:
             return ApplyResult(stale=True)
         services = dict(found.services)
-        failures = tuple(_act(services, each) for each in order.services)
+        failures = tuple(_act(services, each) for each in request.services)
         if services != found.services:
             self.put_record(host, replace(found, services=services))
         return ApplyResult(
-            {PurePosixPath(path): FileResult(*each) for path, each in done.items()}, failures
+            {PurePosixPath(path): FileResult(*each) for path, each in result.items()}, failures
         )
 
     def _root(self, host: str) -> str:
@@ -146,13 +146,13 @@ class FolderTransport:
             raise IbstackError(f"cannot write {place}: {error.strerror}") from error
 
 
-def _act(services: dict[str, str], order: ServiceRequest) -> str:
+def _act(services: dict[str, str], request: ServiceRequest) -> str:
     """Do it to *services*, by name and state; return why systemd would refuse it, or nothing."""
-    state = services.get(order.name, DOWN)
-    if order.action == "reload" and state != UP:
+    state = services.get(request.name, DOWN)
+    if request.action == "reload" and state != UP:
         return "it does not run; start it"
-    if order.action == "reset":
-        services[order.name] = DOWN if state == FAILING else state
-    elif order.action is not None:
-        services[order.name] = DOWN if order.action == "stop" else UP
+    if request.action == "reset":
+        services[request.name] = DOWN if state == FAILING else state
+    elif request.action is not None:
+        services[request.name] = DOWN if request.action == "stop" else UP
     return ""

@@ -34,19 +34,19 @@ class BadAnswer(ValueError):
     """An answer of another shape than was asked for."""
 
 
-def seen(found: object, asked: Query) -> Observation:
+def observation(found: object, query: Query) -> Observation:
     """Return what the host showed; BadAnswer for what was not asked."""
     whole = _object(found, "the answer")
     contents: dict[PurePosixPath, bytes | None] = {}
     failures: dict[PurePosixPath, str] = {}
-    for path, each in _files(whole, [str(path) for path in asked.files]).items():
+    for path, each in _files(whole, [str(path) for path in query.files]).items():
         file = _object(each, path)
         if "failed" in file:
             failures[PurePosixPath(path)] = _line(file, "failed")
         else:
             contents[PurePosixPath(path)] = _content(file, path)
     why = _line(whole, "failed")
-    services = {} if why else _named(whole, "services", asked.services)
+    services = {} if why else _named(whole, "services", query.services)
     for name, state in services.items():
         if state not in _STATES:
             raise BadAnswer(f"service {name} is neither UP nor DOWN nor FAILING")
@@ -62,24 +62,24 @@ def seen(found: object, asked: Query) -> Observation:
     )
 
 
-def done(found: object, order: ApplyRequest) -> ApplyResult:
+def apply_result(found: object, request: ApplyRequest) -> ApplyResult:
     """Return what the host did of *order*; BadAnswer for something else."""
     whole = _object(found, "the answer")
     if whole.get("stale") is True:
         return ApplyResult(stale=True)
     overtaken = whole.get("overtaken", 0)
-    if type(overtaken) is int and overtaken > order.revision:
+    if type(overtaken) is int and overtaken > request.revision:
         return ApplyResult(overtaken=overtaken)
     failed = _line(whole, "failed")
     if failed:
         return ApplyResult(failed=failed)
     files = {
         PurePosixPath(path): FileResult(*_two_lines(each, path))
-        for path, each in _named(whole, "files", (str(f.path) for f in order.files)).items()
+        for path, each in _named(whole, "files", (str(f.path) for f in request.files)).items()
     }
     services = whole.get("services")
-    if not isinstance(services, list) or len(services) != len(order.services):
-        raise BadAnswer(f"it does not tell of {len(order.services)} services")
+    if not isinstance(services, list) or len(services) != len(request.services):
+        raise BadAnswer(f"it does not tell of {len(request.services)} services")
     return ApplyResult(files, tuple(_text(each, "a service") for each in services))
 
 
@@ -88,7 +88,7 @@ def boot(found: object) -> str:
     return _text(_object(found, "the answer").get("boot"), "boot")
 
 
-def command(found: object) -> CommandResult:
+def command_result(found: object) -> CommandResult:
     """Return what came of a command; BadAnswer for something else."""
     whole = _object(found, "the answer")
     why = _line(whole, "failed")
@@ -119,12 +119,12 @@ def _named(whole: dict[str, Any], key: str, names: Iterable[str]) -> dict[str, A
     return found
 
 
-def _files(whole: dict[str, Any], asked: list[str]) -> dict[str, Any]:
+def _files(whole: dict[str, Any], query: list[str]) -> dict[str, Any]:
     """Return the object `files`: each path that was asked for, and of each with a `*` any."""
     found = _object(whole.get("files"), "files")
-    patterns = [path for path in asked if "*" in path]
-    extra = found.keys() - set(asked)
-    if not found.keys() >= set(asked) - set(patterns) or not all(
+    patterns = [path for path in query if "*" in path]
+    extra = found.keys() - set(query)
+    if not found.keys() >= set(query) - set(patterns) or not all(
         any(_fits(path, pattern) for pattern in patterns) for path in extra
     ):
         raise BadAnswer("it tells of other files than it was asked for")

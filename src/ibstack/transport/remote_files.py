@@ -229,8 +229,8 @@ FileRequest = Tuple[str, Optional[str], Optional[bytes], int, str, bool]
 the former is kept."""
 
 
-def bring_files(
-    root: str, orders: List[FileRequest], kept: str, stamp: str, revision: int = 0
+def apply_files(
+    root: str, requests: List[FileRequest], kept: str, stamp: str, revision: int = 0
 ) -> Optional[Dict[str, Tuple[str, str]]]:
     """Return by path where the former file was kept and why it failed; each may be empty.
 
@@ -238,7 +238,7 @@ def bring_files(
     Overtaken, and nothing was done, where a commit newer than *revision* was brought since the host
     started; 0: the files are of no commit.  OSError where another rollout is at work for too long.
     """
-    if not orders:
+    if not requests:
         return {}
     try:
         lock = _lock(root)
@@ -247,24 +247,24 @@ def bring_files(
     try:
         _take_turn(lock, revision)
         failed = {}  # type: Dict[str, Tuple[str, str]]
-        for path, before, _, _, _, _ in orders:
+        for path, before, _, _, _, _ in requests:
             try:
                 if digest(read(root, path)) != before:
                     return None
             except (OSError, Refusal) as error:
                 failed[path] = ("", failure("read", path, error))
         done = {
-            order[0]: _bring_file(root, order, kept, stamp)
-            for order in orders
-            if order[0] not in failed
+            request[0]: _apply_file(root, request, kept, stamp)
+            for request in requests
+            if request[0] not in failed
         }
         return {**failed, **done}
     finally:
         os.close(lock)
 
 
-def _bring_file(root: str, order: FileRequest, kept: str, stamp: str) -> Tuple[str, str]:
-    path, _, after, mode, group, keeps = order
+def _apply_file(root: str, request: FileRequest, kept: str, stamp: str) -> Tuple[str, str]:
+    path, _, after, mode, group, keeps = request
     copy, doing = "", "keep"
     try:
         if keeps:

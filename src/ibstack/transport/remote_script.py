@@ -15,8 +15,8 @@ from typing import Any, Dict, List, Optional
 from ibstack.transport.remote_files import (
     Overtaken,
     Refusal,
+    apply_files,
     asked_paths,
-    bring_files,
     failure,
     read,
 )
@@ -53,7 +53,7 @@ def _state(shown: Dict[str, str]) -> str:
     return _STATES.get(shown.get("ActiveState", ""), "DOWN")
 
 
-def bring_service(name: str, action: Optional[str], at_boot: Optional[bool]) -> str:
+def apply_service(name: str, action: Optional[str], at_boot: Optional[bool]) -> str:
     """Do it; return why it failed, or nothing."""
     verbs = [] if action is None else ["reset-failed" if action == "reset" else action]
     if at_boot is not None:
@@ -90,7 +90,7 @@ def _systemctl(argv: List[str]) -> str:
     return done.stdout
 
 
-def look(root: str, request: Dict[str, Any]) -> Dict[str, Any]:
+def query(root: str, request: Dict[str, Any]) -> Dict[str, Any]:
     """Return what was asked for of the host."""
     files = {}  # type: Dict[str, Any]
     for path in asked_paths(root, request["files"]):
@@ -113,9 +113,9 @@ def look(root: str, request: Dict[str, Any]) -> Dict[str, Any]:
     return answer
 
 
-def bring(root: str, request: Dict[str, Any]) -> Dict[str, Any]:
+def apply(root: str, request: Dict[str, Any]) -> Dict[str, Any]:
     """Do what was asked for to the host's files, then to its services."""
-    orders = [
+    requests = [
         (
             each["path"],
             each["before"],
@@ -127,14 +127,14 @@ def bring(root: str, request: Dict[str, Any]) -> Dict[str, Any]:
         for each in request["files"]
     ]
     try:
-        files = bring_files(root, orders, request["kept"], request["stamp"], request["revision"])
+        files = apply_files(root, requests, request["kept"], request["stamp"], request["revision"])
     except OSError as error:
         return {"failed": failure("write", "files", error)}
     except Overtaken as error:
         return {"overtaken": error.revision}
     if files is None:
         return {"stale": True}
-    services = [bring_service(*each) for each in request["services"]]
+    services = [apply_service(*each) for each in request["services"]]
     return {"files": files, "services": services}
 
 
@@ -177,9 +177,9 @@ def _to_text(content: bytes) -> str:
 def main(said: str) -> None:
     """Do what a request, as `packed` makes it, asks for; print the answer."""
     request = unpacked(said)
-    deed = {"look": look, "bring": bring, "reboot": reboot, "run": run}[request["do"]]
+    verb = {"query": query, "apply": apply, "reboot": reboot, "run": run}[request["do"]]
     # As for the scripts of an installation: the folder that is the host's /.
-    answer = packed(deed(os.environ.get("IBSTACK_ROOT", "/"), request))
+    answer = packed(verb(os.environ.get("IBSTACK_ROOT", "/"), request))
     for start in range(0, len(answer), _LINE):
         print(MARK + answer[start : start + _LINE])
     print(END)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ibstack.transport.apply_request import ApplyRequest
     from ibstack.transport.ssh_settings import SshSettings
-    from ibstack.transport.ssh_task import Heard
+    from ibstack.transport.ssh_task import SshOutput
     from ibstack.transport.transport import Listener
 _Value = TypeVar("_Value")
 
@@ -47,34 +47,34 @@ class SshTransport:
         self._kept = kept
 
     def states(self, names: Iterable[str]) -> Mapping[str, str]:
-        seen = self.look(dict.fromkeys(names, Query()))
+        seen = self.query(dict.fromkeys(names, Query()))
         return {host: each.state for host, each in seen.items() if each.state is not None}
 
-    def look(self, asked: Mapping[str, Query]) -> Mapping[str, Observation]:
-        questions = {host: _question(look) for host, look in asked.items()}
-        most = _most_bytes(max((len(look.files) for look in asked.values()), default=0))
+    def query(self, queries: Mapping[str, Query]) -> Mapping[str, Observation]:
+        messages = {host: _query_message(query) for host, query in queries.items()}
+        most = _most_bytes(max((len(query.files) for query in queries.values()), default=0))
         return {
-            host: _not_seen(each) if isinstance(each, NoAnswer) else each
+            host: _unobserved(each) if isinstance(each, NoAnswer) else each
             for host, each in self._ask(
-                questions, lambda host, found: host_answer.seen(found, asked[host]), most
+                messages, lambda host, found: host_answer.observation(found, queries[host]), most
             ).items()
         }
 
-    def bring(
-        self, orders: Mapping[str, ApplyRequest], listener: Listener | None = None
+    def apply(
+        self, requests: Mapping[str, ApplyRequest], listener: Listener | None = None
     ) -> Mapping[str, ApplyResult]:
-        told = {host: self._told(order) for host, order in orders.items()}
+        messages = {host: self._apply_message(request) for host, request in requests.items()}
         found: dict[str, ApplyResult] = {}
 
-        def heard(host: str, answer: ApplyResult | NoAnswer) -> None:
-            found[host] = done = _not_done(answer) if isinstance(answer, NoAnswer) else answer
+        def finished(host: str, answer: ApplyResult | NoAnswer) -> None:
+            found[host] = result = _unapplied(answer) if isinstance(answer, NoAnswer) else answer
             if listener is not None:
-                listener.heard(host, done)
+                listener.finished(host, result)
 
         self._ask(
-            told,
-            lambda host, answer: host_answer.done(answer, orders[host]),
-            heard=heard,
+            messages,
+            lambda host, answer: host_answer.apply_result(answer, requests[host]),
+            finished=finished,
             waiting=None if listener is None else listener.waiting,
         )
         return found
@@ -88,7 +88,7 @@ class SshTransport:
         }
         # A character of the output may take six in JSON.
         most = 6 * MOST_BYTES + _FRAME_BYTES
-        answers = self._ask(requests, lambda _, found: host_answer.command(found), most)
+        answers = self._ask(requests, lambda _, found: host_answer.command_result(found), most)
         return {
             host: CommandResult(None, why=each.why) if isinstance(each, NoAnswer) else each
             for host, each in answers.items()
@@ -101,8 +101,8 @@ class SshTransport:
 
     def boots(self, hosts: Iterable[str]) -> dict[str, str]:
         """Return which boot each host that answers is in, by host."""
-        questions = {host: _question(Query()) for host in hosts}
-        answers = self._ask(questions, lambda _, found: host_answer.boot(found))
+        messages = {host: _query_message(Query()) for host in hosts}
+        answers = self._ask(messages, lambda _, found: host_answer.boot(found))
         return {host: each for host, each in answers.items() if isinstance(each, str)}
 
     def _ask(
@@ -110,28 +110,28 @@ class SshTransport:
         requests: Mapping[str, dict[str, Any]],
         read: Callable[[str, object], _Value],
         most_bytes: int = _FRAME_BYTES,
-        heard: Callable[[str, _Value | NoAnswer], None] | None = None,
+        finished: Callable[[str, _Value | NoAnswer], None] | None = None,
         waiting: Callable[[Collection[str]], None] | None = None,
     ) -> dict[str, _Value | NoAnswer]:
         """Return what *read* makes of each host's answer, of at most *most_bytes*.
 
-        *heard* is told of each as it comes, and *waiting* of those that take longer.
+        *finished* is told of each as it comes, and *waiting* of those that take longer.
         """
-        said = {host: program(request) for host, request in requests.items()}
+        programs = {host: program(request) for host, request in requests.items()}
         found: dict[str, _Value | NoAnswer] = {}
 
-        def take(host: str, said: Heard) -> None:
+        def on_end(host: str, output: SshOutput) -> None:
             timeout_s = self._settings.timeout_s
-            found[host] = answer(said, timeout_s, most_bytes, partial(read, host))
-            if heard is not None:
-                heard(host, found[host])
+            found[host] = answer(output, timeout_s, most_bytes, partial(read, host))
+            if finished is not None:
+                finished(host, found[host])
 
-        if said:
+        if programs:
             # Packed it is smaller, but in base 64 and among what somebody's login prints.
-            run_on(said, self._settings, most_bytes * 3 // 2, take, waiting)
+            run_on(programs, self._settings, most_bytes * 3 // 2, on_end, waiting)
         return found
 
-    def _told(self, order: ApplyRequest) -> dict[str, Any]:
+    def _apply_message(self, request: ApplyRequest) -> dict[str, Any]:
         files = [
             {
                 "path": str(each.path),
@@ -141,19 +141,19 @@ class SshTransport:
                 "group": each.group,
                 "keep": each.keep,
             }
-            for each in order.files
+            for each in request.files
         ]
-        services = [(each.name, each.action, each.at_boot) for each in order.services]
-        kept = {"kept": str(self._kept), "stamp": stamp(self._now()), "revision": order.revision}
-        return {"do": "bring", "files": files, "services": services, **kept}
+        services = [(each.name, each.action, each.at_boot) for each in request.services]
+        kept = {"kept": str(self._kept), "stamp": stamp(self._now()), "revision": request.revision}
+        return {"do": "apply", "files": files, "services": services, **kept}
 
 
-def _question(look: Query) -> dict[str, Any]:
+def _query_message(query: Query) -> dict[str, Any]:
     return {
-        "do": "look",
-        "files": [*map(str, look.files)],
-        "linked": look.linked,
-        "services": [*look.services],
+        "do": "query",
+        "files": [*map(str, query.files)],
+        "linked": query.linked,
+        "services": [*query.services],
     }
 
 
@@ -163,9 +163,9 @@ def _most_bytes(files: int) -> int:
     return _FRAME_BYTES + files * (remote_files.LARGEST_BYTES * 4 // 3 + 1024)
 
 
-def _not_seen(found: NoAnswer) -> Observation:
+def _unobserved(found: NoAnswer) -> Observation:
     return Observation(found.state, found.why, (found.flag,) if found.flag else ())
 
 
-def _not_done(found: NoAnswer) -> ApplyResult:
+def _unapplied(found: NoAnswer) -> ApplyResult:
     return ApplyResult(failed=found.why + (_MAYBE if found.maybe_done else ""))

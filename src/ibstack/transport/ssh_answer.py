@@ -16,11 +16,11 @@ from ibstack.transport.host_state import DOWN
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ibstack.transport.ssh_task import Heard
+    from ibstack.transport.ssh_task import SshOutput
 
 _Value = TypeVar("_Value")
 
-_OF_SSH: Final = 255
+_SSH_FAILED: Final = 255
 _NO_PROGRAM: Final = 127
 
 
@@ -38,7 +38,7 @@ class NoAnswer:
 
 
 _SILENT: Final = NoAnswer("it does not answer", DOWN)
-_TROUBLE: Final[tuple[tuple[str, NoAnswer], ...]] = (
+_KNOWN_FAILURES: Final[tuple[tuple[str, NoAnswer], ...]] = (
     # Of several that fit the first counts: ssh says more than one line of a key that changed.
     (
         "REMOTE HOST IDENTIFICATION HAS CHANGED",
@@ -76,31 +76,31 @@ _TROUBLE: Final[tuple[tuple[str, NoAnswer], ...]] = (
 
 
 def answer(
-    heard: Heard, timeout_s: int, most_bytes: int, read: Callable[[object], _Value]
+    output: SshOutput, timeout_s: int, most_bytes: int, read: Callable[[object], _Value]
 ) -> _Value | NoAnswer:
     """Return what *read* makes of the host's answer, or why there is none.
 
     *most_bytes*: of an answer when it is unpacked; *read* raises BadAnswer for one that it is not.
     """
-    if heard.too_large:
+    if output.too_large:
         return NoAnswer(
             "its answer is too large; see what it prints", flag="garbled", maybe_done=True
         )
-    if heard.status is None:
+    if output.status is None:
         why = f"no answer within {timeout_s} s; see what holds it up, or set [ssh] timeout"
         return NoAnswer(why, flag="timed-out", maybe_done=True)
-    text = _between_marks(heard.out)
+    text = _between_marks(output.out)
     if text is not None:
         try:
             return read(remote_script.unpacked(text, most_bytes))
         except (BadAnswer, ValueError, zlib.error, RecursionError) as error:
             why = f"its answer was garbled: {one_line(str(error))}"
             return NoAnswer(why, flag="garbled", maybe_done=True)
-    said = [one_line(line.decode(errors="replace")) for line in heard.err]
-    if heard.status == _OF_SSH:
-        return _of_ssh(said)
-    last = next((line for line in reversed(said) if line), f"exit status {heard.status}")
-    if heard.status == _NO_PROGRAM:
+    lines = [one_line(line.decode(errors="replace")) for line in output.err]
+    if output.status == _SSH_FAILED:
+        return _ssh_failure(lines)
+    last = next((line for line in reversed(lines) if line), f"exit status {output.status}")
+    if output.status == _NO_PROGRAM:
         why = f"there is no Python: {last}; install it, or set [ssh] python"
         return NoAnswer(why, flag="no-python")
     return NoAnswer(f"Python there failed: {last}", flag="failed", maybe_done=True)
@@ -115,9 +115,9 @@ def _between_marks(lines: list[bytes]) -> str | None:
     return "".join(line.removeprefix(remote_script.MARK) for line in marked)
 
 
-def _of_ssh(said: list[str]) -> NoAnswer:
-    for words, trouble in _TROUBLE:
-        if any(re.search(words, line) for line in said):
-            return trouble
-    last = next((line for line in reversed(said) if line), "ssh says nothing of it")
+def _ssh_failure(lines: list[str]) -> NoAnswer:
+    for pattern, failure in _KNOWN_FAILURES:
+        if any(re.search(pattern, line) for line in lines):
+            return failure
+    last = next((line for line in reversed(lines) if line), "ssh says nothing of it")
     return NoAnswer(f"the connection was lost ({last})", flag="connection-lost", maybe_done=True)

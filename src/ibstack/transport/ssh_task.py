@@ -27,7 +27,7 @@ _QUIET_S: Final = 2.0
 
 
 @dataclass(slots=True)
-class Heard:
+class SshOutput:
     """What came of the command on one host."""
 
     out: list[bytes] = field(default_factory=list)
@@ -40,60 +40,62 @@ class Heard:
     """It said more than it may, and was not listened to any longer."""
 
 
-class _Ear(EventHandler):
+class _OutputCollector(EventHandler):
     """Gathers what hosts say, and hands on what each said when it ends."""
 
     def __init__(
-        self, hosts: Collection[str], most_bytes: int, take: Callable[[str, Heard], None]
+        self, hosts: Collection[str], most_bytes: int, on_end: Callable[[str, SshOutput], None]
     ) -> None:
         super().__init__()
         self.most_bytes = most_bytes
-        self._take = take
-        self._heard = {host: Heard() for host in hosts}
+        self._on_end = on_end
+        self._outputs = {host: SshOutput() for host in hosts}
         self._ended = 0
         self._ended_before = 0
 
     def ev_read(self, worker: Any, node: str, sname: str, msg: bytes) -> None:
-        heard = self._heard[node]
-        (heard.err if sname == worker.SNAME_STDERR else heard.out).append(bytes(msg))
+        output = self._outputs[node]
+        (output.err if sname == worker.SNAME_STDERR else output.out).append(bytes(msg))
 
     def ev_hup(self, worker: Any, node: str, rc: int) -> None:
-        self._heard[node].status = rc
+        self._outputs[node].status = rc
         self.end(node)
 
     def too_much(self, node: str) -> None:
-        self._heard[node].too_large = True
+        self._outputs[node].too_large = True
 
     def end(self, node: str) -> None:
         """Hand on what a host said: it says no more."""
         self._ended += 1
-        self._take(node, self._heard.pop(node))
+        self._on_end(node, self._outputs.pop(node))
 
     def end_all(self) -> None:
         """Hand on what those said that took too long."""
-        for node in list(self._heard):
+        for node in list(self._outputs):
             self.end(node)
 
-    def news(self) -> list[str]:
+    def still_waiting(self) -> list[str]:
         """Return who is waited for; nobody, where others have ended since this was asked before."""
         quiet, self._ended_before = self._ended == self._ended_before, self._ended
-        return list(self._heard) if quiet else []
+        return list(self._outputs) if quiet else []
 
 
 class _Clock(EventHandler):
     """Tells once of a silence who is waited for."""
 
-    def __init__(self, ear: _Ear, waiting: Callable[[Collection[str]], None]) -> None:
+    def __init__(
+        self, collector: _OutputCollector, waiting: Callable[[Collection[str]], None]
+    ) -> None:
         super().__init__()
-        self._ear = ear
+        self._collector = collector
         self._waiting = waiting
-        self._told: list[str] = []
+        self._named: list[str] = []
 
     def ev_timer(self, timer: Any) -> None:
-        late = self._ear.news()
-        if late and late != self._told:
+        late = self._collector.still_waiting()
+        if late and late != self._named:
             self._waiting(late)
-            self._told = late
+            self._named = late
 
 
 class _BoundedSsh(SshClient):
@@ -101,15 +103,15 @@ class _BoundedSsh(SshClient):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._heard_bytes: dict[str, int] = {}
+        self._bytes_read: dict[str, int] = {}
 
     def _read(self, sname: str, size: int = 65536) -> bytes:
-        said = bytes(super()._read(sname, size))
-        self._heard_bytes[sname] = heard = self._heard_bytes.get(sname, 0) + len(said)
-        ear = self.worker.eh
-        if heard <= ear.most_bytes and len(self.streams[sname].rbuf) <= _LONGEST_LINE:
-            return said
-        ear.too_much(self.key)
+        piece = bytes(super()._read(sname, size))
+        self._bytes_read[sname] = total = self._bytes_read.get(sname, 0) + len(piece)
+        collector = self.worker.eh
+        if total <= collector.most_bytes and len(self.streams[sname].rbuf) <= _LONGEST_LINE:
+            return piece
+        collector.too_much(self.key)
         self.streams[sname].rbuf = b""
         self.popen.kill()
         raise EngineClientEOF
@@ -120,28 +122,28 @@ class _BoundedWorker(WorkerSsh):
 
 
 def run_on(
-    said: Mapping[str, bytes],
+    programs: Mapping[str, bytes],
     settings: SshSettings,
     most_bytes: int,
-    take: Callable[[str, Heard], None],
+    on_end: Callable[[str, SshOutput], None],
     waiting: Callable[[Collection[str]], None] | None = None,
 ) -> None:
-    """Run Python on each host that is named, its standard input what is *said* to it.
+    """Run Python on each host that is named, its standard input one of *programs*.
 
-    *most_bytes*: what a host may say on each of its two streams.  *take* is given what each host
+    *most_bytes*: what a host may say on each of its two streams.  *on_end* is given what each host
     said as soon as it ends, *waiting* who is still at work when nobody was heard for 2 seconds.
     """
     alike: dict[bytes, list[str]] = {}
-    for host, text in said.items():
+    for host, text in programs.items():
         alike.setdefault(text, []).append(host)
     task = task_self()
     _set(task, settings)
-    ear = _Ear(said.keys(), most_bytes, take)
+    collector = _OutputCollector(programs.keys(), most_bytes, on_end)
     # Without what a site or the user's folder adds to Python, and nothing that a shell could mean.
     for text, hosts in alike.items():
         worker = _BoundedWorker(
             NodeSet.fromlist(hosts, resolver=RESOLVER_NOGROUP),
-            handler=ear,
+            handler=collector,
             timeout=settings.timeout_s,
             command=f"{settings.python} -IS -",
             stderr=True,
@@ -150,9 +152,9 @@ def run_on(
         worker.write(text)
         worker.set_write_eof()
     if waiting is not None:
-        task.timer(_QUIET_S, _Clock(ear, waiting), interval=_QUIET_S, autoclose=True)
+        task.timer(_QUIET_S, _Clock(collector, waiting), interval=_QUIET_S, autoclose=True)
     task.resume()
-    ear.end_all()
+    collector.end_all()
 
 
 def _set(task: Any, settings: SshSettings) -> None:

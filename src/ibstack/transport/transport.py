@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Listener(Protocol):
     """Who is told what hosts do while others still work."""
 
-    def heard(self, host: str, done: ApplyResult) -> None:
+    def finished(self, host: str, result: ApplyResult) -> None:
         """Take what a host did."""
         ...
 
@@ -37,12 +37,12 @@ class HostTransport(Protocol):
         """Return UP, DOWN, INSTALLING … by host; one that is not in the answer is not known."""
         ...
 
-    def look(self, asked: Mapping[str, Query]) -> Mapping[str, Observation]:
+    def query(self, queries: Mapping[str, Query]) -> Mapping[str, Observation]:
         """Return what each host that is *asked* shows, by host."""
         ...
 
-    def bring(
-        self, orders: Mapping[str, ApplyRequest], listener: Listener | None = None
+    def apply(
+        self, requests: Mapping[str, ApplyRequest], listener: Listener | None = None
     ) -> Mapping[str, ApplyResult]:
         """Carry out each host's order, its files, then its services; return by host what it did.
 

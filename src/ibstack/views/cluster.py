@@ -98,7 +98,7 @@ def bring(cluster: Cluster, nodes: str, tell: Callable[[Event], None]) -> bool:
 
     hosts = cluster.reached("bring anything to hosts")
     heard = _Heard(tell)
-    hosts.bring(devices_named(cluster.store.load(), expand(nodes), "bring anything to"), heard)
+    hosts.apply(devices_named(cluster.store.load(), expand(nodes), "bring anything to"), heard)
     return not heard.failed
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.cluster.config.generated import GeneratedFile
-from ibstack.cluster.config.write import Deed, FileEvent, FileStep, apply_files, plan_files
+from ibstack.cluster.config.write import FileAction, FileEvent, FileStep, apply_files, plan_files
 from ibstack.cluster.rollout.host_folder import HostFolder
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def test_a_file_that_we_never_wrote_is_kept_aside_too(host: Host) -> None:
 
     (_, event) = host.bring(generated())
 
-    assert event.step.deed is Deed.REPLACE
+    assert event.step.action is FileAction.REPLACE
     assert "not written by ibstack" in str(event)
     assert host.at(KEPT).read_bytes() == b"[DEFAULT]\n# of the package\n"
 

@@ -42,7 +42,7 @@ WORDS = (
     "ümlaut",
 )
 
-DEEDS = ("set", "set", "set", "clear", "append", "add", "clone", "remove", "name", "refresh")
+ACTIONS = ("set", "set", "set", "clear", "append", "add", "clone", "remove", "name", "refresh")
 FEW = (
     "device/node001",
     "device/node003",
@@ -112,20 +112,20 @@ def edit_once(data: st.DataObject, draft: Draft) -> None:
     entity = _object(data, draft)
     path, property_ = entity.path, _property(data, entity)
     name = data.draw(st.sampled_from(NAMES))
-    deed = data.draw(st.sampled_from(DEEDS))
-    if deed == "set":
+    action = data.draw(st.sampled_from(ACTIONS))
+    if action == "set":
         edits.set_value(draft, path, property_.name, words_for(data, draft, property_))
-    elif deed == "append":
+    elif action == "append":
         edits.append_values(draft, path, property_.name, words_for(data, draft, property_))
-    elif deed == "clear":
+    elif action == "clear":
         edits.clear_value(draft, path, property_.name)
-    elif deed == "add":
+    elif action == "add":
         add_once(data, draft, path, name)
-    elif deed == "refresh":
+    elif action == "refresh":
         draft.refresh(path.top)
-    elif deed == "clone":
+    elif action == "clone":
         edits.clone(draft, path, name)
-    elif deed == "remove":
+    elif action == "remove":
         edits.remove(draft, path)
     else:
         _exchange(data, draft, path, name)

@@ -334,7 +334,7 @@ class TestLists:
         assert value(draft, NODE, "timeservers") == ("ntp1", "ntp2")
 
     @pytest.mark.parametrize(
-        ("deed", "name", "word", "said"),
+        ("action", "name", "word", "said"),
         [
             (append_values, "mac", "x", "cannot append to mac of device node002: it holds one val"),
             (remove_values, "mac", "x", "cannot remove from mac of device node002: it holds one"),
@@ -342,10 +342,10 @@ class TestLists:
         ],
     )
     def test_refuse(
-        self, draft: Draft, deed: Callable[..., None], name: str, word: str, said: str
+        self, draft: Draft, action: Callable[..., None], name: str, word: str, said: str
     ) -> None:
         with pytest.raises(BadInput, match=said):
-            deed(draft, NODE, name, [word])
+            action(draft, NODE, name, [word])
 
 
 class TestRename:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibstack.cluster.model.modifications import Deed, Modification, modified, parse
+from ibstack.cluster.model.modifications import Modification, Operation, modified, parse
 from ibstack.fabric.errors import BadValue
 
 ML2 = "/etc/neutron/plugins/ml2/ml2_conf.ini"
@@ -21,7 +21,7 @@ def test_an_item_of_the_article_is_read() -> None:
     found = parse(text)
 
     assert found == Modification(
-        Deed.SET,
+        Operation.SET,
         PurePosixPath(ML2),
         "ml2_type_vlan",
         "network_vlan_ranges",

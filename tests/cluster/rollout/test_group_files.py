@@ -48,7 +48,9 @@ def test_what_stands_on_this_machine_is_read_as_on_the_head_node(tmp_path: Path)
 
     written = write_groups(starting_state(), settings, lambda: datetime.now(UTC))
 
-    told = [text for event in written for text, severity in event.told() if severity == "warning"]
+    told = [
+        text for event in written for text, severity in event.messages() if severity == "warning"
+    ]
     assert len(told) == 2
     assert "line 1 gives category=old" in told[0]
     assert f"{tmp_path}/groups.conf has one too" in told[1]

@@ -107,7 +107,7 @@ def test_the_next_commit_begins_anew(cluster: TreeCluster) -> None:
 
 def test_bring_begins_anew(cluster: TreeCluster) -> None:
     events: list[Event] = []
-    cluster.reach.bring(["node002"], events.append)
+    cluster.reach.apply(["node002"], events.append)
 
     assert [event.text for event in events if "Copied" in event.text]
     assert image_of(cluster) == WHOLE

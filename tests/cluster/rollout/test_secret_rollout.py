@@ -60,7 +60,7 @@ def test_a_secret_that_changes_is_seen_by_drift_and_brought_by_bring(cluster: Tr
     drift = cluster.type(f"device drift -n {COMPUTE},{HEAD}")
     plan = cluster.type(f"{USE}; set exchange neutron2; commit --dry-run; refresh")
     events: list[str] = []
-    cluster.reach.bring([COMPUTE, HEAD], lambda event: events.append(str(event)))
+    cluster.reach.apply([COMPUTE, HEAD], lambda event: events.append(str(event)))
 
     assert f"{AGENT}: [DEFAULT]transport_url" in drift or AGENT in drift
     assert "new-one" not in drift + plan + "".join(events)

@@ -12,7 +12,7 @@ from cluster.article import HOSTS, starting_state
 from ibstack.cluster.model.inheritance import effective_services
 from ibstack.cluster.model.state import Change, State
 from ibstack.cluster.rollout.events import Event
-from ibstack.cluster.rollout.reached_hosts import ReachedHosts
+from ibstack.cluster.rollout.host_controller import HostController
 from ibstack.cluster.rollout.settings import Settings
 from ibstack.cluster.rollout.ssh import SshHosts
 from ibstack.cluster.shell.registry import COMMANDS
@@ -41,20 +41,20 @@ class WatchedHosts(SshHosts):
 
     before: Callable[[], None] | None = None
 
-    def bring(
+    def apply(
         self, orders: Mapping[str, ApplyRequest], listener: Listener | None = None
     ) -> Mapping[str, ApplyResult]:
         work, self.before = self.before, None
         if work is not None:
             work()
-        return super().bring(orders, listener)
+        return super().apply(orders, listener)
 
 
 @dataclass
 class Cluster:
     fleet: Fleet
     hosts: WatchedHosts
-    reach: ReachedHosts
+    reach: HostController
     session: Session
     out: io.StringIO = field(default_factory=io.StringIO)
 
@@ -88,7 +88,7 @@ def cluster(fleet: Fleet, tmp_path: Path) -> Cluster:
     store.commit([Change(each.path, None, each) for each in state], base=State(), author="install")
     plain = fleet.hosts()
     hosts = WatchedHosts(plain._settings, lambda: NOW, lambda _: None)
-    reach = ReachedHosts(store, hosts, Settings(images=tmp_path), lambda: NOW)
+    reach = HostController(store, hosts, Settings(images=tmp_path), lambda: NOW)
     out = io.StringIO()
     session = Session(store, COMMANDS, author="root", reach=reach, out=out, clock=lambda: NOW)
     return Cluster(fleet, hosts, reach, session, out)
@@ -111,7 +111,7 @@ def test_a_commit_reaches_the_hosts_that_answer_and_names_those_that_do_not(
 
     cluster.fleet.write_config({})
     events: list[str] = []
-    cluster.reach.bring(["node002", "node003"], lambda event: events.append(str(event)))
+    cluster.reach.apply(["node002", "node003"], lambda event: events.append(str(event)))
 
     assert b"a:eth6\n" in cluster.bridge("node003").read_bytes()
     assert any(f" node003: create {BRIDGE}" in each for each in events)

@@ -265,7 +265,7 @@ def test_drift_tells_keys_files_and_services(cluster: TreeCluster) -> None:
     place = cluster.root("node002") / BRIDGE.lstrip("/")
     place.write_text(f"{place.read_text()}[agent]\nby = hand\n")
     (cluster.root("node003") / BRIDGE.lstrip("/")).unlink()
-    cluster.hosts.bring({"node003": ApplyRequest((), (ServiceRequest("libvirtd", "stop"),))})
+    cluster.hosts.apply({"node003": ApplyRequest((), (ServiceRequest("libvirtd", "stop"),))})
 
     found = {
         (each["host"], each["what"]): each["found"]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ibstack.cluster.model.state import Change, Draft, State
-from ibstack.cluster.rollout.reached_hosts import ReachedHosts
+from ibstack.cluster.rollout.host_controller import HostController
 from ibstack.cluster.rollout.settings import Settings
 from ibstack.cluster.rollout.tree import TreeHosts
 from ibstack.cluster.shell.registry import COMMANDS
@@ -28,7 +28,7 @@ class TreeCluster:
     folder: Path
     store: Store
     hosts: TreeHosts
-    reach: ReachedHosts
+    reach: HostController
     session: Session
     out: io.StringIO
 
@@ -43,7 +43,7 @@ class TreeCluster:
         return self.reach.service_states([(host, service)])[host, service]
 
     def running(self, host: str) -> Running:
-        return self.hosts.look({host: Query(running=True)})[host].running
+        return self.hosts.query({host: Query(running=True)})[host].running
 
     def root(self, host: str) -> Path:
         return self.folder / "hosts" / host / "root"
@@ -69,7 +69,7 @@ def tree_cluster(folder: Path, state: State | Draft, started: Sequence[str]) -> 
     if edits:
         store.commit(edits, base=store.load(), author="install")
     hosts = TreeHosts(folder / "hosts", lambda: NOW)
-    reach = ReachedHosts(store, hosts, settings, lambda: NOW)
+    reach = HostController(store, hosts, settings, lambda: NOW)
     reach.power(started, "on")
     out = io.StringIO()
     session = Session(store, COMMANDS, author="root", reach=reach, out=out, clock=lambda: NOW)

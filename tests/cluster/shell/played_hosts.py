@@ -33,12 +33,12 @@ class PlayedJob:
     def __str__(self) -> str:
         return f"copy {self._name}"
 
-    def run(self, tell: Callable[[Event], None], *, apart: bool = False) -> None:
+    def run(self, report: Callable[[Event], None], *, apart: bool = False) -> None:
         self.apart = apart
         assert self.go.wait(60)
         if self._trouble is not None:
             raise self._trouble
-        tell(Event(self._now, "notice", "headnode", f"Copied: {self._name}"))
+        report(Event(self._now, "notice", "headnode", f"Copied: {self._name}"))
 
     def percent(self) -> int | None:
         return 40
@@ -97,13 +97,13 @@ class PlayedHosts:
         asked, self.asked = self.asked, []
         return asked
 
-    def after_commit(self, before: State, after: State, tell: Callable[[Event], None]) -> None:
+    def after_commit(self, before: State, after: State, report: Callable[[Event], None]) -> None:
         for device, name in self._follow(after):
-            tell(self._event(device, f"Service {name} was started"))
+            report(self._event(device, f"Service {name} was started"))
 
-    def bring(self, devices: Sequence[str], tell: Callable[[Event], None]) -> None:
+    def apply(self, devices: Sequence[str], report: Callable[[Event], None]) -> None:
         for name in devices:
-            tell(self._event(name, "Files were brought"))
+            report(self._event(name, "Files were brought"))
 
     def plan(self, before: State, after: State) -> Sequence[str]:
         wanted = self._wanted(after) - self._wanted(before)

@@ -71,13 +71,13 @@ def test_what_is_not_committed_is_seen_by_nobody_else(shell: Shell, store: Store
 
 def test_what_an_operator_stopped_is_held_until_it_is_started(shell: Shell, store: Store) -> None:
     shell.type("device services node001; stop opensm")
-    assert store.held() == {("node001", "opensm")}
+    assert store.operator_stopped() == {("node001", "opensm")}
 
     shell.type("reload opensm")
-    assert store.held() == {("node001", "opensm")}
+    assert store.operator_stopped() == {("node001", "opensm")}
 
     shell.type("start opensm")
-    assert store.held() == frozenset()
+    assert store.operator_stopped() == frozenset()
 
 
 def test_without_hosts_states_are_not_known(store: Store) -> None:

@@ -163,7 +163,7 @@ class StoreContract:
 
         assert (len(state), state.revision) == (0, 0)
         assert store.history() == []
-        assert store.held() == frozenset()
+        assert store.operator_stopped() == frozenset()
 
     def test_what_is_committed_is_what_is_loaded(self, store: Store, url: Url) -> None:
         node = device("node001", category="default")
@@ -458,23 +458,23 @@ class StoreContract:
     # Services that an operator stopped
 
     def test_a_hold_lasts_until_it_is_released(self, store: Store, url: Url) -> None:
-        store.hold("node001", "opensm")
-        store.hold("node001", "opensm")
-        store.hold("Node001", "opensm")
-        store.hold("node001", "eswitchd")
-        store.release("node001", "eswitchd")
-        store.release("node001", "eswitchd")
+        store.keep_stopped("node001", "opensm")
+        store.keep_stopped("node001", "opensm")
+        store.keep_stopped("Node001", "opensm")
+        store.keep_stopped("node001", "eswitchd")
+        store.let_start("node001", "eswitchd")
+        store.let_start("node001", "eswitchd")
 
-        assert open_store(url).held() == {("node001", "opensm"), ("Node001", "opensm")}
+        assert open_store(url).operator_stopped() == {("node001", "opensm"), ("Node001", "opensm")}
         assert store.history() == []
 
     def test_the_holds_of_a_device_go_with_it(self, store: Store) -> None:
         state = put(store, store.load(), device("a"), device("b"))
-        store.hold("a", "opensm")
-        store.hold("b", "opensm")
+        store.keep_stopped("a", "opensm")
+        store.keep_stopped("b", "opensm")
         remove(store, state, device("a"))
 
-        assert store.held() == {("b", "opensm")}
+        assert store.operator_stopped() == {("b", "opensm")}
 
     # Tables
 

@@ -59,20 +59,20 @@ def cloud(cloud_on_mariadb: Cloud) -> Cloud:
     return cloud_on_mariadb
 
 
-def at_once(meeting: Meeting | None, *deeds: Callable[[], object]) -> list[str]:
-    """Do *deeds* in threads; return what became of each: done, or the start of the refusal."""
+def at_once(meeting: Meeting | None, *actions: Callable[[], object]) -> list[str]:
+    """Do *actions* in threads; return what became of each: done, or the start of the refusal."""
 
-    def run(deed: Callable[[], object]) -> str:
+    def run(action: Callable[[], object]) -> str:
         if meeting is not None:
             meeting.join()
         try:
-            deed()
+            action()
         except Refused as refusal:
             return str(refusal)[:3]
         return "done"
 
-    with ThreadPoolExecutor(len(deeds)) as pool:
-        return sorted(each.result(LIMIT_S) for each in [pool.submit(run, d) for d in deeds])
+    with ThreadPoolExecutor(len(actions)) as pool:
+        return sorted(each.result(LIMIT_S) for each in [pool.submit(run, d) for d in actions])
 
 
 def client_id(value: str) -> dict[str, Any]:

@@ -94,16 +94,16 @@ def dhcp(cloud: Any, port_id: str) -> None:
     )
 
 
-def start(threads: ThreadPoolExecutor, held: Held, deed: Callable[[], object]) -> Future[None]:
+def start(threads: ThreadPoolExecutor, held: Held, action: Callable[[], object]) -> Future[None]:
     def run() -> None:
         held.start()
-        deed()
+        action()
 
     return threads.submit(run)
 
 
-def at_once(threads: ThreadPoolExecutor, held: Held, *deeds: Callable[[], object]) -> None:
-    for done in [start(threads, held, deed) for deed in deeds]:
+def at_once(threads: ThreadPoolExecutor, held: Held, *actions: Callable[[], object]) -> None:
+    for done in [start(threads, held, action) for action in actions]:
         done.result(LIMIT_S)
 
 

@@ -29,12 +29,12 @@ NOTE = {"pci_slot": VF1, "migrating_to": "node009"}
 
 
 @contextmanager
-def between_the_commits(deed: Callable[[], None]) -> Iterator[None]:
-    """Do *deed* when Neutron is about to commit a binding: it has committed the unbinding."""
+def between_the_commits(action: Callable[[], None]) -> Iterator[None]:
+    """Do *action* when Neutron is about to commit a binding: it has committed the unbinding."""
 
     def look(_resource: Any, _event: Any, _trigger: Any, payload: Any) -> None:
         if payload.metadata and "new_binding" in payload.metadata:
-            deed()
+            action()
 
     registry.subscribe(look, resources.PORT, events.BEFORE_UPDATE)
     try:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ibstack.cluster.config.render import ini_paths, unmodified_files
-from ibstack.cluster.model.modifications import Deed, Modification, parse
+from ibstack.cluster.model.modifications import Modification, Operation, parse
 from ibstack.fabric.errors import BadInput, BadValue
 from ibstack.formats.ini import IniText, normal_section
 from ibstack.formats.secrets import MARK, is_hidden
@@ -51,8 +51,8 @@ def _drops(read: Iterable[Modification]) -> set[Modification]:
     Where the keys of roles are added up it may be one that the category's role puts there.
     """
     kept = [*read]
-    put = {each.where for each in kept if each.deed is Deed.SET}
-    return {each for each in kept if each.deed is Deed.DROP and each.where not in put}
+    put = {each.where for each in kept if each.operation is Operation.SET}
+    return {each for each in kept if each.operation is Operation.DROP and each.where not in put}
 
 
 def _whys(

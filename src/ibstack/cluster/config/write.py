@@ -51,7 +51,7 @@ class HostFiles(FilesRead, Protocol):
         ...
 
 
-class Deed(enum.Enum):
+class FileAction(enum.Enum):
     """What is done with one file."""
 
     CREATE = "create"
@@ -70,7 +70,7 @@ class FileStep:
     """One file that is not as it should be."""
 
     file: GeneratedFile
-    deed: Deed
+    action: FileAction
     before: bytes | None
     """What stands there; None: no file, or one that cannot be read."""
     after: bytes | None
@@ -91,11 +91,11 @@ class FileStep:
     @property
     def keeps_aside(self) -> bool:
         """Whether what stands there is somebody's work, and is copied before it goes."""
-        lost = self.deed in (Deed.REPLACE, Deed.REMOVE)
+        lost = self.action in (FileAction.REPLACE, FileAction.REMOVE)
         return lost and self.standing in (Standing.EDITED, Standing.FOREIGN)
 
     def __str__(self) -> str:
-        text = f"{self.deed.value} {self.file.path}"
+        text = f"{self.action.value} {self.file.path}"
         if self.why:
             return f"{text}: {self.why}"
         said = {Standing.EDITED: " (edited by hand)", Standing.FOREIGN: " (not written by ibstack)"}
@@ -117,10 +117,10 @@ class FileEvent:
             return f"{self.step.file.path}: {self.failed}"
         return f"{self.step}" + (f"; it is kept as {self.kept}" if self.kept else "")
 
-    def told(self) -> Iterator[tuple[str, str]]:
+    def messages(self) -> Iterator[tuple[str, str]]:
         """Yield what there is to tell, with its severity: info, warning or error."""
         severity = "warning" if self.kept else "info"
-        if self.step.deed is not Deed.SHORT or self.failed:
+        if self.step.action is not FileAction.SHORT or self.failed:
             yield str(self), "error" if self.failed else severity
         yield from ((each, "warning") for each in self.step.warnings)
 
@@ -168,18 +168,18 @@ def _plan(
         else:
             after = _without(file, before, standing)
     except IbstackError as error:
-        return FileStep(file, Deed.BLOCKED, before, before, wanted=wanted, why=str(error))
+        return FileStep(file, FileAction.BLOCKED, before, before, wanted=wanted, why=str(error))
     remarks = fitted.remarks
     if after == before:
-        short = FileStep(file, Deed.SHORT, before, after, standing, remarks=remarks)
+        short = FileStep(file, FileAction.SHORT, before, after, standing, remarks=remarks)
         return short if remarks else None
     entry = freezer(frozen, file.path)
     if entry is not None:
-        return FileStep(file, Deed.FROZEN, before, before, standing, wanted, entry)
+        return FileStep(file, FileAction.FROZEN, before, before, standing, wanted, entry)
     if after is None:
-        return FileStep(file, Deed.REMOVE, before, after, standing, wanted)
-    deed = Deed.CREATE if before is None else Deed.REPLACE
-    return FileStep(file, deed, before, after, standing, wanted, remarks=remarks)
+        return FileStep(file, FileAction.REMOVE, before, after, standing, wanted)
+    action = FileAction.CREATE if before is None else FileAction.REPLACE
+    return FileStep(file, action, before, after, standing, wanted, remarks=remarks)
 
 
 def _fitted(host_files: FilesRead, file: GeneratedFile, before: bytes | None) -> Fitted:
@@ -210,12 +210,12 @@ def _without(file: GeneratedFile, before: bytes | None, standing: Standing) -> b
 
 
 def _apply(host_files: HostFiles, step: FileStep) -> FileEvent | None:
-    if step.deed is Deed.FROZEN:
+    if step.action is FileAction.FROZEN:
         return None
     now = _plan(host_files, step.file, (), wanted=step.wanted)
-    if now is None or now.deed is Deed.SHORT:
+    if now is None or now.action is FileAction.SHORT:
         return None if now is None else FileEvent(now)
-    if now.deed is Deed.BLOCKED:
+    if now.action is FileAction.BLOCKED:
         return FileEvent(now, failed=now.why)
     kept = ""
     try:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _KIND = "config file modification"
 
 
-class Deed(enum.Enum):
+class Operation(enum.Enum):
     """What is done with a key; the value is how it is written."""
 
     DROP = "-"
@@ -34,7 +34,7 @@ class Deed(enum.Enum):
 class Modification:
     """One item of a role's config file modifications."""
 
-    deed: Deed
+    operation: Operation
     path: PurePosixPath
     section: str
     key: str
@@ -47,15 +47,17 @@ class Modification:
         return self.path, normal_section(self.section), self.key
 
     def __str__(self) -> str:
-        text = f"{self.deed.value}{self.path}[{self.section}]{self.key}"
-        return text if self.deed is Deed.DROP else f"{text}={self.value}"
+        text = f"{self.operation.value}{self.path}[{self.section}]{self.key}"
+        return text if self.operation is Operation.DROP else f"{text}={self.value}"
 
 
 @functools.lru_cache(maxsize=4096)
 def parse(text: str) -> Modification:
     """Read one item; BadValue that names what is wrong, and at which character."""
-    deed = next((deed for deed in Deed if text.startswith(deed.value)), None)
-    if deed is None:
+    operation = next(
+        (operation for operation in Operation if text.startswith(operation.value)), None
+    )
+    if operation is None:
         _refuse(text, 0, "expected - or +, as in +/etc/x.conf[section]key=value")
     opened = text.find("[")
     path = text[1:opened] if opened > 0 else text[1:]
@@ -67,12 +69,12 @@ def parse(text: str) -> Modification:
         _refuse(text, len(text), "expected ] after the section")
     section = text[opened + 1 : closed]
     key, sign, value = text[closed + 1 :].partition("=")
-    if deed is Deed.SET and not sign:
+    if operation is Operation.SET and not sign:
         _refuse(text, len(text), "expected = and a value; - drops a key")
-    if deed is Deed.DROP and sign:
+    if operation is Operation.DROP and sign:
         _refuse(text, closed + 1 + len(key), "a key is dropped without a value; + sets one")
     _refuse_bad_words(text, (opened + 1, section), (closed + 1, key), value)
-    return Modification(deed, PurePosixPath(path), section, key.strip(), value)
+    return Modification(operation, PurePosixPath(path), section, key.strip(), value)
 
 
 def _refuse_bad_path(text: str, path: str) -> None:
@@ -108,7 +110,7 @@ def modified(content: bytes, modifications: Sequence[Modification], file: str) -
     put: dict[tuple[str, str], tuple[str, ...]] = {}
     for each in modifications:
         where = normal_section(each.section), each.key
-        if each.deed is Deed.DROP:
+        if each.operation is Operation.DROP:
             drop.append(where)
         else:
             put[where] = (*put.get(where, ()), each.value)

@@ -46,7 +46,7 @@ class Job(Protocol):
         """Return what it does: "copy /cm/images/a to /cm/images/b"."""
         ...
 
-    def run(self, tell: Callable[[Event], None], *, apart: bool = False) -> None:
+    def run(self, report: Callable[[Event], None], *, apart: bool = False) -> None:
         """Do it, and tell of its beginning and end; what went wrong is an event of severity error.
 
         *apart*: a Ctrl-C of the terminal is not meant for it.
@@ -87,11 +87,11 @@ class HostBackend(Protocol):
         """Return what a commit asks for and takes long, none of it begun; in their order."""
         ...
 
-    def after_commit(self, before: State, after: State, tell: Callable[[Event], None]) -> None:
-        """Bring the hosts in line with a commit; *tell* of what happened, as it becomes known."""
+    def after_commit(self, before: State, after: State, report: Callable[[Event], None]) -> None:
+        """Bring the hosts in line with a commit; *report* what happened, as it becomes known."""
         ...
 
-    def bring(self, devices: Sequence[str], tell: Callable[[Event], None]) -> None:
+    def apply(self, devices: Sequence[str], report: Callable[[Event], None]) -> None:
         """Bring *devices* what they missed while they were away: files, and services that start."""
         ...
 

@@ -41,7 +41,7 @@ class Events:
         known = self._found.setdefault((severity, text), (self._now(), []))
         known[1].append(host)
 
-    def told(self) -> list[Event]:
+    def folded_events(self) -> list[Event]:
         """Return one event for each thing that happened."""
         return [
             Event(at, severity, folded(hosts), text)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ibstack.cluster.config.file_difference import differences
 from ibstack.cluster.config.generated import looked_at
 from ibstack.cluster.config.sections import Standing
-from ibstack.cluster.config.write import Deed, plan_files
+from ibstack.cluster.config.write import FileAction, plan_files
 from ibstack.cluster.rollout.backend import Drift
 from ibstack.transport.host_state import UP
 from ibstack.transport.query import Query
@@ -30,7 +30,7 @@ _STANDING: Final = {
 }
 
 
-def drift_question(wanted: Installation) -> Query:
+def drift_query(wanted: Installation) -> Query:
     """Return what has to be known of a host to tell."""
     return Query(looked_at(wanted.files), wanted.autostart, running=True)
 
@@ -44,7 +44,7 @@ def host_drift(wanted: Installation, seen: Observation) -> Iterator[Drift]:
         return
     yield from _of_start(wanted, seen.running)
     for step in plan_files(seen.files, wanted.files, wanted.frozen):
-        if step.deed is not Deed.FROZEN:
+        if step.action is not FileAction.FROZEN:
             yield from _of_file(host, step)
     for name in wanted.autostart:
         state = seen.services.get(name, "UNKNOWN")
@@ -71,9 +71,9 @@ def _of_file(host: str, step: FileStep) -> Iterator[Drift]:
     path = str(step.file.path)
     for remark in step.remarks:
         yield Drift(host, f"{path}: {remark.what}", remark.wanted, remark.found)
-    if step.deed is Deed.SHORT:
+    if step.action is FileAction.SHORT:
         return
-    if step.deed is Deed.BLOCKED:
+    if step.action is FileAction.BLOCKED:
         yield Drift(host, path, "as generated", step.why)
         return
     if step.before is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.config.file_difference import differences, shown
 from ibstack.cluster.config.generated import looked_at
-from ibstack.cluster.config.write import Deed, FileEvent, plan_files
+from ibstack.cluster.config.write import FileAction, FileEvent, plan_files
 from ibstack.fabric.errors import IbstackError
 from ibstack.transport.apply_request import (
     ApplyRequest,
@@ -43,7 +43,7 @@ PAST: Final[Mapping[ServiceAction, str]] = {
     "reload": "reloaded",
     "reset": "reset",
 }
-_WRITTEN: Final = (Deed.CREATE, Deed.REPLACE, Deed.REMOVE)
+_WRITTEN: Final = (FileAction.CREATE, FileAction.REPLACE, FileAction.REMOVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class HostWork:
     seen: Observation
     steps: tuple[FileStep, ...] = ()
     start: tuple[str, ...] = ()
-    held: tuple[str, ...] = ()
+    operator_stopped: tuple[str, ...] = ()
     """Services that would be started, had an operator not stopped them."""
     restart: tuple[str, ...] = ()
     """Services that read a file only when they start."""
@@ -68,7 +68,7 @@ class HostWork:
         return self.change.host
 
 
-def question(change: HostChange) -> Query:
+def change_query(change: HostChange) -> Query:
     """Return what has to be known of a host to decide."""
     files = (*looked_at(change.files), *change.gone)
     readers = (
@@ -79,7 +79,10 @@ def question(change: HostChange) -> Query:
 
 
 def work_on(
-    change: HostChange, seen: Observation, frozen: Iterable[str], held: frozenset[tuple[str, str]]
+    change: HostChange,
+    seen: Observation,
+    frozen: Iterable[str],
+    operator_stopped: frozenset[tuple[str, str]],
 ) -> HostWork:
     """Return what the host gets; *held* are services (host, name) that an operator stopped."""
     if not seen.up:
@@ -95,8 +98,8 @@ def work_on(
         change,
         seen,
         steps,
-        start=tuple(name for name in down if (host, name) not in held),
-        held=tuple(name for name in change.start if (host, name) in held),
+        start=tuple(name for name in down if (host, name) not in operator_stopped),
+        operator_stopped=tuple(name for name in change.start if (host, name) in operator_stopped),
         restart=tuple(name for name in waiting if seen.services.get(name) == UP),
         unread=unread,
         reasons=(
@@ -114,26 +117,26 @@ def planned(work: HostWork) -> Iterator[str]:
         yield _away(work.seen)
         return
     for step in work.steps:
-        if step.deed is not Deed.SHORT:
+        if step.action is not FileAction.SHORT:
             yield str(step)
         yield from step.warnings
         if step.file.secrets and not step.file.ini:
             continue
-        if step.deed in (Deed.CREATE, Deed.REPLACE) and step.before is not None:
+        if step.action in (FileAction.CREATE, FileAction.REPLACE) and step.before is not None:
             found = differences(step.before, step.after, ini=step.file.ini)
             yield from (f"{step.file.path}: {line}" for line in shown(found))
     yield from (f"stop {name}" for name in change.stop)
     yield from (f"restart {name}" for name in work.restart)
     yield from (f"start {name}" for name in work.start)
     yield from (_not_restarted(work, name) for name in work.unread)
-    yield from (f"leave {name} stopped: an operator stopped it" for name in work.held)
+    yield from (f"leave {name} stopped: an operator stopped it" for name in work.operator_stopped)
     if work.reasons:
         yield f"restart-required: {', '.join(work.reasons)}"
 
 
-def order_of(work: HostWork, revision: int) -> ApplyRequest:
+def apply_request(work: HostWork, revision: int) -> ApplyRequest:
     """Return what the host is told by the commit *revision*."""
-    files = [_file_order(step) for step in work.steps if step.deed in _WRITTEN]
+    files = [_file_request(step) for step in work.steps if step.action in _WRITTEN]
     if work.reasons:
         files.append(_flag(work))
     return ApplyRequest(
@@ -147,17 +150,19 @@ def order_of(work: HostWork, revision: int) -> ApplyRequest:
     )
 
 
-def tell(work: HostWork, order: ApplyRequest, done: ApplyResult, events: Events) -> None:
+def add_result_events(
+    work: HostWork, request: ApplyRequest, result: ApplyResult, events: Events
+) -> None:
     """Add to *events* what became of the host's order."""
     host = work.host
-    if done.failed:
-        events.add(host, f"cannot bring this commit: {done.failed}", "error")
+    if result.failed:
+        events.add(host, f"cannot bring this commit: {result.failed}", "error")
         return
-    for text, severity in _of_files(work.steps, done):
+    for text, severity in _of_files(work.steps, result):
         events.add(host, text, severity)
     for name in work.unread:
         events.add(host, _not_restarted(work, name), "error")
-    for each, why in zip(order.services, done.services, strict=True):
+    for each, why in zip(request.services, result.services, strict=True):
         assert each.action is not None, "a commit does something to a service, or leaves it"
         if why:
             events.add(host, f"cannot {each.action} {each.name}: {why}", "error")
@@ -170,19 +175,19 @@ def _not_restarted(work: HostWork, name: str) -> str:
     return f"cannot restart {name}, which has not read the new file: {why}; restart it by hand"
 
 
-def _of_files(steps: Iterable[FileStep], done: ApplyResult) -> Iterator[tuple[str, str]]:
+def _of_files(steps: Iterable[FileStep], result: ApplyResult) -> Iterator[tuple[str, str]]:
     """Yield what became of files, with its severity."""
     for step in steps:
-        if step.deed is Deed.BLOCKED:
-            yield from FileEvent(step, failed=step.why).told()
-        elif step.deed is not Deed.FROZEN:
-            yield from _file_event(step, done.files.get(step.file.path, FileResult())).told()
-    flag = done.files.get(RESTART_REQUIRED)
+        if step.action is FileAction.BLOCKED:
+            yield from FileEvent(step, failed=step.why).messages()
+        elif step.action is not FileAction.FROZEN:
+            yield from _file_event(step, result.files.get(step.file.path, FileResult())).messages()
+    flag = result.files.get(RESTART_REQUIRED)
     if flag is not None and flag.failed:
         yield f"{RESTART_REQUIRED}: {flag.failed}", "error"
 
 
-def tell_away(work: HostWork, events: Events) -> None:
+def add_away_event(work: HostWork, events: Events) -> None:
     """Add to *events* that the host, which is not UP, has not got the commit."""
     events.add(work.host, _away(work.seen), "error" if work.seen.why else "info")
 
@@ -206,15 +211,15 @@ def _flag(work: HostWork) -> FileRequest:
 
 def _says_something_else(step: FileStep) -> bool:
     """Tell whether who reads the file finds more changed than comments."""
-    return step.deed in _WRITTEN and bool(differences(step.before, step.after, ini=step.file.ini))
+    return step.action in _WRITTEN and bool(differences(step.before, step.after, ini=step.file.ini))
 
 
-def _file_order(step: FileStep) -> FileRequest:
+def _file_request(step: FileStep) -> FileRequest:
     """Return the order that carries out *step*."""
     file = step.file
     return FileRequest(file.path, step.before, step.after, file.mode, file.group, step.keeps_aside)
 
 
-def _file_event(step: FileStep, done: FileResult) -> FileEvent:
+def _file_event(step: FileStep, result: FileResult) -> FileEvent:
     """Return what there is to tell of *step*."""
-    return FileEvent(step, done.kept, done.failed)
+    return FileEvent(step, result.kept, result.failed)

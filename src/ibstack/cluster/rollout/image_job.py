@@ -50,18 +50,18 @@ class ImageJob:
         except OSError:
             return True  # Where it is run the same goes wrong, and is told.
 
-    def run(self, tell: Callable[[Event], None], *, apart: bool = False) -> None:
+    def run(self, report: Callable[[Event], None], *, apart: bool = False) -> None:
         if self._target.exists():
             self._copying.close()
             return
         names = f"{self._copy.source} -> {self._copy.target}"
-        tell(Event(self._now(), "notice", self._head, f"Started to copy: {names}"))
+        report(Event(self._now(), "notice", self._head, f"Started to copy: {names}"))
         try:
             self._copying.copy(self._source, apart=apart)
         except IbstackError as error:
-            tell(Event(self._now(), "error", self._head, str(error)))
+            report(Event(self._now(), "error", self._head, str(error)))
         else:
-            tell(Event(self._now(), "notice", self._head, f"Copied: {names}"))
+            report(Event(self._now(), "notice", self._head, f"Copied: {names}"))
         finally:
             self._copying.close()
 

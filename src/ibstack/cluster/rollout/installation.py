@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 
 def installations(
-    view: View, devices: Iterable[str], held: Collection[tuple[str, str]], images: Path
+    view: View, devices: Iterable[str], operator_stopped: Collection[tuple[str, str]], images: Path
 ) -> Iterator[Installation]:
     """Yield what each device is started from; *images*: what paths of images are below of."""
     for device, files in files_of_all(view, devices):
         autostart = tuple(
             name
             for name, service in effective_services(view, device).items()
-            if service.values["autostart"].value and (device, name) not in held
+            if service.values["autostart"].value and (device, name) not in operator_stopped
         )
         frozen = tuple(entry for _, entry in frozen_files(view, device))
         entity = the_object(view, EntityPath.of("device", device), "start")

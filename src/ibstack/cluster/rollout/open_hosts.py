@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ibstack.cluster.rollout.host_controller import HostController, StateStore
     from ibstack.cluster.rollout.hosts import Hosts
-    from ibstack.cluster.rollout.reached_hosts import ReachedHosts, ReachedStore
     from ibstack.cluster.rollout.settings import Settings
 
 
@@ -20,16 +20,16 @@ def _now() -> datetime:
 
 
 def open_backend(
-    settings: Settings, store: ReachedStore, now: Callable[[], datetime] = _now
-) -> ReachedHosts | None:
+    settings: Settings, store: StateStore, now: Callable[[], datetime] = _now
+) -> HostController | None:
     """Return what a shell reaches the hosts through; None where the settings name none."""
     hosts = open_hosts(settings, now)
     if hosts is None:
         return None
     # A shell that reaches no host need not wait for what reaches them.
-    from ibstack.cluster.rollout.reached_hosts import ReachedHosts
+    from ibstack.cluster.rollout.host_controller import HostController
 
-    return ReachedHosts(store, hosts, settings, now)
+    return HostController(store, hosts, settings, now)
 
 
 def open_hosts(settings: Settings, now: Callable[[], datetime] = _now) -> Hosts | None:

@@ -107,7 +107,7 @@ class TreeHosts(FolderTransport):
         files = HostFolder(root, self._now, self._kept)
         steps = plan_files(files, installation.files, installation.frozen)
         for event in apply_files(files, steps):
-            for text, severity in event.told():
+            for text, severity in event.messages():
                 yield Progress(text, severity, event)
         if installation.mode:
             self._run_scripts(installation, "finalize", installation.finalize)

@@ -12,7 +12,7 @@ from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.state import Change
 from ibstack.cluster.store.commit import Commit
 from ibstack.cluster.store.rows import changed_entity, entity_text, properties_text, read_entities
-from ibstack.cluster.store.schema import CHANGES, COMMITS, HEAD, HOLDS, OBJECTS
+from ibstack.cluster.store.schema import CHANGES, COMMITS, HEAD, OBJECTS, OPERATOR_STOPPED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -104,25 +104,27 @@ def _row(entity: Entity) -> dict[str, str]:
     }
 
 
-def read_holds(connection: Connection) -> frozenset[tuple[str, str]]:
-    """Return the devices and services on hold."""
-    return frozenset((row.device, row.service) for row in connection.execute(select(HOLDS)))
+def read_operator_stopped(connection: Connection) -> frozenset[tuple[str, str]]:
+    """Return the devices and services that an operator stopped."""
+    return frozenset(
+        (row.device, row.service) for row in connection.execute(select(OPERATOR_STOPPED))
+    )
 
 
-def add_hold(connection: Connection, device: str, service: str) -> None:
-    """Put one on hold; once more changes nothing."""
-    if (device, service) not in read_holds(connection):
-        connection.execute(insert(HOLDS).values(device=device, service=service))
+def add_operator_stopped(connection: Connection, device: str, service: str) -> None:
+    """Note one; once more changes nothing."""
+    if (device, service) not in read_operator_stopped(connection):
+        connection.execute(insert(OPERATOR_STOPPED).values(device=device, service=service))
 
 
-def drop_hold(connection: Connection, device: str, service: str) -> None:
-    """Take one off hold; once more changes nothing."""
-    mine = (HOLDS.c.device == device) & (HOLDS.c.service == service)
-    connection.execute(delete(HOLDS).where(mine))
+def drop_operator_stopped(connection: Connection, device: str, service: str) -> None:
+    """Forget one; once more changes nothing."""
+    mine = (OPERATOR_STOPPED.c.device == device) & (OPERATOR_STOPPED.c.service == service)
+    connection.execute(delete(OPERATOR_STOPPED).where(mine))
 
 
-def drop_holds_of(connection: Connection, devices: Sequence[str]) -> None:
-    """Take everything of *devices* off hold."""
+def drop_operator_stopped_of(connection: Connection, devices: Sequence[str]) -> None:
+    """Forget all of *devices*."""
     for start in range(0, len(devices), _AT_ONCE):
         some = devices[start : start + _AT_ONCE]
-        connection.execute(delete(HOLDS).where(HOLDS.c.device.in_(some)))
+        connection.execute(delete(OPERATOR_STOPPED).where(OPERATOR_STOPPED.c.device.in_(some)))

@@ -56,7 +56,7 @@ HEAD: Final = Table(
 )
 """One row: the number of the last commit.  Who commits holds its lock."""
 
-HOLDS: Final = Table(
+OPERATOR_STOPPED: Final = Table(
     "cluster_holds",
     METADATA,
     Column("device", String(LONGEST_NAME), primary_key=True),

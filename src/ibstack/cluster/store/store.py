@@ -12,13 +12,13 @@ from ibstack.cluster.store.conflict import Conflict, clashes
 from ibstack.cluster.store.database import Database
 from ibstack.cluster.store.gc_pause import paused_collector
 from ibstack.cluster.store.journal import (
-    add_hold,
-    drop_hold,
-    drop_holds_of,
+    add_operator_stopped,
+    drop_operator_stopped,
+    drop_operator_stopped_of,
     head_number,
     read_commits,
-    read_holds,
     read_objects,
+    read_operator_stopped,
     write_commit,
 )
 from ibstack.cluster.store.migrate import migrate
@@ -115,20 +115,20 @@ class Store:
         with self._database.reading("read the history") as connection:
             return read_commits(connection, before=before, last=limit)[::-1]
 
-    def held(self) -> frozenset[tuple[str, str]]:
+    def operator_stopped(self) -> frozenset[tuple[str, str]]:
         """Return the devices and services that an operator stopped, and which stay stopped."""
         with self._database.reading(_READ) as connection:
-            return read_holds(connection)
+            return read_operator_stopped(connection)
 
-    def hold(self, device: str, service: str) -> None:
+    def keep_stopped(self, device: str, service: str) -> None:
         """Remember that an operator stopped the service; at once, and not in history."""
-        with self._database.writing(f"hold {service} on {device}") as (connection, _):
-            add_hold(connection, device, service)
+        with self._database.writing(f"keep {service} on {device} stopped") as (connection, _):
+            add_operator_stopped(connection, device, service)
 
-    def release(self, device: str, service: str) -> None:
-        """Forget hold()."""
-        with self._database.writing(f"release {service} on {device}") as (connection, _):
-            drop_hold(connection, device, service)
+    def let_start(self, device: str, service: str) -> None:
+        """Forget keep_stopped()."""
+        with self._database.writing(f"let {service} on {device} start again") as (connection, _):
+            drop_operator_stopped(connection, device, service)
 
     def _from(self, connection: Connection, number: int, last: int) -> list[Commit]:
         if not 1 <= number <= last:
@@ -145,7 +145,7 @@ class Store:
             for change in changes
             if change.after is None and change.path.parent is None and change.path.kind == "device"
         ]
-        drop_holds_of(connection, gone)
+        drop_operator_stopped_of(connection, gone)
 
 
 def _real_changes(changes: Iterable[Change], base: State) -> tuple[Change, ...]:

@@ -180,7 +180,7 @@ class _Unknown:
 
 
 def read_host_ports(raw: object, doing: str) -> HostPorts:
-    """Read the answer of `host_ports`; *doing* names the deed in the error."""
+    """Read the answer of `host_ports`; *doing* names what was wanted in the error."""
     return _strictly(HostPorts, raw, doing)
 
 

@@ -55,14 +55,14 @@ def after_those_alone(context: Any, rows: Any) -> Iterator[None]:
         yield
 
 
-def _after(session: Any, deed: Callable[[], None]) -> None:
-    """Do *deed* when the outermost transaction of *session* has ended, however it did."""
-    deeds = [deed]
+def _after(session: Any, action: Callable[[], None]) -> None:
+    """Do *action* when the outermost transaction of *session* has ended, however it did."""
+    actions = [action]
 
     # It stays with the session, which Neutron makes for one transaction: SQLAlchemy goes through
     # its listeners while it calls them, so none can be taken away then.
     def ended(_session: Any, transaction: Any) -> None:
-        if transaction.parent is None and deeds:
-            deeds.pop()()
+        if transaction.parent is None and actions:
+            actions.pop()()
 
     sa.event.listen(session, "after_transaction_end", ended)

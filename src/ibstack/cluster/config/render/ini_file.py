@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.config.generated import GeneratedFile
-from ibstack.cluster.model.modifications import Deed, modified
+from ibstack.cluster.model.modifications import Operation, modified
 from ibstack.formats.ini import IniText, normal_section
 from ibstack.formats.secrets import is_secret
 
@@ -102,7 +102,7 @@ def _written(
     content = modified(_text(keys).encode(), [each for _, each in modifications], file)
     origins = {(normal_section(key.section), key.name): key.origin for key in keys}
     for path, each in modifications:
-        if each.deed is Deed.SET:
+        if each.operation is Operation.SET:
             origins[normal_section(each.section), each.key] = f"{path}: {_MODIFIED}"
     ini = IniText(content, file)
     found = ini.keys()

@@ -93,9 +93,9 @@ def _act(action: ServiceAction, shell: ShellContext, call: Call) -> None:
 
 def _remember(shell: ShellContext, action: ServiceAction, host: str, name: str) -> None:
     if action == "stop":
-        shell.store.hold(host, name)
+        shell.store.keep_stopped(host, name)
     elif action in ("start", "restart"):
-        shell.store.release(host, name)
+        shell.store.let_start(host, name)
 
 
 def _command(action: ServiceAction, summary: str) -> Command:

@@ -37,7 +37,7 @@ def read_hosts(hosts: HostTransport, names: Iterable[str]) -> dict[str, Evidence
     """Return what each host shows; of one that is not up, that it is not."""
     paths = tuple(PurePosixPath(f"/{name}") for name in _NAMES)
     asked = {name: Query(files=paths, linked=True, running=True) for name in names}
-    found = {name: Evidence(name, _texts(seen)) for name, seen in hosts.look(asked).items()}
+    found = {name: Evidence(name, _texts(seen)) for name, seen in hosts.query(asked).items()}
     # Where these lie, the first look tells.
     others = {name: _others(host) for name, host in found.items()}
     again = {
@@ -45,7 +45,7 @@ def read_hosts(hosts: HostTransport, names: Iterable[str]) -> dict[str, Evidence
         for name, files in others.items()
         if files
     }
-    for name, seen in hosts.look(again).items() if again else ():
+    for name, seen in hosts.query(again).items() if again else ():
         gone = Missing(seen.why or "it has gone away")
         more = {file: _text(seen, file) if seen.up else gone for file in others[name]}
         found[name] = replace(found[name], texts={**found[name].texts, **more})

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ibstack.cluster.rollout.tree import TreeHosts
-from ibstack.facts.reached_hosts import read_hosts
+from ibstack.facts.remote_hosts import read_hosts
 from ibstack.facts.site import Site
 from ibstack.verify.check import State
 from ibstack.verify.registry import Scope, verify

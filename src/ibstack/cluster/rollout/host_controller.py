@@ -10,15 +10,15 @@ from ibstack.cluster.config.fill_secrets import Secrets
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.inheritance import effective_services, frozen_files
 from ibstack.cluster.model.state import Change
+from ibstack.cluster.rollout.apply_rounds import ApplyRounds
 from ibstack.cluster.rollout.backend import DeviceStatus, Drift
-from ibstack.cluster.rollout.bringing import Bringing
 from ibstack.cluster.rollout.events import Events
 from ibstack.cluster.rollout.group_files import write_groups
 from ibstack.cluster.rollout.host_changes import HostChange, host_changes
-from ibstack.cluster.rollout.host_drift import drift_question, host_drift
-from ibstack.cluster.rollout.host_work import PAST, RESTART_REQUIRED, planned, question, work_on
+from ibstack.cluster.rollout.host_drift import drift_query, host_drift
+from ibstack.cluster.rollout.host_work import PAST, RESTART_REQUIRED, change_query, planned, work_on
+from ibstack.cluster.rollout.image_controller import ImageController
 from ibstack.cluster.rollout.installation import installations
-from ibstack.cluster.rollout.reached_images import ReachedImages
 from ibstack.fabric.errors import IbstackError, Refused, TryLater
 from ibstack.fabric.printable import printable
 from ibstack.formats.nodeset import folded
@@ -42,20 +42,20 @@ if TYPE_CHECKING:
 _INSTALLER: Final = "installer"
 
 
-class ReachedStore(Protocol):
+class StateStore(Protocol):
     """What is asked of a store."""
 
     def load(self, known: State | None = None) -> State: ...
     def commit(self, changes: Sequence[Change], *, base: State, author: str) -> State: ...
-    def held(self) -> frozenset[tuple[str, str]]: ...
+    def operator_stopped(self) -> frozenset[tuple[str, str]]: ...
 
 
-class ReachedHosts:
+class HostController:
     """Implements HostBackend on a store and on hosts."""
 
     def __init__(
         self,
-        store: ReachedStore,
+        store: StateStore,
         hosts: Hosts,
         settings: Settings,
         now: Callable[[], datetime],
@@ -64,13 +64,13 @@ class ReachedHosts:
         self._hosts = hosts
         self._settings = settings
         self._now = now
-        self._images = ReachedImages(settings.images, now)
+        self._images = ImageController(settings.images, now)
         self._state: State | None = None
 
     # -- What they are
 
     def status(self, devices: Sequence[str]) -> Mapping[str, DeviceStatus]:
-        seen = self._hosts.look(dict.fromkeys(devices, Query((RESTART_REQUIRED,))))
+        seen = self._hosts.query(dict.fromkeys(devices, Query((RESTART_REQUIRED,))))
         return {
             name: DeviceStatus(each.state or "UNKNOWN", _flags(each))
             for name, each in seen.items()
@@ -79,20 +79,22 @@ class ReachedHosts:
 
     def service_states(self, services: Collection[HostService]) -> Mapping[HostService, str | None]:
         names = _by_host(services)
-        seen = self._hosts.look({host: Query((), tuple(each)) for host, each in names.items()})
-        held = self._store.held()
+        seen = self._hosts.query({host: Query((), tuple(each)) for host, each in names.items()})
+        operator_stopped = self._store.operator_stopped()
 
         def state(host: str, name: str) -> str | None:
             found = seen[host].services.get(name)
-            return "STOPPED" if found not in (UP, None) and (host, name) in held else found
+            return (
+                "STOPPED" if found not in (UP, None) and (host, name) in operator_stopped else found
+            )
 
         return {each: state(*each) for each in services}
 
     def drift(self, devices: Sequence[str]) -> Sequence[Drift]:
-        held = self._store.held()
+        operator_stopped = self._store.operator_stopped()
         state = self._load()
-        wanted = self._installations(state, devices, held)
-        seen = self._hosts.look({each.host: drift_question(each) for each in wanted})
+        wanted = self._installations(state, devices, operator_stopped)
+        seen = self._hosts.query({each.host: drift_query(each) for each in wanted})
         head = _head(state)
         images = {each.image: None for each in wanted if each.image}
         if head in devices:
@@ -105,26 +107,28 @@ class ReachedHosts:
     def service(
         self, services: Collection[HostService], action: ServiceAction
     ) -> tuple[Sequence[Event], Mapping[HostService, str]]:
-        orders = {
-            host: ApplyRequest((), tuple(self._service_order(host, name, action) for name in names))
+        requests = {
+            host: ApplyRequest(
+                (), tuple(self._service_request(host, name, action) for name in names)
+            )
             for host, names in _by_host(services).items()
         }
         events = Events(self._now)
         failed: dict[tuple[str, str], list[str]] = {}
-        for host, done in self._hosts.bring(orders).items():
-            for index, each in enumerate(orders[host].services):
+        for host, done in self._hosts.apply(requests).items():
+            for index, each in enumerate(requests[host].services):
                 why = done.failed or done.services[index]
                 if why:
                     failed.setdefault((each.name, why), []).append(host)
                 else:
                     events.add(host, f"Service {each.name} was {PAST[action]}")
-        return events.told(), {
+        return events.folded_events(), {
             (host, name): f"cannot {action} {name} on {folded(hosts)}: {why}"
             for (name, why), hosts in failed.items()
             for host in hosts
         }
 
-    def _service_order(self, host: str, name: str, action: ServiceAction) -> ServiceRequest:
+    def _service_request(self, host: str, name: str, action: ServiceAction) -> ServiceRequest:
         """Return the order; what an operator stops stays so when the host starts again."""
         service = effective_services(self._load(), host).get(name)
         known = service is not None and bool(service.values["autostart"].value)
@@ -144,7 +148,7 @@ class ReachedHosts:
         for name, why in unready.items():
             events.add(name, f"Reboot: {why}", "error")
         self._start([name for name in up if name not in unready], events)
-        return events.told()
+        return events.folded_events()
 
     def power(self, devices: Sequence[str], action: PowerAction) -> Mapping[str, str | None]:
         if action != "status" and not self._hosts.installs:
@@ -163,7 +167,7 @@ class ReachedHosts:
         if action in ("on", "reset"):
             events = Events(self._now)
             self._start(off, events)
-            for event in events.told():
+            for event in events.folded_events():
                 if event.severity == "error":
                     raise IbstackError(f"cannot power {action} {event.host}: {event.text}")
         states = self._hosts.states(devices)
@@ -181,11 +185,11 @@ class ReachedHosts:
     def _start(self, devices: Sequence[str], events: Events) -> None:
         state = self._load()
         started = []
-        held = self._store.held()
-        wanted = self._installations(state, devices, held)
+        operator_stopped = self._store.operator_stopped()
+        wanted = self._installations(state, devices, operator_stopped)
         if not self._hosts.installs:
             # Nobody installs them, so what they missed is brought before.
-            self._bring_missed(
+            self._apply_missed(
                 devices,
                 lambda event: events.add(event.host, event.text, event.severity),
                 services=False,
@@ -214,7 +218,7 @@ class ReachedHosts:
     def plan(self, before: State, after: State) -> Sequence[str]:
         lines: dict[str, list[str]] = {}
         copies = self._images.planned(before, after)
-        for work in self._look(host_changes(before, after), after):
+        for work in self._host_works(host_changes(before, after), after):
             for line in planned(work):
                 lines.setdefault(printable(line), []).append(work.host)
         return [*copies, *(f"{folded(hosts)}: {line}" for line, hosts in lines.items())]
@@ -222,74 +226,78 @@ class ReachedHosts:
     def jobs(self, before: State, after: State) -> Sequence[Job]:
         return self._images.jobs(before, after, _head(after))
 
-    def after_commit(self, before: State, after: State, tell: Callable[[Event], None]) -> None:
+    def after_commit(self, before: State, after: State, report: Callable[[Event], None]) -> None:
         events = Events(self._now)
-        self._take(after)
+        self._remember(after)
 
         def decide(state: State, of: Collection[str] | None) -> list[HostWork]:
             changes = host_changes(before, state)
-            return self._look([each for each in changes if of is None or each.host in of], state)
+            return self._host_works(
+                [each for each in changes if of is None or each.host in of], state
+            )
 
-        Bringing(self._hosts, decide, self._load, events, tell).run()
+        ApplyRounds(self._hosts, decide, self._load, events, report).run()
         after = self._load()
         for event in write_groups(after, self._settings, self._now):
-            for text, severity in event.told():
+            for text, severity in event.messages():
                 events.add(_head(after), text, severity)
-        for each in events.told():
-            tell(each)
+        for each in events.folded_events():
+            report(each)
 
-    def bring(self, devices: Sequence[str], tell: Callable[[Event], None]) -> None:
+    def apply(self, devices: Sequence[str], report: Callable[[Event], None]) -> None:
         state = self._load()
         for job in self._images.jobs(state, state, _head(state)):
-            job.run(tell)
-        self._bring_missed(devices, tell, services=True)
+            job.run(report)
+        self._apply_missed(devices, report, services=True)
 
-    def _bring_missed(
-        self, devices: Sequence[str], tell: Callable[[Event], None], *, services: bool
+    def _apply_missed(
+        self, devices: Sequence[str], report: Callable[[Event], None], *, services: bool
     ) -> None:
         """Bring the files that hosts may have missed, and (*services*) start what is to run."""
 
         def decide(state: State, of: Collection[str] | None) -> list[HostWork]:
             names = [name for name in devices if of is None or name in of]
-            wanted = installations(state, names, self._store.held(), self._settings.images)
+            wanted = installations(
+                state, names, self._store.operator_stopped(), self._settings.images
+            )
             missed = [
                 HostChange(each.host, each.files, {}, each.autostart if services else ())
                 for each in wanted
             ]
-            return self._look(missed, state)
+            return self._host_works(missed, state)
 
-        Bringing(self._hosts, decide, self._load, Events(self._now), tell).run()
+        ApplyRounds(self._hosts, decide, self._load, Events(self._now), report).run()
 
-    def _look(self, changes: Sequence[HostChange], after: State) -> list[HostWork]:
+    def _host_works(self, changes: Sequence[HostChange], after: State) -> list[HostWork]:
         """Ask all hosts at once for what their changes meet, and decide."""
         if not changes:
             return []
         secrets = Secrets()
         changes = [replace(each, files=secrets.fill(each.files)) for each in changes]
-        seen = self._hosts.look({change.host: question(change) for change in changes})
-        held = self._store.held()
+        seen = self._hosts.query({change.host: change_query(change) for change in changes})
+        operator_stopped = self._store.operator_stopped()
 
         def decided(change: HostChange) -> HostWork:
             frozen = [entry for _, entry in frozen_files(after, change.host)]
-            return work_on(change, seen[change.host], frozen, held)
+            return work_on(change, seen[change.host], frozen, operator_stopped)
 
         return [decided(change) for change in changes]
 
     # -- The rest
 
     def _installations(
-        self, state: State, devices: Sequence[str], held: frozenset[tuple[str, str]]
+        self, state: State, devices: Sequence[str], operator_stopped: frozenset[tuple[str, str]]
     ) -> list[Installation]:
         """Return what devices are started from, their files with the secrets in them."""
         secrets = Secrets()
-        found = installations(state, devices, held, self._settings.images)
+        found = installations(state, devices, operator_stopped, self._settings.images)
         return [replace(each, files=secrets.fill(each.files)) for each in found]
 
     def _load(self) -> State:
         self._state = self._store.load(self._state)
         return self._state
 
-    def _take(self, state: State) -> None:
+    def _remember(self, state: State) -> None:
         """Know *state*, so that it is not read whole."""
         if self._state is None or self._state.revision < state.revision:
             self._state = state

@@ -25,7 +25,7 @@ _COPIED_TO: Final = ("FULL", "AUTO")
 """Modes of installation that read the image's tree."""
 
 
-class ReachedImages:
+class ImageController:
     """The images on this machine, below the folder *images*."""
 
     def __init__(self, images: Path, now: Callable[[], datetime]) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.rollout.host_work import order_of, tell, tell_away
+from ibstack.cluster.rollout.host_work import add_away_event, add_result_events, apply_request
 from ibstack.transport.apply_request import ApplyResult
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _CHANGING: Final = "cannot bring this commit: its files change all the time; see
 
 
 @dataclass(slots=True)
-class Bringing:
+class ApplyRounds:
     """What is brought once; it is a Listener of the hosts."""
 
     hosts: Hosts
@@ -35,7 +35,7 @@ class Bringing:
     events: Events
     report: Callable[[Event], None]
     """Take each event when its time has come."""
-    _told: dict[str, tuple[HostWork, ApplyRequest]] = field(default_factory=dict)
+    _requested: dict[str, tuple[HostWork, ApplyRequest]] = field(default_factory=dict)
     """What each host was told."""
 
     def run(self) -> None:
@@ -51,31 +51,33 @@ class Bringing:
                 break
             state = self.newest()
             again = self._once(state, again)
-        for host, done in again.items():
-            self.events.add(host, _why_not(done, state), "error")
+        for host, result in again.items():
+            self.events.add(host, _why_not(result, state), "error")
         self._flush()
 
     def _once(self, state: State, of: Collection[str] | None) -> dict[str, ApplyResult]:
         """Bring what *state* says; return the answers of those that have to be looked at again."""
-        orders = {}
+        requests = {}
         for work in self.decide(state, of):
             if not work.seen.up:
-                tell_away(work, self.events)
+                add_away_event(work, self.events)
                 continue
-            order = order_of(work, state.revision)
-            self._told[work.host] = work, order
-            if order:
-                orders[work.host] = order
+            request = apply_request(work, state.revision)
+            self._requested[work.host] = work, request
+            if request:
+                requests[work.host] = request
             else:
-                self.heard(work.host, ApplyResult())
-        answers = self.hosts.bring(orders, self)
-        return {host: done for host, done in answers.items() if done.stale or done.overtaken}
+                self.finished(work.host, ApplyResult())
+        answers = self.hosts.apply(requests, self)
+        return {
+            host: result for host, result in answers.items() if result.stale or result.overtaken
+        }
 
-    def heard(self, host: str, done: ApplyResult) -> None:
+    def finished(self, host: str, result: ApplyResult) -> None:
         """Take what a host did."""
-        if not done.stale and not done.overtaken:
-            work, order = self._told[host]
-            tell(work, order, done, self.events)
+        if not result.stale and not result.overtaken:
+            work, request = self._requested[host]
+            add_result_events(work, request, result, self.events)
 
     def waiting(self, hosts: Collection[str]) -> None:
         """Report what is known while *hosts* take longer than the others."""
@@ -85,15 +87,15 @@ class Bringing:
         self._flush()
 
     def _flush(self) -> None:
-        for event in self.events.told():
+        for event in self.events.folded_events():
             self.report(event)
         self.events.clear()
 
 
-def _why_not(done: ApplyResult, state: State) -> str:
-    if not done.overtaken:
+def _why_not(result: ApplyResult, state: State) -> str:
+    if not result.overtaken:
         return _CHANGING
     return (
-        f"cannot bring commit {state.revision}: the host has had commit {done.overtaken}; if an"
+        f"cannot bring commit {state.revision}: the host has had commit {result.overtaken}; if an"
         f" older store was put in its place, restart the host, then `ibstack cluster bring` it"
     )
