@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every station names its faults; what could not be looked at is never right."""
+"""Every step names its faults; what could not be looked at is never right."""
 
 from __future__ import annotations
 
@@ -525,7 +525,7 @@ def test_nothing_is_wrong_with_a_healthy_port(kind: str) -> None:
 
     assert explained.answer == "port vm1: nothing is wrong on its whole way"
     assert (explained.exit_code, explained.unknown) == (0, ())
-    assert [station for station, _ in explained.walked] == list(STEPS)
+    assert [step for step, _ in explained.walked] == list(STEPS)
 
 
 @pytest.mark.parametrize("owner", ["network:dhcp", "network:router_interface"])
@@ -533,7 +533,7 @@ def test_a_port_that_its_host_plugs_needs_no_vf_and_no_guest(owner: str) -> None
     explained = diagnose(dhcp_port(healthy("mlx5"), owner))
 
     assert explained.exit_code == 0, explained.answer
-    state = {station.looked_at: finding.state for station, finding in explained.walked}
+    state = {step.looked_at: finding.state for step, finding in explained.walked}
     assert state["vnic type"] is state["VF present"] is State.NOT_NEEDED
     assert state["client-id"] is state["lease"] is State.NOT_NEEDED
     assert state["membership published"] is state["key in the table"] is State.RIGHT
@@ -551,15 +551,15 @@ def test_a_twin_that_is_no_direct_port_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("station", "kind", "change", "says"), FAULTS, ids=[f"{f[0]}: {f[3][:40]}" for f in FAULTS]
+    ("step", "kind", "change", "says"), FAULTS, ids=[f"{f[0]}: {f[3][:40]}" for f in FAULTS]
 )
-def test_a_fault_is_the_first_line(station: str, kind: str, change: Change, says: str) -> None:
+def test_a_fault_is_the_first_line(step: str, kind: str, change: Change, says: str) -> None:
     explained = diagnose(change(healthy(kind)))
 
     assert explained.answer.startswith(f"port vm1: {says}")
     assert explained.exit_code == 3
     (found,) = {s.looked_at for s, finding in explained.walked if finding is explained.fault}
-    assert found == station
+    assert found == step
     assert explained.fault is not None
     assert explained.fault.source
     assert explained.to_do.endswith(".")
@@ -568,7 +568,7 @@ def test_a_fault_is_the_first_line(station: str, kind: str, change: Change, says
 
 
 def test_every_station_has_a_fault_that_it_names() -> None:
-    assert {station.looked_at for station in STEPS} == {fault[0] for fault in FAULTS}
+    assert {step.looked_at for step in STEPS} == {fault[0] for fault in FAULTS}
 
 
 def test_what_nobody_could_look_at_is_named_and_is_not_right() -> None:

@@ -17,11 +17,11 @@ def test_the_page_has_every_fault_and_no_other() -> None:
 
 
 def test_the_page_has_every_station_in_its_order() -> None:
-    _, _, table = PAGE.read_text().partition("| station | where it is read |")
+    _, _, table = PAGE.read_text().partition("| step | where it is read |")
     lines, _, _ = table.partition("\n\n")
     rows = [line.strip("|").split("|")[0].strip() for line in lines.splitlines()[2:]]
 
-    assert rows == [station.looked_at for station in STEPS]
+    assert rows == [step.looked_at for step in STEPS]
 
 
 def test_the_page_counts_the_cases_of_the_walk() -> None:

@@ -88,6 +88,6 @@ def test_the_port_of_a_dhcp_agent_is_well_without_a_vf(scene: Scene) -> None:
     explained = scene.explain(port["id"])
 
     assert explained.exit_code == 0, (explained.answer, explained.unknown)
-    state = {station.looked_at: finding.state.value for station, finding in explained.walked}
+    state = {step.looked_at: finding.state.value for step, finding in explained.walked}
     assert (state["Neutron binding"], state["key in the table"]) == ("right", "right")
     assert state["VF present"] == "not needed"

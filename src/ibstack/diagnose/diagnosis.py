@@ -94,7 +94,7 @@ class Diagnosis:
         if self.unknown:
             return (
                 f"port {self.port}: nothing wrong was found, and {len(self.unknown)} of"
-                f" {len(self.walked)} stations could not be looked at"
+                f" {len(self.walked)} steps could not be looked at"
             )
         return f"port {self.port}: nothing is wrong on its whole way"
 
