@@ -67,8 +67,8 @@ def test_a_host_is_asked_by_the_command_that_reaches_it(tmp_path: Path) -> None:
         ("sh -c 'echo no route >&2; exit 255'", "node002 could not be asked, status 255: no route"),
         (
             "sh -c 'echo {}'",
-            "node002 runs another release of ibstack, whose answer cannot be read here: 'vf'"
-            " is missing",
+            "node002 runs another release of ibstack, whose answer cannot be read here: it has no"
+            " 'vf'",
         ),
         ("true", "node002 could not be asked, status 0: it said nothing that can be read"),
         (

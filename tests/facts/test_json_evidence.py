@@ -70,8 +70,8 @@ AGENTS = [
     (OF_THE_CLIENT, "`openstack network agent list -f json` prints, which has no configurations"),
     ("{}", "it has no `agents`"),
     ('{"agents": {}}', "it has an object as `agents`, and no list"),
-    ('{"agents": ["node001"]}', "agent 1 of `agents` is a string, and no object"),
-    ('{"agents": [null]}', "agent 1 of `agents` is null"),
+    ('{"agents": ["node001"]}', "agents[0]: expected an object, got 'node001'"),
+    ('{"agents": [null]}', "agents[0]: expected an object, got null"),
     (json.dumps({"error": {"code": 401, "message": "The request you have made"}}), "The request"),
     (json.dumps({"NeutronError": {"type": "X", "message": "(rule:get_agent)"}}), "rule:get_agent"),
     (
@@ -79,24 +79,43 @@ AGENTS = [
         "it is one page of several",
     ),
     *(
-        (json.dumps({"agents": [AGENT, {**AGENT, name: value}]}), f"agent 2 of `agents` has {said}")
+        (json.dumps({"agents": [AGENT, {**AGENT, name: value}]}), f"agents[1].{said}")
         for name, value, said in (
-            ("alive", "yes", "a string as alive"),
-            ("host", None, "null as host"),
-            ("configurations", "{}", "a string as configurations"),
-            ("configurations", [], "a list as configurations"),
+            ("alive", "yes", "alive: expected true or false, got 'yes'"),
+            ("host", None, "host: expected a string, got null"),
+            ("configurations", "{}", "configurations: expected an object, got '{}'"),
+            ("configurations", [], "configurations: expected an object, got []"),
         )
     ),
     *(
-        (json.dumps({"agents": [{k: AGENT[k] for k in AGENT if k != name}]}), f"has no {name}")
+        (
+            json.dumps({"agents": [{k: AGENT[k] for k in AGENT if k != name}]}),
+            f"agents[0]: it has no {name!r}",
+        )
         for name in AGENT
     ),
 ]
+SWITCH_PORT = {
+    "switch": "0x1",
+    "node": "sw1",
+    "number": 1,
+    "capacity": 10**15,
+    "enforces": True,
+    "peer": None,
+    "table": "",
+}
 FABRIC = [
+    (
+        json.dumps({"ports": [], "switch_ports": [SWITCH_PORT], "problems": []}),
+        "expected a table of at most 65535 entries, got 1000000000000000",
+    ),
     ("{}", "it has no 'ports'"),
     ('{"ports": [], "switch_ports": []}', "it has no 'problems'"),
-    ('{"ports": {"a": 1}, "switch_ports": [], "problems": []}', "a value in it is of another kind"),
-    ('{"ports": [5], "switch_ports": [], "problems": []}', "a value in it is of another kind"),
+    (
+        '{"ports": {"a": 1}, "switch_ports": [], "problems": []}',
+        "ports: expected a list, got {'a': 1}",
+    ),
+    ('{"ports": [5], "switch_ports": [], "problems": []}', "ports[0]: expected an object, got 5"),
     ('{"ports": [{"guid": "x"}], "switch_ports": [], "problems": []}', "'x'"),
 ]
 

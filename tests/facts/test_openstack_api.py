@@ -111,6 +111,6 @@ def test_a_server_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 def test_rows_that_are_no_agents_are_named_with_their_source() -> None:
     with pytest.raises(
         BadInput,
-        match="cannot read what Neutron says: agent 1 of `agents` has no agent_type; wanted",
+        match=r"cannot read what Neutron says: agents\[0\]: it has no 'agent_type'; wanted",
     ):
         agents_of([{"host": "node001"}], "what Neutron says")

@@ -112,7 +112,7 @@ def test_the_bytes_are_those_of_the_release_before() -> None:
 
 def test_a_default_may_be_missing_and_a_new_key_is_passed_over() -> None:
     assert from_json(Outer, {**GOOD, "new": 1}) == Outer(1, 0.5, AdapterKind.MLX5, PCI)
-    with pytest.raises(BadShape, match="'inner' is missing"):
+    with pytest.raises(BadShape, match="it has no 'inner'"):
         from_json(Outer, GOOD, whole=True)
 
 
@@ -125,22 +125,22 @@ def test_null_may_mean_empty() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"number": True}, "number: expected int, got True"),
-        ({"number": "1"}, "number: expected int, got '1'"),
-        ({"share": "x"}, "share: expected float, got 'x'"),
+        ({"number": True}, "number: expected a whole number, got true"),
+        ({"number": "1"}, "number: expected a whole number, got '1'"),
+        ({"share": "x"}, "share: expected a number, got 'x'"),
         ({"kind": "mlx6"}, "kind: 'mlx6' is not a valid AdapterKind"),
-        ({"slot": 5}, "slot: expected str, got 5"),
+        ({"slot": 5}, "slot: expected a string, got 5"),
         ({"slot": "x"}, "slot: PCI address 'x'"),
         ({"inner": {}}, "inner: expected a list, got {}"),
         ({"inner": [{"guid": "0x1", "entry": "0x0000"}]}, "inner[0].entry: P_Key table entry"),
         ({"inner": [{"guid": "0x1", "entry": None}, 3]}, "inner[1]: expected an object, got 3"),
         (
             {"inner": [{"guid": "0x1", "entry": None, "tags": [1]}]},
-            "inner[0].tags[0]: expected str",
+            "inner[0].tags[0]: expected a string",
         ),
-        ({"inner": [{"entry": None}]}, "inner[0]: 'guid' is missing"),
+        ({"inner": [{"entry": None}]}, "inner[0]: it has no 'guid'"),
         ({"by_guid": {"x": True}}, "by_guid.x: GUID 'x'"),
-        ({"by_guid": {"0x1": 1}}, "by_guid.0x1: expected bool, got 1"),
+        ({"by_guid": {"0x1": 1}}, "by_guid.0x1: expected true or false, got 1"),
         ({"maybe": "x"}, "maybe: expected a list, got 'x'"),
     ],
 )

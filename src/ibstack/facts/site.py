@@ -3,32 +3,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.facts.evidence import Evidence, Missing
 from ibstack.facts.opensm_files import each_opensm, has_subnet_manager
+from ibstack.formats.codec import none_as_empty, record, wire
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ibstack.facts.fabric.observed import ObservedFabric
 
 _NOTHING: Final = Missing("it was not looked at")
 
 
+@record
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """One agent, as Neutron's API shows it."""
+    """One agent, as Neutron's API shows it ("List all agents" of its reference)."""
 
-    kind: str
-    """agent_type"""
+    kind: str = field(metadata=wire("agent_type"))
     binary: str
     host: str
     alive: bool
-    admitted: bool
-    """admin_state_up"""
-    configurations: Mapping[str, Any]
+    admitted: bool = field(metadata=wire("admin_state_up"))
+    configurations: Mapping[str, Any] = field(metadata=wire(read=none_as_empty(Mapping[str, Any])))
 
 
 @dataclass(frozen=True, slots=True)

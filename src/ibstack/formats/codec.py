@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
+import json
 import reprlib
 import types
 import typing
@@ -27,6 +28,12 @@ _Class = TypeVar("_Class", bound=type)
 _Read: TypeAlias = Callable[[Any], Any]
 _WIRE: Final = "wire"
 _AS_IT_IS: Final = (None, None, None)
+_IN_WORDS: Final = {
+    str: "a string",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+}
 _SHOWN: Final = 300
 """Characters of an error, which may quote all that was sent."""
 
@@ -56,6 +63,18 @@ def wire(
     *read* is given the value of JSON and raises ValueError or TypeError; *write* returns it.
     """
     return {_WIRE: (name, read, write)}
+
+
+def by_name(kind: type[enum.Enum]) -> dict[str, Any]:
+    """Return the metadata of a field of *kind* that stands by its name, in small letters."""
+    members = {each.name.lower(): each for each in kind}
+
+    def read(raw: object) -> enum.Enum | None:
+        if isinstance(raw, str) and raw not in members:
+            raise ValueError(f"expected one of {', '.join(members)}, got {reprlib.repr(raw)}")
+        return None if raw is None else members[_read_plain(str, raw)]
+
+    return wire(read=read, write=lambda value: None if value is None else value.name.lower())
 
 
 def none_as_empty(kind: Any) -> _Read:
@@ -124,7 +143,7 @@ def _reader(kind: Any, whole: bool) -> _Read:
     if origin in (dict, Mapping):
         return functools.partial(_read_mapping, _reader(inner[0], whole), _reader(inner[1], whole))
     if isinstance(kind, type) and hasattr(kind, "parse"):
-        return lambda raw: kind.parse(raw) if isinstance(raw, str) else _refuse("str", raw)
+        return lambda raw: kind.parse(_read_plain(str, raw))
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return functools.partial(_read_object, kind, _fields(kind, whole))
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
@@ -141,14 +160,15 @@ def _optional(inner: tuple[Any, ...], whole: bool) -> _Read:
 
 
 def _refuse(wanted: str, raw: object) -> Any:
-    raise BadShape(f"expected {wanted}, got {reprlib.repr(raw)}")
+    shown = json.dumps(raw) if raw is None or isinstance(raw, bool) else reprlib.repr(raw)
+    raise BadShape(f"expected {wanted}, got {shown}")
 
 
 def _read_plain(kind: type, raw: Any) -> Any:
     # bool is a class of int, and none is meant.
     if type(raw) is kind or (kind is float and type(raw) is int):
         return raw
-    return _refuse(kind.__name__, raw)
+    return _refuse(_IN_WORDS.get(kind, kind.__name__), raw)
 
 
 def _read_list(kind: type, read: _Read, raw: Any) -> Any:
@@ -200,7 +220,7 @@ def _read_object(cls: type, fields: tuple[_Field, ...], raw: Any) -> Any:
         if name not in raw:
             if has_default:
                 continue
-            raise BadShape(f"{name!r} is missing")
+            raise BadShape(f"it has no {name!r}")
         try:
             values[field] = read(raw[name])
         except (ValueError, TypeError) as error:

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from ibstack.fabric.errors import BadValue
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -72,3 +74,14 @@ def number(least: int, most: int, what: str = "a number") -> Callable[[str], int
         return int(text)
 
     return read
+
+
+def secret_number(text: str, option: str, *, bits: int) -> int:
+    """Return a number of at most *bits*, as 5 or 0x5; BadValue, which does not repeat the text."""
+    try:
+        value = int(text, 0)
+    except ValueError:
+        value = -1
+    if not 0 <= value < 1 << bits:
+        raise BadValue(f"option {option}", "(hidden)", f"must be a number of at most {bits} bits")
+    return value

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ibstack.fabric.errors import BadInput, BadValue, IbstackError, Refused, TryLater
 from ibstack.fabric.partition import TableEntry
 from ibstack.fabric.pci import PciAddress
-from ibstack.formats.codec import to_json
+from ibstack.formats.codec import BadShape, from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,45 +81,21 @@ def _run(eswitch: Eswitch, verb: object, request: dict[str, Any]) -> dict[str, A
         said = [f"{', '.join(missing)} missing"] if missing else []
         said += [f"{', '.join(unknown)[:_SHOWN]} not known"] if unknown else []
         raise BadInput(f"{' and '.join(said)} in the request")
-    given = {name: read for name, read in fields.items() if name in request}
-    return act(eswitch, {name: read(name, request[name]) for name, read in given.items()})
+    given = {name: kind for name, kind in fields.items() if name in request}
+    return act(eswitch, {name: _value(name, kind, request[name]) for name, kind in given.items()})
 
 
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= _SHOWN:
-        raise BadValue(name, _quoted(value), f"expected text of 1 to {_SHOWN} characters")
+def _value(name: str, kind: Any, raw: object) -> Any:
+    """Return the value of *kind* that the field *name* has."""
+    if isinstance(raw, str) and not 0 < len(raw) <= _SHOWN:
+        raise BadValue(name, _quoted(raw), f"expected text of 1 to {_SHOWN} characters")
+    try:
+        value = from_json(kind, raw)
+    except BadShape as error:
+        raise BadShape(error.what, name) from error
+    if name == "wait_s" and not 0 <= value <= LONGEST_WAIT_S:
+        raise BadValue(name, _quoted(raw), f"expected 0 to {LONGEST_WAIT_S} seconds")
     return value
-
-
-def _pci(name: str, value: object) -> PciAddress:
-    return PciAddress.parse(_text(name, value))
-
-
-def _some_entry(name: str, value: object) -> object:
-    return TableEntry.parse(_text(name, value))
-
-
-def _entry(name: str, value: object) -> object:
-    return None if value is None else TableEntry.parse(_text(name, value))
-
-
-def _flag(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise BadValue(name, _quoted(value), "expected true or false")
-    return value
-
-
-def _whole(name: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise BadValue(name, _quoted(value), "expected a whole number")
-    return value
-
-
-def _wait(name: str, value: object) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 <= value <= LONGEST_WAIT_S:  # type: ignore[operator]
-        raise BadValue(name, _quoted(value), f"expected 0 to {LONGEST_WAIT_S} seconds")
-    return float(value)  # type: ignore[arg-type]
 
 
 def _quoted(value: object) -> str:
@@ -168,26 +144,24 @@ def _counts(eswitch: Eswitch, _request: dict[str, Any]) -> dict[str, Any]:
 
 
 _VERBS: Final[
-    dict[
-        str,
-        tuple[
-            dict[str, Callable[[str, object], object]],
-            Callable[[Eswitch, dict[str, Any]], dict[str, Any]],
-        ],
-    ]
+    dict[str, tuple[dict[str, Any], Callable[[Eswitch, dict[str, Any]], dict[str, Any]]]]
 ] = {
     "read": ({}, _read),
-    "attach": ({"physical_network": _text, "mac": _text, "pci": _pci, "wait_s": _wait}, _attach),
+    "attach": ({"physical_network": str, "mac": str, "pci": PciAddress, "wait_s": float}, _attach),
     "adopt": (
-        {"physical_network": _text, "mac": _text, "pci": _pci, "entry": _some_entry},
+        {"physical_network": str, "mac": str, "pci": PciAddress, "entry": TableEntry},
         _adopt,
     ),
-    "detach": ({"physical_network": _text, "mac": _text}, _detach),
+    "detach": ({"physical_network": str, "mac": str}, _detach),
     "configure": (
-        {"pci": _pci, "mac": _text, "entry": _entry, "link_up": _flag, "instance": _text},
+        {
+            **{"pci": PciAddress, "mac": str, "entry": TableEntry | None},
+            **{"link_up": bool, "instance": str},
+        },
         _configure,
     ),
-    "disown": ({"pci": _pci, "mac": _text, "left": _flag}, _disown),
-    "watch": ({"sequence": _whole, "wait_s": _wait}, _watch),
+    "disown": ({"pci": PciAddress, "mac": str, "left": bool}, _disown),
+    "watch": ({"sequence": int, "wait_s": float}, _watch),
     "counts": ({}, _counts),
 }
+"""By name: what each field of a request is, and what does it."""

@@ -15,6 +15,7 @@ from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PROOF_KEYS, KeyRange
 from ibstack.facts.fabric.sa_dump import SA_DUMP
+from ibstack.formats.settings import secret_number
 from ibstack.runtime.metrics import Endpoint
 from ibstack.subnet_manager.reconcile.known_hosts import listed_hosts
 from ibstack.subnet_manager.settings import Settings
@@ -278,7 +279,7 @@ def read_settings(conf: cfg.ConfigOpts) -> FabricdSettings:
         reload_command=_words(fabric.reload_command),
         ca=fabric.ca,
         port=fabric.port,
-        m_key=_m_key(fabric.m_key),
+        m_key=secret_number(fabric.m_key, "m_key", bits=64),
         poll_interval_s=fabric.poll_interval,
         report_interval_s=fabric.report_interval,
         rpc_timeout_s=fabric.rpc_timeout,
@@ -303,14 +304,3 @@ def _words(text: str | None) -> tuple[str, ...]:
         return tuple(shlex.split(text or ""))
     except ValueError as error:
         raise BadValue("option reload_command", text or "", str(error)) from error
-
-
-def _m_key(text: str) -> int:
-    """Read an M_Key; the error does not repeat it."""
-    try:
-        value = int(text, 0)
-    except ValueError:
-        value = -1
-    if not 0 <= value < 1 << 64:
-        raise BadValue("option m_key", "(hidden)", "must be a number of at most 64 bits")
-    return value

@@ -93,8 +93,8 @@ def test_a_member_is_read() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"shared": 1}, "shared: expected bool, got 1"),
-        ({"host": ["node002"]}, "host: expected str"),
+        ({"shared": 1}, "shared: expected true or false, got 1"),
+        ({"host": ["node002"]}, "host: expected a string"),
         ({"key": "0x0000"}, "partition key"),
     ],
 )
@@ -127,13 +127,13 @@ def test_a_port_without_a_vf_and_one_of_the_default_partition_are_read() -> None
     ("change", "said"),
     [
         ({"guid": "x"}, "GUID 'x'"),
-        ({"guid": None}, "guid: expected str"),
+        ({"guid": None}, "guid: expected a string"),
         ({"entry": "0x0000"}, "it is empty"),
         ({"entry": "0x18001"}, "must fit in 16 bits"),
         ({"entry": "zz"}, "expected 0x0001"),
-        ({"pci": 7}, "pci: expected str"),
-        ({"revision": True}, "revision: expected int"),
-        ({"admin_state_up": 1}, "admin_state_up: expected bool"),
+        ({"pci": 7}, "pci: expected a string"),
+        ({"revision": True}, "revision: expected a whole number"),
+        ({"admin_state_up": 1}, "admin_state_up: expected true or false"),
     ],
 )
 def test_a_port_of_the_wrong_shape_is_named(change: dict[str, Any], said: str) -> None:
@@ -148,7 +148,7 @@ def test_a_port_of_the_wrong_shape_is_named(change: dict[str, Any], said: str) -
 def test_what_is_missing_is_named(name: str) -> None:
     row = {key: value for key, value in PORT.items() if key != name}
 
-    with pytest.raises(BadReply, match=f"'{name}' is missing"):
+    with pytest.raises(BadReply, match=f"it has no '{name}'"):
         read_host_ports({"etag": "e", "ports": [row]}, "ask")
 
 

@@ -4,29 +4,21 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric import neutron_names
 from ibstack.facts.json_file import kind_of, read_object, refusal, unreadable
 from ibstack.facts.site import Agent
+from ibstack.formats.codec import BadShape, from_json, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 MELLANOX: Final = neutron_names.MELLANOX_AGENT
 PARTITION: Final = neutron_names.PARTITION_AGENT
 DHCP: Final = neutron_names.DHCP_AGENT
 OURS: Final = (MELLANOX, PARTITION)
 
-# api-ref of Neutron, "List all agents": what is read of each, and its kind in JSON.
-_FIELDS: Final[dict[str, tuple[type, ...]]] = {
-    "agent_type": (str,),
-    "binary": (str,),
-    "host": (str,),
-    "alive": (bool,),
-    "admin_state_up": (bool,),
-    "configurations": (dict, type(None)),
-}
 _OF_THE_CLIENT: Final = ("Agent Type", "Binary")
 _WANTED: Final = "wanted is the API's own answer to GET /v2.0/agents"
 _REMEDY: Final = (
@@ -35,15 +27,12 @@ _REMEDY: Final = (
 )
 
 
-def agents_of(rows: Iterable[Any], source: str, remedy: str = _WANTED) -> tuple[Agent, ...]:
+def agents_of(rows: object, source: str, remedy: str = _WANTED) -> tuple[Agent, ...]:
     """Read `agents` of that answer; BadInput, with *source*, for rows that are none."""
-    found = []
-    for number, row in enumerate(rows, 1):
-        wrong = _wrong(row)
-        if wrong:
-            raise unreadable(source, f"agent {number} of `agents` {wrong}", remedy)
-        found.append(_agent(row))
-    return tuple(found)
+    try:
+        return from_json(tuple[Agent, ...], rows)
+    except BadShape as error:
+        raise unreadable(source, f"agents{error}", remedy) from error
 
 
 def load_agents(text: str, file: str) -> tuple[Agent, ...]:
@@ -68,40 +57,6 @@ def load_agents(text: str, file: str) -> tuple[Agent, ...]:
     return agents_of(rows, file, _REMEDY)
 
 
-def _wrong(row: Any) -> str:
-    """Return what keeps an element of that list from being an agent; empty: nothing."""
-    if not isinstance(row, dict):
-        return f"is {kind_of(row)}, and no object"
-    for name, kinds in _FIELDS.items():
-        if name not in row:
-            return f"has no {name}"
-        if not isinstance(row[name], kinds):
-            return f"has {kind_of(row[name])} as {name}"
-    return ""
-
-
-def _agent(row: Mapping[str, Any]) -> Agent:
-    return Agent(
-        kind=row["agent_type"],
-        binary=row["binary"],
-        host=row["host"],
-        alive=row["alive"],
-        admitted=row["admin_state_up"],
-        configurations=dict(row["configurations"] or {}),
-    )
-
-
 def dump_agents(agents: Iterable[Agent]) -> str:
     """Return what load_agents() reads."""
-    rows = [
-        {
-            "agent_type": agent.kind,
-            "binary": agent.binary,
-            "host": agent.host,
-            "alive": agent.alive,
-            "admin_state_up": agent.admitted,
-            "configurations": dict(agent.configurations),
-        }
-        for agent in agents
-    ]
-    return json.dumps({"agents": rows}, indent=1) + "\n"
+    return json.dumps({"agents": to_json(tuple(agents))}, indent=1) + "\n"

@@ -6,9 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ibstack.fabric.errors import BadInput, BadValue
+from ibstack.fabric.errors import BadInput
 from ibstack.facts.evidence import last
 from ibstack.formats.ini import IniText
+from ibstack.formats.settings import secret_number
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,16 +33,6 @@ class LocalPort:
         except OSError as error:
             raise BadInput(f"cannot read {config}: {error.strerror}") from error
         ca, port, m_key = (last(keys, "fabric", name) for name in ("ca", "port", "m_key"))
-        number = _number(port, "port", bits=8)  # PortNum of NodeInfo, IBTA volume 1.
-        return cls(ca or None, number, _number(m_key, "m_key", bits=64) or 0)
-
-
-def _number(text: str | None, option: str, *, bits: int) -> int | None:
-    try:
-        number = int(text, 0) if text else None
-    except ValueError:
-        number = -1
-    if number is not None and not 0 <= number < 1 << bits:
-        # Not quoted: it may be a key.
-        raise BadValue(f"option {option}", "(hidden)", f"must be a number of at most {bits} bits")
-    return number
+        # PortNum of NodeInfo, IBTA volume 1.
+        number = secret_number(port, "port", bits=8) if port else None
+        return cls(ca or None, number, secret_number(m_key or "0", "m_key", bits=64))

@@ -4,24 +4,45 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from ibstack.facts.fabric.shared_guids import shared_guid
+from ibstack.fabric.guid import Guid
+from ibstack.fabric.partition import PkeyTable, TableEntry
+from ibstack.facts.fabric.shared_guids import SharedGuid, shared_guid
+from ibstack.formats.codec import by_name, from_json, record, wire
 from ibstack.mad import Lid, NodeType, NotKnown, PortState, Route, SmInfo, SmState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ibstack.fabric.guid import Guid
-    from ibstack.fabric.partition import PkeyTable, TableEntry
-    from ibstack.facts.fabric.shared_guids import SharedGuid
     from ibstack.mad import FabricMap, FabricReader, PortRecord
 
 
-_WAY: Final = re.compile(r"^(?:LID \d+|directed route [\d,]+): ")
+_ROUTE: Final = re.compile(r"^(?:LID \d+|directed route [\d,]+): ")
 
 
+def _read_table(text: object) -> PkeyTable | None:
+    words = (from_json(str, text) if text is not None else "").split()
+    table = (None if word == "-" else TableEntry.from_wire(int(word, 16)) for word in words)
+    return None if text is None else tuple(table)
+
+
+def _table_text(table: PkeyTable | None) -> str | None:
+    if table is None:
+        return None
+    words = [str(entry) if entry else "-" for entry in table]
+    while words and words[-1] == "-":
+        words.pop()
+    return " ".join(words)
+
+
+_TABLE: Final = wire(read=_read_table, write=_table_text)
+"""In JSON a table is a text of words, `-` for an empty place, without what is behind its last."""
+_OR_NULL: Final = wire(read=lambda raw: from_json(str, raw or ""), write=lambda text: text or None)
+
+
+@record
 @dataclass(frozen=True, slots=True)
 class FabricPort:
     """One end port: of an adapter, or a switch's port 0."""
@@ -29,18 +50,18 @@ class FabricPort:
     guid: Guid
     node: str
     """The node's own description, such as `node003 mlx5_0`; empty: not known."""
-    node_type: NodeType
+    node_type: NodeType = field(metadata=by_name(NodeType))
     lid: int
     active: bool
-    table: PkeyTable | None
+    table: PkeyTable | None = field(metadata=_TABLE)
     """Up to its whole length; None: not known."""
     is_sm: bool = False
-    sm_state: SmState | None = None
+    sm_state: SmState | None = field(default=None, metadata=by_name(SmState))
     """Of the subnet manager there; None: there is none, or it does not answer."""
     mtu_bytes: int | None = None
     multicast_cap: int | None = None
     """Of a switch: how many multicast groups it can forward."""
-    why_unread: str = ""
+    why_unread: str = field(default="", metadata=_OR_NULL)
     """Why the table is not known."""
     cabled_to: tuple[Guid, int] | None = None
     """The switch, and the port of it, at the other end of its cable; None: not known."""
@@ -62,6 +83,7 @@ class FabricPort:
         return frozenset(entry for entry in self.table or () if entry is not None)
 
 
+@record
 @dataclass(frozen=True, slots=True)
 class EnforcingPort:
     """One external port of a switch, with a link."""
@@ -74,10 +96,10 @@ class EnforcingPort:
     enforces: bool
     peer: Guid | None
     """The port at the other end; None: not known."""
-    table: PkeyTable | None
+    table: PkeyTable | None = field(metadata=_TABLE)
     can_enforce: bool | None = None
     """By SwitchInfo; None: not known."""
-    why_unread: str = ""
+    why_unread: str = field(default="", metadata=_OR_NULL)
     """Why the table is not known."""
 
     def __str__(self) -> str:
@@ -88,6 +110,7 @@ class EnforcingPort:
         return frozenset(entry for entry in self.table or () if entry is not None)
 
 
+@record
 @dataclass(frozen=True, slots=True)
 class ObservedFabric:
     """What one walk showed."""
@@ -96,7 +119,7 @@ class ObservedFabric:
     switch_ports: tuple[EnforcingPort, ...]
     problems: tuple[str, ...]
     """What did not answer; empty: all is known."""
-    shared: tuple[SharedGuid, ...] | None = ()
+    shared: tuple[SharedGuid, ...] | None = field(default=(), metadata=wire("shared_guids"))
     """Every GUID that several nodes have; None: not in what older versions wrote."""
 
     @property
@@ -181,8 +204,8 @@ def _enforcing(record: PortRecord, table: PkeyTable | NotKnown) -> EnforcingPort
 
 
 def _why(table: PkeyTable | NotKnown) -> str:
-    """Return why a table is not known, without the way, so that ports that say the same fold."""
-    return _WAY.sub("", table.why) if isinstance(table, NotKnown) else ""
+    """Return why a table is not known, without the route, so that ports that say the same fold."""
+    return _ROUTE.sub("", table.why) if isinstance(table, NotKnown) else ""
 
 
 def _known(table: PkeyTable | NotKnown) -> PkeyTable | None:

@@ -4,155 +4,62 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
-from ibstack.fabric.partition import TableEntry
-from ibstack.facts.fabric.observed import EnforcingPort, FabricPort, ObservedFabric
-from ibstack.facts.fabric.shared_guids import SharedGuid
+from ibstack.facts.fabric.observed import ObservedFabric
 from ibstack.facts.json_file import read_object, unreadable
-from ibstack.mad import NodeType, SmState
+from ibstack.formats.codec import BadShape, from_json, to_json
 
 if TYPE_CHECKING:
     from ibstack.fabric.partition import PkeyTable
+    from ibstack.facts.fabric.observed import FabricPort
 
 _REMEDY: Final = (
     "wanted is what `ibstack verify fabric --write FOLDER` writes as FOLDER/fabric.json"
 )
-_SHOWN: Final = 60
+_SWITCH: Final = ("switch", "switch_port")
+"""Where a port's cable leads, in the file."""
+_LONGEST_TABLE: Final = 0xFFFF
+"""PartitionCap of NodeInfo has 16 bits (IBTA volume 1, 14.2.5.3)."""
 
 
 def dump(fabric: ObservedFabric) -> str:
     """Return the text of *fabric*; of a table, what is behind its last entry is left out."""
-    told = {
-        "ports": [_port(port) for port in fabric.ports],
-        "switch_ports": [_switch_port(port) for port in fabric.switch_ports],
-        "problems": list(fabric.problems),
-        "shared_guids": None
-        if fabric.shared is None
-        else [_shared(each) for each in fabric.shared],
-    }
-    return json.dumps(told, indent=1) + "\n"
+    written = to_json(fabric)
+    for row, port in zip(written["ports"], fabric.ports, strict=True):
+        row["table_length"] = None if port.table is None else len(port.table)
+        row |= zip(_SWITCH, row.pop("cabled_to") or (None, None), strict=True)
+    return json.dumps(written, indent=1) + "\n"
 
 
 def load(text: str, file: str) -> ObservedFabric:
     """Read what dump() wrote; BadInput for anything else."""
-    told = read_object(text, file, _REMEDY)
+    # Not in what older versions wrote.
+    written = {"shared_guids": None, **read_object(text, file, _REMEDY)}
     try:
-        return ObservedFabric(
-            tuple(_read_port(each) for each in told["ports"]),
-            tuple(_read_switch_port(each) for each in told["switch_ports"]),
-            tuple(map(str, told["problems"])),
-            _read_shared(told.get("shared_guids")),
+        found = from_json(ObservedFabric, written)
+        ports = map(_whole, found.ports, written["ports"])
+        outer = (
+            replace(each, table=_padded(each.table, each.capacity)) for each in found.switch_ports
         )
-    except KeyError as error:
-        # Of a table of ours, such as the kinds of nodes, or of the file's own objects.
-        raise unreadable(
-            file, f"it has no {str(error)[:_SHOWN]} where that is needed", _REMEDY
-        ) from None
-    except BadValue as error:
+        return replace(found, ports=tuple(ports), switch_ports=tuple(outer))
+    except BadShape as error:
         raise unreadable(file, str(error), _REMEDY) from error
-    except (ValueError, TypeError, AttributeError):
-        raise unreadable(file, "a value in it is of another kind", _REMEDY) from None
 
 
-def _port(port: FabricPort) -> dict[str, Any]:
-    return {
-        "guid": str(port.guid),
-        "node": port.node,
-        "node_type": port.node_type.name.lower(),
-        "lid": port.lid,
-        "active": port.active,
-        "table_length": None if port.table is None else len(port.table),
-        "table": _entries(port.table),
-        "is_sm": port.is_sm,
-        "sm_state": None if port.sm_state is None else port.sm_state.name.lower(),
-        "mtu_bytes": port.mtu_bytes,
-        "multicast_cap": port.multicast_cap,
-        "why_unread": port.why_unread or None,
-        "switch": None if port.cabled_to is None else str(port.cabled_to[0]),
-        "switch_port": None if port.cabled_to is None else port.cabled_to[1],
-    }
+def _whole(port: FabricPort, row: dict[str, Any]) -> FabricPort:
+    """Return the port with what *row* has apart from its fields."""
+    length = from_json(int, row.get("table_length") or 0)
+    switch, number = (row.get(name) for name in _SWITCH)
+    cabled_to = None
+    if switch is not None and number is not None:
+        cabled_to = from_json(Guid, switch), from_json(int, number)
+    return replace(port, table=_padded(port.table, length), cabled_to=cabled_to)
 
 
-def _shared(shared: SharedGuid) -> dict[str, Any]:
-    return {"guid": str(shared.guid), "of": shared.of, "places": list(shared.places)}
-
-
-def _read_shared(told: list[dict[str, Any]] | None) -> tuple[SharedGuid, ...] | None:
-    if told is None:
-        return None
-    return tuple(
-        SharedGuid(Guid.parse(each["guid"]), str(each["of"]), tuple(map(str, each["places"])))
-        for each in told
-    )
-
-
-def _switch_port(port: EnforcingPort) -> dict[str, Any]:
-    return {
-        "switch": str(port.switch),
-        "node": port.node,
-        "number": port.number,
-        "capacity": port.capacity,
-        "enforces": port.enforces,
-        "can_enforce": port.can_enforce,
-        "peer": None if port.peer is None else str(port.peer),
-        "table": _entries(port.table),
-        "why_unread": port.why_unread or None,
-    }
-
-
-def _entries(table: PkeyTable | None) -> str | None:
-    if table is None:
-        return None
-    words = [str(entry) if entry else "-" for entry in table]
-    while words and words[-1] == "-":
-        words.pop()
-    return " ".join(words)
-
-
-def _read_port(told: dict[str, Any]) -> FabricPort:
-    return FabricPort(
-        guid=Guid.parse(told["guid"]),
-        node=str(told["node"]),
-        node_type=NodeType[told["node_type"].upper()],
-        lid=int(told["lid"]),
-        active=bool(told["active"]),
-        table=_table(told["table"], told["table_length"]),
-        is_sm=bool(told["is_sm"]),
-        sm_state=None if told["sm_state"] is None else SmState[told["sm_state"].upper()],
-        mtu_bytes=told["mtu_bytes"],
-        multicast_cap=told["multicast_cap"],
-        why_unread=str(told.get("why_unread") or ""),
-        # Not in what older versions wrote.
-        cabled_to=_read_cabled_to(told.get("switch"), told.get("switch_port")),
-    )
-
-
-def _read_cabled_to(switch: str | None, number: int | None) -> tuple[Guid, int] | None:
-    return None if switch is None or number is None else (Guid.parse(switch), int(number))
-
-
-def _read_switch_port(told: dict[str, Any]) -> EnforcingPort:
-    return EnforcingPort(
-        switch=Guid.parse(told["switch"]),
-        node=str(told["node"]),
-        number=int(told["number"]),
-        capacity=int(told["capacity"]),
-        enforces=bool(told["enforces"]),
-        peer=None if told["peer"] is None else Guid.parse(told["peer"]),
-        table=_table(told["table"], told["capacity"]),
-        # Not in what older versions wrote.
-        can_enforce=told.get("can_enforce"),
-        why_unread=str(told.get("why_unread") or ""),
-    )
-
-
-def _table(words: str | None, length: int | None) -> PkeyTable | None:
-    if words is None:
-        return None
-    entries = [
-        None if word == "-" else TableEntry.from_wire(int(word, 16)) for word in words.split()
-    ]
-    return (*entries, *[None] * ((length or 0) - len(entries)))
+def _padded(table: PkeyTable | None, length: int) -> PkeyTable | None:
+    if length > _LONGEST_TABLE:
+        raise BadShape(f"expected a table of at most {_LONGEST_TABLE} entries, got {length}")
+    return None if table is None else (*table, *[None] * (length - len(table)))

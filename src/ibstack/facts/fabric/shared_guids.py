@@ -6,13 +6,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ibstack.fabric.guid import Guid
+from ibstack.formats.codec import record
+
 if TYPE_CHECKING:
-    from ibstack.fabric.guid import Guid
     from ibstack.mad import Duplicate
 
 _PLACES_NAMED: Final = 4
 
 
+@record
 @dataclass(frozen=True, slots=True)
 class SharedGuid:
     """A GUID that several nodes have."""
