@@ -24,7 +24,7 @@ from ibstack.diagnose.host_facts import (
 )
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import unfold
-from ibstack.neutron.protocol.reported import ReportedAdapter
+from ibstack.neutron.protocol.agent_report import ReportedAdapter
 
 MAC, PCI = "fa:16:3e:00:00:01", "0000:05:00.1"
 GUID, PHYSICAL, DHCP_GUID, MASTER = (

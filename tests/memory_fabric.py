@@ -20,7 +20,7 @@ from ibstack.fabric.partition import (
     TableEntry,
 )
 from ibstack.formats.partitions_conf.reading import read
-from ibstack.formats.partitions_conf.statement import Keyword, Standing
+from ibstack.formats.partitions_conf.statement import Keyword, MembershipFlag
 from ibstack.mad import FabricReader, Lid, NotKnown, PortState, SmState
 from ibstack.mad.datagrams import DATA_LENGTH, ENTRIES_OF_A_BLOCK, Attribute
 
@@ -205,12 +205,12 @@ class MemoryOpenSm:
                 port.state = PortState.ACTIVE
 
     def _entries(self, port: Port, statements: Iterable[Statement]) -> set[TableEntry]:
-        held: dict[PartitionKey, Standing] = {}
+        held: dict[PartitionKey, MembershipFlag] = {}
         for statement in statements:
             for listed in statement.members:
                 if self._means(listed.who, port):
-                    held[statement.key] = listed.standing
-        full = {key: how is not Standing.LIMITED for key, how in held.items()}
+                    held[statement.key] = listed.membership_flag
+        full = {key: how is not MembershipFlag.LIMITED for key, how in held.items()}
         return {TableEntry(key, full_member=is_full) for key, is_full in full.items()} or {_CLOSED}
 
     def _means(self, who: Guid | Keyword, port: Port) -> bool:

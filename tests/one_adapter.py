@@ -124,7 +124,7 @@ class OneAdapter:
         """Return an eswitch as a daemon has it that has just started, after a crash or not."""
         self.sysfs.dies_before = None
         eswitch = Eswitch(self.adapters(), Attachments(self.folder / "state"))
-        eswitch.mend()
+        eswitch.reconcile()
         return eswitch
 
     def _connect(self, sysfs: Sysfs, function: PhysicalFunction) -> VportControl:

@@ -19,7 +19,7 @@ from ibstack.formats.codec import BadShape, from_json, none_as_empty, record, to
 from ibstack.host.attachments import Attachment, Configured
 from ibstack.host.observed import (
     AttachmentState,
-    HeldUp,
+    BlockedPlug,
     Link,
     ObservedAdapter,
     ObservedAttachment,
@@ -40,7 +40,7 @@ HOST = ObservedHost(
     (ADAPTER,),
     (ObservedAttachment("ib", MAC, PCI, AttachmentState.PENDING, "waits", "i-1", served=True),),
     ("a problem",),
-    (HeldUp("ib", MAC, PCI, refused=False, why="who"),),
+    (BlockedPlug("ib", MAC, PCI, refused=False, why="who"),),
 )
 OF_A_HOST = (
     '{"sequence":7,"adapters":[{"physical_network":"ib","interface":"ib0","device":"mlx4_0",'

@@ -12,7 +12,7 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PartitionKey
 from ibstack.formats.partitions_conf.group_flags import AskedGroup, GroupFlags
 from ibstack.formats.partitions_conf.line_buffer import LINE_BYTES
-from ibstack.formats.partitions_conf.statement import Keyword, Listed, Standing, Statement
+from ibstack.formats.partitions_conf.statement import Keyword, Listed, MembershipFlag, Statement
 from ibstack.formats.partitions_conf.strict import Fault, PartitionsFileFaults, by_line, parse
 
 DEFAULT = "Default=0x7fff,indx0: ALL=limited, SELF=full;\n"
@@ -149,21 +149,21 @@ def test_a_hand_written_file_is_understood() -> None:
             PartitionKey(0x100),
             ("ipoib", "mtu=5", "rate=7"),
             (
-                Listed(Guid.parse(A), Standing.FULL),
-                Listed(Guid.parse(B), Standing.LIMITED),
-                Listed(Keyword.SELF, Standing.BOTH),
-                Listed(Guid(0x51), Standing.FULL),
+                Listed(Guid.parse(A), MembershipFlag.FULL),
+                Listed(Guid.parse(B), MembershipFlag.LIMITED),
+                Listed(Keyword.SELF, MembershipFlag.BOTH),
+                Listed(Guid(0x51), MembershipFlag.FULL),
             ),
             of_groups=GroupFlags(mtu=5, rate=7),
         ),
-        Statement(7, "x", PartitionKey(2), (), (Listed(Keyword.ALL_CAS, Standing.LIMITED),)),
-        Statement(7, "y", PartitionKey(3), (), (Listed(Guid.parse(A), Standing.FULL),)),
+        Statement(7, "x", PartitionKey(2), (), (Listed(Keyword.ALL_CAS, MembershipFlag.LIMITED),)),
+        Statement(7, "y", PartitionKey(3), (), (Listed(Guid.parse(A), MembershipFlag.FULL),)),
         Statement(
             8,
             "m",
             PartitionKey(4),
             ("ipoib",),
-            (Listed(Keyword.ALL, Standing.FULL),),
+            (Listed(Keyword.ALL, MembershipFlag.FULL),),
             (
                 AskedGroup(8, IPv6Address("ff12:401b::707"), GroupFlags(sl=1), own_sl=True),
                 AskedGroup(9, IPv6Address("ff12:601b::16"), GroupFlags(), own_sl=True),

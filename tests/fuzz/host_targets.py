@@ -156,7 +156,7 @@ def _ask_for_everything(host: OneAdapter, changes: Mapping[Path, bytes]) -> None
     host.sysfs.writes.clear()
     seen = eswitch.read()
     eswitch.fingerprint()
-    eswitch.mend()
+    eswitch.reconcile()
     assert host.sysfs.writes == [], "looking writes nothing"
     assert seen.adapters or seen.problems, f"{changes} is not told"
     assert seen.attachments == ()

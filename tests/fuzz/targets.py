@@ -24,7 +24,7 @@ from ibstack.formats.partitions_conf.reading import read as read_any
 from ibstack.formats.partitions_conf.strict import PartitionsFileFaults, parse
 from ibstack.host import eswitchd_config
 from ibstack.neutron.agents.dhcp_requests import parse_hosts, parse_packet, why_unanswered
-from ibstack.neutron.protocol import replies, reported
+from ibstack.neutron.protocol import agent_report, replies
 from ibstack.subnet_manager.opensm.partitions_conf import read, read_site, render
 from ibstack.upgrade import partitions
 from ibstack.upgrade.host_files import ESWITCHD_CONF, MLNX_CONF
@@ -134,13 +134,13 @@ def rpc_reply(data: bytes) -> None:
             _told(len(str(error)) < _LONGEST_MESSAGE)
 
 
-def agent_report(data: bytes) -> None:
+def read_agent_report(data: bytes) -> None:
     """What an agent says of itself, as the database keeps it."""
     text = data.decode("utf-8", "surrogateescape")
-    known = reported.guids(text)
-    for adapter in reported.adapters_in(text):
+    known = agent_report.guids(text)
+    for adapter in agent_report.adapters_in(text):
         assert adapter.port_guid is None or adapter.port_guid in known
-    assert all(isinstance(name, str) for name in reported.served_networks(text))
+    assert all(isinstance(name, str) for name in agent_report.served_networks(text))
 
 
 _GUESTS: Final = parse_hosts(
@@ -169,7 +169,7 @@ TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
     "eswitchd_conf": eswitchd_conf,
     "cluster_file": cluster_file,
     "rpc_reply": rpc_reply,
-    "agent_report": agent_report,
+    "agent_report": read_agent_report,
     "dhcp_packet": dhcp_packet,
     "eswitchd_request": host_targets.eswitchd_request,
     "eswitchd_answer": host_targets.eswitchd_answer,

@@ -14,7 +14,7 @@ from fuzz.seeds import SEEDS
 from fuzz.targets import TARGETS
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.pci import unfold
-from ibstack.neutron.protocol import reported
+from ibstack.neutron.protocol import agent_report
 
 EXAMPLES, EXAMPLES_OF_A_SLOW_ONE = 400, 50
 SLOW = {"eswitchd_request", "sysfs"}
@@ -79,9 +79,9 @@ def test_no_bytes_crash_a_reader(name: str) -> None:
 def test_a_report_of_another_shape_serves_nothing(configurations: object) -> None:
     text = json.dumps(configurations)
 
-    assert reported.adapters_in(text) == ()
-    assert reported.served_networks(text) == frozenset()
-    assert reported.guids(text) == frozenset()
+    assert agent_report.adapters_in(text) == ()
+    assert agent_report.served_networks(text) == frozenset()
+    assert agent_report.guids(text) == frozenset()
 
 
 @pytest.mark.parametrize("name", ["guid", "pci", "entry", "status"])

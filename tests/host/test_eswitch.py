@@ -132,7 +132,7 @@ def test_functions_that_are_not_ours_are_never_touched(one: OneAdapter) -> None:
     eswitch = one.start()
     eswitch.attach(NET, MAC, one.pci(1), 0)
     eswitch.detach(NET, MAC)
-    eswitch.mend()
+    eswitch.reconcile()
 
     assert one.adapter().read_vf(one.pci(3), 3) == before
 
@@ -394,7 +394,7 @@ def test_a_guid_that_a_restarted_driver_lost_is_set_again(one: OneAdapter) -> No
     eswitch.configure(one.pci(1), MAC, RED, link_up=True)
     one.adapter().clear(one.pci(1), 1)
 
-    eswitch.mend()
+    eswitch.reconcile()
 
     assert vf(eswitch, 1).guid == Guid.from_mac(MAC)
     assert attachment(eswitch).state is PENDING, "until the agent has configured it again"

@@ -75,7 +75,7 @@ def test_a_plug_whose_port_is_yet_to_come_is_never_left_by_itself(one: OneAdapte
     eswitch.attach(NET, MAC, one.pci(1), 0)
     eswitch.disown(one.pci(1), MAC, left=False)
     clock.now = 100 * FREED_AFTER_S
-    eswitch.mend()
+    eswitch.reconcile()
 
     assert (only(eswitch).state, only(eswitch).served) == (PENDING, False)
     assert "no partition has been configured" in str(only(eswitch).why)
@@ -87,10 +87,10 @@ def test_a_left_vf_is_freed_after_the_stated_time(one: OneAdapter) -> None:
 
     for now in (0.0, FREED_AFTER_S - 0.1):
         clock.now = now
-        eswitch.mend()
+        eswitch.reconcile()
         assert only(eswitch).state is LEFT
     clock.now = FREED_AFTER_S
-    eswitch.mend()
+    eswitch.reconcile()
 
     assert eswitch.read().attachments == ()
     assert eswitch.read().adapters[0].vfs[1].guid is None
@@ -100,19 +100,19 @@ def test_a_left_vf_is_freed_after_the_stated_time(one: OneAdapter) -> None:
 def test_a_left_vf_is_not_freed_while_a_guest_has_it(one: OneAdapter) -> None:
     clock = Clock()
     eswitch = left(one, clock)
-    eswitch.mend()
+    eswitch.reconcile()
     one.hardware.pass_through(1, is_open=True)
     clock.now = 2 * FREED_AFTER_S
-    eswitch.mend()
+    eswitch.reconcile()
 
     assert only(eswitch).state is LEFT
     assert "a guest still has the VF (driver vfio-pci)" in str(only(eswitch).why)
 
     one.hardware.pass_through(1, is_open=False)
-    eswitch.mend()
+    eswitch.reconcile()
     assert only(eswitch).state is LEFT, "the time begins anew"
     clock.now = 3 * FREED_AFTER_S
-    eswitch.mend()
+    eswitch.reconcile()
     assert eswitch.read().attachments == ()
 
 
@@ -121,7 +121,7 @@ def test_a_left_vf_whose_port_is_back_is_served_again(one: OneAdapter) -> None:
     eswitch = left(one, clock)
     eswitch.configure(one.pci(1), MAC, BLUE, link_up=True)
     clock.now = 2 * FREED_AFTER_S
-    eswitch.mend()
+    eswitch.reconcile()
 
     assert only(eswitch).state is AttachmentState.PROGRAMMED
     assert eswitch.read().problems == ()
@@ -132,7 +132,7 @@ def test_a_left_vf_that_is_plugged_again_waits_for_its_port_like_any(one: OneAda
     eswitch = left(one, clock)
     eswitch.attach(NET, MAC, one.pci(1), 0)
     clock.now = 2 * FREED_AFTER_S
-    eswitch.mend()
+    eswitch.reconcile()
 
     assert only(eswitch).state is PENDING
 

@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
 from ibstack.fabric.pci import PciAddress
-from ibstack.host.observed import HeldUp, Link
+from ibstack.host.observed import BlockedPlug, Link
 from ibstack.host.plan import (
     Adopt,
     Binding,
+    ClearVf,
     Configure,
     DesiredPort,
-    Loose,
     Pending,
     Plan,
     Plugged,
     Step,
-    TakeOff,
+    UnmanagedVf,
     VfState,
     plan,
 )
@@ -147,7 +147,7 @@ def test_no_vf_enters_before_all_that_must_leave_have_left(
 ) -> None:
     kinds = [type(step) for step in plan(before, want).steps]
 
-    assert kinds == sorted(kinds, key=[TakeOff, Configure].index)
+    assert kinds == sorted(kinds, key=[ClearVf, Configure].index)
 
 
 @given(plugged_vfs(), desired_ports())
@@ -155,7 +155,7 @@ def test_a_vf_never_goes_straight_from_one_partition_to_another(
     before: list[Plugged], want: list[DesiredPort]
 ) -> None:
     steps = plan(before, want).steps
-    left = {step.pci for step in steps if isinstance(step, TakeOff)}
+    left = {step.pci for step in steps if isinstance(step, ClearVf)}
     entering = {step.pci: step.entry for step in steps if isinstance(step, Configure)}
 
     for one in before:
@@ -213,7 +213,7 @@ def test_not_knowing_changes_nothing_and_says_nothing(
 
 
 def test_knowing_that_neutron_wants_nothing_takes_everything_off() -> None:
-    assert plan([plugged(LIVE)], []).steps == (TakeOff(VF1, MAC1),)
+    assert plan([plugged(LIVE)], []).steps == (ClearVf(VF1, MAC1),)
 
 
 @pytest.mark.parametrize(
@@ -223,13 +223,13 @@ def test_knowing_that_neutron_wants_nothing_takes_everything_off() -> None:
         pytest.param(
             LIVE,
             {"entry": BLUE},
-            (TakeOff(VF1, MAC1), Configure(VF1, MAC1, BLUE)),
+            (ClearVf(VF1, MAC1), Configure(VF1, MAC1, BLUE)),
             id="another network",
         ),
         pytest.param(
             LIVE,
             {"entry": RED_LIMITED},
-            (TakeOff(VF1, MAC1), Configure(VF1, MAC1, RED_LIMITED)),
+            (ClearVf(VF1, MAC1), Configure(VF1, MAC1, RED_LIMITED)),
             id="the same partition as a limited member",
         ),
         pytest.param(
@@ -239,15 +239,15 @@ def test_knowing_that_neutron_wants_nothing_takes_everything_off() -> None:
             replace(LIVE, link=None), {}, (Configure(VF1, MAC1, RED),), id="link is not known"
         ),
         pytest.param(
-            LIVE, {"admin_state_up": False}, (TakeOff(VF1, MAC1),), id="administratively down"
+            LIVE, {"admin_state_up": False}, (ClearVf(VF1, MAC1),), id="administratively down"
         ),
         pytest.param(
-            LIVE, {"binding": Binding.INACTIVE}, (TakeOff(VF1, MAC1),), id="inactive binding"
+            LIVE, {"binding": Binding.INACTIVE}, (ClearVf(VF1, MAC1),), id="inactive binding"
         ),
-        pytest.param(LIVE, {"pci": VF2}, (TakeOff(VF1, MAC1),), id="moved to another VF"),
-        pytest.param(LIVE, {"mac": MAC2}, (TakeOff(VF1, MAC1),), id="the MAC does not confirm"),
+        pytest.param(LIVE, {"pci": VF2}, (ClearVf(VF1, MAC1),), id="moved to another VF"),
+        pytest.param(LIVE, {"mac": MAC2}, (ClearVf(VF1, MAC1),), id="the MAC does not confirm"),
         pytest.param(
-            LIVE, {"physical_network": "other"}, (TakeOff(VF1, MAC1),), id="another fabric"
+            LIVE, {"physical_network": "other"}, (ClearVf(VF1, MAC1),), id="another fabric"
         ),
         pytest.param(
             replace(LIVE, guid=Guid(7)),
@@ -279,7 +279,7 @@ def test_ebrctl_does_not_wait_for_a_port_that_is_to_be_down() -> None:
     awaited = replace(plugged(OFF), is_awaited=True)
     moving = replace(WANTED, binding=Binding.INACTIVE)
 
-    assert plan([awaited], [moving]).steps == (TakeOff(VF1, MAC1),)
+    assert plan([awaited], [moving]).steps == (ClearVf(VF1, MAC1),)
     assert plan([awaited], []).steps == ()
 
 
@@ -325,7 +325,7 @@ def test_two_ports_that_claim_one_vf_leave_it_as_it_is() -> None:
 
 
 ACTIVE = replace(WANTED, is_active=True)
-LOOSE = Loose("ib", VF1, LIVE, shows_entry=True)
+LOOSE = UnmanagedVf("ib", VF1, LIVE, shows_entry=True)
 
 
 def test_a_vf_that_serves_a_port_already_is_taken_over() -> None:
@@ -357,7 +357,7 @@ def test_a_vf_that_serves_a_port_already_is_taken_over() -> None:
     ids=str,
 )
 def test_a_vf_that_is_not_all_that_a_port_wants_is_left_alone(
-    port: DesiredPort, loose: Loose
+    port: DesiredPort, loose: UnmanagedVf
 ) -> None:
     assert plan([], [port], [loose]).steps == ()
 
@@ -374,14 +374,14 @@ def test_a_vf_that_two_ports_want_is_nobodys() -> None:
 
 
 AGAIN = replace(WANTED, revision=2)
-OTHER_PLUG = HeldUp("ib", MAC2, VF1, refused=False, why="VF is attached")
+OTHER_PLUG = BlockedPlug("ib", MAC2, VF1, refused=False, why="VF is attached")
 OTHER = replace(WANTED, id="port-2", mac=MAC2, guid=Guid.from_mac(MAC2), entry=BLUE)
 ONE, TWO = "6f3c0e42-9f0e-4b8e-9d3b-0e5a7c1d2f10", "6f3c0e42-9f0e-4b8e-9d3b-0e5a7c1d2f11"
 
 
-def take_off(found: Plan) -> TakeOff:
+def take_off(found: Plan) -> ClearVf:
     (step,) = found.steps
-    assert isinstance(step, TakeOff)
+    assert isinstance(step, ClearVf)
     return step
 
 
@@ -410,7 +410,7 @@ def test_a_vf_whose_port_is_bound_anew_stays_as_it_is_and_is_not_reported() -> N
 def test_a_vf_that_is_not_live_for_that_very_port_is_taken_off(
     one: Plugged, again: DesiredPort
 ) -> None:
-    assert plan([one], [], rebinding=[again]).steps == (TakeOff(VF1, MAC1),)
+    assert plan([one], [], rebinding=[again]).steps == (ClearVf(VF1, MAC1),)
 
 
 def test_a_vf_is_given_nothing_by_a_port_that_is_bound_anew() -> None:
@@ -418,9 +418,9 @@ def test_a_vf_is_given_nothing_by_a_port_that_is_bound_anew() -> None:
 
 
 def test_a_port_of_another_on_that_vf_ends_the_grace_at_once() -> None:
-    assert plan([plugged(LIVE)], [OTHER], rebinding=[AGAIN]).steps == (TakeOff(VF1, MAC1),)
+    assert plan([plugged(LIVE)], [OTHER], rebinding=[AGAIN]).steps == (ClearVf(VF1, MAC1),)
     found = plan([plugged(LIVE)], [], rebinding=[AGAIN], held_up=[OTHER_PLUG])
-    assert found.steps == (TakeOff(VF1, MAC1),), "and so does a plug, before its port is known"
+    assert found.steps == (ClearVf(VF1, MAC1),), "and so does a plug, before its port is known"
 
 
 @given(plugged_vfs(), desired_ports(), desired_ports())
@@ -459,7 +459,7 @@ def test_a_plug_that_neutron_does_not_know_yet_is_not_left() -> None:
 def test_it_is_left_where_neutron_gave_its_vf_to_a_port_that_waits_for_it() -> None:
     assert take_off(plan([plugged(OFF)], [OTHER], held_up=[OTHER_PLUG])).is_left
     moved = replace(WANTED, pci=VF2)
-    plug = HeldUp("ib", MAC1, VF2, refused=False, why="holds another VF")
+    plug = BlockedPlug("ib", MAC1, VF2, refused=False, why="holds another VF")
     assert take_off(plan([plugged(OFF)], [moved], held_up=[plug])).is_left
 
 

@@ -76,7 +76,7 @@ def test_it_is_not_given_out_until_it_can_be_cleared(mlx4: OneAdapter) -> None:
 
     with pytest.raises(IbstackError, match=r"cannot keep VF .*Invalid argument"):
         eswitch.attach(NET, MAC, mlx4.pci(VF), 0)
-    eswitch.mend()
+    eswitch.reconcile()
 
     assert vf(eswitch).guid != Guid.from_mac(MAC), "so no partition can follow"
     (attachment,) = eswitch.read().attachments
@@ -86,7 +86,7 @@ def test_it_is_not_given_out_until_it_can_be_cleared(mlx4: OneAdapter) -> None:
     assert str(mlx4.pci(VF)) in problem
 
     mlx4.sysfs.refused.clear()
-    eswitch.mend()
+    eswitch.reconcile()
 
     assert vf(eswitch).guid == Guid.from_mac(MAC)
     assert eswitch.read().problems == ()

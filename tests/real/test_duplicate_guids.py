@@ -208,7 +208,7 @@ def test_nothing_new_comes_in_by_a_guid_that_is_at_two_places_or_behind_another_
 
     keeper.fabric.unlink(node)  # Now the twin is the one that OpenSM serves.
     keeper.until(lambda: is_told(f"of node {Guid(SHARED.value - 2)}"), limit_s=20)
-    assert BLUE not in keeper.publication.look().published
+    assert BLUE not in keeper.publication.read().published
     assert tenants.in_force == {"p1"}
 
     pull_twin(keeper.fabric)

@@ -49,7 +49,7 @@ def image(tmp_path: Path) -> Path:
 
 def cloned(image: Path, root: Path) -> None:
     with open(os.devnull) as lock:
-        image_tree.copy(image, root, "clone it", apart=False, lock=lock.fileno())
+        image_tree.copy(image, root, "clone it", own_process_group=False, lock=lock.fileno())
 
 
 def installed(image: Path, root: Path) -> None:

@@ -47,7 +47,7 @@ def tables_by(reading: Reading) -> dict[Guid, set[str]]:
     for statement in reading.statements:
         here = held.setdefault(statement.key, {})
         for listed in statement.members:
-            here.update(dict.fromkeys(meant(listed), listed.standing.membership))
+            here.update(dict.fromkeys(meant(listed), listed.membership_flag.membership))
     return {
         port: {
             str(TableEntry.of(key, members[port]))

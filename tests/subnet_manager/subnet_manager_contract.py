@@ -57,7 +57,7 @@ class Bench:
         with self.view.open():
             return self.manager.in_force(receipt)
 
-    def bring(self, declaration: Declaration) -> Receipt:
+    def put_in_force(self, declaration: Declaration) -> Receipt:
         """Apply, and wait until it is in force."""
         receipt = self.apply(declaration)
         until(lambda: receipt.seen or self.is_in_force(receipt))
@@ -95,7 +95,7 @@ class SubnetManagerContract(ABC):
     def test_what_is_applied_is_declared_in_force_and_in_the_tables(self, bench: Bench) -> None:
         wanted = declaration(red={bench.one: FULL, bench.other: LIMITED}, blue={bench.one: FULL})
 
-        receipt = bench.bring(replace(wanted, physical=frozenset({bench.one})))
+        receipt = bench.put_in_force(replace(wanted, physical=frozenset({bench.one})))
 
         assert receipt.fresh
         bench.shows({"0x8101", "0x8102"}, {"0x0101"})
@@ -109,7 +109,7 @@ class SubnetManagerContract(ABC):
 
     def test_the_same_again_changes_nothing(self, bench: Bench) -> None:
         wanted = declaration(red={bench.one: FULL})
-        bench.bring(wanted)
+        bench.put_in_force(wanted)
         before = bench.manager.fingerprint(), bench.manager.publishes
 
         receipt = bench.apply(wanted)
@@ -119,28 +119,28 @@ class SubnetManagerContract(ABC):
         bench.shows({"0x8101"})
 
     def test_who_is_declared_no_more_leaves_the_table(self, bench: Bench) -> None:
-        bench.bring(declaration(red={bench.one: FULL, bench.other: FULL}))
+        bench.put_in_force(declaration(red={bench.one: FULL, bench.other: FULL}))
         before = bench.manager.fingerprint()
 
-        bench.bring(declaration(red={bench.other: FULL}))
+        bench.put_in_force(declaration(red={bench.other: FULL}))
 
         bench.shows((), {"0x8101"})
         assert bench.manager.fingerprint() != before
 
     def test_a_table_is_written_anew_by_a_scratch_key_that_goes_again(self, bench: Bench) -> None:
         wanted = declaration(red={bench.one: FULL})
-        bench.bring(wanted)
-        bench.bring(replace(wanted, rewrite=frozenset({bench.one})))
+        bench.put_in_force(wanted)
+        bench.put_in_force(replace(wanted, rewrite=frozenset({bench.one})))
         bench.shows({"0x8101", "0xfff8"})
 
-        bench.bring(wanted)
+        bench.put_in_force(wanted)
         bench.shows({"0x8101"})
 
     def test_the_sites_own_partitions_are_beside_ours(self, bench: Bench) -> None:
         text = f"storage={STORAGE}: {bench.other}=full;\n"
         site = Site(text, frozenset({STORAGE}), tuple(parse(text.encode(), "site")))
 
-        bench.bring(replace(declaration(red={bench.one: FULL}), site=site))
+        bench.put_in_force(replace(declaration(red={bench.one: FULL}), site=site))
 
         bench.shows({"0x8101"}, {"0xf001"})
 
@@ -155,19 +155,19 @@ class SubnetManagerContract(ABC):
         assert bench.manager.fingerprint() == before
 
         bench.manager.take_over()
-        bench.bring(wanted)
+        bench.put_in_force(wanted)
         bench.shows({"0x8101"})
 
     def test_an_edit_is_refused_until_the_last_declaration_is_put_back(self, bench: Bench) -> None:
         wanted = declaration(red={bench.one: FULL})
-        bench.bring(wanted)
+        bench.put_in_force(wanted)
         bench.edit()
         with pytest.raises(Refused, match="restore`"):
             bench.apply(declaration(blue={bench.one: FULL}))
 
         bench.manager.restore()
         assert bench.manager.declared().partitions[RED].members == {bench.one: FULL}
-        bench.bring(wanted)
+        bench.put_in_force(wanted)
         bench.shows({"0x8101"})
 
     def test_nothing_can_be_put_back_before_the_first_declaration(self, bench: Bench) -> None:
@@ -175,7 +175,7 @@ class SubnetManagerContract(ABC):
             bench.manager.restore()
 
     def test_nothing_is_in_force_while_the_subnet_manager_hangs(self, bench: Bench) -> None:
-        bench.bring(declaration(red={bench.one: FULL}))
+        bench.put_in_force(declaration(red={bench.one: FULL}))
         bench.hang(True)
         receipt = bench.apply(declaration(blue={bench.one: FULL}))
         assert receipt.fresh
@@ -188,34 +188,34 @@ class SubnetManagerContract(ABC):
 
     def test_after_an_invalidation_the_same_is_proved_anew(self, bench: Bench) -> None:
         wanted = declaration(red={bench.one: FULL})
-        bench.bring(wanted)
+        bench.put_in_force(wanted)
         bench.manager.invalidate()
 
-        assert bench.bring(wanted).fresh
+        assert bench.put_in_force(wanted).fresh
         bench.shows({"0x8101"})
 
     def test_another_process_goes_on_with_what_the_former_declared(self, bench: Bench) -> None:
         wanted = replace(declaration(red={bench.one: FULL}), physical=frozenset({bench.one}))
-        bench.bring(wanted)
+        bench.put_in_force(wanted)
 
         bench.manager = bench.again()
         found = bench.manager.declared()
         assert found.ours
         assert found.partitions[RED].members == {bench.one: FULL}
         assert found.physical == {bench.one}
-        bench.bring(wanted)
+        bench.put_in_force(wanted)
         bench.shows({"0x8101"})
 
     def test_a_standby_is_prepared_without_a_change_on_the_fabric(self, bench: Bench) -> None:
         wanted = declaration(red={bench.one: FULL})
-        bench.bring(wanted)
+        bench.put_in_force(wanted)
 
         assert self._prepare(bench, wanted)
         assert not self._prepare(bench, wanted)
         with bench.standby_view.open():
             bench.standby.state()
             assert bench.standby.declared().is_masters is True
-        bench.bring(declaration(blue={bench.one: FULL}))
+        bench.put_in_force(declaration(blue={bench.one: FULL}))
         with bench.standby_view.open():
             bench.standby.state()
             assert bench.standby.declared().is_masters is False
@@ -223,7 +223,7 @@ class SubnetManagerContract(ABC):
 
     def test_a_takeover_brings_what_was_prepared_into_force(self, bench: Bench) -> None:
         wanted = declaration(red={bench.one: FULL})
-        bench.bring(wanted)
+        bench.put_in_force(wanted)
         self._prepare(bench, replace(wanted, partitions=declaration(
             red={bench.one: FULL}, blue={bench.other: FULL}).partitions))  # fmt: skip
 

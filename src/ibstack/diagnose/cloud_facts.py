@@ -14,7 +14,7 @@ from ibstack.neutron.protocol.conventions import OWN_DEVICE_OWNERS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ibstack.neutron.protocol.reported import ReportedAdapter
+    from ibstack.neutron.protocol.agent_report import ReportedAdapter
 
 
 @dataclass(frozen=True, slots=True)

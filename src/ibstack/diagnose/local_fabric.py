@@ -140,7 +140,7 @@ def _file(settings: FabricdSettings, question: Question) -> FileFacts:
         # What fabricd takes for an edit, when it may not read the file, is none for us to tell.
         with suppress(FileNotFoundError):
             path.open("rb").close()
-        found = publication.look()
+        found = publication.read()
     except OSError as error:
         why = f"cannot read {error.filename}: {error.strerror}; run this as root"
         return FileFacts(str(path), _NOT_KNOWN, (why,))

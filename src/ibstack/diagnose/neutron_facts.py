@@ -20,7 +20,7 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.ipoib import IpoibAddress
 from ibstack.fabric.pci import PciAddress
 from ibstack.formats.extra_dhcp_opts import client_id_of
-from ibstack.neutron.protocol.reported import ReportedAdapter, read_adapter
+from ibstack.neutron.protocol.agent_report import ReportedAdapter, read_adapter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadInput, IbstackError, Refused, TryLater
-from ibstack.host.held_up import Former, HeldUps, judge_former
+from ibstack.host.held_up import BlockedPlugs, Former, judge_former
 from ibstack.host.news import News
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ class AttachedVfs:
         self._locks: dict[str, threading.RLock] = {}
         self._locks_lock = threading.Lock()
         self._news = News()
-        self._held_up = HeldUps(clock)
+        self._held_up = BlockedPlugs(clock)
         self._left_since: dict[PciAddress, float] = {}
-        self._troubles: dict[PciAddress, str] = {}
+        self._errors: dict[PciAddress, str] = {}
         self._unreached: set[PciAddress] = set()
 
     # Finding.
@@ -172,13 +172,13 @@ class AttachedVfs:
                 adapter, number = self._open(record)
                 adapter.clear(record.pci, number)
             self._attachments.forget(record.pci)
-            self._troubles.pop(record.pci, None)
+            self._errors.pop(record.pci, None)
             self._left_since.pop(record.pci, None)
 
-    def _trouble(self, pci: PciAddress, what: str) -> None:
-        if self._troubles.get(pci) != what:
+    def _note_error(self, pci: PciAddress, what: str) -> None:
+        if self._errors.get(pci) != what:
             LOG.warning("VF %s: %s", pci, what)
-            self._troubles[pci] = what
+            self._errors[pci] = what
 
 
 def _serves(mapping: Mapping, physical_network: str) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ibstack.host.attachments import Attachment, Configured
     from ibstack.host.observed import ObservedVf
 
-Judged: TypeAlias = "tuple[AttachmentState, str | None]"
+JudgedState: TypeAlias = "tuple[AttachmentState, str | None]"
 """The state, and why where it is pending."""
 
 FREED_AFTER_S: Final = 30.0
@@ -51,9 +51,9 @@ def refuse_reserved(entry: TableEntry | None) -> None:
         )
 
 
-def verdict(
+def judge_attachment(
     record: Attachment, vf: ObservedVf | None, trouble: str | None, guest: str | None = None
-) -> Judged:
+) -> JudgedState:
     """Judge an attachment by its VF; *trouble* is what went wrong with it last.
 
     *guest*: the driver that gives the VF to a guest, None where none does.

@@ -18,13 +18,13 @@ from ibstack.host.adapters import cannot_serve
 from ibstack.host.attached_vfs import AttachedVfs
 from ibstack.host.attachment_state import (
     FREED_AFTER_S,
-    Judged,
+    JudgedState,
     is_as,
     is_half_done,
+    judge_attachment,
     left_problem,
     refuse_reserved,
     smi_problem,
-    verdict,
     with_entries,
 )
 from ibstack.host.attachments import Attachment, Configured
@@ -185,9 +185,9 @@ class Eswitch(AttachedVfs):
             try:
                 changed += adapter.program(pci, number, entry, link_up=link_up)
             except IbstackError as error:
-                self._trouble(pci, str(error))
+                self._note_error(pci, str(error))
                 raise
-            self._troubles.pop(pci, None)
+            self._errors.pop(pci, None)
             now = replace(
                 record, configured=wanted, left=False, instance=instance or record.instance
             )
@@ -225,7 +225,7 @@ class Eswitch(AttachedVfs):
 
     # What it does by itself.
 
-    def mend(self) -> None:
+    def reconcile(self) -> None:
         """Finish what a killed daemon or a restarted driver left half done.
 
         Only VFs that are attached, or were, by us: another VF is never touched.
@@ -233,10 +233,10 @@ class Eswitch(AttachedVfs):
         for record in self._attachments.all():
             try:
                 with self._lock(record.interface):
-                    self._mend(record.pci)
+                    self._reconcile(record.pci)
             except IbstackError as error:
                 self._unreached.add(record.pci)
-                self._trouble(record.pci, str(error))
+                self._note_error(record.pci, str(error))
 
     def fingerprint(self) -> object:
         """Return what differs when the host changed in a way that no verb of ours does."""
@@ -263,7 +263,7 @@ class Eswitch(AttachedVfs):
         """Wake everybody who waits, for good."""
         self._news.stop()
 
-    def _mend(self, pci: PciAddress) -> None:
+    def _reconcile(self, pci: PciAddress) -> None:
         record = self._attachments.at(pci)
         if record is None:
             return
@@ -285,7 +285,7 @@ class Eswitch(AttachedVfs):
             self._news.tell()
         if pci in self._unreached:
             self._unreached.discard(pci)
-            self._troubles.pop(pci, None)
+            self._errors.pop(pci, None)
 
     def _is_overdue(self, pci: PciAddress) -> bool:
         """Return whether a VF that was left has been without a guest for long enough."""
@@ -297,19 +297,19 @@ class Eswitch(AttachedVfs):
 
     # Telling.
 
-    def _judge(self, record: Attachment) -> Judged:
+    def _judge(self, record: Attachment) -> JudgedState:
         try:
             with self._lock(record.interface):
                 adapter, number = self._open(record)
                 vf = adapter.read_vf(record.pci, number)
         except IbstackError as error:
             return AttachmentState.PENDING, str(error)
-        return verdict(record, vf, self._troubles.get(record.pci))
+        return judge_attachment(record, vf, self._errors.get(record.pci))
 
     def _show(
         self, record: Attachment, vf: ObservedVf | None, guest: str | None
     ) -> ObservedAttachment:
-        state, why = verdict(record, vf, self._troubles.get(record.pci), guest)
+        state, why = judge_attachment(record, vf, self._errors.get(record.pci), guest)
         return ObservedAttachment(
             *(record.physical_network, record.mac, record.pci, state, why),
             instance=record.instance,

@@ -75,7 +75,7 @@ class Observer(threading.Thread):
         while not self._stopping.wait(_SOON_S):
             now = time.monotonic()
             if now - mended >= _SELDOM_S:
-                self._eswitch.mend()
+                self._eswitch.reconcile()
                 notify("WATCHDOG=1")
                 mended = now
             looked = self._eswitch.fingerprint()
@@ -108,7 +108,7 @@ def serve(settings: Settings) -> int:
         wakes.send(bytes([signal.SIGTERM]))
 
     # Before anybody is served: what a killed daemon had begun is finished.
-    eswitch.mend()
+    eswitch.reconcile()
     server = EswitchServer(eswitch, settings.socket, settings.group)
     observer = Observer(eswitch, failed)
     observer.start()

@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import Refused
-from ibstack.host.observed import HeldUp
+from ibstack.host.observed import BlockedPlug
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,17 +49,17 @@ def judge_former(former: Attachment, wanted: Attachment, guest: str | None) -> F
     return Former.GIVES_WAY if former.left else Former.UNDECIDED
 
 
-class HeldUps:
+class BlockedPlugs:
     """The plugs that wait or were refused for that, for a minute.  Safe to use from threads."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._found: dict[tuple[str, str], tuple[float, HeldUp]] = {}
+        self._found: dict[tuple[str, str], tuple[float, BlockedPlug]] = {}
 
     def note(self, wanted: Attachment, why: str, *, refused: bool) -> bool:
         """Tell of *wanted* from now on; return whether that is new."""
-        told = HeldUp(wanted.physical_network, wanted.mac, wanted.pci, refused, why)
+        told = BlockedPlug(wanted.physical_network, wanted.mac, wanted.pci, refused, why)
         key = (told.physical_network, told.mac)
         with self._lock:
             before = self._found.get(key)
@@ -70,7 +70,7 @@ class HeldUps:
         with self._lock:
             self._found.pop((physical_network, mac), None)
 
-    def all(self) -> tuple[HeldUp, ...]:
+    def all(self) -> tuple[BlockedPlug, ...]:
         with self._lock:
             now = self._clock()
             self._found = {k: v for k, v in self._found.items() if now - v[0] < _TOLD_FOR_S}

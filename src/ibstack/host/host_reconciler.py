@@ -17,13 +17,13 @@ from ibstack.host.observed import AttachmentState
 from ibstack.host.plan import (
     Adopt,
     Binding,
+    ClearVf,
     DesiredPort,
-    Loose,
     Pending,
     Plan,
     Plugged,
     Step,
-    TakeOff,
+    UnmanagedVf,
     VfState,
     plan,
 )
@@ -204,9 +204,9 @@ class HostReconciler:
         """Return the number of writes, or of records."""
         if isinstance(step, Adopt):
             return int(self._eswitch.adopt(step.physical_network, step.mac, step.pci, step.entry))
-        if isinstance(step, TakeOff) and not step.has_port:
+        if isinstance(step, ClearVf) and not step.has_port:
             return self._eswitch.disown(step.pci, step.mac, left=step.is_left)
-        if isinstance(step, TakeOff):
+        if isinstance(step, ClearVf):
             return self._eswitch.configure(step.pci, step.mac, None, link_up=False)
         return self._eswitch.configure(
             step.pci, step.mac, step.entry, link_up=True, instance=step.instance
@@ -244,11 +244,11 @@ def plugged_vfs(observed: ObservedHost) -> list[Plugged]:
     ]
 
 
-def loose_vfs(observed: ObservedHost) -> list[Loose]:
+def loose_vfs(observed: ObservedHost) -> list[UnmanagedVf]:
     """Return the VFs that nobody plugged through ibstack."""
     attached = {one.pci for one in observed.attachments}
     return [
-        Loose(
+        UnmanagedVf(
             physical_network=adapter.physical_network,
             pci=vf.pci,
             vf=VfState(vf.guid, vf.entry, vf.link),

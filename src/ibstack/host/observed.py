@@ -100,7 +100,7 @@ class ObservedAttachment:
 
 @record
 @dataclass(frozen=True, slots=True)
-class HeldUp:
+class BlockedPlug:
     """A plug that an earlier attachment is in the way of."""
 
     physical_network: str
@@ -121,4 +121,4 @@ class ObservedHost:
     adapters: tuple[ObservedAdapter, ...]
     attachments: tuple[ObservedAttachment, ...]
     problems: tuple[str, ...]
-    held_up: tuple[HeldUp, ...] = ()
+    held_up: tuple[BlockedPlug, ...] = ()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import TableEntry
     from ibstack.fabric.pci import PciAddress
-    from ibstack.host.observed import HeldUp
+    from ibstack.host.observed import BlockedPlug
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Plugged:
 
 
 @dataclass(frozen=True, slots=True)
-class Loose:
+class UnmanagedVf:
     """A VF that nobody plugged through ibstack, as it was seen."""
 
     physical_network: str
@@ -113,7 +113,7 @@ class DesiredPort:
 
 
 @dataclass(frozen=True, slots=True)
-class TakeOff:
+class ClearVf:
     """Take a VF off every partition, and its link down."""
 
     pci: PciAddress
@@ -155,7 +155,7 @@ class Adopt:
         return f"take over VF {self.pci} ({self.mac}) with entry {self.entry}"
 
 
-Step: TypeAlias = TakeOff | Configure | Adopt
+Step: TypeAlias = ClearVf | Configure | Adopt
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +190,9 @@ class Plan:
 def plan(
     plugged: Sequence[Plugged] | None,
     desired: Sequence[DesiredPort] | None,
-    loose: Sequence[Loose] = (),
+    loose: Sequence[UnmanagedVf] = (),
     rebinding: Sequence[DesiredPort] = (),
-    held_up: Sequence[HeldUp] = (),
+    held_up: Sequence[BlockedPlug] = (),
 ) -> Plan:
     """Compare what is plugged with what Neutron wants.  None, not known, changes nothing.
 
@@ -207,8 +207,13 @@ def plan(
         _judge(one, desired, rebinding, [each for each in held_up if _is_in_the_way(one, each)])
         for one in plugged
     ]
-    steps = [step for verdict in verdicts for step in verdict.steps]
-    kept = {port.id for verdict in verdicts if not verdict.is_released for port in verdict.ports}
+    steps = [step for judge_attachment in verdicts for step in judge_attachment.steps]
+    kept = {
+        port.id
+        for judge_attachment in verdicts
+        if not judge_attachment.is_released
+        for port in judge_attachment.ports
+    }
     adopted = _adopted(loose, plugged, desired)
     steps += [Adopt(vf.pci, port.mac, vf.physical_network, port.entry) for vf, port in adopted]
     kept |= {port.id for _, port in adopted}
@@ -226,8 +231,8 @@ def plan(
 
 
 def _adopted(
-    loose: Sequence[Loose], plugged: Sequence[Plugged], desired: Sequence[DesiredPort]
-) -> list[tuple[Loose, DesiredPort]]:
+    loose: Sequence[UnmanagedVf], plugged: Sequence[Plugged], desired: Sequence[DesiredPort]
+) -> list[tuple[UnmanagedVf, DesiredPort]]:
     """Return what is live without us.  Two ports that want one VF, or one MAC: a person's case."""
     taken = {one.pci for one in plugged}
     holders = {(one.physical_network, one.mac) for one in plugged}
@@ -263,7 +268,7 @@ def _judge(
     one: Plugged,
     desired: Sequence[DesiredPort],
     rebinding: Sequence[DesiredPort],
-    held_up: Sequence[HeldUp],
+    held_up: Sequence[BlockedPlug],
 ) -> _Verdict:
     claims = tuple(port for port in desired if _is_same(one, port))
     if len(claims) > 1:
@@ -294,7 +299,7 @@ def _judge_live(one: Plugged, vf: VfState, port: DesiredPort) -> _Verdict:
         return _Verdict(one, (port,), is_ready=True)
     steps: tuple[Step, ...] = (Configure(one.pci, one.mac, port.entry, port.instance),)
     if vf.entry not in (None, port.entry):
-        steps = (TakeOff(one.pci, one.mac), *steps)
+        steps = (ClearVf(one.pci, one.mac), *steps)
     return _Verdict(one, (port,), steps=steps, why=_why_not_live(vf, port))
 
 
@@ -311,12 +316,12 @@ def _keeps(one: Plugged, desired: Sequence[DesiredPort], rebinding: Sequence[Des
     )
 
 
-def _is_in_the_way(one: Plugged, plug: HeldUp) -> bool:
+def _is_in_the_way(one: Plugged, plug: BlockedPlug) -> bool:
     same_mac = (plug.physical_network, plug.mac) == (one.physical_network, one.mac)
     return plug.pci == one.pci or same_mac
 
 
-def _is_plug_of(plug: HeldUp, port: DesiredPort) -> bool:
+def _is_plug_of(plug: BlockedPlug, port: DesiredPort) -> bool:
     place = (plug.physical_network, plug.mac, plug.pci)
     return place == (port.physical_network, port.mac, port.pci)
 
@@ -326,13 +331,13 @@ def _disown(one: Plugged, is_left: bool) -> tuple[Step, ...]:
     is_news = is_left and not one.is_left
     if one.vf is None or (one.is_off and not is_news):
         return ()
-    return (TakeOff(one.pci, one.mac, has_port=False, is_left=is_left),)
+    return (ClearVf(one.pci, one.mac, has_port=False, is_left=is_left),)
 
 
 def _down(one: Plugged) -> tuple[Step, ...]:
     """Make sure that it is on no partition, and say that this is how it should be."""
     is_so = one.vf is None or (one.is_off and not one.is_awaited and not one.is_left)
-    return () if is_so else (TakeOff(one.pci, one.mac),)
+    return () if is_so else (ClearVf(one.pci, one.mac),)
 
 
 def _is_same(one: Plugged, port: DesiredPort) -> bool:

@@ -70,7 +70,7 @@ class Fabricd:
     """What wire() has put together."""
 
     loop: Loop
-    look: Callable[[], None]
+    ask_neutron: Callable[[], None]
     """Ask Neutron again, now."""
     heartbeat: Heartbeat
     hints: HintListener
@@ -90,7 +90,7 @@ class Fabricd:
         systemd.notify("READY=1")
         LOG.info("ibstack-fabricd %s is running", _VERSION)
         while os.read(signals, 1)[0] == signal.SIGHUP:
-            self.look()
+            self.ask_neutron()
         systemd.notify("STOPPING=1")
         self.stopping.set()
         self.heartbeat.stop()
@@ -108,7 +108,7 @@ class Fabricd:
     def _catch_up(self) -> None:
         """Look once more when hints are heard: those sent before that are lost."""
         self.hints.wait_until_listening(threading.TIMEOUT_MAX)
-        self.look()
+        self.ask_neutron()
 
 
 def wire(conf: cfg.ConfigOpts) -> Fabricd:
@@ -136,7 +136,7 @@ def wire(conf: cfg.ConfigOpts) -> Fabricd:
         topic=FABRIC_TOPIC,
         configurations=lambda: _configurations(settings, reconciler),
         interval_s=settings.report_interval_s,
-        on_return=lambda: look(),
+        on_return=lambda: ask_neutron(),
     )
     loop = Loop(
         reconciler,
@@ -146,13 +146,13 @@ def wire(conf: cfg.ConfigOpts) -> Fabricd:
         report=Reporter(reconciler, heartbeat, metrics).report,
     )
 
-    def look() -> None:
+    def ask_neutron() -> None:
         cloud.hint()
         loop.nudge()
 
-    hints = fabric_hints(transport, settings.host, [settings.physical_network], look)
+    hints = fabric_hints(transport, settings.host, [settings.physical_network], ask_neutron)
     return Fabricd(
-        loop, look, heartbeat, hints, stopping, threading.Event(), metrics, settings.metrics
+        loop, ask_neutron, heartbeat, hints, stopping, threading.Event(), metrics, settings.metrics
     )
 
 

@@ -17,7 +17,7 @@ from ibstack.subnet_manager.policy.site import Site
 if TYPE_CHECKING:
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import PartitionKey, Partitions
-    from ibstack.subnet_manager.policy.drift import SeenManager
+    from ibstack.subnet_manager.policy.drift import ObservedManager
 
 
 class Role(enum.Enum):
@@ -40,7 +40,7 @@ class Manager:
     """The proof keys on the port of the master; None: not known, or the master is a stranger."""
     why: str = ""
     """Why there is none."""
-    stranger: SeenManager | None = None
+    stranger: ObservedManager | None = None
     """The master, where it is on another host and on none of the site's ports."""
 
 

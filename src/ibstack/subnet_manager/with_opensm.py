@@ -40,7 +40,7 @@ def opensm_reconciler(
 
     def statements() -> Sequence[Statement] | None:
         try:
-            found = store.look()
+            found = store.read()
         except IbstackError:
             return None
         return found.statements or None

@@ -63,7 +63,7 @@ def observation(found: object, query: Query) -> Observation:
 
 
 def apply_result(found: object, request: ApplyRequest) -> ApplyResult:
-    """Return what the host did of *order*; BadAnswer for something else."""
+    """Return what the host did of *request*; BadAnswer for something else."""
     whole = _object(found, "the answer")
     if whole.get("stale") is True:
         return ApplyResult(stale=True)

@@ -38,13 +38,13 @@ class HostTransport(Protocol):
         ...
 
     def query(self, queries: Mapping[str, Query]) -> Mapping[str, Observation]:
-        """Return what each host that is *asked* shows, by host."""
+        """Return what each host of *queries* shows, by host."""
         ...
 
     def apply(
         self, requests: Mapping[str, ApplyRequest], listener: Listener | None = None
     ) -> Mapping[str, ApplyResult]:
-        """Carry out each host's order, its files, then its services; return by host what it did.
+        """Carry out each host's request, its files, then its services; return by host what it did.
 
         *listener* hears of each host once, as soon as it is done.
         """

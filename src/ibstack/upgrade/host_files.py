@@ -13,7 +13,7 @@ from typing import Final
 from ibstack.formats.eswitchd_conf import parse_mappings
 from ibstack.formats.ini import IniText
 from ibstack.upgrade.finding import Finding, Verdict
-from ibstack.upgrade.settings import Rules, Said, keeps, not_read
+from ibstack.upgrade.settings import KeyJudgement, Rules, keeps, not_read
 
 _RDMA_DEVICE: Final = re.compile(r"mlx[45]_\d+")
 _REPORT_INTERVAL_S: Final = range(1, 3601)
@@ -26,16 +26,16 @@ _NO_SUDO: Final = not_read("ibstack-eswitchd is root's, and the agent runs nothi
 _WRITE_ANEW: Final = "write PHYSICAL_NETWORK:INTERFACE, with the interface's name on this host"
 
 
-def _mappings(value: str) -> Said:
+def _mappings(value: str) -> KeyJudgement:
     faults: list[str] = []
     found = parse_mappings(value, faults, "it")
     if faults:
-        return Said(Verdict.DECIDE, f"cannot read it: {_all(faults)}", _WRITE_ANEW)
+        return KeyJudgement(Verdict.DECIDE, f"cannot read it: {_all(faults)}", _WRITE_ANEW)
     if not found:
-        return Said(Verdict.DECIDE, "has no adapter to serve", _WRITE_ANEW)
+        return KeyJudgement(Verdict.DECIDE, "has no adapter to serve", _WRITE_ANEW)
     devices = [each.interface for each in found if _RDMA_DEVICE.fullmatch(each.interface)]
     if devices:
-        return Said(
+        return KeyJudgement(
             Verdict.DECIDE,
             f"serves interfaces, and {', '.join(devices)} is a device of RDMA",
             "name its interface, such as ib0: `ls /sys/class/infiniband/DEVICE/device/net`",
@@ -47,10 +47,10 @@ def _all(faults: list[str]) -> str:
     return "; ".join(fault.removeprefix("it: ") for fault in faults)
 
 
-def _report_interval(value: str) -> Said:
+def _report_interval(value: str) -> KeyJudgement:
     if value.isdecimal() and int(value) in _REPORT_INTERVAL_S:
         return keeps("ibstack-agent reads it")
-    return Said(
+    return KeyJudgement(
         Verdict.DECIDE,
         "ibstack-agent does not start with it",
         "write whole seconds from 1 to 3600, half of agent_down_time or less",

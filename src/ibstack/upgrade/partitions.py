@@ -10,7 +10,7 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_PARTITION
 from ibstack.formats.partitions_conf.reading import read
 from ibstack.formats.partitions_conf.remark import Effect
-from ibstack.formats.partitions_conf.statement import Keyword, Standing
+from ibstack.formats.partitions_conf.statement import Keyword, MembershipFlag
 from ibstack.subnet_manager.policy.site import RESERVED_KEYS
 from ibstack.upgrade.finding import Finding, Verdict
 
@@ -128,7 +128,7 @@ def _default(statement: Statement) -> tuple[Verdict, str, str]:
     full = [
         member.who.value if isinstance(member.who, Keyword) else str(member.who)
         for member in statement.members
-        if member.standing is not Standing.LIMITED
+        if member.membership_flag is not MembershipFlag.LIMITED
         and (member.who in _ALL or isinstance(member.who, Guid))
     ]
     if not full and not statement.groups:
@@ -142,7 +142,7 @@ def _default(statement: Statement) -> tuple[Verdict, str, str]:
 
 
 def _tenant(statement: Statement) -> tuple[Verdict, str, str]:
-    limited = [m for m in statement.members if m.standing is Standing.LIMITED]
+    limited = [m for m in statement.members if m.membership_flag is MembershipFlag.LIMITED]
     if limited:
         return (
             Verdict.DECIDE,

@@ -11,7 +11,7 @@ from typing import Final
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, KeyRange
 from ibstack.formats.ini import IniText
 from ibstack.upgrade.finding import Finding, Verdict
-from ibstack.upgrade.settings import Rules, Said, is_true, keeps, listed
+from ibstack.upgrade.settings import KeyJudgement, Rules, is_true, keeps, listed
 
 _OURS: Final = ("infiniband", "mlnx_infiniband")
 _FORMER: Final = "mlnx"
@@ -19,11 +19,11 @@ _SDN: Final = "mlnx_sdn_assist"
 _OTHER_OF_VFS: Final = "sriovnicswitch"
 
 
-def _drivers(value: str) -> Said:
+def _drivers(value: str) -> KeyJudgement:
     drivers = listed(value)
     ours = [name for name in drivers if name in _OURS]
     if _SDN in drivers:
-        return Said(
+        return KeyJudgement(
             Verdict.DECIDE,
             f"has no driver {_SDN}, and neutron-server does not start without one of that name:"
             " ibstack-fabricd tells OpenSM, and nothing tells UFM or NEO",
@@ -31,13 +31,13 @@ def _drivers(value: str) -> Said:
         )
     if len(ours) != 1:
         former = f", in place of {_FORMER}" if _FORMER in drivers else ""
-        return Said(
+        return KeyJudgement(
             Verdict.DECIDE,
             f"has one driver, under the names {' and '.join(_OURS)}",
             f"name infiniband, once{former}",
         )
     if _OTHER_OF_VFS in drivers[: drivers.index(ours[0])]:
-        return Said(
+        return KeyJudgement(
             Verdict.DECIDE,
             f"binds direct ports, as {_OTHER_OF_VFS} does, and the first one that can wins",
             f"put {ours[0]} before {_OTHER_OF_VFS}",
@@ -45,19 +45,19 @@ def _drivers(value: str) -> Said:
     return keeps(f"{ours[0]} loads ibstack's driver; it binds as ib_hostdev, as before")
 
 
-def _client_id(value: str) -> Said:
+def _client_id(value: str) -> KeyJudgement:
     if is_true(value):
-        return Said(
+        return KeyJudgement(
             Verdict.CHANGES, "writes the same form by default, 20: and the GUID", "remove it"
         )
-    return Said(
+    return KeyJudgement(
         Verdict.DECIDE,
         "writes the form 20: and the GUID, and guests that send the other one get no address",
         "set [infiniband] client_id_form = legacy, or mend the images",
     )
 
 
-_DHCP_PORTS: Final = Said(
+_DHCP_PORTS: Final = KeyJudgement(
     Verdict.CHANGES,
     "binds DHCP and router ports by itself, on hosts with an ibstack-agent",
     "remove it, and run ibstack-agent on network nodes",
@@ -69,7 +69,7 @@ ML2_CONF: Final = Rules(
         ("mlnx", "client_id_hardware"): _client_id,
         ("sdn", "bind_normal_ports"): _DHCP_PORTS,
         ("sdn", "bind_normal_ports_physnets"): _DHCP_PORTS,
-        ("ml2_type_flat", "flat_networks"): Said(
+        ("ml2_type_flat", "flat_networks"): KeyJudgement(
             Verdict.CHANGES,
             "makes every port of an InfiniBand flat network a limited member of the default"
             " partition: two of them do not reach each other",
@@ -78,11 +78,13 @@ ML2_CONF: Final = Rules(
     },
     sections={
         "infiniband": keeps("ibstack's driver reads it"),
-        "mlnx": Said(Verdict.CHANGES, "does not read it: there is no such option", "remove it"),
-        "eswitch": Said(
+        "mlnx": KeyJudgement(
+            Verdict.CHANGES, "does not read it: there is no such option", "remove it"
+        ),
+        "eswitch": KeyJudgement(
             Verdict.CHANGES, "does not read it: nor did networking-mlnx 21.0.0 here", "remove it"
         ),
-        "sdn": Said(
+        "sdn": KeyJudgement(
             Verdict.CHANGES, "does not read it: it speaks neither to UFM nor to NEO", "remove it"
         ),
     },

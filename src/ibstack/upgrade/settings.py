@@ -19,7 +19,7 @@ _SHOWN: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class KeyJudgement:
     """What is to be said of a key, whatever file it is in."""
 
     verdict: Verdict
@@ -31,11 +31,11 @@ class Said:
 class Rules:
     """What becomes of the keys of one kind of file."""
 
-    keys: Mapping[tuple[str, str], Said | Callable[[str], Said]]
+    keys: Mapping[tuple[str, str], KeyJudgement | Callable[[str], KeyJudgement]]
     """By section, in lower case but for DEFAULT, and key."""
-    sections: Mapping[str, Said]
+    sections: Mapping[str, KeyJudgement]
     """For the other keys of a section."""
-    other: Said
+    other: KeyJudgement
     """For the keys of all other sections."""
 
     def judge(self, content: bytes, source: str) -> Iterator[Finding]:
@@ -48,7 +48,7 @@ class Rules:
         if judge is None:
             said = self.sections.get(found.section, self.other)
         else:
-            said = judge if isinstance(judge, Said) else judge(found.value)
+            said = judge if isinstance(judge, KeyJudgement) else judge(found.value)
         return Finding(
             source,
             found.line,
@@ -60,12 +60,12 @@ class Rules:
         )
 
 
-def not_read(why: str, to_do: str = "remove it") -> Said:
-    return Said(Verdict.CHANGES, f"does not read it: {why}", to_do)
+def not_read(why: str, to_do: str = "remove it") -> KeyJudgement:
+    return KeyJudgement(Verdict.CHANGES, f"does not read it: {why}", to_do)
 
 
-def keeps(what: str) -> Said:
-    return Said(Verdict.KEEPS, what)
+def keeps(what: str) -> KeyJudgement:
+    return KeyJudgement(Verdict.KEEPS, what)
 
 
 def listed(value: str) -> list[str]:

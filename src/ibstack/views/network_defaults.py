@@ -11,7 +11,12 @@ from oslo_config import cfg
 
 from ibstack.fabric.errors import BadInput, TryLater
 from ibstack.mad import PortState, open_port
-from ibstack.neutron.networks.default_network import Landing, Outcome, TypeOptions, landings
+from ibstack.neutron.networks.default_network import (
+    NetworkPlacement,
+    Outcome,
+    TypeOptions,
+    network_placements,
+)
 from ibstack.neutron.networks.fabric_mtu import (
     FabricMtu,
     MtuOptions,
@@ -104,7 +109,7 @@ def network_defaults(
     """
     files = _read(config_files, remark)
     names = (*files.infiniband, *infiniband)
-    places = landings(files.types)
+    places = network_placements(files.types)
     real = None if fabric is None else fabric.ipoib_bytes(mode)
     if names and fabric is None:
         remark(
@@ -118,7 +123,7 @@ def network_defaults(
 
 
 def _row(
-    each: Landing, mtus: MtuOptions, real: int | None, infiniband: Sequence[str]
+    each: NetworkPlacement, mtus: MtuOptions, real: int | None, infiniband: Sequence[str]
 ) -> DefaultRow:
     never = each.outcome is Outcome.NEVER
     return DefaultRow(
@@ -134,7 +139,7 @@ def _row(
 
 
 def _differences(
-    places: Sequence[Landing],
+    places: Sequence[NetworkPlacement],
     mtus: MtuOptions,
     infiniband: Sequence[str],
     fabric: FabricMtu | None,

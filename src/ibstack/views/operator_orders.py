@@ -58,7 +58,7 @@ def would_take_over(sources: Sources) -> list[str]:
     What is published in place of them `ibstack partition plan` says, once it is taken over.
     """
     store = publication(sources.settings)
-    if store.look().whose is not FileOwner.OTHER:
+    if store.read().whose is not FileOwner.OTHER:
         sources.remark(f"nothing to take over: {store.path} is nobody else's")
         return []
     return _differences(_text(store.path), "")

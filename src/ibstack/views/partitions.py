@@ -21,10 +21,10 @@ from ibstack.subnet_manager.policy.claims import Claims
 from ibstack.subnet_manager.policy.known_ports import KnownPorts
 from ibstack.subnet_manager.policy.plan import DesiredPartitions, collect_desired, plan
 from ibstack.subnet_manager.policy.site import TenantKeys
-from ibstack.subnet_manager.reconcile.admission import Seen, judged
+from ibstack.subnet_manager.reconcile.admission import AdmissionFacts, judged
 from ibstack.subnet_manager.reconcile.kept_members import KeptMembers
 from ibstack.subnet_manager.reconcile.known_hosts import KnownHosts
-from ibstack.subnet_manager.reconcile.standing_ports import StandingPorts
+from ibstack.subnet_manager.reconcile.physical_ports import PhysicalPorts
 from ibstack.views.patience import within
 
 if TYPE_CHECKING:
@@ -159,11 +159,11 @@ class Sources:
         from ibstack.subnet_manager.daemon import publication
 
         file, settings = publication(self.settings), self.settings.fabric
-        seen = Seen(
+        seen = AdmissionFacts(
             fabric.known,
-            StandingPorts(file.folder).guids,
+            PhysicalPorts(file.folder).guids,
             fabric.manager.port,
-            self.tenants(file.look().published),
+            self.tenants(file.read().published),
             frozenset(map(Guid.parse, file.shared())),
         )
         return judged(desired, settings, site_partitions(settings), seen)[0]
@@ -171,7 +171,7 @@ class Sources:
     def published(self) -> Found:
         from ibstack.subnet_manager.daemon import publication
 
-        return publication(self.settings).look()
+        return publication(self.settings).read()
 
     @cached_property
     def fabric(self) -> Fabric | None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ibstack.cluster.config.frozen import check, freezer
 from ibstack.cluster.config.sections import (
-    Standing,
+    TextOwner,
     standing_of_section,
     standing_of_whole,
     whole,
@@ -38,14 +38,14 @@ def test_the_first_line_of_a_file_names_the_objects_behind_it() -> None:
 def test_a_file_is_ours_until_it_is_edited(body: str, edit: bytes) -> None:
     written = whole(body, "x")
 
-    assert standing_of_whole(written) is Standing.OURS
+    assert standing_of_whole(written) is TextOwner.OURS
     if edit:
-        assert standing_of_whole(written + edit) is Standing.EDITED
+        assert standing_of_whole(written + edit) is TextOwner.EDITED
 
 
 def test_a_file_without_our_first_line_is_anothers() -> None:
-    assert standing_of_whole(b"[a]\n") is Standing.FOREIGN
-    assert standing_of_whole(None) is Standing.ABSENT
+    assert standing_of_whole(b"[a]\n") is TextOwner.FOREIGN
+    assert standing_of_whole(None) is TextOwner.ABSENT
 
 
 @given(others, others, bodies, bodies)
@@ -55,7 +55,7 @@ def test_what_is_around_a_section_stays_byte_for_byte(
     once = with_section(before, first, "x")
     gap = b"\n" if before and not before.endswith(b"\n") else b""
     assert once.startswith(before + gap)
-    assert standing_of_section(once) is Standing.OURS
+    assert standing_of_section(once) is TextOwner.OURS
 
     both = once + behind
     again = with_section(both, second, "y")
@@ -73,8 +73,8 @@ def test_what_is_around_a_section_stays_byte_for_byte(
 def test_an_edit_between_the_marks_is_seen() -> None:
     text = with_section(b"mine\n", "a\n", "x")
 
-    assert standing_of_section(text.replace(b"\na\n", b"\na\nb\n")) is Standing.EDITED
-    assert standing_of_section(text + b"more of mine\n") is Standing.OURS
+    assert standing_of_section(text.replace(b"\na\n", b"\na\nb\n")) is TextOwner.EDITED
+    assert standing_of_section(text + b"more of mine\n") is TextOwner.OURS
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from cluster.article import starting_state
 from cluster.rollout.tree_cluster import TreeCluster, tree_cluster
-from ibstack.cluster.rollout.image_copy import ImageCopying, Standing, standing, unfinished
+from ibstack.cluster.rollout.image_copy import ImageCopying, TreeState, tree_state, unfinished
 
 if TYPE_CHECKING:
     from ibstack.cluster.rollout.events import Event
@@ -123,11 +123,11 @@ def test_a_copy_of_a_copy_that_was_cut_off_comes_from_what_is_there(cluster: Tre
 def test_a_copy_that_was_asked_for_and_never_begun_counts_as_cut_off(tmp_path: Path) -> None:
     tree = tmp_path / "images" / "one"
     asked = ImageCopying(tree)
-    assert standing(tree) is Standing.MISSING
+    assert tree_state(tree) is TreeState.MISSING
     assert asked.claim()
-    assert standing(tree) is Standing.UNDER_WAY
+    assert tree_state(tree) is TreeState.UNDER_WAY
     assert not ImageCopying(tree).claim()
 
     asked.close()
 
-    assert standing(tree) is Standing.CUT_OFF
+    assert tree_state(tree) is TreeState.CUT_OFF

@@ -33,8 +33,8 @@ class PlayedJob:
     def __str__(self) -> str:
         return f"copy {self._name}"
 
-    def run(self, report: Callable[[Event], None], *, apart: bool = False) -> None:
-        self.apart = apart
+    def run(self, report: Callable[[Event], None], *, own_process_group: bool = False) -> None:
+        self.apart = own_process_group
         assert self.go.wait(60)
         if self._trouble is not None:
             raise self._trouble

@@ -122,7 +122,7 @@ def test_one_opensm_has_the_same_options_whoever_asks(
     files = {path: LintFile(Place(path, "h"), text.encode()) for path, text in texts.items()}
 
     by_verify = verify.options(host)
-    (by_lint,) = lint.told(files)
+    (by_lint,) = lint.configured_opensms(files)
 
     assert not isinstance(by_verify, Missing)
     assert by_verify.both_pkeys() == by_lint.options.both_pkeys()

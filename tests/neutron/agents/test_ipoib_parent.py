@@ -12,7 +12,7 @@ import pytest
 
 from ibstack.fabric.errors import BadInput, BadValue, Refused, TryLater
 from ibstack.fabric.partition import DEFAULT_PARTITION, PartitionKey, TableEntry
-from ibstack.neutron.agents.interface_networks import Networks, Wanted
+from ibstack.neutron.agents.interface_networks import Networks, ServedNetwork
 from ibstack.neutron.agents.ipoib_choice import ParentChoice
 from ibstack.neutron.agents.ipoib_parent import Parents
 from ibstack_lab.hosts import hardware
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 LIMIT_S = 20
 RED = TableEntry(PartitionKey(1), full_member=True)
 DEFAULT = TableEntry(DEFAULT_PARTITION, full_member=True)
-WANTED = Wanted("network-one", "ibhostnet", ("ib0",), RED)
+WANTED = ServedNetwork("network-one", "ibhostnet", ("ib0",), RED)
 
 
 @pytest.fixture(params=["node002", "node003"], ids=["mlx4", "mlx5"])
@@ -58,7 +58,7 @@ def test_an_adapter_shows_its_table_and_guid(adapter: Hardware) -> None:
     adapter.show_table([0x7FFF, 0x8001, 0, 0x0002])
     parents = Parents(adapter.root)
 
-    seen = parents.look("ib0")
+    seen = parents.read("ib0")
 
     assert seen.trouble is None
     assert sorted(str(entry) for entry in seen.table) == ["0x0002", "0x7fff", "0x8001"]
@@ -68,7 +68,7 @@ def test_an_adapter_shows_its_table_and_guid(adapter: Hardware) -> None:
 
 def test_a_child_needs_the_very_entry_but_of_the_default_partition(adapter: Hardware) -> None:
     adapter.show_table([0x7FFF, 0x0001])
-    seen = Parents(adapter.root).look("ib0")
+    seen = Parents(adapter.root).read("ib0")
 
     assert not seen.carries(RED)
     assert seen.carries(TableEntry(RED.partition, full_member=False))
@@ -76,7 +76,7 @@ def test_a_child_needs_the_very_entry_but_of_the_default_partition(adapter: Hard
 
 
 def test_what_is_wrong_with_an_adapter_is_said(adapter: Hardware) -> None:
-    look = Parents(adapter.root).look
+    look = Parents(adapter.root).read
     assert look("ib9").trouble == "there is no interface ib9 on this host"
     (adapter.root / "class/net/eno1").mkdir()
     assert look("eno1").trouble == "interface eno1 is no port of an InfiniBand adapter"
@@ -134,7 +134,7 @@ def test_after_a_while_it_goes_on_without_and_says_so_once(
 def test_of_several_adapters_one_is_chosen_that_is_up_and_holds_the_partition(
     tmp_path: Path,
 ) -> None:
-    wanted = Wanted("n", "ib", ("ib0", "ib1", "ib2", "ib3"), RED)
+    wanted = ServedNetwork("n", "ib", ("ib0", "ib1", "ib2", "ib3"), RED)
     choice = ParentChoice(Parents(tmp_path), 0)
     with pytest.raises(TryLater, match="no interface ib0 on this host; there is no interface ib1"):
         choice.choose(wanted, "tap1")
@@ -166,7 +166,7 @@ def test_the_partition_of_a_network_is_its_segmentation_id() -> None:
     wanted = networks(found).wanted("n")
 
     entry = TableEntry(PartitionKey(0x123), full_member=True)
-    assert wanted == Wanted("n", "ib2", ("ib1", "ib2"), entry)
+    assert wanted == ServedNetwork("n", "ib2", ("ib1", "ib2"), entry)
 
 
 def test_a_flat_network_is_the_default_partition() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import KeyRange
 from ibstack.fabric.pci import PciAddress, unfold
-from ibstack.neutron.protocol.reported import ReportedAdapter
+from ibstack.neutron.protocol.agent_report import ReportedAdapter
 from ibstack.neutron.server.binding import Request, vif_details, why_not
 from ibstack.neutron.server.options import Settings
 

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
 from ibstack.fabric.pci import unfold
-from ibstack.neutron.protocol.replies import read_fabric_members, read_host_ports
-from ibstack.neutron.protocol.reported import (
+from ibstack.neutron.protocol.agent_report import (
     ReportedAdapter,
     adapters,
     adapters_in,
@@ -22,8 +21,9 @@ from ibstack.neutron.protocol.reported import (
     left_in,
     served_networks,
 )
+from ibstack.neutron.protocol.replies import read_fabric_members, read_host_ports
 from ibstack.neutron.server import desired
-from ibstack.neutron.server.desired import BelongingPort, BoundPort, FabricRows, HostRows, OwnPort
+from ibstack.neutron.server.desired import AgentPort, BoundPort, FabricRows, HostRows, MemberPort
 from ibstack.neutron.server.fabric_answer import fabric_answer, is_stamped
 from ibstack.neutron.server.host_answer import host_answer
 
@@ -32,7 +32,7 @@ MLX4 = ReportedAdapter("ib", True, PF, unfold("0000:05:00.1-0000:05:00.4"))
 SECOND_MLX4 = ReportedAdapter("ib", True, Guid(0x0002C90300000032), unfold("0000:06:00.1"))
 MLX5 = ReportedAdapter("ib", False, Guid(0x0002C90300000041), unfold("0000:07:00.1"))
 
-PORT = BelongingPort(
+PORT = MemberPort(
     port_id="p1",
     mac="fa:16:3e:aa:bb:cc",
     host="node002",
@@ -55,19 +55,19 @@ BOUND = BoundPort(
 
 
 def fabric(
-    ports: list[BelongingPort],
+    ports: list[MemberPort],
     found: Mapping[str, tuple[ReportedAdapter, ...]],
     etag: str | None = None,
-    own: Iterable[OwnPort] = (),
+    own: Iterable[AgentPort] = (),
     waiting: Iterable[str] = (),
 ) -> Any:
     rows = FabricRows(ports, [*own], [*waiting], twins_of(ports), found)
     return fabric_answer(rows, desired.Fabric("ib", DEFAULT_OWNED_KEYS), etag, "then")
 
 
-def twins_of(ports: list[BelongingPort]) -> dict[str, str]:
+def twins_of(ports: list[MemberPort]) -> dict[str, str]:
     made = {port.port_id: port.port_id[::-1] for port in ports}
-    return desired.younger_twins(desired.sharing_a_mac(ports), made)
+    return desired.duplicate_macs(desired.sharing_a_mac(ports), made)
 
 
 def host(ports: list[BoundPort], *twins: str) -> Any:
@@ -105,7 +105,7 @@ def test_a_member_of_mlx5_is_the_vf() -> None:
     ],
 )
 def test_a_port_that_may_not_be_served_is_held_with_the_reason(
-    port: BelongingPort, found: dict[str, tuple[ReportedAdapter, ...]], why: str
+    port: MemberPort, found: dict[str, tuple[ReportedAdapter, ...]], why: str
 ) -> None:
     answer = fabric([port], found)
 
@@ -124,9 +124,9 @@ OWN_VF = PORT._replace(profile='{"pci_slot": "0000:07:00.1"}')
     ids=["mlx4", "mlx5", "any of its adapters"],
 )
 def test_what_two_hosts_report_brings_nothing_new_and_takes_nothing_away(
-    port: BelongingPort, here: tuple[ReportedAdapter, ...]
+    port: MemberPort, here: tuple[ReportedAdapter, ...]
 ) -> None:
-    d1 = OwnPort("d1", "node002", 5)
+    d1 = AgentPort("d1", "node002", 5)
     quiet = fabric([port], {"node002": here[:1]}, own=[d1])
     assert "claims" not in quiet
 
@@ -181,7 +181,7 @@ def test_the_ports_of_each_host_are_told_once_all_of_them_are_known() -> None:
 def test_a_port_whose_adapter_is_not_known_is_told_with_what_it_may_keep(
     found: dict[str, tuple[ReportedAdapter, ...]],
 ) -> None:
-    own = OwnPort("d1", "node002", 5)
+    own = AgentPort("d1", "node002", 5)
     answer = fabric([PORT], found, own=[own])
 
     assert answer["members"] == []
@@ -193,7 +193,7 @@ def test_a_port_whose_adapter_is_not_known_is_told_with_what_it_may_keep(
 @pytest.mark.parametrize(
     "port", [PORT._replace(segmentation_id=0x7FF0), PORT._replace(mac="01:00:00:00:00:01")]
 )
-def test_a_port_that_may_have_no_partition_keeps_none(port: BelongingPort) -> None:
+def test_a_port_that_may_have_no_partition_keeps_none(port: MemberPort) -> None:
     (held,) = fabric([port], {})["held"]
 
     assert "key" not in held
@@ -230,7 +230,7 @@ def test_the_younger_of_two_with_one_mac_is_held(
     suspects = desired.sharing_a_mac(ports)
 
     assert [port.port_id for port in suspects] == ["p0", "p1"]
-    assert desired.younger_twins(suspects, made) == {younger: older}
+    assert desired.duplicate_macs(suspects, made) == {younger: older}
 
 
 def test_a_host_is_not_told_of_a_port_that_cannot_be_meant_nor_of_a_twin() -> None:
@@ -245,7 +245,7 @@ PROFILES = st.sampled_from(["", '{"pci_slot": "0000:05:00.1"}', '{"pci_slot": "?
 KEYS = st.sampled_from([None, 0, 1, 0x7FF0, 0x8000])
 ports = st.lists(
     st.builds(
-        BelongingPort,
+        MemberPort,
         port_id=st.sampled_from(["ax", "by", "cx", "dy"]),
         mac=MACS,
         host=st.sampled_from(["node002", "node003", "node004"]),
@@ -278,7 +278,7 @@ KNOWN = {"node002": (MLX4,), "node003": (MLX5, MLX4)}
 
 @given(ports, bound, st.randoms())
 def test_the_order_of_the_rows_changes_nothing(
-    found: list[BelongingPort], on_host: list[BoundPort], chance: Any
+    found: list[MemberPort], on_host: list[BoundPort], chance: Any
 ) -> None:
     before = fabric(found, KNOWN), host(on_host)
     chance.shuffle(found)
@@ -290,7 +290,7 @@ def test_the_order_of_the_rows_changes_nothing(
 
 @given(ports)
 def test_every_port_is_a_member_or_held_and_no_two_have_one_guid(
-    found: list[BelongingPort],
+    found: list[MemberPort],
 ) -> None:
     answer = fabric(found, KNOWN)
 
@@ -302,7 +302,7 @@ def test_every_port_is_a_member_or_held_and_no_two_have_one_guid(
 
 @given(ports, bound)
 def test_the_etag_says_nothing_new_and_answers_are_read_back(
-    found: list[BelongingPort], on_host: list[BoundPort]
+    found: list[MemberPort], on_host: list[BoundPort]
 ) -> None:
     answer = fabric(found, KNOWN)
 
@@ -313,7 +313,7 @@ def test_the_etag_says_nothing_new_and_answers_are_read_back(
 
 
 @given(ports)
-def test_a_port_that_begins_to_wait_changes_the_etag(found: list[BelongingPort]) -> None:
+def test_a_port_that_begins_to_wait_changes_the_etag(found: list[MemberPort]) -> None:
     before = fabric(found, KNOWN)["etag"]
 
     for port in found:
@@ -345,7 +345,7 @@ def test_both_agent_types_name_guids_that_are_not_for_tenants() -> None:
     assert guids("nonsense") == frozenset()
 
 
-OWN = OwnPort("d1", "node001", 5)
+OWN = AgentPort("d1", "node001", 5)
 
 
 def test_a_dhcp_port_makes_every_adapter_of_its_host_a_member() -> None:
@@ -376,7 +376,7 @@ def test_a_dhcp_port_makes_every_adapter_of_its_host_a_member() -> None:
     ],
 )
 def test_a_dhcp_port_that_cannot_be_served_is_held_with_the_reason(
-    port: OwnPort, found: dict[str, tuple[ReportedAdapter, ...]], why: str
+    port: AgentPort, found: dict[str, tuple[ReportedAdapter, ...]], why: str
 ) -> None:
     answer = fabric([PORT], found, own=[port])
 

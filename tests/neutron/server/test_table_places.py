@@ -10,7 +10,7 @@ import pytest
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import unfold
-from ibstack.neutron.protocol.reported import ReportedAdapter, TableRooms, adapters, table_rooms
+from ibstack.neutron.protocol.agent_report import ReportedAdapter, TableRooms, adapters, table_rooms
 from ibstack.neutron.server.binding import Request
 from ibstack.neutron.server.table_places import HostPort, shared_tables, why_full
 

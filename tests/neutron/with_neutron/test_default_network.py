@@ -14,7 +14,12 @@ from neutron.tests.unit.plugins.ml2 import test_plugin
 from oslo_config import cfg
 
 from ibstack.fabric.ipoib import IpoibMode
-from ibstack.neutron.networks.default_network import Landing, Outcome, TypeOptions, landings
+from ibstack.neutron.networks.default_network import (
+    NetworkPlacement,
+    Outcome,
+    TypeOptions,
+    network_placements,
+)
 from ibstack.neutron.networks.fabric_mtu import (
     FabricMtu,
     MtuOptions,
@@ -107,8 +112,8 @@ def _ini(types: TypeOptions, mtus: MtuOptions) -> Mapping[tuple[str | None, str]
     }
 
 
-def first(types: TypeOptions) -> Landing:
-    return next(each for each in landings(types) if each.outcome is Outcome.FIRST)
+def first(types: TypeOptions) -> NetworkPlacement:
+    return next(each for each in network_placements(types) if each.outcome is Outcome.FIRST)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +140,7 @@ def test_a_plain_network_lands_where_the_files_say(types: TypeOptions) -> None:
 def test_the_places_are_used_up_in_the_order_that_is_said() -> None:
     expected = [
         (each.network_type, each.physical_network)
-        for each in landings(ARTICLE)
+        for each in network_placements(ARTICLE)
         if each.outcome is not Outcome.NEVER
         for _ in range(each.segments or 1)
     ]
@@ -146,7 +151,7 @@ def test_the_places_are_used_up_in_the_order_that_is_said() -> None:
 
 def test_a_network_that_lands_nowhere_is_refused() -> None:
     nowhere = replace(ARTICLE, tenant_types=("flat",))
-    assert {each.outcome for each in landings(nowhere)} == {Outcome.NEVER}
+    assert {each.outcome for each in network_placements(nowhere)} == {Outcome.NEVER}
 
     with (
         neutron(nowhere) as tenant,
@@ -170,7 +175,7 @@ def test_neutron_gives_the_mtu_that_is_said(mtus: MtuOptions) -> None:
         (each.network_type, each.physical_network): network_mtu(
             mtus, each.network_type, each.physical_network
         )
-        for each in landings(ARTICLE)
+        for each in network_placements(ARTICLE)
         if each.outcome is not Outcome.NEVER
     }
 

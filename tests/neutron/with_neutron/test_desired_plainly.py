@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import KeyRange
 from ibstack.fabric.pci import PciAddress, unfold
-from ibstack.neutron.protocol.reported import ReportedAdapter
-from ibstack.neutron.server.desired import BelongingPort, Fabric, FabricRows, OwnPort
+from ibstack.neutron.protocol.agent_report import ReportedAdapter
+from ibstack.neutron.server.desired import AgentPort, Fabric, FabricRows, MemberPort
 from ibstack.neutron.server.fabric_answer import fabric_answer
 from neutron_walk import HOSTS, Walk
 
@@ -34,7 +34,7 @@ ADAPTERS = st.lists(
 ).map(tuple)
 PORTS = st.lists(
     st.builds(
-        BelongingPort,
+        MemberPort,
         port_id=st.sampled_from("abcdef"),
         mac=st.sampled_from(["fa:16:3e:00:00:01", "fa:16:3e:00:00:02", "ff:16:3e:00:00:01"]),
         host=ON,
@@ -50,7 +50,7 @@ ROWS = st.builds(
     FabricRows,
     ports=PORTS,
     own=st.lists(
-        st.builds(OwnPort, st.sampled_from("ghi"), ON, KEYS),
+        st.builds(AgentPort, st.sampled_from("ghi"), ON, KEYS),
         max_size=2,
         unique_by=lambda port: port.port_id,
     ),
@@ -60,11 +60,11 @@ ROWS = st.builds(
 )
 
 
-def plain_key(port: BelongingPort | OwnPort) -> str | None:
+def plain_key(port: MemberPort | AgentPort) -> str | None:
     return f"0x{port.segmentation_id:04x}" if port.segmentation_id in {1, 2, 3} else None
 
 
-def plain_members(port: BelongingPort | OwnPort, rows: FabricRows) -> list[tuple[Any, ...]] | None:
+def plain_members(port: MemberPort | AgentPort, rows: FabricRows) -> list[tuple[Any, ...]] | None:
     """Return (guid, shared) of each membership of *port*; None where it has none."""
     if plain_key(port) is None or port.port_id in rows.twins or port.host not in rows.adapters:
         return None
@@ -72,7 +72,7 @@ def plain_members(port: BelongingPort | OwnPort, rows: FabricRows) -> list[tuple
     if contested(port, here, rows):
         return None
     guids = [f"0x{one.port_guid.value:016x}" for one in here if one.port_guid is not None]
-    if isinstance(port, OwnPort):
+    if isinstance(port, AgentPort):
         return [(guid, True) for guid in sorted(guids)] or None
     if port.mac.startswith("ff") or port.profile == BROKEN:
         return None
@@ -85,7 +85,7 @@ def plain_members(port: BelongingPort | OwnPort, rows: FabricRows) -> list[tuple
     return [(own, False)] if mine else None
 
 
-def contested(port: BelongingPort | OwnPort, here: list[ReportedAdapter], rows: FabricRows) -> bool:
+def contested(port: MemberPort | AgentPort, here: list[ReportedAdapter], rows: FabricRows) -> bool:
     """Return whether another host reports the port GUID of an adapter that *port* may be on."""
     others = [
         one.port_guid
@@ -93,7 +93,7 @@ def contested(port: BelongingPort | OwnPort, here: list[ReportedAdapter], rows: 
         for one in adapters
         if host != port.host and one.physical_network == "ib" and one.port_guid
     ]
-    if isinstance(port, BelongingPort) and not port.mac.startswith("ff"):
+    if isinstance(port, MemberPort) and not port.mac.startswith("ff"):
         if port.profile == BROKEN:
             return False
         slot = json.loads(port.profile or "{}").get("pci_slot")
@@ -101,10 +101,10 @@ def contested(port: BelongingPort | OwnPort, here: list[ReportedAdapter], rows: 
     return any(one.port_guid in others for one in here)
 
 
-def keeps(port: BelongingPort | OwnPort, rows: FabricRows) -> bool:
+def keeps(port: MemberPort | AgentPort, rows: FabricRows) -> bool:
     """Return whether a port that is held may keep what it has: only its adapter is not known."""
     told_wrong = port.port_id in rows.twins or plain_key(port) is None
-    if isinstance(port, OwnPort) or told_wrong:
+    if isinstance(port, AgentPort) or told_wrong:
         return not told_wrong
     never_reported = port.host not in rows.adapters
     return not port.mac.startswith("ff") and (never_reported or port.profile != BROKEN)
@@ -115,7 +115,7 @@ def test_every_port_is_told_as_the_plain_rules_say(rows: FabricRows) -> None:
     answer = fabric_answer(rows, FABRIC, None, "then")
 
     held = {one["port_id"]: one for one in answer["held"]}
-    every: list[BelongingPort | OwnPort] = [*rows.ports, *rows.own]
+    every: list[MemberPort | AgentPort] = [*rows.ports, *rows.own]
     for port in every:
         told = [one for one in answer["members"] if one["port_id"] == port.port_id]
         wanted = plain_members(port, rows)

@@ -15,22 +15,22 @@ from hypothesis import strategies as st
 from oslo_config import cfg
 
 from ibstack.neutron.client.rpc_client import agent_hints, fabric_hints
-from ibstack.neutron.server.said_once import SaidOnce
+from ibstack.neutron.server.log_once import LogOnce
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from neutron.conf import common as neutron_options
     from neutron_lib import rpc
 
-    from ibstack.neutron.server.hints import BrokerHints, Concerned, Standing, concerned
+    from ibstack.neutron.server.hints import BrokerHints, PortSnapshot, Recipients, recipients
     from ibstack.neutron.server.mechanism_driver import InfinibandMechanismDriver
 
 LIMIT_S = 20
-BOUND = Standing("node002", "ib_hostdev", "0000:05:00.1", "fa:16:3e:00:00:01", True)
+BOUND = PortSnapshot("node002", "ib_hostdev", "0000:05:00.1", "fa:16:3e:00:00:01", True)
 UNBOUND = replace(BOUND, host="", vif_type="unbound", pci_slot=None)
 
 standings = st.none() | st.builds(
-    Standing,
+    PortSnapshot,
     host=st.sampled_from(["", "node002", "node003"]),
     vif_type=st.sampled_from(["unbound", "ib_hostdev", "hw_veb", "other"]),
     pci_slot=st.sampled_from([None, "0000:05:00.1"]),
@@ -54,31 +54,31 @@ standings = st.none() | st.builds(
     ],
 )
 def test_a_change_concerns_the_hosts_and_the_fabric(
-    before: Standing | None, after: Standing | None, hosts: tuple[str, ...]
+    before: PortSnapshot | None, after: PortSnapshot | None, hosts: tuple[str, ...]
 ) -> None:
-    assert concerned(before, after) == Concerned(hosts, fabric=True)
+    assert recipients(before, after) == Recipients(hosts, fabric=True)
 
 
 def test_what_is_not_ours_concerns_nobody() -> None:
-    assert concerned(None, UNBOUND) == Concerned()
-    assert concerned(UNBOUND, replace(UNBOUND, host="node002", vif_type="hw_veb")) == Concerned()
+    assert recipients(None, UNBOUND) == Recipients()
+    assert recipients(UNBOUND, replace(UNBOUND, host="node002", vif_type="hw_veb")) == Recipients()
 
 
 def test_a_dhcp_port_concerns_the_fabric_and_not_the_agent_of_its_host() -> None:
     dhcp = replace(BOUND, vif_type="other", device_owner="network:dhcp")
 
     for before, after in [(None, dhcp), (dhcp, None), (dhcp, replace(dhcp, admin_state_up=False))]:
-        assert concerned(before, after) == Concerned(fabric=True)
-    assert concerned(None, replace(dhcp, device_owner="compute:nova")) == Concerned()
+        assert recipients(before, after) == Recipients(fabric=True)
+    assert recipients(None, replace(dhcp, device_owner="compute:nova")) == Recipients()
 
 
 @given(standings, standings)
 def test_both_directions_concern_the_same_and_no_change_nobody(
-    before: Standing | None, after: Standing | None
+    before: PortSnapshot | None, after: PortSnapshot | None
 ) -> None:
-    assert concerned(before, after) == concerned(after, before)
-    assert concerned(before, before) == Concerned()
-    assert concerned(before, before, lost_active=True).fabric is False
+    assert recipients(before, after) == recipients(after, before)
+    assert recipients(before, before) == Recipients()
+    assert recipients(before, before, lost_active=True).fabric is False
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_the_driver_returns_the_servers_that_it_starts(broker: Any) -> None:
 
 
 def test_a_thing_is_said_once_and_memory_is_bounded() -> None:
-    said = SaidOnce(remembered=3)
+    said = LogOnce(remembered=3)
 
     assert said.first_time("port-one", "why")
     assert not said.first_time("port-one", "why")

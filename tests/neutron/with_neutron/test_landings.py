@@ -9,13 +9,20 @@ import pytest
 from neutron.common import config  # noqa: F401
 
 from ibstack.fabric.errors import BadInput
-from ibstack.neutron.networks.default_network import Outcome, TypeOptions, landings, vlan_pools
+from ibstack.neutron.networks.default_network import (
+    Outcome,
+    TypeOptions,
+    network_placements,
+    vlan_pools,
+)
 
 ARTICLE = ("ibhostnet:1:10", "phyvlanhostnet:11:20")
 
 
 def where(options: TypeOptions) -> list[tuple[str, str | None, str]]:
-    return [(e.network_type, e.physical_network, e.outcome.value) for e in landings(options)]
+    return [
+        (e.network_type, e.physical_network, e.outcome.value) for e in network_placements(options)
+    ]
 
 
 def vlan(*ranges: str, types: tuple[str, ...] = ("vlan",), **more: Any) -> TypeOptions:
@@ -70,7 +77,7 @@ def test_the_order_of_the_files_decides(
 
 def test_what_would_make_another_the_first_is_said() -> None:
     options = vlan(*ARTICLE, types=("flat", "vxlan", "vlan"), tunnel_ranges={"vxlan": ("1:9",)})
-    by_name = {each.physical_network: each for each in landings(options)}
+    by_name = {each.physical_network: each for each in network_placements(options)}
 
     assert by_name["phyvlanhostnet"].to_make_it_first == (
         "[ml2] tenant_network_types = vlan,flat,vxlan",
@@ -80,15 +87,15 @@ def test_what_would_make_another_the_first_is_said() -> None:
 
 def test_the_settings_that_are_said_do_what_is_said() -> None:
     options = vlan("b:1:9", "a:1:9", "c:1:9")
-    for landing in landings(options):
+    for landing in network_placements(options):
         if landing.outcome is Outcome.LATER:
             (setting,) = landing.to_make_it_first
             ranges = setting.partition(" = ")[2].split(",")
-            assert landings(vlan(*ranges))[0].physical_network == landing.physical_network
+            assert network_placements(vlan(*ranges))[0].physical_network == landing.physical_network
 
 
 def test_what_has_never_a_network_says_no_setting() -> None:
-    first, *_ = landings(vlan(*ARTICLE, types=("flat", "vlan")))
+    first, *_ = network_placements(vlan(*ARTICLE, types=("flat", "vlan")))
 
     assert first.to_make_it_first == ()
     assert "tenants no flat network" in first.why
@@ -104,7 +111,7 @@ def test_faults_of_the_ranges_are_named_all_at_once() -> None:
 
 def test_a_type_without_its_driver_is_refused_as_neutron_does() -> None:
     with pytest.raises(BadInput, match="Neutron does not start"):
-        landings(vlan("a:1:9", type_drivers=("flat",)))
+        network_placements(vlan("a:1:9", type_drivers=("flat",)))
 
 
 def test_ranges_are_counted_once() -> None:

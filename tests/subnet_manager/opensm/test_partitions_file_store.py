@@ -31,11 +31,11 @@ def publish(publication: PartitionsFileStore, file: PartitionsFile) -> None:
 
 
 def test_what_was_published_is_ours_and_is_read_back(publication: PartitionsFileStore) -> None:
-    assert publication.look().whose is FileOwner.NONE
+    assert publication.read().whose is FileOwner.NONE
 
     publish(publication, FILE)
 
-    found = publication.look()
+    found = publication.read()
     assert (found.whose, found.text, found.proof) == (FileOwner.OURS, render(FILE), PROOF_KEYS[0])
     assert found.published[RED] == FILE.partitions[RED]
     assert publication.last_good.read_text() == render(FILE)
@@ -46,7 +46,7 @@ def test_a_missing_file_is_nobodys_even_after_ours(publication: PartitionsFileSt
     publish(publication, FILE)
     publication.path.unlink()
 
-    assert publication.look().whose is FileOwner.NONE
+    assert publication.read().whose is FileOwner.NONE
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_file_from_before_us(
 ) -> None:
     publication.path.write_text(text)
 
-    found = publication.look()
+    found = publication.read()
 
     assert (found.whose, bool(found.faults)) == (whose, faulty)
 
@@ -72,11 +72,11 @@ def test_a_file_from_before_us(
 def test_an_edit_is_seen_and_can_be_undone(publication: PartitionsFileStore, edit: str) -> None:
     publish(publication, FILE)
     publication.path.write_text(edit)
-    assert publication.look().whose is FileOwner.EDITED
+    assert publication.read().whose is FileOwner.EDITED
 
     publication.restore()
 
-    assert publication.look().whose is FileOwner.OURS
+    assert publication.read().whose is FileOwner.OURS
     assert publication.path.read_text() == render(FILE)
     assert publication.replaced.read_text() == edit
 
@@ -84,7 +84,7 @@ def test_an_edit_is_seen_and_can_be_undone(publication: PartitionsFileStore, edi
 def test_a_directory_in_its_place_is_reported(publication: PartitionsFileStore) -> None:
     publication.path.mkdir()
 
-    (fault,) = publication.look().faults
+    (fault,) = publication.read().faults
 
     assert "cannot be read: Is a directory" in str(fault)
 
@@ -96,10 +96,10 @@ def test_a_foreign_file_that_is_taken_over_is_nobodys_and_kept(
 
     publication.take_over()
 
-    assert publication.look().whose is FileOwner.NONE
+    assert publication.read().whose is FileOwner.NONE
     assert publication.replaced.read_text() == "oops\n"
     publish(publication, FILE)
-    assert publication.look().whose is FileOwner.OURS
+    assert publication.read().whose is FileOwner.OURS
 
 
 def test_there_is_nothing_to_restore_before_the_first_publish(
@@ -138,14 +138,14 @@ def test_broken_state_is_never_taken_for_none(
     (tmp_path / "state" / "publication.json").write_text("{")
 
     with pytest.raises(Refused, match="is broken"):
-        publication.look()
+        publication.read()
 
 
 def test_the_message_names_the_line_and_what_to_do(publication: PartitionsFileStore) -> None:
     publish(publication, FILE)
     publication.path.write_text("a\nb\nc\nd\ne\nf\ng;\n")
 
-    said = str(NotOurFile(publication.path, publication.look()))
+    said = str(NotOurFile(publication.path, publication.read()))
 
     assert f"{publication.path}:1: no partition definition: 'a' lacks a `:`" in said
     assert "partition restore" in said
@@ -165,4 +165,4 @@ def test_what_cannot_be_written_is_an_expected_trouble_and_the_old_file_stands(
         publication.publish(OTHER)
 
     assert publication.path.read_text() == render(FILE)
-    assert publication.look().whose is FileOwner.OURS
+    assert publication.read().whose is FileOwner.OURS

@@ -16,7 +16,7 @@ from ibstack.fabric.pci import PciAddress
 from ibstack.subnet_manager.policy.claims import Claims
 from ibstack.subnet_manager.policy.known_ports import KnownPorts
 from ibstack.subnet_manager.reconcile.pass_context import Desired
-from ibstack.subnet_manager.reconcile.standing_ports import StandingPorts
+from ibstack.subnet_manager.reconcile.physical_ports import PhysicalPorts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +42,7 @@ def of_host(guid: Guid, host: str) -> Member:
         (Claims(of_site=frozenset({VF})), "listed in site_partitions"),
         (Claims(known=KnownPorts(managers=frozenset({VF}))), "a subnet manager's port"),
         (Claims(known=KnownPorts(switches=frozenset({VF}))), "a physical port of the fabric"),
-        (Claims(standing=frozenset({VF})), "a physical port of the fabric"),
+        (Claims(physical_ports=frozenset({VF})), "a physical port of the fabric"),
         (Claims(hosts={VF: "node002"}), "a physical port of host node002"),
     ],
 )
@@ -114,83 +114,87 @@ def desired(answers: int, *members: Member) -> Desired:
 
 
 @pytest.fixture
-def standing(tmp_path: Path) -> StandingPorts:
-    return StandingPorts(tmp_path / "state")
+def physical_ports(tmp_path: Path) -> PhysicalPorts:
+    return PhysicalPorts(tmp_path / "state")
 
 
 def test_what_a_later_answer_does_not_want_stands_by_itself(
-    standing: StandingPorts, tmp_path: Path
+    physical_ports: PhysicalPorts, tmp_path: Path
 ) -> None:
-    standing.see(walk(TRUESCALE), desired(1))
-    standing.hear(desired(1))
-    assert standing.guids == set()
+    physical_ports.on_walk(walk(TRUESCALE), desired(1))
+    physical_ports.on_desired(desired(1))
+    assert physical_ports.guids == set()
 
-    standing.hear(replace(desired(2), trouble=TryLater("the broker is away")))
-    assert standing.guids == set()
-    standing.hear(desired(2))
-    assert standing.guids == {TRUESCALE}
+    physical_ports.on_desired(replace(desired(2), trouble=TryLater("the broker is away")))
+    assert physical_ports.guids == set()
+    physical_ports.on_desired(desired(2))
+    assert physical_ports.guids == {TRUESCALE}
 
-    standing.see(walk(TRUESCALE, VF), desired(3, vf(TRUESCALE), vf(VF)))
-    assert standing.guids == {TRUESCALE}
-    assert StandingPorts(tmp_path / "state").guids == {TRUESCALE}
-
-
-def test_a_vf_that_is_met_before_its_port_is_heard_of_is_a_vf(standing: StandingPorts) -> None:
-    standing.see(walk(VF), desired(1))
-    standing.hear(desired(2, vf(VF)))
-    standing.hear(desired(3))
-    standing.see(walk(VF), desired(3))
-    standing.hear(desired(4))
-
-    assert standing.guids == set()
+    physical_ports.on_walk(walk(TRUESCALE, VF), desired(3, vf(TRUESCALE), vf(VF)))
+    assert physical_ports.guids == {TRUESCALE}
+    assert PhysicalPorts(tmp_path / "state").guids == {TRUESCALE}
 
 
-def test_a_vf_whose_host_is_in_doubt_is_a_vf_when_that_is_over(standing: StandingPorts) -> None:
+def test_a_vf_that_is_met_before_its_port_is_heard_of_is_a_vf(
+    physical_ports: PhysicalPorts,
+) -> None:
+    physical_ports.on_walk(walk(VF), desired(1))
+    physical_ports.on_desired(desired(2, vf(VF)))
+    physical_ports.on_desired(desired(3))
+    physical_ports.on_walk(walk(VF), desired(3))
+    physical_ports.on_desired(desired(4))
+
+    assert physical_ports.guids == set()
+
+
+def test_a_vf_whose_host_is_in_doubt_is_a_vf_when_that_is_over(
+    physical_ports: PhysicalPorts,
+) -> None:
     in_doubt = ("host 'node003' reports port GUID …",)
-    standing.see(walk(VF, TRUESCALE), replace(desired(1), alarms=in_doubt))
-    standing.hear(replace(desired(2), alarms=in_doubt))
-    assert standing.guids == set()
+    physical_ports.on_walk(walk(VF, TRUESCALE), replace(desired(1), alarms=in_doubt))
+    physical_ports.on_desired(replace(desired(2), alarms=in_doubt))
+    assert physical_ports.guids == set()
 
-    standing.hear(desired(3, vf(VF)))
-    standing.hear(desired(4))
-    assert standing.guids == {TRUESCALE}
+    physical_ports.on_desired(desired(3, vf(VF)))
+    physical_ports.on_desired(desired(4))
+    assert physical_ports.guids == {TRUESCALE}
 
 
-def test_a_vf_that_was_left_attached_is_a_vf(standing: StandingPorts) -> None:
+def test_a_vf_that_was_left_attached_is_a_vf(physical_ports: PhysicalPorts) -> None:
     left = (LeftVf("node003", PciAddress.parse("0000:05:00.1"), VF),)
-    standing.see(walk(VF), replace(desired(1), left=left))
-    standing.hear(replace(desired(2), left=left))
+    physical_ports.on_walk(walk(VF), replace(desired(1), left=left))
+    physical_ports.on_desired(replace(desired(2), left=left))
 
-    assert standing.guids == set()
+    assert physical_ports.guids == set()
 
 
 def test_a_vf_that_has_just_left_its_partition_is_a_vf_until_a_walk_misses_it(
-    standing: StandingPorts,
+    physical_ports: PhysicalPorts,
 ) -> None:
-    standing.leave({VF})
+    physical_ports.on_leaving({VF})
     for answers in range(1, 4):
-        standing.see(walk(VF), desired(answers))
-        standing.hear(desired(answers + 1))
-    assert standing.guids == set()
+        physical_ports.on_walk(walk(VF), desired(answers))
+        physical_ports.on_desired(desired(answers + 1))
+    assert physical_ports.guids == set()
 
-    standing.see(walk(), desired(5))
-    standing.see(walk(VF), desired(6))
-    standing.hear(desired(7))
-    assert standing.guids == {VF}
+    physical_ports.on_walk(walk(), desired(5))
+    physical_ports.on_walk(walk(VF), desired(6))
+    physical_ports.on_desired(desired(7))
+    assert physical_ports.guids == {VF}
 
 
-def test_what_a_whole_walk_misses_stands_there_no_more(standing: StandingPorts) -> None:
-    standing.see(walk(TRUESCALE), desired(1))
-    standing.hear(desired(2))
+def test_what_a_whole_walk_misses_stands_there_no_more(physical_ports: PhysicalPorts) -> None:
+    physical_ports.on_walk(walk(TRUESCALE), desired(1))
+    physical_ports.on_desired(desired(2))
 
-    standing.see(walk(whole=False), desired(2))
-    assert standing.guids == {TRUESCALE}
-    standing.see(walk(), desired(2))
-    assert standing.guids == set()
+    physical_ports.on_walk(walk(whole=False), desired(2))
+    assert physical_ports.guids == {TRUESCALE}
+    physical_ports.on_walk(walk(), desired(2))
+    assert physical_ports.guids == set()
 
 
 @pytest.mark.parametrize("text", ["", "{", "3", '["x"]', '{"a": 1}', "[1]"])
 def test_a_broken_memory_is_begun_anew(tmp_path: Path, text: str) -> None:
     (tmp_path / "standing-ports.json").write_text(text)
 
-    assert StandingPorts(tmp_path).guids == set()
+    assert PhysicalPorts(tmp_path).guids == set()

@@ -7,7 +7,7 @@ import pytest
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import Membership, PartitionKey
-from ibstack.subnet_manager.policy.drift import Drift, SeenManager
+from ibstack.subnet_manager.policy.drift import Drift, ObservedManager
 from ibstack.subnet_manager.policy.plan import Admit, Expel, Step
 from ibstack.subnet_manager.reconcile.standby_state import StandbyState, is_stale
 from ibstack.subnet_manager.seam import Declared, Manager, Role
@@ -38,8 +38,8 @@ def test_the_alarm_is_for_a_file_that_may_be_old(
 ) -> None:
     staleness = StandbyState()
     if role is not None:
-        staleness.take_role(role)
-    staleness.hear(None if heard else AWAY)
+        staleness.set_role(role)
+    staleness.on_answer(None if heard else AWAY)
 
     alarm = alarm_of(staleness, failed=failed, other=other)
 
@@ -50,7 +50,7 @@ def test_an_old_file_stays_old_until_a_pass_does_not_fail_whatever_key_the_maste
     None
 ):
     staleness = StandbyState()
-    staleness.take_role(Role.STANDBY)
+    staleness.set_role(Role.STANDBY)
     assert alarm_of(staleness, failed=True, other=True)
     assert alarm_of(staleness, failed=True, other=False)
 
@@ -63,17 +63,17 @@ def test_an_old_file_that_is_taken_into_office_is_an_alarm_until_a_newer_one_is_
     between: tuple[Role, ...],
 ) -> None:
     staleness = StandbyState()
-    staleness.take_role(Role.STANDBY)
+    staleness.set_role(Role.STANDBY)
     alarm_of(staleness, failed=True, other=True)
     for role in (*between, Role.MASTER):
-        staleness.take_role(role)
-    staleness.hear(None)
+        staleness.set_role(role)
+    staleness.on_answer(None)
 
     for failed in (True, False):
         alarm = alarm_of(staleness, failed=failed, other=False)
         assert "took over with an old file" in str(alarm)
 
-    staleness.prove()
+    staleness.on_proof()
     assert alarm_of(staleness, failed=True, other=False) is None
 
 
@@ -82,16 +82,16 @@ def test_an_answer_holds_until_the_role_changes_and_the_alarm_is_logged_when_it_
 ) -> None:
     caplog.set_level(logging.INFO)
     staleness = StandbyState()
-    staleness.hear(None)
-    staleness.hear(AWAY)
+    staleness.on_answer(None)
+    staleness.on_answer(AWAY)
     assert staleness.confirmed
 
-    staleness.take_role(Role.MASTER)
-    staleness.hear(AWAY)
+    staleness.set_role(Role.MASTER)
+    staleness.on_answer(AWAY)
     assert not staleness.confirmed
     for _ in range(3):
         alarm_of(staleness, failed=True, other=False)
-    staleness.hear(None)
+    staleness.on_answer(None)
     for _ in range(2):
         alarm_of(staleness, failed=False, other=False)
     said = [(record.levelname, record.getMessage()[:18]) for record in caplog.records]
@@ -130,10 +130,10 @@ def test_a_master_that_is_none_of_the_sites_is_an_alarm_while_it_is_seen(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    stranger = SeenManager(Guid(7), "node009 at port 3 of switch 0x1", "master", True)
+    stranger = ObservedManager(Guid(7), "node009 at port 3 of switch 0x1", "master", True)
     seen = Manager(Role.STANDBY, Guid(9), None, stranger=stranger)
     state = StandbyState()
-    state.take_role(Role.STANDBY)
+    state.set_role(Role.STANDBY)
 
     def alarms(manager: Manager | None) -> list[str]:
         found = state.alarms(manager, failed=False, other_file=lambda: False)

@@ -33,7 +33,7 @@ _RANGE: Final = re.compile(r"(\+?[0-9]+)(?:-(\+?[0-9]*))?")
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GivenAttribute:
     """An attribute that a line gives to a node."""
 
     line: int
@@ -66,7 +66,7 @@ class GendersText:
     """A genders file."""
 
     def __init__(self, content: bytes) -> None:
-        self.attributes: dict[str, dict[str, Given]] = {}
+        self.attributes: dict[str, dict[str, GivenAttribute]] = {}
         """By node, and by name."""
         self.faults: list[GendersFault] = []
         for number, line in enumerate(content.decode("latin-1").split("\n"), start=1):
@@ -98,7 +98,7 @@ class GendersText:
             self.faults.append(GendersFault(number, _shown(line), why, of_some_builds=True))
         return self._give(number, nodes, attributes)
 
-    def _give(self, number: int, nodes: list[str], attributes: dict[str, Given]) -> str:
+    def _give(self, number: int, nodes: list[str], attributes: dict[str, GivenAttribute]) -> str:
         long = next((node for node in nodes if len(node) > _LONGEST_NAME), None)
         if long is not None:
             return f"{long!r} is longer than {_LONGEST_NAME} signs"
@@ -161,7 +161,7 @@ class _Remarks:
         self._nodes: dict[tuple[str, str, str], list[str]] = {}
 
     def compare(
-        self, node: str, wanted: list[str], known: Mapping[str, Given], flags: set[str]
+        self, node: str, wanted: list[str], known: Mapping[str, GivenAttribute], flags: set[str]
     ) -> None:
         """Note what *node* has otherwise than *wanted*, and which of the *flags* besides."""
         for word in wanted:
@@ -172,7 +172,7 @@ class _Remarks:
         for name in flags & known.keys() - {word.partition("=")[0] for word in wanted}:
             self._note(node, name, "not given", known[name])
 
-    def _note(self, node: str, name: str, wanted: str, given: Given) -> None:
+    def _note(self, node: str, name: str, wanted: str, given: GivenAttribute) -> None:
         value = given.of(node)
         found = f"line {given.line} gives {name if value is None else f'{name}={value}'}"
         self._nodes.setdefault((name, wanted, found), []).append(node)
@@ -190,10 +190,10 @@ def _halves(text: str) -> tuple[str, str]:
     return (text, "") if found is None else (text[: found.start()], text[found.end() :])
 
 
-def _attributes(words: str, line: int) -> dict[str, Given] | str:
+def _attributes(words: str, line: int) -> dict[str, GivenAttribute] | str:
     """Return the attributes, or why genders does not read them."""
     words = words.lstrip(_SPACE)
-    found: dict[str, Given] = {}
+    found: dict[str, GivenAttribute] = {}
     if " " in words or "\t" in words:
         return "there is a blank among the attributes"
     for word in words.split(",") if words else ():
@@ -204,7 +204,7 @@ def _attributes(words: str, line: int) -> dict[str, Given] | str:
             return f"{name}= has no value"
         if name in found:
             return f"{name} stands there twice"
-        found[name] = Given(line, value if equals else None)
+        found[name] = GivenAttribute(line, value if equals else None)
     return found
 
 

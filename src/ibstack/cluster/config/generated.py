@@ -65,7 +65,7 @@ class GeneratedFile:
         """Return what of the file is not ours, in its lines; Refused for broken marks."""
         return b"" if self.whole else sections.with_section_blank(before or b"")
 
-    def standing(self, before: bytes | None) -> sections.Standing:
+    def owner(self, before: bytes | None) -> sections.TextOwner:
         """Tell whose *before* is, as far as it would be replaced."""
         find = sections.standing_of_whole if self.whole else sections.standing_of_section
         return find(before)

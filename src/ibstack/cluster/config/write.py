@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from ibstack.cluster.config import sections
 from ibstack.cluster.config.frozen import freezer
 from ibstack.cluster.config.remark import Fitted, Remark
-from ibstack.cluster.config.sections import Standing
+from ibstack.cluster.config.sections import TextOwner
 from ibstack.fabric.errors import IbstackError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class HostFiles(FilesRead, Protocol):
         """Remove the file; one that is not there is well too."""
         ...
 
-    def keep_aside(self, path: PurePosixPath) -> str:
+    def back_up(self, path: PurePosixPath) -> str:
         """Copy the file to where it is kept, and return that place."""
         ...
 
@@ -75,7 +75,7 @@ class FileStep:
     """What stands there; None: no file, or one that cannot be read."""
     after: bytes | None
     """What is to stand there; None: no file."""
-    standing: Standing = Standing.OURS
+    owner: TextOwner = TextOwner.OURS
     wanted: bool = True
     """False: it is not generated any more."""
     why: str = ""
@@ -89,17 +89,20 @@ class FileStep:
         return tuple(f"{self.file.path}: {each}" for each in self.remarks)
 
     @property
-    def keeps_aside(self) -> bool:
+    def needs_backup(self) -> bool:
         """Whether what stands there is somebody's work, and is copied before it goes."""
         lost = self.action in (FileAction.REPLACE, FileAction.REMOVE)
-        return lost and self.standing in (Standing.EDITED, Standing.FOREIGN)
+        return lost and self.owner in (TextOwner.EDITED, TextOwner.FOREIGN)
 
     def __str__(self) -> str:
         text = f"{self.action.value} {self.file.path}"
         if self.why:
             return f"{text}: {self.why}"
-        said = {Standing.EDITED: " (edited by hand)", Standing.FOREIGN: " (not written by ibstack)"}
-        return text + (said[self.standing] if self.keeps_aside else "")
+        said = {
+            TextOwner.EDITED: " (edited by hand)",
+            TextOwner.FOREIGN: " (not written by ibstack)",
+        }
+        return text + (said[self.owner] if self.needs_backup else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,27 +162,27 @@ def _plan(
     before, fitted = None, Fitted(file.text)
     try:
         before = host_files.read(file.path)
-        standing = file.standing(before)
+        owner = file.owner(before)
         if wanted and file.unready:
             raise IbstackError(file.unready)
         if wanted:
             fitted = _fitted(host_files, file, before)
             after: bytes | None = file.content(before, fitted.text)
         else:
-            after = _without(file, before, standing)
+            after = _without(file, before, owner)
     except IbstackError as error:
         return FileStep(file, FileAction.BLOCKED, before, before, wanted=wanted, why=str(error))
     remarks = fitted.remarks
     if after == before:
-        short = FileStep(file, FileAction.SHORT, before, after, standing, remarks=remarks)
+        short = FileStep(file, FileAction.SHORT, before, after, owner, remarks=remarks)
         return short if remarks else None
     entry = freezer(frozen, file.path)
     if entry is not None:
-        return FileStep(file, FileAction.FROZEN, before, before, standing, wanted, entry)
+        return FileStep(file, FileAction.FROZEN, before, before, owner, wanted, entry)
     if after is None:
-        return FileStep(file, FileAction.REMOVE, before, after, standing, wanted)
+        return FileStep(file, FileAction.REMOVE, before, after, owner, wanted)
     action = FileAction.CREATE if before is None else FileAction.REPLACE
-    return FileStep(file, action, before, after, standing, wanted, remarks=remarks)
+    return FileStep(file, action, before, after, owner, wanted, remarks=remarks)
 
 
 def _fitted(host_files: FilesRead, file: GeneratedFile, before: bytes | None) -> Fitted:
@@ -201,9 +204,9 @@ def _fitted(host_files: FilesRead, file: GeneratedFile, before: bytes | None) ->
     return Fitted(fitted.text, (*file.remarks, *fitted.remarks, *unread))
 
 
-def _without(file: GeneratedFile, before: bytes | None, standing: Standing) -> bytes | None:
+def _without(file: GeneratedFile, before: bytes | None, owner: TextOwner) -> bytes | None:
     """Return what is left where the file is not generated any more."""
-    if before is None or standing in (Standing.ABSENT, Standing.FOREIGN):
+    if before is None or owner in (TextOwner.ABSENT, TextOwner.FOREIGN):
         return before
     rest = b"" if file.whole else sections.without_section(before)
     return rest or None
@@ -219,8 +222,8 @@ def _apply(host_files: HostFiles, step: FileStep) -> FileEvent | None:
         return FileEvent(now, failed=now.why)
     kept = ""
     try:
-        if now.keeps_aside:
-            kept = host_files.keep_aside(now.file.path)
+        if now.needs_backup:
+            kept = host_files.back_up(now.file.path)
         if now.after is None:
             host_files.remove(now.file.path)
         else:

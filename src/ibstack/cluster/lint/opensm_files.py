@@ -30,7 +30,7 @@ _OS_RELEASE: Final = "/etc/os-release"
 
 
 @dataclass(frozen=True, slots=True)
-class ToldOpenSm:
+class ConfiguredOpenSm:
     """One OpenSM as a host's files would have it started."""
 
     options: Options
@@ -38,27 +38,29 @@ class ToldOpenSm:
     """Its configuration, or the unit that starts it; None: neither is there."""
 
 
-def told(files: Mapping[str, LintFile]) -> Iterator[ToldOpenSm]:
+def configured_opensms(files: Mapping[str, LintFile]) -> Iterator[ConfiguredOpenSm]:
     """Yield each that the files tell of, in their order."""
     lines = [(unit, line) for unit in files.values() for line in _command_lines(unit)]
     for unit, line in lines:
         named = line.last(command_line.CONFIG)
         configs = (_usual_configs(files) or [""]) if named is None else [named]
         for config in configs:
-            yield ToldOpenSm(Options(line, _read(files.get(config))), files.get(config, unit))
+            yield ConfiguredOpenSm(Options(line, _read(files.get(config))), files.get(config, unit))
     if not lines:
         for config in _usual_configs(files):
-            yield ToldOpenSm(Options(CommandLine(), _read(files[config])), files[config])
+            yield ConfiguredOpenSm(Options(CommandLine(), _read(files[config])), files[config])
 
 
 def named_partitions(files: Mapping[str, LintFile]) -> dict[str, LintFile | None]:
     """Return the paths of partitions files that an OpenSM is told, each with what tells it."""
-    return {path: each.file for each in told(files) if (path := each.options.partitions())}
+    return {
+        path: each.file for each in configured_opensms(files) if (path := each.options.partitions())
+    }
 
 
 def usual_partitions(files: Mapping[str, LintFile]) -> list[str]:
     """Return the paths that are read by an OpenSM that is told of none: which, its build knows."""
-    opensms = list(told(files))
+    opensms = list(configured_opensms(files))
     if opensms and all(each.options.partitions() is not None for each in opensms):
         return []
     return [build.partitions for build in _builds(files)]

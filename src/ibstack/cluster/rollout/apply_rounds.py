@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bringing a commit to hosts: all at once, each told of when it is done, the newest one last."""
+"""Applying a commit to hosts: all at once, each reported when it is done, the newest one last."""
 
 from __future__ import annotations
 

@@ -46,10 +46,10 @@ class Job(Protocol):
         """Return what it does: "copy /cm/images/a to /cm/images/b"."""
         ...
 
-    def run(self, report: Callable[[Event], None], *, apart: bool = False) -> None:
+    def run(self, report: Callable[[Event], None], *, own_process_group: bool = False) -> None:
         """Do it, and tell of its beginning and end; what went wrong is an event of severity error.
 
-        *apart*: a Ctrl-C of the terminal is not meant for it.
+        *own_process_group*: a Ctrl-C of the terminal is not meant for it.
         """
         ...
 

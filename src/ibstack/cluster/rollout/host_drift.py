@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.config.file_difference import differences
 from ibstack.cluster.config.generated import looked_at
-from ibstack.cluster.config.sections import Standing
+from ibstack.cluster.config.sections import TextOwner
 from ibstack.cluster.config.write import FileAction, plan_files
 from ibstack.cluster.rollout.backend import Drift
 from ibstack.transport.host_state import UP
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from ibstack.transport.query import Observation
 
 _NONE: Final = "(none)"
-_STANDING: Final = {
-    Standing.ABSENT: "no section of ours",
-    Standing.OURS: "as generated before",
-    Standing.EDITED: "edited by hand",
-    Standing.FOREIGN: "not written by ibstack",
+_OWNERS: Final = {
+    TextOwner.ABSENT: "no section of ours",
+    TextOwner.OURS: "as generated before",
+    TextOwner.EDITED: "edited by hand",
+    TextOwner.FOREIGN: "not written by ibstack",
 }
 
 
@@ -79,7 +79,7 @@ def _of_file(host: str, step: FileStep) -> Iterator[Drift]:
     if step.before is None:
         yield Drift(host, path, "as generated", "missing")
         return
-    yield Drift(host, path, "as generated", _STANDING[step.standing])
+    yield Drift(host, path, "as generated", _OWNERS[step.owner])
     if step.file.ini:
         for each in differences(step.before, step.after, ini=True):
             if each.what or each.after or each.before:

@@ -41,7 +41,7 @@ class HostFolder:
         with _told("remove", path):
             remote_files.remove(self._root, str(path))
 
-    def keep_aside(self, path: PurePosixPath) -> str:
+    def back_up(self, path: PurePosixPath) -> str:
         with _told("keep", path):
             return remote_files.keep(self._root, str(path), self._kept, stamp(self._now()))
 

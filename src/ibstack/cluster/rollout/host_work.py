@@ -84,7 +84,7 @@ def work_on(
     frozen: Iterable[str],
     operator_stopped: frozenset[tuple[str, str]],
 ) -> HostWork:
-    """Return what the host gets; *held* are services (host, name) that an operator stopped."""
+    """Return what the host gets; *operator_stopped*: services, as (host, name)."""
     if not seen.up:
         return HostWork(change, seen)
     host = change.host
@@ -217,7 +217,7 @@ def _says_something_else(step: FileStep) -> bool:
 def _file_request(step: FileStep) -> FileRequest:
     """Return the order that carries out *step*."""
     file = step.file
-    return FileRequest(file.path, step.before, step.after, file.mode, file.group, step.keeps_aside)
+    return FileRequest(file.path, step.before, step.after, file.mode, file.group, step.needs_backup)
 
 
 def _file_event(step: FileStep, result: FileResult) -> FileEvent:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.rollout.backend import Drift
 from ibstack.cluster.rollout.image_copies import copies_again, image_copies
-from ibstack.cluster.rollout.image_copy import Standing, standing
+from ibstack.cluster.rollout.image_copy import TreeState, tree_state
 from ibstack.cluster.rollout.image_job import ImageJob
 from ibstack.cluster.rollout.installation import image_folder
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ibstack.cluster.rollout.hosts import Installation
     from ibstack.cluster.rollout.image_copies import ImageCopy
 
-_HALF: Final = (Standing.UNDER_WAY, Standing.CUT_OFF)
+_HALF: Final = (TreeState.UNDER_WAY, TreeState.CUT_OFF)
 _COPIED_TO: Final = ("FULL", "AUTO")
 """Modes of installation that read the image's tree."""
 
@@ -49,31 +49,31 @@ class ImageController:
     def unready(self, wanted: Iterable[Installation]) -> dict[str, str]:
         """Return by host why it cannot be installed now: its image is not all there yet."""
         found: dict[str, str] = {}
-        seen: dict[Path, Standing] = {}
+        seen: dict[Path, TreeState] = {}
         for each in wanted:
             if each.tree is None or each.mode not in _COPIED_TO:
                 continue
-            stands = seen.setdefault(each.tree, standing(each.tree))
-            if stands in _HALF:
-                found[each.host] = f"software image {each.image} {stands.value}"
+            found_state = seen.setdefault(each.tree, tree_state(each.tree))
+            if found_state in _HALF:
+                found[each.host] = f"software image {each.image} {found_state.value}"
         return found
 
     def drift(self, state: State, names: Sequence[str], head: str) -> Iterator[Drift]:
         """Yield those of the images that are in part there; *head*: where they are."""
         for name in names:
             tree = image_folder(state, name, self._images)
-            if tree is not None and standing(tree) in _HALF:
+            if tree is not None and tree_state(tree) in _HALF:
                 found = "still being copied"
-                if standing(tree) is Standing.CUT_OFF:
+                if tree_state(tree) is TreeState.CUT_OFF:
                     found = "copied in part, then cut off"
                 yield Drift(head, f"software image {name}", "all of its tree", found)
 
     def _asked(self, before: State, after: State) -> list[ImageCopy]:
         asked = image_copies(before, after)
         targets = {each.target for each in asked}
-        again = copies_again(after, self._is(Standing.CUT_OFF), self._is(Standing.THERE))
+        again = copies_again(after, self._is(TreeState.CUT_OFF), self._is(TreeState.THERE))
         # Those first: what is asked for may be a copy of one of them.
         return [*(each for each in again if each.target not in targets), *asked]
 
-    def _is(self, wanted: Standing) -> Callable[[str], bool]:
-        return lambda tree: standing(self._images / tree.lstrip("/")) is wanted
+    def _is(self, wanted: TreeState) -> Callable[[str], bool]:
+        return lambda tree: tree_state(self._images / tree.lstrip("/")) is wanted

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Standing(enum.Enum):
+class TreeState(enum.Enum):
     """Where the tree of an image stands.  The value ends a sentence that names it."""
 
     THERE = "is there"
@@ -32,16 +32,16 @@ class Standing(enum.Enum):
     MISSING = "is not there; make it"
 
 
-def standing(tree: Path) -> Standing:
+def tree_state(tree: Path) -> TreeState:
     """Return where *tree* stands."""
     if tree.exists():
-        return Standing.THERE
+        return TreeState.THERE
     try:
         lock = os.open(_lock_of(tree), os.O_RDWR | os.O_CLOEXEC)
     except OSError:
-        return Standing.CUT_OFF if unfinished(tree).is_dir() else Standing.MISSING
+        return TreeState.CUT_OFF if unfinished(tree).is_dir() else TreeState.MISSING
     try:
-        return Standing.CUT_OFF if _is_free(lock) else Standing.UNDER_WAY
+        return TreeState.CUT_OFF if _is_free(lock) else TreeState.UNDER_WAY
     finally:
         os.close(lock)
 
@@ -74,21 +74,23 @@ class ImageCopying:
         os.close(lock)
         return False
 
-    def copy(self, source: Path, *, apart: bool = False) -> None:
+    def copy(self, source: Path, *, own_process_group: bool = False) -> None:
         """Copy: links stay links, and file systems that can share the blocks do.
 
         The tree is there when all of it is; what a copy left that was cut off goes first.
-        *apart*: a terminal's Ctrl-C, which is meant for something else, does not end it.
+        *own_process_group*: a Ctrl-C of the terminal is meant for something else.
         """
         half = unfinished(self._tree)
         doing = f"copy {source} to {self._tree}"
         if not source.is_dir():
-            raise BadInput(f"cannot {doing}: {source} {standing(source).value}")
+            raise BadInput(f"cannot {doing}: {source} {tree_state(source).value}")
         try:
             if not self.claim() or self._lock is None:
                 raise TryLater(f"cannot {doing}: somebody else copies it already")
             shutil.rmtree(half, ignore_errors=True)
-            image_tree.copy(source, half, doing, apart=apart, lock=self._lock)
+            image_tree.copy(
+                source, half, doing, own_process_group=own_process_group, lock=self._lock
+            )
             half.rename(self._tree)
             _lock_of(self._tree).unlink()
         except OSError as error:

@@ -50,14 +50,14 @@ class ImageJob:
         except OSError:
             return True  # Where it is run the same goes wrong, and is told.
 
-    def run(self, report: Callable[[Event], None], *, apart: bool = False) -> None:
+    def run(self, report: Callable[[Event], None], *, own_process_group: bool = False) -> None:
         if self._target.exists():
             self._copying.close()
             return
         names = f"{self._copy.source} -> {self._copy.target}"
         report(Event(self._now(), "notice", self._head, f"Started to copy: {names}"))
         try:
-            self._copying.copy(self._source, apart=apart)
+            self._copying.copy(self._source, own_process_group=own_process_group)
         except IbstackError as error:
             report(Event(self._now(), "error", self._head, str(error)))
         else:

@@ -18,14 +18,14 @@ _KEEPS: Final = ("--archive", "--hard-links", "--acls", "--xattrs", "--sparse", 
 """What a file is besides its content, as `cp --archive` keeps it: capabilities are attributes."""
 
 
-def copy(source: Path, target: Path, doing: str, *, apart: bool, lock: int) -> None:
+def copy(source: Path, target: Path, doing: str, *, own_process_group: bool, lock: int) -> None:
     """Copy a tree; links stay links, and file systems that can share the blocks do.
 
-    *doing* begins what is said of a failure.  *apart*: a terminal's Ctrl-C does not end it.
+    *doing* begins what is said of a failure.  *own_process_group*: a Ctrl-C does not end it.
     *lock* is held until it is over, whatever becomes of this process.
     """
     argv = ("cp", "--archive", "--reflink=auto", "--", str(source), str(target))
-    _run(argv, doing, apart=apart, locks=(lock,))
+    _run(argv, doing, own_process_group=own_process_group, locks=(lock,))
 
 
 def install(source: Path, root: Path, excluded: Iterable[str]) -> None:
@@ -80,9 +80,9 @@ def _rsync(source: Path, root: Path, options: Sequence[str]) -> None:
 
 
 def _run(
-    argv: Sequence[str], doing: str, *, apart: bool = False, locks: Sequence[int] = ()
+    argv: Sequence[str], doing: str, *, own_process_group: bool = False, locks: Sequence[int] = ()
 ) -> None:
-    group = 0 if apart else None
+    group = 0 if own_process_group else None
     try:
         done = subprocess.run(
             argv,

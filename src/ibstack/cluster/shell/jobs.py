@@ -89,7 +89,7 @@ class Jobs:
                 self._post(event)
 
             try:
-                entry.job.run(tell, apart=entry.apart)
+                entry.job.run(tell, own_process_group=entry.apart)
             # The one line that owns the thread: what nobody expected is told, not lost.
             except Exception as error:
                 tell(Event(self._clock(), "error", "here", f"cannot {entry.job}: {error!r}"))

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, create_engine, event, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
-from ibstack.cluster.store.db_errors import of_file, troubles
+from ibstack.cluster.store.db_errors import of_file, store_errors
 from ibstack.cluster.store.schema import HEAD
 from ibstack.fabric.errors import BadInput, TryLater
 
@@ -66,7 +66,7 @@ class Database:
     @contextmanager
     def reading(self, doing: str) -> Iterator[Connection]:
         """Open a transaction in which all that is read is of one moment."""
-        with troubles(doing, self.where), self._engine.connect() as plain:
+        with store_errors(doing, self.where), self._engine.connect() as plain:
             connection = self._isolated(plain, "REPEATABLE READ")
             with connection.begin():
                 yield connection
@@ -106,7 +106,7 @@ class Database:
 
     @contextmanager
     def _writing(self, doing: str) -> Iterator[Connection]:
-        with troubles(doing, self.where), self._engine.connect() as plain:
+        with store_errors(doing, self.where), self._engine.connect() as plain:
             connection = self._isolated(plain, "READ COMMITTED")
             # A writer that first reads and then asks for the lock may be refused it at once.
             connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})

@@ -89,7 +89,7 @@ _MARIADB: Final = {
 
 
 @contextmanager
-def troubles(doing: str, where: str) -> Iterator[None]:
+def store_errors(doing: str, where: str) -> Iterator[None]:
     """Raise what a database says inside as `cannot <doing>: <where>: …`, of the fitting class."""
     try:
         yield

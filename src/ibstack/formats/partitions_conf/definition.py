@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.partition import DEFAULT_PARTITION, PartitionKey
-from ibstack.formats.partitions_conf.group_flags import GroupFlags, take
-from ibstack.formats.partitions_conf.members import read_standing
+from ibstack.formats.partitions_conf.group_flags import GroupFlags, read_flag
+from ibstack.formats.partitions_conf.members import read_membership_flag
 from ibstack.formats.partitions_conf.number import number
 from ibstack.formats.partitions_conf.remark import Effect
-from ibstack.formats.partitions_conf.statement import Standing
+from ibstack.formats.partitions_conf.statement import MembershipFlag
 
 if TYPE_CHECKING:
     from ibstack.formats.partitions_conf.line_buffer import LineBuffer
@@ -43,7 +43,7 @@ class Definition:
     name: str
     key: PartitionKey = DEFAULT_PARTITION
     flags: tuple[str, ...] = ()
-    default: Standing = Standing.LIMITED
+    default: MembershipFlag = MembershipFlag.LIMITED
     of_groups: GroupFlags = field(default=GroupFlags())
     made_up: bool = False
 
@@ -159,7 +159,7 @@ def _remark_on_key(key: bytes, value: int, octal: bool, say: Say) -> None:
 
 
 def _flag(found: Definition, name: bytes, value: bytes | None, say: Say) -> None:
-    taken = take(found.of_groups, name, value)
+    taken = read_flag(found.of_groups, name, value)
     text = name.decode("utf-8", "replace")
     if taken is not None:
         found.of_groups = taken.flags
@@ -186,4 +186,4 @@ def _flag_of_partition(found: Definition, text: str, value: bytes | None, say: S
     if word in ("ipoib", "indx0"):
         found.flags = (*found.flags, word)
     elif word == "defmember" and value is not None:
-        found.default = read_standing(value, "defmember", say) or found.default
+        found.default = read_membership_flag(value, "defmember", say) or found.default

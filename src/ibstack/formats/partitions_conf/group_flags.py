@@ -72,7 +72,7 @@ _FLAGS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ReadFlag:
     """What OpenSM takes a flag for."""
 
     flags: GroupFlags
@@ -83,7 +83,7 @@ class Taken:
     skipped: bool = False
 
 
-def take(flags: GroupFlags, name: bytes, value: bytes | None) -> Taken | None:
+def read_flag(flags: GroupFlags, name: bytes, value: bytes | None) -> ReadFlag | None:
     """Return *flags* with one more; None for one that is no flag of a group."""
     text = name.decode("latin-1")
     known = next((each for each in _FLAGS if each.name.startswith(text)), None)
@@ -95,7 +95,7 @@ def take(flags: GroupFlags, name: bytes, value: bytes | None) -> Taken | None:
     if text != known.name:
         taken = f"which OpenSM takes for {known.name}"
         odd, effect = f"flag {text!r} is none that OpenSM knows by name, {taken}", Effect.OTHERWISE
-    return Taken(after, known.name, odd, effect, skipped=said is None)
+    return ReadFlag(after, known.name, odd, effect, skipped=said is None)
 
 
 def _said(known: _Known, value: bytes) -> int | None:

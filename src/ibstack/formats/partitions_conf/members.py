@@ -15,7 +15,7 @@ from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.formats.partitions_conf.number import number
 from ibstack.formats.partitions_conf.remark import Effect
-from ibstack.formats.partitions_conf.statement import Keyword, Listed, Standing
+from ibstack.formats.partitions_conf.statement import Keyword, Listed, MembershipFlag
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     """Takes a remark: what, and what OpenSM makes of it."""
 
 _KEYWORDS: Final = {keyword.value: keyword for keyword in Keyword}
-_STANDINGS: Final = {standing.value: standing for standing in Standing}
+_FLAGS: Final = {flag.value: flag for flag in MembershipFlag}
 _NOBODY: Final = "NONE"
 _GUID: Final = re.compile(rb"0x[0-9a-fA-F]{1,16}")
 
@@ -36,7 +36,7 @@ class NoMember(Exception):
     what: str
 
 
-def member(name: bytes, value: bytes | None, default: Standing, say: Say) -> Listed | None:
+def member(name: bytes, value: bytes | None, default: MembershipFlag, say: Say) -> Listed | None:
     """Return the member that OpenSM takes `name=value` for; None: it lists nobody.
 
     *value*: None where there is no `=`; then it is a member as *default*.  Raises NoMember.
@@ -46,16 +46,20 @@ def member(name: bytes, value: bytes | None, default: Standing, say: Say) -> Lis
         say(f"member {text!r} is nobody: {_wanted()}", Effect.AS_MEANT)
         return None
     who = _who(name, text, say)
-    standing = default if value is None else read_standing(value, text, say) or Standing.LIMITED
-    return None if who is None else Listed(who, standing)
+    flag = (
+        default
+        if value is None
+        else read_membership_flag(value, text, say) or MembershipFlag.LIMITED
+    )
+    return None if who is None else Listed(who, flag)
 
 
-def read_standing(value: bytes, of: str, say: Say) -> Standing | None:
+def read_membership_flag(value: bytes, of: str, say: Say) -> MembershipFlag | None:
     """Return the membership that *value* begins; None where it begins none."""
     text = value.decode("utf-8", "replace")
-    if text in _STANDINGS:
-        return _STANDINGS[text]
-    found = next((each for name, each in _STANDINGS.items() if name.startswith(text)), None)
+    if text in _FLAGS:
+        return _FLAGS[text]
+    found = next((each for name, each in _FLAGS.items() if name.startswith(text)), None)
     said = f"{text!r}" if text else "nothing, which OpenSM takes for full"
     effect = Effect.AS_MEANT if text and found else Effect.OTHERWISE
     say(f"{of}= says {said}: write full, limited or both", effect)

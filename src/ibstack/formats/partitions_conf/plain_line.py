@@ -13,7 +13,7 @@ from typing import Final
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PartitionKey
-from ibstack.formats.partitions_conf.statement import Keyword, Listed, Standing, Statement
+from ibstack.formats.partitions_conf.statement import Keyword, Listed, MembershipFlag, Statement
 
 _MEMBER: Final = rb"(?:0x[0-9a-f]{16}|ALL(?:_CAS|_SWITCHES|_ROUTERS)?|SELF)=(?:full|limited)"
 _PLAIN: Final = re.compile(
@@ -22,8 +22,8 @@ _PLAIN: Final = re.compile(
 )
 _ENDED: Final = bytes.maketrans(b"=,:;", bytes(4))
 _KEYWORDS: Final = {keyword.value.encode(): keyword for keyword in Keyword}
-_FULL: Final = Standing.FULL
-_LIMITED: Final = Standing.LIMITED
+_FULL: Final = MembershipFlag.FULL
+_LIMITED: Final = MembershipFlag.LIMITED
 
 
 def read_plain(line: int, piece: bytes) -> Statement | None:

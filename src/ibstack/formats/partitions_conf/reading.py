@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.partition import DEFAULT_PARTITION
 from ibstack.formats.partitions_conf.definition import BadDefinition, Definition, Definitions
-from ibstack.formats.partitions_conf.group_flags import AskedGroup, take
+from ibstack.formats.partitions_conf.group_flags import AskedGroup, read_flag
 from ibstack.formats.partitions_conf.groups import Group, groups
 from ibstack.formats.partitions_conf.line_buffer import BLANKS, BehindTheLine, LineBuffer, pieces
 from ibstack.formats.partitions_conf.line_remarks import of_line
@@ -291,7 +291,7 @@ class _Reader:
     def _flag(
         self, asked: AskedGroup, name: bytes, value: bytes | None, *, written: bool
     ) -> AskedGroup:
-        taken = take(asked.flags, name, value)
+        taken = read_flag(asked.flags, name, value)
         if taken is None:
             if written:
                 what = f"{name.decode('utf-8', 'replace')!r} after an mgid is no flag of a group"

@@ -26,7 +26,7 @@ class Keyword(enum.Enum):
     SELF = "SELF"
 
 
-class Standing(enum.Enum):
+class MembershipFlag(enum.Enum):
     """How a member is written.  `both` is full unless OpenSM runs with allow_both_pkeys."""
 
     FULL = "full"
@@ -35,11 +35,11 @@ class Standing(enum.Enum):
 
     @property
     def membership(self) -> Membership:
-        return Membership.LIMITED if self is Standing.LIMITED else Membership.FULL
+        return Membership.LIMITED if self is MembershipFlag.LIMITED else Membership.FULL
 
 
 # Looked up once: for 40,000 members the ways of an enum take longer than all else.
-_STANDING_LIMITED: Final = Standing.LIMITED
+_LIMITED_FLAG: Final = MembershipFlag.LIMITED
 _FULL: Final = Membership.FULL
 _LIMITED: Final = Membership.LIMITED
 _PLAIN_GROUPS: Final = GroupFlags()
@@ -50,10 +50,10 @@ class Listed:
     """One member as a statement lists it."""
 
     who: Guid | Keyword
-    standing: Standing
+    membership_flag: MembershipFlag
 
     def __str__(self) -> str:
-        return f"{spell(self.who)}={self.standing.value}"
+        return f"{spell(self.who)}={self.membership_flag.value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Statement:
     def guids(self) -> dict[Guid, Membership]:
         """Return the members that are listed by GUID."""
         return {
-            listed.who: _LIMITED if listed.standing is _STANDING_LIMITED else _FULL
+            listed.who: _LIMITED if listed.membership_flag is _LIMITED_FLAG else _FULL
             for listed in self.members
             if isinstance(listed.who, Guid)
         }

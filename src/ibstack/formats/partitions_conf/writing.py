@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.partition import DEFAULT_PARTITION, Membership
-from ibstack.formats.partitions_conf.statement import Keyword, Listed, Standing
+from ibstack.formats.partitions_conf.statement import Keyword, Listed, MembershipFlag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,20 +22,23 @@ MEMBERS_TO_A_LINE: Final = 64
 _FULL: Final = Membership.FULL
 
 
-def default_members(others: Standing = Standing.LIMITED) -> tuple[Listed, ...]:
+def default_members(others: MembershipFlag = MembershipFlag.LIMITED) -> tuple[Listed, ...]:
     """Return who every default partition lists: all ports as *others* says, and who serves them.
 
     Limited members of it do not meet one another there, whichever tenants they are of.
     """
     return (
         Listed(Keyword.ALL, others),
-        Listed(Keyword.ALL_SWITCHES, Standing.FULL),
-        Listed(Keyword.SELF, Standing.FULL),
+        Listed(Keyword.ALL_SWITCHES, MembershipFlag.FULL),
+        Listed(Keyword.SELF, MembershipFlag.FULL),
     )
 
 
 def default_partition(
-    full: Iterable[Guid], *, others: Standing = Standing.LIMITED, flags: Sequence[str] = ()
+    full: Iterable[Guid],
+    *,
+    others: MembershipFlag = MembershipFlag.LIMITED,
+    flags: Sequence[str] = (),
 ) -> Iterator[str]:
     """Yield the lines of the default partition, with further full members.
 

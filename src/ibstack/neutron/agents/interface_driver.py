@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibstack.fabric.partition import TableEntry
-    from ibstack.neutron.agents.interface_networks import Wanted
+    from ibstack.neutron.agents.interface_networks import ServedNetwork
 
 LOG = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ class IpoibInterfaceDriver(interface.LinuxInterfaceDriver):
         kind, alias = _kind_and_alias(device_name, namespace)
         return kind == ipoib_link.KIND or alias.startswith(f"{_MARK} ")
 
-    def _wanted(self, network_id: str, device_name: str) -> Wanted:
+    def _wanted(self, network_id: str, device_name: str) -> ServedNetwork:
         try:
             wanted = self.networks.wanted(network_id)
         except BadValue as error:
@@ -145,7 +145,7 @@ class IpoibInterfaceDriver(interface.LinuxInterfaceDriver):
             )
         return wanted
 
-    def _adopt(self, device_name: str, namespace: str | None, wanted: Wanted) -> bool:
+    def _adopt(self, device_name: str, namespace: str | None, wanted: ServedNetwork) -> bool:
         """Keep what a former run of the agent left, if it is right; remove it otherwise."""
         right = {self._mark(name, wanted.entry) for name in self.choice.usable(wanted)}
         found = False

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ServedNetwork:
     """What serves a network: a partition, on one of these interfaces."""
 
     network_id: str
@@ -37,13 +37,13 @@ class Networks:
         self._interfaces = interfaces
         self._ask = ask
 
-    def wanted(self, network_id: str) -> Wanted | None:
+    def wanted(self, network_id: str) -> ServedNetwork | None:
         """Return what serves *network_id*; None where it is not on a mapped physical network."""
         for segment in self._segments(network_id):
             physical_network = segment.get("provider:physical_network")
             interfaces = self._interfaces.get(physical_network or "")
             if physical_network and interfaces:
-                return Wanted(network_id, physical_network, interfaces, _entry(segment))
+                return ServedNetwork(network_id, physical_network, interfaces, _entry(segment))
         return None
 
     def _segments(self, network_id: str) -> list[Any]:

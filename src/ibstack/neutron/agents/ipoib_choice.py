@@ -12,7 +12,7 @@ from ibstack.fabric.errors import TryLater
 from ibstack.fabric.partition import TableEntry
 
 if TYPE_CHECKING:
-    from ibstack.neutron.agents.interface_networks import Wanted
+    from ibstack.neutron.agents.interface_networks import ServedNetwork
     from ibstack.neutron.agents.ipoib_parent import Parent, Parents
 
 LOG = logging.getLogger(__name__)
@@ -29,12 +29,12 @@ class ParentChoice:
         self._wait_s = wait_s
         self._missing = _Missing()
 
-    def usable(self, wanted: Wanted) -> tuple[str, ...]:
+    def usable(self, wanted: ServedNetwork) -> tuple[str, ...]:
         """Return the interfaces that are up; all of them where none is: nothing is better."""
-        up = (name for name in wanted.interfaces if self._parents.look(name).trouble is None)
+        up = (name for name in wanted.interfaces if self._parents.read(name).trouble is None)
         return tuple(up) or wanted.interfaces
 
-    def choose(self, wanted: Wanted, device_name: str) -> str:
+    def choose(self, wanted: ServedNetwork, device_name: str) -> str:
         """Return an interface that is up and whose port holds the partition; wait for that.
 
         Where the partition does not come in time, one that is up: the kernel puts a child into
@@ -43,7 +43,7 @@ class ParentChoice:
         """
         until = time.monotonic() + self._wait_s
         while True:
-            seen = [self._parents.look(name) for name in wanted.interfaces]
+            seen = [self._parents.read(name) for name in wanted.interfaces]
             up = [parent for parent in seen if parent.trouble is None]
             if not up:
                 why = "; ".join(str(parent.trouble) for parent in seen)
@@ -66,11 +66,11 @@ class _Missing:
         self._said: dict[tuple[str, TableEntry], set[str]] = {}
         self._lock = threading.Lock()
 
-    def begins(self, wanted: Wanted, up: list[Parent]) -> None:
+    def begins(self, wanted: ServedNetwork, up: list[Parent]) -> None:
         if self._first_time(wanted, "begins"):
             LOG.warning("network %s waits: %s", wanted.network_id, _what_is_missing(wanted, up))
 
-    def late(self, wanted: Wanted, up: list[Parent]) -> None:
+    def late(self, wanted: ServedNetwork, up: list[Parent]) -> None:
         if self._first_time(wanted, "late"):
             LOG.warning(
                 "network %s is plugged in, and will work when the subnet manager has done its "
@@ -79,13 +79,13 @@ class _Missing:
                 _what_is_missing(wanted, up),
             )
 
-    def found(self, wanted: Wanted) -> None:
+    def found(self, wanted: ServedNetwork) -> None:
         with self._lock:
             said = self._said.pop((wanted.physical_network, wanted.entry), None)
         if said:
             LOG.info("network %s has its P_Key %s now", wanted.network_id, wanted.entry)
 
-    def _first_time(self, wanted: Wanted, what: str) -> bool:
+    def _first_time(self, wanted: ServedNetwork, what: str) -> bool:
         with self._lock:
             said = self._said.setdefault((wanted.physical_network, wanted.entry), set())
             known = what in said
@@ -93,7 +93,7 @@ class _Missing:
         return not known
 
 
-def _what_is_missing(wanted: Wanted, up: list[Parent]) -> str:
+def _what_is_missing(wanted: ServedNetwork, up: list[Parent]) -> str:
     names = " or ".join(parent.interface for parent in up)
     limited = TableEntry(wanted.entry.partition, full_member=False)
     if any(limited in parent.table for parent in up):

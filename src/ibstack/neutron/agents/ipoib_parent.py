@@ -50,7 +50,7 @@ class Parents:
     def __init__(self, root: str | os.PathLike[str] = "/sys") -> None:
         self._sysfs = Sysfs(root)
 
-    def look(self, interface: str) -> Parent:
+    def read(self, interface: str) -> Parent:
         """Return how the adapter behind *interface* stands."""
         folder = f"class/net/{interface}"
         if not self._sysfs.exists(folder):

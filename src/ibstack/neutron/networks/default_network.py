@@ -71,7 +71,7 @@ class VlanPool:
 
 
 @dataclass(frozen=True, slots=True)
-class Landing:
+class NetworkPlacement:
     """One place where a network may land."""
 
     network_type: str
@@ -108,7 +108,7 @@ def vlan_pools(entries: Iterable[str]) -> tuple[VlanPool, ...]:
     return tuple(VlanPool(name, tuple(ranges)) for name, ranges in found.items())
 
 
-def landings(options: TypeOptions) -> tuple[Landing, ...]:
+def network_placements(options: TypeOptions) -> tuple[NetworkPlacement, ...]:
     """Return every place in the order in which Neutron tries them.
 
     BadInput where Neutron does not start with these options.
@@ -119,7 +119,7 @@ def landings(options: TypeOptions) -> tuple[Landing, ...]:
             f"cannot say where networks land: Neutron does not start, since tenant_network_types"
             f" has {', '.join(missing)} and [ml2] type_drivers has not; add them there"
         )
-    found: list[Landing] = []
+    found: list[NetworkPlacement] = []
     for kind in options.tenant_types:
         found += _READERS.get(kind, _of_another)(kind, options)
     able = [each.network_type for each in found if each.outcome is not Outcome.NEVER]
@@ -130,9 +130,9 @@ def landings(options: TypeOptions) -> tuple[Landing, ...]:
     return tuple(_in_turn(settled))
 
 
-def _in_turn(found: Iterable[Landing]) -> Iterator[Landing]:
+def _in_turn(found: Iterable[NetworkPlacement]) -> Iterator[NetworkPlacement]:
     """Yield *found* with the outcome that each has after those before it."""
-    before: Landing | None = None
+    before: NetworkPlacement | None = None
     certain = True
     for each in found:
         if each.outcome is Outcome.NEVER:
@@ -153,13 +153,13 @@ def _in_turn(found: Iterable[Landing]) -> Iterator[Landing]:
         before = each
 
 
-def _of_vlan(kind: str, options: TypeOptions) -> Iterator[Landing]:
+def _of_vlan(kind: str, options: TypeOptions) -> Iterator[NetworkPlacement]:
     pools = vlan_pools(options.vlan_ranges)
     in_database = RANGES_IN_DATABASE in options.service_plugins and len(pools) > 1
     if not pools:
         yield _never(kind, "[ml2_type_vlan] network_vlan_ranges is empty")
     for pool in pools:
-        yield Landing(
+        yield NetworkPlacement(
             kind,
             pool.physical_network,
             pool.segments,
@@ -174,16 +174,16 @@ def _of_vlan(kind: str, options: TypeOptions) -> Iterator[Landing]:
         )
 
 
-def _of_tunnel(kind: str, options: TypeOptions) -> Iterator[Landing]:
+def _of_tunnel(kind: str, options: TypeOptions) -> Iterator[NetworkPlacement]:
     ranges = options.tunnel_ranges.get(kind, ())
     if not ranges and RANGES_IN_DATABASE not in options.service_plugins:
         yield _never(kind, f"{_TUNNEL_RANGES[kind]} is empty")
         return
-    yield Landing(kind, None, None, Outcome.FIRST, f"{kind} is tried first")
+    yield NetworkPlacement(kind, None, None, Outcome.FIRST, f"{kind} is tried first")
 
 
-def _of_local(kind: str, _options: TypeOptions) -> Iterator[Landing]:
-    yield Landing(
+def _of_local(kind: str, _options: TypeOptions) -> Iterator[NetworkPlacement]:
+    yield NetworkPlacement(
         kind,
         None,
         None,
@@ -192,12 +192,12 @@ def _of_local(kind: str, _options: TypeOptions) -> Iterator[Landing]:
     )
 
 
-def _of_flat(kind: str, _options: TypeOptions) -> Iterator[Landing]:
+def _of_flat(kind: str, _options: TypeOptions) -> Iterator[NetworkPlacement]:
     yield _never(kind, "Neutron gives tenants no flat network, whatever the files say")
 
 
-def _of_another(kind: str, _options: TypeOptions) -> Iterator[Landing]:
-    yield Landing(
+def _of_another(kind: str, _options: TypeOptions) -> Iterator[NetworkPlacement]:
+    yield NetworkPlacement(
         kind,
         None,
         None,
@@ -206,7 +206,7 @@ def _of_another(kind: str, _options: TypeOptions) -> Iterator[Landing]:
     )
 
 
-_READERS: Final[Mapping[str, Callable[[str, TypeOptions], Iterator[Landing]]]] = {
+_READERS: Final[Mapping[str, Callable[[str, TypeOptions], Iterator[NetworkPlacement]]]] = {
     "flat": _of_flat,
     "local": _of_local,
     _VLAN: _of_vlan,
@@ -214,11 +214,13 @@ _READERS: Final[Mapping[str, Callable[[str, TypeOptions], Iterator[Landing]]]] =
 }
 
 
-def _never(kind: str, why: str) -> Landing:
-    return Landing(kind, None, 0, Outcome.NEVER, why)
+def _never(kind: str, why: str) -> NetworkPlacement:
+    return NetworkPlacement(kind, None, 0, Outcome.NEVER, why)
 
 
-def _type_first(each: Landing, able: Sequence[str], options: TypeOptions) -> tuple[str, ...]:
+def _type_first(
+    each: NetworkPlacement, able: Sequence[str], options: TypeOptions
+) -> tuple[str, ...]:
     """Return the setting that has its type tried before those that are *able* to take networks."""
     kind = each.network_type
     if each.outcome is Outcome.NEVER or able[0] == kind:

@@ -14,7 +14,7 @@ from ibstack.neutron.server.desired import table_entry
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ibstack.neutron.protocol.reported import ReportedAdapter
+    from ibstack.neutron.protocol.agent_report import ReportedAdapter
     from ibstack.neutron.server.options import Settings
 
 # nova/network/model.py, VIF_DETAILS_PHYSICAL_NETWORK: nova passes it to ebrctl as the fabric.

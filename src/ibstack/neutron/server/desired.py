@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ibstack.fabric.partition import KeyRange, TableEntry
-    from ibstack.neutron.protocol.reported import LeftVf, ReportedAdapter
+    from ibstack.neutron.protocol.agent_report import LeftVf, ReportedAdapter
 
 ACTIVE: Final = "ACTIVE"
 _SHOWN: Final = 80
@@ -63,7 +63,7 @@ class BoundPort:
 
 
 # No dataclass: of all ports of a cloud one is made for each answer, in a fifth of the time.
-class BelongingPort(NamedTuple):
+class MemberPort(NamedTuple):
     """A port that belongs to a partition of a fabric.
 
     Its binding is ACTIVE, it is switched on, and its network is not flat: of the default partition
@@ -78,7 +78,7 @@ class BelongingPort(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class OwnPort:
+class AgentPort:
     """A DHCP or router port: its host plugs it for itself, and is the member.
 
     It is switched on, and its network is not flat.
@@ -95,7 +95,7 @@ class HostRows:
 
     ports: Collection[BoundPort]
     twins: Collection[str]
-    """Those of them that younger_twins() names, of their fabrics."""
+    """Those of them that duplicate_macs() names, of their fabrics."""
     rebinding: Collection[BoundPort] = ()
     """Those that are unbound for a moment, one for each segment that they may be bound to again."""
 
@@ -104,17 +104,17 @@ class HostRows:
 class FabricRows:
     """All that is read to say what a fabric should hold."""
 
-    ports: Collection[BelongingPort]
-    own: Collection[OwnPort]
+    ports: Collection[MemberPort]
+    own: Collection[AgentPort]
     waiting: Collection[str]
     """The ports that wait for IB_FABRIC, those of other fabrics too."""
     twins: Mapping[str, str]
-    """What younger_twins() says of *ports*."""
+    """What duplicate_macs() says of *ports*."""
     adapters: Mapping[str, tuple[ReportedAdapter, ...]]
     """What each host's agent reported last."""
     left: Mapping[str, tuple[LeftVf, ...]] = field(default_factory=dict)
     """What each host's agent reported last to be attached without a port."""
-    rebinding: Collection[BelongingPort] = ()
+    rebinding: Collection[MemberPort] = ()
     """Those that are unbound for a moment, one for each segment that they may be bound to again."""
 
 
@@ -183,7 +183,7 @@ def is_rebinding(updated_at: datetime | None, now: datetime) -> bool:
     return updated_at is not None and abs((now - updated_at).total_seconds()) < REBINDING_S
 
 
-def sharing_a_mac(ports: Collection[BelongingPort]) -> list[BelongingPort]:
+def sharing_a_mac(ports: Collection[MemberPort]) -> list[MemberPort]:
     """Return those of a fabric's *ports* whose MAC another one has too."""
     count = Counter([port.mac for port in ports])
     if len(count) == len(ports):
@@ -191,13 +191,13 @@ def sharing_a_mac(ports: Collection[BelongingPort]) -> list[BelongingPort]:
     return [port for port in ports if count[port.mac] > 1]
 
 
-def younger_twins(ports: Collection[BelongingPort], made: Mapping[str, str]) -> dict[str, str]:
+def duplicate_macs(ports: Collection[MemberPort], made: Mapping[str, str]) -> dict[str, str]:
     """Return the ports whose MAC an older one of the fabric has: port id to the older one's id.
 
     Two ports with one MAC have one GUID, and a fabric knows a port by its GUID alone.  Neutron
     keeps MACs unique within a network only.  *made* says when each port was made.
     """
-    oldest: dict[str, BelongingPort] = {}
+    oldest: dict[str, MemberPort] = {}
     twins: dict[str, str] = {}
     for port in sorted(ports, key=lambda port: (made.get(port.port_id, ""), port.port_id)):
         first = oldest.setdefault(port.mac, port)

@@ -22,18 +22,18 @@ from oslo_utils import timeutils
 
 from ibstack.fabric.neutron_names import IB_FABRIC, MELLANOX_AGENT
 from ibstack.fabric.segment import FLAT
-from ibstack.neutron.protocol import reported
+from ibstack.neutron.protocol import agent_report
 from ibstack.neutron.protocol.conventions import OWN_DEVICE_OWNERS, OWN_VIF_TYPE, VIF_TYPE
 from ibstack.neutron.server.desired import (
     ACTIVE,
-    BelongingPort,
+    AgentPort,
     BoundPort,
     FabricRows,
     HostRows,
-    OwnPort,
+    MemberPort,
+    duplicate_macs,
     is_rebinding,
     sharing_a_mac,
-    younger_twins,
 )
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ _BOUND = (
     )
 )
 
-# In the order of the fields of BelongingPort, with no MAC where the port is an OwnPort: all in one
+# In the order of the fields of MemberPort, with no MAC where the port is an AgentPort: all in one
 # walk over the fabric's ports, of which each is looked up in three tables.
 _BELONGING = (
     sa.select(
@@ -189,7 +189,7 @@ def host_rows(context: Any, host: str) -> HostRows:
             suspects = _with_one_mac(context, fabric, macs)
             if suspects:
                 found, _ = _belonging(context, _BELONGING_OF, fabric, port_ids=suspects)
-                twins |= _twins(context, found)
+                twins |= _duplicate_macs(context, found)
     return HostRows(ports, twins, between)
 
 
@@ -198,12 +198,16 @@ def fabric_rows(context: Any, physical_network: str, waiting: Collection[str]) -
     with db_api.CONTEXT_READER.using(context):
         ports, own = _belonging(context, _BELONGING, physical_network)
         found = _rebinding(context, _REBELONGING, physical_network=physical_network)
-        between = [*map(BelongingPort._make, found)]
+        between = [*map(MemberPort._make, found)]
         reports = {host: text for host, text in _rows(context, _REPORTS)}
         # Of agents that are not alive too.
-        adapters = {host: reported.adapters_in(text) for host, text in reports.items()}
-        left = {host: reported.left_in(text) for host, text in reports.items() if '"left"' in text}
-        return FabricRows(ports, own, waiting, _twins(context, ports), adapters, left, between)
+        adapters = {host: agent_report.adapters_in(text) for host, text in reports.items()}
+        left = {
+            host: agent_report.left_in(text) for host, text in reports.items() if '"left"' in text
+        }
+        return FabricRows(
+            ports, own, waiting, _duplicate_macs(context, ports), adapters, left, between
+        )
 
 
 def waiting_for_fabric(context: Any) -> list[str]:
@@ -218,12 +222,12 @@ def bound_on_fabric(context: Any, physical_network: str) -> set[str]:
 
 def _belonging(
     context: Any, statement: Any, physical_network: str, **more: object
-) -> tuple[list[BelongingPort], list[OwnPort]]:
+) -> tuple[list[MemberPort], list[AgentPort]]:
     """Return the fabric's VFs, and the ports that hosts plug for themselves."""
     found = _rows(context, statement, physical_network=physical_network, **more)
-    own = [OwnPort(row[0], row[2], row[4]) for row in found if row[1] is None]
+    own = [AgentPort(row[0], row[2], row[4]) for row in found if row[1] is None]
     vfs = [row for row in found if row[1] is not None] if own else found
-    return [*map(BelongingPort._make, vfs)], own
+    return [*map(MemberPort._make, vfs)], own
 
 
 def _rebinding(context: Any, statement: Any, **values: object) -> list[Sequence[Any]]:
@@ -240,15 +244,15 @@ def _with_one_mac(context: Any, physical_network: str, macs: Collection[str]) ->
     return sorted(one for ports in having.values() if len(ports) > 1 for one in ports)
 
 
-def _twins(context: Any, ports: Collection[BelongingPort]) -> dict[str, str]:
-    """Return what younger_twins() says of a fabric's *ports*."""
+def _duplicate_macs(context: Any, ports: Collection[MemberPort]) -> dict[str, str]:
+    """Return what duplicate_macs() says of a fabric's *ports*."""
     suspects = sharing_a_mac(ports)
     if not suspects:
         return {}
     ids = [port.port_id for port in suspects]
     # A time in a spelling that sorts by age.
     made = {row.id: str(row.created_at or "") for row in _rows(context, _MADE, port_ids=ids)}
-    return younger_twins(suspects, made)
+    return duplicate_macs(suspects, made)
 
 
 def _rows(context: Any, statement: Any, **values: object) -> Sequence[Any]:

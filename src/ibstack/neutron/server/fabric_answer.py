@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import KeyRange
-    from ibstack.neutron.protocol.reported import ReportedAdapter
-    from ibstack.neutron.server.changes import Changes
-    from ibstack.neutron.server.desired import Answer, BelongingPort, Fabric, FabricRows, OwnPort
+    from ibstack.neutron.protocol.agent_report import ReportedAdapter
+    from ibstack.neutron.server.desired import AgentPort, Answer, Fabric, FabricRows, MemberPort
+    from ibstack.neutron.server.revision_stamp import RevisionStamp
 
     Adapters: TypeAlias = Sequence[ReportedAdapter]
     Claims: TypeAlias = Mapping[Guid, Sequence[str]]
@@ -89,14 +89,14 @@ def _left(rows: FabricRows, fabric: Fabric) -> Iterator[Answer]:
                 yield {"host": host, "pci": str(vf.pci), "mac": vf.mac}
 
 
-def stamp_of(changes: Changes | None, owned: KeyRange, period: int) -> str:
+def stamp_of(revisions: RevisionStamp | None, owned: KeyRange, period: int) -> str:
     """Return what is another text after anything that fabric_answer() is made of has changed.
 
-    Empty, and good for nothing, without *changes*, which changes.changes() finds.  *period* numbers
-    the hours: nothing is believed unread for longer, not even what was changed in the database
-    behind Neutron's back.
+    Empty, and good for nothing, without *revisions*, which revision_stamp() finds.  *period*
+    numbers the hours: nothing is believed unread for longer, not even what was changed in the
+    database behind Neutron's back.
     """
-    return "" if changes is None else etag_of([repr(changes), str(owned), period])[:32]
+    return "" if revisions is None else etag_of([repr(revisions), str(owned), period])[:32]
 
 
 def is_stamped(etag: str | None, stamp: str) -> bool:
@@ -217,7 +217,7 @@ def _members_hash(members: Iterable[Answer]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _held(port: BelongingPort | OwnPort, fabric: Fabric, error: Exception) -> Answer:
+def _held(port: MemberPort | AgentPort, fabric: Fabric, error: Exception) -> Answer:
     """Say why a port is no member; with host and key where what it has now is still its own."""
     told: Answer = {"port_id": port.port_id, "why": str(error)}
     if isinstance(error, KeepsWhatItHas):
@@ -226,14 +226,14 @@ def _held(port: BelongingPort | OwnPort, fabric: Fabric, error: Exception) -> An
     return told
 
 
-def _twin(port: BelongingPort, older: str) -> Refused:
+def _twin(port: MemberPort, older: str) -> Refused:
     return Refused(
         f"its MAC address {port.mac} is also that of port {older}, which is older; give it another"
         " one"
     )
 
 
-def _port_guids(port: OwnPort, here: Adapters | None, fabric: Fabric) -> list[Guid]:
+def _port_guids(port: AgentPort, here: Adapters | None, fabric: Fabric) -> list[Guid]:
     """Return the physical ports that are members: the agent may use any that is up."""
     if here is None:
         raise UnknownAdapter(f"ibstack-agent on host {port.host} has never reported its adapters")
@@ -248,7 +248,7 @@ def _port_guids(port: OwnPort, here: Adapters | None, fabric: Fabric) -> list[Gu
 
 
 def _physical_port(
-    port: BelongingPort, here: Adapters | None, fabric: Fabric, claims: Claims
+    port: MemberPort, here: Adapters | None, fabric: Fabric, claims: Claims
 ) -> Guid | None:
     """Return the GUID of the physical port that is the member; None where the VF itself is."""
     if here is None:

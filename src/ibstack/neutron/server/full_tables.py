@@ -15,7 +15,7 @@ from ibstack.neutron.server.table_places import keys_in, shared_tables, why_full
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ibstack.neutron.protocol.reported import ReportedAdapter
+    from ibstack.neutron.protocol.agent_report import ReportedAdapter
     from ibstack.neutron.server.binding import Request
 
 LOG: Final = logging.getLogger(__name__)

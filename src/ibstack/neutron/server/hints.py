@@ -41,7 +41,7 @@ class Hints(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PortSnapshot:
     """What of a port matters to the agents, at one moment."""
 
     host: str
@@ -69,7 +69,7 @@ class Standing:
         return is_named and self.vif_type == portbindings.VIF_TYPE_UNBOUND
 
 
-def is_bound_anew(before: Standing, after: Standing) -> bool:
+def is_bound_anew(before: PortSnapshot, after: PortSnapshot) -> bool:
     """Return whether a port of ours was unbound only to be bound again to the same host and VF.
 
     Neutron does so whenever a binding is changed, of which the profile is a part.  It is no news:
@@ -78,7 +78,7 @@ def is_bound_anew(before: Standing, after: Standing) -> bool:
     return before.ours and after.lingers and after == replace(before, vif_type=after.vif_type)
 
 
-def as_it_was(before: Standing, after: Standing | None) -> Standing:
+def as_it_was(before: PortSnapshot, after: PortSnapshot | None) -> PortSnapshot:
     """Return *before* as ours where it lingers and does not become ours: its VF may be as it was.
 
     Nobody was told when it was unbound (is_bound_anew).
@@ -88,16 +88,16 @@ def as_it_was(before: Standing, after: Standing | None) -> Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Concerned:
+class Recipients:
     """Whom a change concerns: some hosts, and the fabric of the port."""
 
     hosts: tuple[str, ...] = ()
     fabric: bool = False
 
 
-def concerned(
-    before: Standing | None, after: Standing | None, *, lost_active: bool = False
-) -> Concerned:
+def recipients(
+    before: PortSnapshot | None, after: PortSnapshot | None, *, lost_active: bool = False
+) -> Recipients:
     """Return whom the change from *before* to *after* concerns; None: there was, or is, no port.
 
     *lost_active*: the status went from ACTIVE to another, so the host must look whether it should
@@ -106,8 +106,8 @@ def concerned(
     belonging = [one for one in (before, after) if one is not None and one.belongs]
     hosts = tuple(sorted({one.host for one in belonging if one.ours}))
     if before != after:
-        return Concerned(hosts, fabric=bool(belonging))
-    return Concerned(hosts if lost_active else ())
+        return Recipients(hosts, fabric=bool(belonging))
+    return Recipients(hosts if lost_active else ())
 
 
 class BrokerHints:

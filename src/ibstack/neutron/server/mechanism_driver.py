@@ -22,7 +22,7 @@ from oslo_config import cfg
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.neutron_names import IB_FABRIC, IB_HOST, MELLANOX_AGENT, PARTITION_AGENT
 from ibstack.fabric.segment import FLAT
-from ibstack.neutron.protocol import reported
+from ibstack.neutron.protocol import agent_report
 from ibstack.neutron.protocol.conventions import OWN_VIF_TYPE, VIF_TYPE
 from ibstack.neutron.server import (
     conflicts,
@@ -36,12 +36,12 @@ from ibstack.neutron.server import (
 from ibstack.neutron.server.alone import after_those_alone, alone
 from ibstack.neutron.server.binding import vif_details, why_not, why_not_own
 from ibstack.neutron.server.desired import ACTIVE
+from ibstack.neutron.server.log_once import LogOnce
 from ibstack.neutron.server.options import Settings, read_settings
 from ibstack.neutron.server.rpc import start_listener
-from ibstack.neutron.server.said_once import SaidOnce
 
 if TYPE_CHECKING:
-    from ibstack.neutron.server.hints import Hints, Standing
+    from ibstack.neutron.server.hints import Hints, PortSnapshot
 
 LOG = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
         super().__init__(MELLANOX_AGENT, VIF_TYPE, {}, [portbindings.VNIC_DIRECT])
         self.settings = Settings()
         self.hints: Hints = hints.BrokerHints()
-        self._declined = SaidOnce()
+        self._declined = LogOnce()
 
     def initialize(self) -> None:
         self.settings = read_settings(cfg.CONF)
@@ -99,7 +99,7 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
         return full_tables.hosts_with_room(context, requests)
 
     def get_mappings(self, agent: Any) -> set[str]:
-        return {one.physical_network for one in reported.adapters(agent["configurations"])}
+        return {one.physical_network for one in agent_report.adapters(agent["configurations"])}
 
     def get_vif_details(self, context: Any, agent: Any, segment: Any) -> dict[str, Any]:
         return vif_details(self.connectivity, segment[api.PHYSICAL_NETWORK])
@@ -121,7 +121,7 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
 
     def _bind_own(self, context: Any, agents: list[Any]) -> None:
         """Bind a DHCP or router port: the agent of Neutron that owns it plugs it, at once."""
-        adapters = [one for a in agents for one in reported.adapters(a["configurations"])]
+        adapters = [one for a in agents for one in agent_report.adapters(a["configurations"])]
         for segment in context.segments_to_bind:
             request = port_context.request(context, segment)
             reason = why_not_own(request, tuple(adapters), self.settings)
@@ -137,7 +137,7 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
 
     def try_to_bind_segment_for_agent(self, context: Any, segment: Any, agent: Any) -> bool:
         port_id, request = context.current["id"], port_context.request(context, segment)
-        adapters = reported.adapters(agent["configurations"])
+        adapters = agent_report.adapters(agent["configurations"])
         taken = tables.taken_vfs(context.plugin_context, context.host, port_id)
         reason = why_not(request, adapters, taken, self.settings)
         reason = reason or full_tables.why_no_place(
@@ -191,7 +191,7 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
             # Not where a live migration ends: its guest runs there already.
             _refuse_full_host(context)
         if after.ours and after != before:
-            self._hold_down(context)
+            self._add_provisioning_blocks(context)
         elif before.ours and not after.ours:
             self._let_go(context)
 
@@ -233,7 +233,7 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
         """Return the InfiniBand physical networks: what the operator lists, or fabricd serves."""
         return self.settings.physical_networks or tables.served_by_fabricd(context)
 
-    def _hold_down(self, context: Any) -> None:
+    def _add_provisioning_blocks(self, context: Any) -> None:
         """Keep the port from ACTIVE until the host, and the fabric, say that it is so."""
         if context.current["status"] == ACTIVE:
             return
@@ -278,7 +278,9 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
     def delete_port_postcommit(self, context: Any) -> None:
         self._hint(context, self._before(context, port_context.standing_now(context), None), None)
 
-    def _before(self, context: Any, before: Standing, after: Standing | None) -> Standing:
+    def _before(
+        self, context: Any, before: PortSnapshot, after: PortSnapshot | None
+    ) -> PortSnapshot:
         """Return *before*, as ours where it was so a moment before that, for all that is known."""
         was = hints.as_it_was(before, after)
         if before in (was, after):
@@ -288,12 +290,12 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
     def _hint(
         self,
         context: Any,
-        before: Standing | None,
-        after: Standing | None,
+        before: PortSnapshot | None,
+        after: PortSnapshot | None,
         *,
         lost_active: bool = False,
     ) -> None:
-        whom = hints.concerned(before, after, lost_active=lost_active)
+        whom = hints.recipients(before, after, lost_active=lost_active)
         for host in whom.hosts:
             self.hints.port_hint(host, context.current["id"])
         if whom.fabric:

@@ -14,7 +14,7 @@ from ibstack.neutron.server.binding import Request
 from ibstack.neutron.server.desired import pci_slot
 
 if TYPE_CHECKING:
-    from ibstack.neutron.server.hints import Standing
+    from ibstack.neutron.server.hints import PortSnapshot
 
 
 def request(context: Any, segment: Any) -> Request:
@@ -41,16 +41,16 @@ def own_request(host: str, segment: Any) -> Request:
     )
 
 
-def standing_now(context: Any) -> Standing:
+def standing_now(context: Any) -> PortSnapshot:
     return _standing(context.current, context.host, context.vif_type)
 
 
-def standing_before(context: Any) -> Standing:
+def standing_before(context: Any) -> PortSnapshot:
     return _standing(context.original, context.original_host, context.original_vif_type)
 
 
-def _standing(port: dict[str, Any], host: str | None, vif_type: str | None) -> Standing:
-    return hints.Standing(
+def _standing(port: dict[str, Any], host: str | None, vif_type: str | None) -> PortSnapshot:
+    return hints.PortSnapshot(
         host=host or "",
         vif_type=vif_type or "",
         pci_slot=pci_slot(port.get(portbindings.PROFILE)),

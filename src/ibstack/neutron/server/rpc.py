@@ -19,9 +19,9 @@ from ibstack.fabric.neutron_names import IB_FABRIC, IB_HOST
 from ibstack.neutron.protocol.conventions import PLUGIN_TOPIC, RPC_VERSION
 from ibstack.neutron.protocol.signature import REPORT_VALID_S, Signer
 from ibstack.neutron.server import desired, desired_tables, provisioning, tables
-from ibstack.neutron.server.changes import changes
 from ibstack.neutron.server.fabric_answer import fabric_answer, is_stamped, stamp_of
 from ibstack.neutron.server.host_answer import host_answer
+from ibstack.neutron.server.revision_stamp import revision_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -85,7 +85,7 @@ class PluginEndpoint:
         # what changes after the stamp was made makes the next one another.
         with db_api.CONTEXT_READER.using(context):
             waiting = desired_tables.waiting_for_fabric(context)
-            stamp = stamp_of(changes(context, waiting), self._owned, period)
+            stamp = stamp_of(revision_stamp(context, waiting), self._owned, period)
             if is_stamped(etag, stamp) and directory.get_plugin(_REVISIONS):
                 return {"etag": etag, "members": None, "held": None}
             rows = desired_tables.fabric_rows(context, physical_network, waiting)

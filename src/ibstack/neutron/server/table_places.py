@@ -19,7 +19,7 @@ from ibstack.neutron.server.desired import stored_pci_slot
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ibstack.neutron.protocol.reported import ReportedAdapter, TableRooms
+    from ibstack.neutron.protocol.agent_report import ReportedAdapter, TableRooms
     from ibstack.neutron.server.binding import Request
 
 _DEFAULT_PARTITION: Final = 1

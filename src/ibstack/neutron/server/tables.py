@@ -21,7 +21,7 @@ from ibstack.fabric.errors import BadValue
 from ibstack.fabric.neutron_names import MELLANOX_AGENT, PARTITION_AGENT
 from ibstack.fabric.segment import FLAT
 from ibstack.formats.extra_dhcp_opts import CLIENT_ID_NAMES
-from ibstack.neutron.protocol import reported
+from ibstack.neutron.protocol import agent_report
 from ibstack.neutron.protocol.conventions import OWN_DEVICE_OWNERS, OWN_VIF_TYPE, VIF_TYPE
 from ibstack.neutron.server.desired import pci_address
 from ibstack.neutron.server.table_places import HostPort
@@ -41,7 +41,7 @@ def served_by_fabricd(context: Any) -> frozenset[str]:
 
     What agents of hosts report does not count: any of the hosts could make a network InfiniBand.
     """
-    served = (reported.served_networks(row.configurations) for row in _fabricds(context))
+    served = (agent_report.served_networks(row.configurations) for row in _fabricds(context))
     return frozenset[str]().union(*served)
 
 
@@ -54,7 +54,7 @@ def who_reports(context: Any, guid: Guid) -> str | None:
             _Agent.configurations.contains(str(guid), autoescape=True),
         ),
     )
-    hosts = [row.host for row in found if guid in reported.guids(row.configurations)]
+    hosts = [row.host for row in found if guid in agent_report.guids(row.configurations)]
     return str(hosts[0]) if hosts else None
 
 
@@ -132,16 +132,16 @@ def agent_of(host: str) -> Any:
     )
 
 
-def adapters_of(context: Any, host: str) -> tuple[reported.ReportedAdapter, ...]:
+def adapters_of(context: Any, host: str) -> tuple[agent_report.ReportedAdapter, ...]:
     """Return what *host*'s ibstack-agent reported last."""
     found = _execute(context, agent_of(host))
-    return reported.adapters_in(found[0].configurations) if found else ()
+    return agent_report.adapters_in(found[0].configurations) if found else ()
 
 
-def table_rooms(context: Any, physical_network: str | None) -> reported.TableRooms:
+def table_rooms(context: Any, physical_network: str | None) -> agent_report.TableRooms:
     """Return what ibstack-fabricds report of the tables on *physical_network*."""
     texts = [row.configurations for row in _fabricds(context)]
-    return reported.table_rooms(texts, physical_network or "")
+    return agent_report.table_rooms(texts, physical_network or "")
 
 
 def segments_of(network_id: str) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ibstack.mad import Lid, NotKnown, Route
-from ibstack.subnet_manager.policy.drift import SeenManager
+from ibstack.subnet_manager.policy.drift import ObservedManager
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def seen_managers(
     reader: FabricReader, records: Iterable[PortRecord], our_lid: int
-) -> tuple[SeenManager, ...]:
+) -> tuple[ObservedManager, ...]:
     """Ask the subnet manager on each of *records*.
 
     *our_lid*: of the port of this host's subnet manager; 0: there is none, so no key is compared.
@@ -39,8 +39,10 @@ def _asked(reader: FabricReader, record: PortRecord) -> SmInfo | NotKnown:
     return reader.subnet_manager_at(way)
 
 
-def _seen(record: PortRecord, said: SmInfo | NotKnown, our_key: int) -> SeenManager:
+def _seen(record: PortRecord, said: SmInfo | NotKnown, our_key: int) -> ObservedManager:
     if isinstance(said, NotKnown):
-        return SeenManager(record.guid, record.place, None)
+        return ObservedManager(record.guid, record.place, None)
     same = said.key == our_key if said.key and our_key else None
-    return SeenManager(record.guid, record.place, said.state.name.lower().replace("_", " "), same)
+    return ObservedManager(
+        record.guid, record.place, said.state.name.lower().replace("_", " "), same
+    )

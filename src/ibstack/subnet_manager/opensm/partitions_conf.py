@@ -25,7 +25,7 @@ from ibstack.fabric.partition import (
     Partitions,
 )
 from ibstack.formats.partitions_conf import writing
-from ibstack.formats.partitions_conf.statement import Keyword, Listed, Standing, Statement
+from ibstack.formats.partitions_conf.statement import Keyword, Listed, MembershipFlag, Statement
 from ibstack.formats.partitions_conf.strict import Fault, PartitionsFileFaults, parse
 from ibstack.subnet_manager.policy.site import RESERVED_KEYS
 
@@ -80,7 +80,7 @@ class PartitionsFile:
 def render(file: PartitionsFile) -> str:
     """Return the text of *file*: ASCII, every line shorter than OpenSM's limit."""
     lines = [*writing.default_partition(file.full_default), _NOTICE]
-    lines.append(writing.partition_of(file.proof, Listed(Keyword.SELF, Standing.FULL)))
+    lines.append(writing.partition_of(file.proof, Listed(Keyword.SELF, MembershipFlag.FULL)))
     if file.scratch:
         lines += writing.partition(SCRATCH_KEY, dict.fromkeys(file.scratch, Membership.FULL))
     for key, partition in sorted(file.partitions.items(), key=lambda item: item[0].base):
@@ -215,7 +215,10 @@ def _why_not(key: PartitionKey, ours: KeyRange) -> str:
 
 def replaces_nothing(statements: Iterable[Statement], full_default: frozenset[Guid]) -> bool:
     """Tell whether a file of another's says nothing that ibstack's own would not say too."""
-    allowed = {*writing.default_members(), *(Listed(guid, Standing.FULL) for guid in full_default)}
+    allowed = {
+        *writing.default_members(),
+        *(Listed(guid, MembershipFlag.FULL) for guid in full_default),
+    }
     return all(
         statement.key == DEFAULT_PARTITION
         and not statement.groups

@@ -125,7 +125,7 @@ class PartitionsFileStore:
         """Return the file itself, where what is configured is a link to it."""
         return self._configured.resolve()
 
-    def look(self) -> Found:
+    def read(self) -> Found:
         """Read the file and say whose it is."""
         state = self._load()
         known = state.digests

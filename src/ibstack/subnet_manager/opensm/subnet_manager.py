@@ -142,7 +142,7 @@ class OpenSmManager:
 
     def _ours(self) -> Found:
         """Read the file; NotOurFile where it must not be replaced."""
-        found = self._store.look()
+        found = self._store.read()
         if found.whose in {FileOwner.OTHER, FileOwner.EDITED}:
             raise NotOurFile(self._store.path, found)
         if found.whose is FileOwner.OURS and found.text and not self._store.settled:

@@ -28,7 +28,7 @@ class Claims:
     of_site: frozenset[Guid] = frozenset()
     """What the site's own statements list."""
     known: KnownPorts = field(default_factory=KnownPorts)
-    standing: frozenset[Guid] = frozenset()
+    physical_ports: frozenset[Guid] = frozenset()
     """Adapters' ports that stand on the fabric by themselves."""
     hosts: Mapping[Guid, str] = field(default_factory=dict)
     """Physical ports that hosts report, of which a member is *shared*."""
@@ -42,7 +42,7 @@ class Claims:
     def reserved(self) -> frozenset[Guid]:
         """Return the GUIDs of a VF's form that no VF may have."""
         ports = self.full_default | self.of_site | self.known.managers | self.known.switches
-        return frozenset(g for g in ports | self.standing if g.as_mac() is not None)
+        return frozenset(g for g in ports | self.physical_ports if g.as_mac() is not None)
 
     def why_not(self, member: Member) -> str | None:
         """Say why *member* may not be what it claims; None where it may."""
@@ -67,7 +67,7 @@ class Claims:
             return "that of a subnet manager's port"
         if guid in self.hosts and not self._was_a_vf(guid):
             return f"that of a physical port of host {self.hosts[guid]}"
-        if guid in self.known.switches or guid in self.standing:
+        if guid in self.known.switches or guid in self.physical_ports:
             return "that of a physical port of the fabric"
         return None
 

@@ -103,7 +103,7 @@ class ObservedPort:
 
 
 @dataclass(frozen=True, slots=True)
-class SeenManager:
+class ObservedManager:
     """A port on which a subnet manager runs, by its own word."""
 
     guid: Guid
@@ -138,7 +138,7 @@ class Survey:
     """Further ports, with the GUID of one of *ports*."""
     shared: tuple[SharedGuid, ...] = ()
     """Every GUID that several nodes have."""
-    managers: tuple[SeenManager, ...] = ()
+    managers: tuple[ObservedManager, ...] = ()
     """Every port with a subnet manager."""
 
     @property
@@ -276,7 +276,7 @@ def audit(expected: Expected, survey: Survey) -> Audit:
 
 
 def foreign_managers(
-    may_manage: frozenset[Guid], managers: Iterable[SeenManager]
+    may_manage: frozenset[Guid], managers: Iterable[ObservedManager]
 ) -> Iterator[Drift]:
     """Yield those of *managers* that run on no port of *may_manage*."""
     for each in managers:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ibstack.subnet_manager.policy.claims import Claims
 from ibstack.subnet_manager.policy.plan import collect_desired
 from ibstack.subnet_manager.policy.table_room import Fill, Rooms, fit
-from ibstack.subnet_manager.reconcile.standing_ports import StandingPorts
+from ibstack.subnet_manager.reconcile.physical_ports import PhysicalPorts
 from ibstack.subnet_manager.seam import Role
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Admission:
     def __init__(self, settings: Settings, fabric: FabricView, folder: Path) -> None:
         self._settings = settings
         self._fabric = fabric
-        self._standing = StandingPorts(folder)
+        self._physical_ports = PhysicalPorts(folder)
         self._good_for_s = 2 * settings.audit_interval_s
         self._heard: Desired | None = None
         self._seen = fabric.known(None)
@@ -47,21 +47,21 @@ class Admission:
         self.rooms = Rooms()
         """What the tables of the ports hold beside the tenants' keys."""
 
-    def hear(self, desired: Desired) -> None:
+    def on_desired(self, desired: Desired) -> None:
         """Take in what Neutron has answered, and what was met while its last answer held."""
         if self._heard is not None:
-            self._see(self._heard)
+            self._on_walk(self._heard)
         self._heard = desired
-        self._standing.hear(desired)
+        self._physical_ports.on_desired(desired)
 
     def on_leaving(self, steps: Iterable[Step]) -> None:
         """Take in who was expelled, and may still be on the fabric."""
-        self._standing.leave(step.guid for step in steps)
+        self._physical_ports.on_leaving(step.guid for step in steps)
 
-    def _see(self, desired: Desired) -> None:
+    def _on_walk(self, desired: Desired) -> None:
         known = self._fabric.known(None)
         if known is not self._seen:
-            self._standing.see(known, desired)
+            self._physical_ports.on_walk(known, desired)
             self._seen = known
 
     def due(self, manager: Manager) -> bool:
@@ -87,8 +87,10 @@ class Admission:
         *published*: what the file says of our partitions; *shared_before*: which are physical.
         """
         known = self.walked(manager)
-        self._see(desired)
-        seen = Seen(known, self._standing.guids, manager.port, published, shared_before)
+        self._on_walk(desired)
+        seen = AdmissionFacts(
+            known, self._physical_ports.guids, manager.port, published, shared_before
+        )
         self.rooms = rooms_of(self._settings, site, seen)
         claims = _claims(desired, self._settings, site, seen)
         wanted, fills = _judged(desired, self._settings, site, seen, claims)
@@ -98,11 +100,11 @@ class Admission:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class AdmissionFacts:
     """What the fabric and the file show, by which members are judged."""
 
     known: KnownPorts
-    standing: frozenset[Guid]
+    physical_ports: frozenset[Guid]
     port: Guid
     """The master's where it is on this host, else this host's."""
     published: Partitions
@@ -110,31 +112,31 @@ class Seen:
 
 
 def judged(
-    desired: Desired, settings: Settings, site: Site, seen: Seen
+    desired: Desired, settings: Settings, site: Site, seen: AdmissionFacts
 ) -> tuple[DesiredPartitions, tuple[Fill, ...]]:
     """Return what of *desired* may be published, and how full the shared tables are.  Pure."""
     return _judged(desired, settings, site, seen, _claims(desired, settings, site, seen))
 
 
 def _judged(
-    desired: Desired, settings: Settings, site: Site, seen: Seen, claims: Claims
+    desired: Desired, settings: Settings, site: Site, seen: AdmissionFacts, claims: Claims
 ) -> tuple[DesiredPartitions, tuple[Fill, ...]]:
     wanted = collect_desired(desired.members, settings.owned_keys, claims.why_not)
     return fit(wanted, desired.members, seen.published, rooms_of(settings, site, seen))
 
 
-def rooms_of(settings: Settings, site: Site, seen: Seen) -> Rooms:
+def rooms_of(settings: Settings, site: Site, seen: AdmissionFacts) -> Rooms:
     """Return what takes place in the tables of the ports that were seen.  Pure."""
     managers = seen.known.managers | settings.full_default | {seen.port}
     return Rooms(seen.known, managers, site.statements)
 
 
-def _claims(desired: Desired, settings: Settings, site: Site, seen: Seen) -> Claims:
+def _claims(desired: Desired, settings: Settings, site: Site, seen: AdmissionFacts) -> Claims:
     return Claims(
         full_default=settings.full_default,
         of_site=site.guids,
         known=seen.known,
-        standing=seen.standing,
+        physical_ports=seen.physical_ports,
         hosts={m.guid: m.host for m in desired.members if m.shared},
         doubted=desired.doubted,
         published=seen.published,

@@ -103,18 +103,18 @@ class DriftMonitor:
     def repair(self, now: PassContext) -> int:
         """Look, and have the tables that stay different written anew; return how many."""
         left = now.desired.left
-        self._look(now.manager, now.held.partitions, now.shared, now.site.keys, left)
+        self._audit(now.manager, now.held.partitions, now.shared, now.site.keys, left)
         broken = self.record.to_repair()
         if not broken:
             return 0
-        self._applier.bring(now, broken)
+        self._applier.apply(now, broken)
         marks = [Admit(SCRATCH_KEY, guid, Membership.FULL) for guid in broken]
         self._read_back.unmet(marks, frozenset())
-        self._applier.bring(now)
+        self._applier.apply(now)
         self.record.soon()
         return len(broken)
 
-    def look_only(
+    def audit_only(
         self, manager: Manager, wanted: DesiredPartitions | None, site: Site | None
     ) -> None:
         """Look where nothing may be declared, and so nothing be repaired.
@@ -126,9 +126,9 @@ class DriftMonitor:
         if self.record.may_look(something_is_late=True):
             partitions = None if wanted is None else wanted.partitions
             shared: frozenset[Guid] = frozenset() if wanted is None else wanted.shared
-            self._look(manager, partitions, shared, None if site is None else site.keys)
+            self._audit(manager, partitions, shared, None if site is None else site.keys)
 
-    def _look(
+    def _audit(
         self,
         manager: Manager,
         desired: Partitions | None,

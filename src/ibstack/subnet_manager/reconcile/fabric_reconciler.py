@@ -152,19 +152,19 @@ class FabricReconciler:
             manager = self._manager = self._applier.manager.state()
             self._note_role(manager)
             try:
-                outcome = self._hear_and_act(manager)
+                outcome = self._act_on_latest(manager)
             except IbstackError as error:
                 self._quiet = None
-                return self._look_anyway(manager, Outcome(failures=(error,)))
+                return self._audit_only(manager, Outcome(failures=(error,)))
             if self._monitor.standby.confirmed:
                 return outcome
-            return self._look_anyway(manager, outcome)
+            return self._audit_only(manager, outcome)
 
-    def _hear_and_act(self, manager: Manager) -> Outcome:
+    def _act_on_latest(self, manager: Manager) -> Outcome:
         desired = self._intake.latest()
         if desired is None:
             return Outcome(waiting_for="Neutron's list of members")
-        self._monitor.standby.hear(desired.trouble)
+        self._monitor.standby.on_answer(desired.trouble)
         if self._intake.accepts_hosts(desired):
             self._quiet = None
         desired = self._intake.believed(desired, manager)
@@ -173,7 +173,7 @@ class FabricReconciler:
             return outcome
         return replace(outcome, failures=(*outcome.failures, desired.trouble))
 
-    def _look_anyway(self, manager: Manager, outcome: Outcome) -> Outcome:
+    def _audit_only(self, manager: Manager, outcome: Outcome) -> Outcome:
         """Audit where this pass could not: what may not be declared may be open all the same.
 
         Until Neutron has answered a new master, what it knows is not held against the tables.
@@ -182,7 +182,7 @@ class FabricReconciler:
             return outcome
         wanted = self._wanted if self._monitor.standby.confirmed else None
         try:
-            self._monitor.look_only(manager, wanted, self._site)
+            self._monitor.audit_only(manager, wanted, self._site)
         except IbstackError as error:
             outcome = replace(outcome, failures=(*outcome.failures, error))
         looks = [self._monitor.record.due_in_s, outcome.look_again_s]
@@ -213,7 +213,7 @@ class FabricReconciler:
 
     def _start(self, desired: Desired, manager: Manager, *, leads: bool) -> PassContext:
         site = self._site = self._applier.manager.site()
-        published, before, trouble = self._applier.standing(site)
+        published, before, trouble = self._applier.declared_ours(site)
         wanted = self._intake.servable(desired, site, manager, published, before)
         self._wanted = wanted
         if leads:
@@ -225,8 +225,8 @@ class FabricReconciler:
         return PassContext(desired, wanted, site, manager, held, shared, kept.problem)
 
     def _lead(self, now: PassContext) -> Outcome:
-        changed = self._applier.bring(now)
-        self._monitor.standby.prove()
+        changed = self._applier.apply(now)
+        self._monitor.standby.on_proof()
         self._intake.on_leaving(self._applier.leaving)
         late = self._tracker.confirm(self._applier.leaving, now)
         failures = [TryLater(f"cannot yet {step}: the port's table differs") for step in late]
@@ -262,7 +262,7 @@ class FabricReconciler:
         LOG.info("the subnet manager on this host: %s%s", manager.role.value, why)
         # Of several OpenSMs on this host another may have taken over: it, too, has to be proved.
         self._role, self._seat = manager.role, manager.port
-        self._monitor.standby.take_role(manager.role)
+        self._monitor.standby.set_role(manager.role)
         self._monitor.forget()
         self._tracker.forget()
         self._applier.forget()

@@ -88,7 +88,7 @@ class Intake:
     def believed(self, desired: Desired, manager: Manager) -> Desired:
         """Return *desired* without what is not known to be its host's own."""
         judged = self._hosts.judge(desired, self._admission.walked(manager))
-        self._admission.hear(judged)
+        self._admission.on_desired(judged)
         return judged
 
     def is_due(self, manager: Manager) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bringing what is desired into force, and what of it has to wait."""
+"""Applying what is desired until it is in force, and what of it has to wait."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class PartitionApplier:
         self.manager.invalidate()
         self.leaving.clear()
 
-    def standing(self, site: Site) -> tuple[Partitions, frozenset[Guid], IbstackError | None]:
+    def declared_ours(self, site: Site) -> tuple[Partitions, frozenset[Guid], IbstackError | None]:
         """Return what is declared of ours, which members are physical ports; and why neither."""
         try:
             found = self.manager.declared()
@@ -100,8 +100,8 @@ class PartitionApplier:
         self._since = held.since
         return held, kept
 
-    def bring(self, now: PassContext, rewrite: frozenset[Guid] = frozenset()) -> int:
-        """Bring what is to be into force; in two declarations where a port changes its tenant.
+    def apply(self, now: PassContext, rewrite: frozenset[Guid] = frozenset()) -> int:
+        """Apply what is to be in force; in two declarations where a port changes its tenant.
 
         Returns how much was changed.  *rewrite*: ports whose tables are to be written anew.
         """
@@ -110,7 +110,7 @@ class PartitionApplier:
             have = _ours(self.manager.declared(), now.mine)
             steps = plan(now.held.partitions, have, now.mine)
             batch = first_batch(steps, now.shared)
-            if self._bring_into_force(_declaration(apply(batch, have), now, rewrite)):
+            if self._put_in_force(_declaration(apply(batch, have), now, rewrite)):
                 self._after_declaring(batch, now)
                 changed += max(len(batch), 1)
             if len(batch) == len(steps):
@@ -140,7 +140,7 @@ class PartitionApplier:
             return True
         return is_stale(role, found, (), ())
 
-    def _bring_into_force(self, declaration: Declaration) -> bool:
+    def _put_in_force(self, declaration: Declaration) -> bool:
         """Return whether anything was declared anew, when it is in force; TryLater where it is not.
 
         The limit counts from before the subnet manager was told.

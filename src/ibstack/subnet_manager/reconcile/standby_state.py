@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
-def stranger_in_office(manager: Manager) -> Drift | None:
+def foreign_manager_alarm(manager: Manager) -> Drift | None:
     """Return the alarm of a host whose port obeys a master that is none of the site's.
 
     The subnet manager there stands by, or is a master of another SM_Key that was written over.
@@ -70,16 +70,16 @@ class StandbyState:
         """The file was another one than the master's, and none that is newer is in force."""
         self._alarms: tuple[Drift, ...] = ()
 
-    def take_role(self, role: Role) -> None:
+    def set_role(self, role: Role) -> None:
         """The role has changed.  A standby that had an old file takes that into office."""
         self._role = role
         self.confirmed = False
 
-    def hear(self, trouble: IbstackError | None) -> None:
+    def on_answer(self, trouble: IbstackError | None) -> None:
         """Take in whether Neutron could be asked."""
         self.confirmed = self.confirmed or trouble is None
 
-    def prove(self) -> None:
+    def on_proof(self) -> None:
         """As master: a file that Neutron has confirmed is in force."""
         self._old = False
 
@@ -94,7 +94,7 @@ class StandbyState:
         if manager is None:
             strange = [each for each in self._alarms if each.kind is DriftClass.FOREIGN_MANAGER]
         else:
-            strange = [each for each in [stranger_in_office(manager)] if each]
+            strange = [each for each in [foreign_manager_alarm(manager)] if each]
         now = (*([stale] if stale else []), *strange)
         for alarm in self._alarms:
             if alarm not in now:

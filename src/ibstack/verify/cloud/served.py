@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ibstack.facts.cloud.agents import MELLANOX, PARTITION
-from ibstack.neutron.protocol import reported
+from ibstack.neutron.protocol import agent_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 def mapped_by(agent: Agent) -> frozenset[str]:
     """Return the physical networks that one agent of ours reports."""
     if agent.kind == MELLANOX:
-        return frozenset(one.physical_network for one in reported.adapters(agent.configurations))
+        return frozenset(
+            one.physical_network for one in agent_report.adapters(agent.configurations)
+        )
     if agent.kind == PARTITION:
         return frozenset(map(str, agent.configurations.get("physical_networks") or ()))
     return frozenset()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ibstack.facts.evidence import Evidence
     from ibstack.formats.partitions_conf.reading import Reading
     from ibstack.formats.partitions_conf.remark import Remark
-    from ibstack.formats.partitions_conf.statement import Standing, Statement
+    from ibstack.formats.partitions_conf.statement import MembershipFlag, Statement
     from ibstack.verify.check import Observation
 
 
@@ -66,13 +66,13 @@ def located(host: Evidence, remark: Remark) -> str:
     return f"{place(host)}:{remark.line}: {remark.what}"
 
 
-def default_of_all(said: Iterable[Statement]) -> Standing | None:
+def default_of_all(said: Iterable[Statement]) -> MembershipFlag | None:
     """Return how every adapter is a member of the default partition; None: nothing is said."""
     found = None
     for statement in said:
         for member in statement.members:
             if statement.key == DEFAULT_PARTITION and member.who in (Keyword.ALL, Keyword.ALL_CAS):
-                found = member.standing
+                found = member.membership_flag
     return found
 
 
@@ -85,9 +85,9 @@ def full_in_default(said: Iterable[Statement]) -> frozenset[Guid]:
     for statement in said:
         for member in statement.members if statement.key == DEFAULT_PARTITION else ():
             if isinstance(member.who, Guid):
-                found[member.who] = member.standing.membership
+                found[member.who] = member.membership_flag.membership
             elif member.who in (Keyword.ALL, Keyword.ALL_CAS):
-                found = dict.fromkeys(found, member.standing.membership)
+                found = dict.fromkeys(found, member.membership_flag.membership)
     return frozenset(guid for guid, how in found.items() if how is Membership.FULL)
 
 

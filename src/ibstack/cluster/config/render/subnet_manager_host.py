@@ -22,7 +22,7 @@ from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PartitionKey
 from ibstack.formats.partitions_conf import writing
-from ibstack.formats.partitions_conf.statement import Keyword, Listed, Standing
+from ibstack.formats.partitions_conf.statement import Keyword, Listed, MembershipFlag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,10 +120,10 @@ def _partitions(host: Host, fabric: Sourced) -> LineFile:
     keys, mtu, default = key_range(fabric), fabric["mtu"], fabric["defaultmembership"]
     flags = ("ipoib", _MTU_4096) if mtu.value == _LARGE_MTU else ("ipoib",)
     guids, origins = _full_members(host, fabric)
-    others = Standing(default.text)
+    others = MembershipFlag(default.text)
     text = "".join(writing.default_partition(guids, others=others, flags=flags))
     lines.put("Default", text, default.origin, mtu.origin, *origins)
-    everyone = Listed(Keyword.ALL_CAS, Standing.FULL)
+    everyone = Listed(Keyword.ALL_CAS, MembershipFlag.FULL)
     tenants = (PartitionKey(base) for base in range(keys.first, keys.last + 1))
     text = "".join(writing.partition_of(key, everyone, *flags) for key in tenants)
     lines.put(f"n{keys.first:04x} to n{keys.last:04x}", text, fabric["keyrange"].origin, mtu.origin)

@@ -10,13 +10,13 @@ from ClusterShell.RangeSet import RangeSet
 
 from ibstack.cluster.lint.checks.neutron_names import SERVER_RANGES, fabrics, ranges_of
 from ibstack.cluster.lint.finding import Finding, Severity
-from ibstack.cluster.lint.opensm_files import named_partitions, told, usual_partitions
+from ibstack.cluster.lint.opensm_files import configured_opensms, named_partitions, usual_partitions
 from ibstack.fabric.partition import DEFAULT_PARTITION
 from ibstack.formats.opensm.built_in import ETC_OPENSM
 from ibstack.formats.opensm.configuration import BOTH_PKEYS, PARTITIONS
 from ibstack.formats.partitions_conf.reading import read
 from ibstack.formats.partitions_conf.remark import Effect
-from ibstack.formats.partitions_conf.statement import Keyword, Standing
+from ibstack.formats.partitions_conf.statement import Keyword, MembershipFlag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -112,13 +112,13 @@ def open_default(cloud: Cloud) -> Iterator[Finding]:
     """Yield definitions that make every host a full member of the default partition."""
     for _, file in _static(cloud):
         everybody = [
-            (each, member.standing)
+            (each, member.membership_flag)
             for each in read(file.content).statements
             for member in each.members
             if each.key == DEFAULT_PARTITION and member.who in _EVERYBODY
         ]
         # The last word on all of them counts.
-        if everybody and everybody[-1][1] is not Standing.LIMITED:
+        if everybody and everybody[-1][1] is not MembershipFlag.LIMITED:
             yield _open(
                 "default-partition-open",
                 file,
@@ -174,7 +174,7 @@ def both_forms(cloud: Cloud) -> Iterator[Finding]:
     needed = any(True for _ in cloud.files_at(_MLX4))
     for host in cloud.hosts:
         ours = _FABRICD in host.files
-        for opensm in told(host.files) if ours or not needed else ():
+        for opensm in configured_opensms(host.files) if ours or not needed else ():
             if opensm.options.both_pkeys() and opensm.file is not None:
                 yield Finding(
                     "both-forms-of-keys",

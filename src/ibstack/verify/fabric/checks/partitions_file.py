@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from ibstack.facts.evidence import FABRICD_CONF, PARTITIONS_CONF, Missing, shown
 from ibstack.facts.opensm_files import partitions, read_by_opensm, written_by_fabricd
 from ibstack.formats.partitions_conf.remark import Effect
-from ibstack.formats.partitions_conf.statement import Standing
+from ibstack.formats.partitions_conf.statement import MembershipFlag
 from ibstack.formats.partitions_conf.strict import PartitionsFileFaults
 from ibstack.subnet_manager.opensm.partitions_conf import read
 from ibstack.verify.check import Observation, rule
@@ -41,16 +41,16 @@ def default_limited(host: Evidence) -> Iterator[Observation]:
         if not said.absent:  # Another check says that there is none.
             yield unknown(host, said)
         return
-    standing = default_of_all(said.statements)
+    flag = default_of_all(said.statements)
     if said.refused is not None:
         why = f"OpenSM refuses the file: {located(host, said.refused)}"
         yield Observation(host.host, False, f"every port full, since {why}", place(host))
-    elif standing in (None, Standing.LIMITED) and said.not_known is not None:
+    elif flag in (None, MembershipFlag.LIMITED) and said.not_known is not None:
         yield Observation(host.host, None, located(host, said.not_known), place(host))
     else:
         # Nothing said of it: OpenSM makes every port a limited member (doc/partition-config.txt).
-        found = f"ALL={standing.value}" if standing else "nothing of 0x7fff, which means limited"
-        yield Observation(host.host, standing in (None, Standing.LIMITED), found, place(host))
+        found = f"ALL={flag.value}" if flag else "nothing of 0x7fff, which means limited"
+        yield Observation(host.host, flag in (None, MembershipFlag.LIMITED), found, place(host))
 
 
 @rule(

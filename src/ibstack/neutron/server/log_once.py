@@ -10,7 +10,7 @@ from typing import Final
 _REMEMBERED: Final = 4096
 
 
-class SaidOnce:
+class LogOnce:
     """Remembers the last few thousand things that were said.  Safe to use from many threads."""
 
     def __init__(self, remembered: int = _REMEMBERED) -> None:

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from ibstack.subnet_manager.reconcile.pass_context import Desired
 
 
-class StandingPorts:
+class PhysicalPorts:
     """Remembers them, over a restart too: what was refused is not taken for a VF after one."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "standing-ports.json"
-        self._standing = _read(self._file)
+        self._known = _read(self._file)
         self._unclaimed: dict[Guid, int] = {}
         """When each was first met: after how many answers of Neutron's."""
         self._claimed: set[Guid] = set()
@@ -38,9 +38,9 @@ class StandingPorts:
 
     @property
     def guids(self) -> frozenset[Guid]:
-        return self._standing
+        return self._known
 
-    def hear(self, desired: Desired) -> None:
+    def on_desired(self, desired: Desired) -> None:
         """Take in who is wanted by Neutron's latest answer; cheap where nothing is in doubt."""
         if not self._unclaimed:
             return
@@ -53,31 +53,31 @@ class StandingPorts:
         proved = {guid for guid, at in self._unclaimed.items() if at < desired.answers}
         for guid in proved:
             del self._unclaimed[guid]
-        self._keep(self._standing | proved)
+        self._keep(self._known | proved)
 
-    def leave(self, guids: Iterable[Guid]) -> None:
+    def on_leaving(self, guids: Iterable[Guid]) -> None:
         """Take in that *guids* are no members any more: their VFs may stay for a moment."""
-        self._claimed.update(set(guids) - self._standing)
+        self._claimed.update(set(guids) - self._known)
 
-    def see(self, known: KnownPorts, desired: Desired) -> None:
+    def on_walk(self, known: KnownPorts, desired: Desired) -> None:
         """Take in what a walk has met since *desired* was heard."""
         there = known.from_macs
         if known.whole:
             self._claimed &= there
             self._unclaimed = {g: at for g, at in self._unclaimed.items() if g in there}
-            self._keep(self._standing & there)
-        new = there - self._standing - self._claimed - self._unclaimed.keys()
+            self._keep(self._known & there)
+        new = there - self._known - self._claimed - self._unclaimed.keys()
         if new:
             wanted = _claims(desired)
             self._claimed |= new & wanted
             self._unclaimed.update(dict.fromkeys(new - wanted, desired.answers))
 
-    def _keep(self, standing: Iterable[Guid]) -> None:
-        now = frozenset(standing)
-        if now != self._standing:
+    def _keep(self, known: Iterable[Guid]) -> None:
+        now = frozenset(known)
+        if now != self._known:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             replace(self._file, json.dumps(sorted(map(str, now))))
-            self._standing = now
+            self._known = now
 
 
 def _claims(desired: Desired) -> set[Guid]:
