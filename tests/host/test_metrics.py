@@ -54,8 +54,8 @@ def test_of_an_eswitchd_that_does_not_answer_only_that_is_told(tmp_path: object)
 def test_passes_writes_and_failures_are_counted() -> None:
     metrics = AgentMetrics("1", "node009", EswitchClient("/nobody"))
 
-    metrics.take(Outcome(changed=3, failures=(Refused("x"),), waiting_for="y"))
-    metrics.take(Outcome(changed=1))
+    metrics.count(Outcome(changed=3, failures=(Refused("x"),), waiting_for="y"))
+    metrics.count(Outcome(changed=1))
 
     found = samples(metrics)
     assert found["ibstack_agent_passes_total"] == 2
@@ -70,7 +70,7 @@ def test_neutron_being_away_is_a_failure_and_not_a_plug_that_waits() -> None:
     with Daemon(Variant.MLX4) as one:
         metrics = AgentMetrics("1", "node009", one.client)
         reporter = Reporter("node009", neutron, resync_s=5)
-        metrics.take(HostReconciler("node009", one.client, neutron, reporter).once())
+        metrics.count(HostReconciler("node009", one.client, neutron, reporter).once())
         found = samples(metrics)
 
     assert found["ibstack_agent_waiting"] == 0
@@ -80,7 +80,7 @@ def test_neutron_being_away_is_a_failure_and_not_a_plug_that_waits() -> None:
 def test_a_plug_that_waits_is_told() -> None:
     metrics = AgentMetrics("1", "node009", EswitchClient("/nobody"))
 
-    metrics.take(Outcome(waiting_for="0000:05:00.1"))
+    metrics.count(Outcome(waiting_for="0000:05:00.1"))
 
     assert samples(metrics)["ibstack_agent_waiting"] == 1
     (waiting,) = (each for each in metrics.registry.collect() if each.name.endswith("waiting"))

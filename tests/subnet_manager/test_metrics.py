@@ -38,7 +38,7 @@ def test_the_fullest_table_is_shown_and_none_is_not_known() -> None:
     metrics = FabricMetrics("1", "ibhostnet")
     assert math.isnan(samples(metrics)["fullest_table_entries", "used"])
 
-    metrics.take(Outcome(), Numbers("master", fullest=Fill(Guid(1), "node001", 52, 64)))
+    metrics.count(Outcome(), Numbers("master", fullest=Fill(Guid(1), "node001", 52, 64)))
 
     found = samples(metrics)
     assert found["fullest_table_entries", "used"] == 52
@@ -50,11 +50,11 @@ def test_numbers_are_of_now_and_totals_only_grow() -> None:
     missing = Drift(DriftClass.MISSING, Guid(1), None)
     trouble = (TryLater("x"), BadInput("y"), CommandFailed(("a",), 1, "", "z"))
 
-    metrics.take(
+    metrics.count(
         Outcome(failures=trouble),
         Numbers("master", {"in_force": 7}, (missing, missing, STALE_STANDBY), 3, 2, 2, 1, 1, 40),
     )
-    metrics.take(Outcome(), Numbers("standby", {"in_force": 6}, (), 0, 3, 2, 1, 1, 41, 4, 1, 2))
+    metrics.count(Outcome(), Numbers("standby", {"in_force": 6}, (), 0, 3, 2, 1, 1, 41, 4, 1, 2))
     metrics.proved(0.07)
 
     found = samples(metrics)
@@ -77,7 +77,7 @@ def test_drift_is_counted_by_class() -> None:
     metrics = FabricMetrics("1", "ibhostnet")
     missing = Drift(DriftClass.MISSING, Guid(1), None)
 
-    metrics.take(Outcome(), Numbers(drift=(missing, missing, STALE_STANDBY)))
+    metrics.count(Outcome(), Numbers(drift=(missing, missing, STALE_STANDBY)))
 
     found = samples(metrics)
     assert found["drift", "missing"] == 2
@@ -88,8 +88,8 @@ def test_drift_is_counted_by_class() -> None:
 def test_what_a_new_master_has_not_compared_is_not_known() -> None:
     metrics = FabricMetrics("1", "ibhostnet")
 
-    metrics.take(Outcome(), Numbers("standby", drift=(STALE_STANDBY,), unread_nodes=0))
-    metrics.take(Outcome(), Numbers("master", drift=None))
+    metrics.count(Outcome(), Numbers("standby", drift=(STALE_STANDBY,), unread_nodes=0))
+    metrics.count(Outcome(), Numbers("master", drift=None))
 
     found = samples(metrics)
     unknown = [("drift", "stale standby"), ("drift", "open default"), ("unread_nodes",)]
@@ -99,9 +99,9 @@ def test_what_a_new_master_has_not_compared_is_not_known() -> None:
 def test_groups_that_a_master_could_not_compare_are_not_known_and_tables_are() -> None:
     metrics = FabricMetrics("1", "ibhostnet")
 
-    metrics.take(Outcome(), Numbers("master", drift=(), ports=4))
+    metrics.count(Outcome(), Numbers("master", drift=(), ports=4))
     without = samples(metrics)
-    metrics.take(Outcome(), Numbers("master", drift=(), ports=4, knows_groups=True))
+    metrics.count(Outcome(), Numbers("master", drift=(), ports=4, knows_groups=True))
 
     assert math.isnan(without["drift", "group differs"])
     assert without["drift", "duplicate guid"] == 0
@@ -111,9 +111,9 @@ def test_groups_that_a_master_could_not_compare_are_not_known_and_tables_are() -
 def test_an_alarm_of_a_master_that_has_compared_nothing_says_nothing_of_the_rest() -> None:
     metrics = FabricMetrics("1", "ibhostnet")
 
-    metrics.take(Outcome(), Numbers("master", drift=(UNCONFIRMED,)))
+    metrics.count(Outcome(), Numbers("master", drift=(UNCONFIRMED,)))
     before = samples(metrics)
-    metrics.take(Outcome(), Numbers("master", drift=(UNCONFIRMED,), ports=4))
+    metrics.count(Outcome(), Numbers("master", drift=(UNCONFIRMED,), ports=4))
     after = samples(metrics)
 
     assert before["drift", "stale standby"] == 1

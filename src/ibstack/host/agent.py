@@ -19,7 +19,6 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
 from oslo_config import cfg
-from oslo_log import log as oslo_logging
 
 import ibstack.neutron.client.native_threads  # noqa: F401  Before what imports oslo.messaging.
 from ibstack.fabric.errors import IbstackError
@@ -30,6 +29,7 @@ from ibstack.host.eswitch_watcher import EswitchWatcher
 from ibstack.host.host_reconciler import HostReconciler
 from ibstack.host.metrics import AgentMetrics
 from ibstack.host.reporter import THREADS, Reporter
+from ibstack.neutron.client.daemon_options import begin_logging, read_command_line
 from ibstack.neutron.client.heartbeat import Heartbeat
 from ibstack.neutron.client.rpc_client import (
     HintListener,
@@ -40,7 +40,7 @@ from ibstack.neutron.client.rpc_client import (
 )
 from ibstack.neutron.protocol.conventions import AGENT_TOPIC
 from ibstack.runtime import systemd
-from ibstack.runtime.daemon import catch_signals, doubling, log_printable_lines, start_thread
+from ibstack.runtime.daemon import catch_signals, doubling, start_thread
 from ibstack.runtime.loop import Loop
 
 if TYPE_CHECKING:
@@ -186,20 +186,9 @@ def _heartbeat(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ibstack-agent; return its exit status."""
-    # The global one: oslo.messaging 18.3 registers oslo_messaging_tracing there and nowhere else,
-    # and reads it of whatever configuration it is given.
-    conf = cfg.CONF
-    oslo_logging.register_options(conf)
-    options.register(conf)
     try:
-        conf(
-            sys.argv[1:] if argv is None else list(argv),
-            project="ibstack",
-            prog=AGENT_BINARY,
-            version=_VERSION,
-        )
-        log_printable_lines()
-        oslo_logging.setup(conf, AGENT_BINARY)
+        conf = read_command_line(AGENT_BINARY, options.register, argv)
+        begin_logging(conf, AGENT_BINARY)
         agent = wire(conf)
     except (IbstackError, cfg.Error) as error:
         print(f"{AGENT_BINARY}: cannot start: {error}", file=sys.stderr)
@@ -214,6 +203,6 @@ def _jittered(interval_s: float) -> float:
 
 
 def _report(outcome: Outcome, metrics: AgentMetrics) -> None:
-    metrics.take(outcome)
+    metrics.count(outcome)
     state = "; ".join(str(failure) for failure in outcome.failures) or outcome.waiting_for
     systemd.notify(f"WATCHDOG=1\nSTATUS={state or 'this host is as Neutron wants it'}")

@@ -7,14 +7,15 @@ import json
 import socket
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ibstack.fabric.errors import BadInput, IbstackError, Refused, TryLater
-from ibstack.formats.codec import from_json, record
+from ibstack.formats.codec import from_json, record, to_json
 from ibstack.host.observed import AttachmentState, ObservedHost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from ibstack.fabric.partition import TableEntry
@@ -61,40 +62,27 @@ class EswitchClient:
 
     def read(self) -> ObservedHost:
         """Return the adapters, VFs and attachments as they are now."""
-        return self._read(partial(from_json, ObservedHost), self._ask({"verb": "read"}))
+        return self._ask("read", partial(from_json, ObservedHost))
 
     def attach(
         self, physical_network: str, mac: str, pci: PciAddress, *, wait_s: float = 0
     ) -> Attached:
         """Give the VF at *pci* to *mac*; wait up to *wait_s* (0 to 300) until it is programmed."""
-        request = {
-            "verb": "attach",
-            "physical_network": physical_network,
-            "mac": mac,
-            "pci": str(pci),
-            "wait_s": wait_s,
-        }
-        answer = self._ask(request, wait_s)
-        return self._read(partial(from_json, Attached), answer)
+        request = {"physical_network": physical_network, "mac": mac, "pci": pci, "wait_s": wait_s}
+        return self._ask("attach", partial(from_json, Attached), request, wait_s)
 
     def adopt(self, physical_network: str, mac: str, pci: PciAddress, entry: TableEntry) -> bool:
         """Put on record a VF that others gave to *mac*; return whether it was not there yet.
 
         Refused where the VF is not just so already; nothing is written to it.
         """
-        request = {
-            "verb": "adopt",
-            "physical_network": physical_network,
-            "mac": mac,
-            "pci": str(pci),
-            "entry": str(entry),
-        }
-        return self._read(lambda said: bool(said["adopted"]), self._ask(request))
+        request = {"physical_network": physical_network, "mac": mac, "pci": pci, "entry": entry}
+        return self._ask("adopt", lambda answer: bool(answer["adopted"]), request)
 
     def detach(self, physical_network: str, mac: str) -> bool:
         """Clear the VF of *mac* and forget it; return whether there was one."""
-        request = {"verb": "detach", "physical_network": physical_network, "mac": mac}
-        return self._read(lambda said: bool(said["detached"]), self._ask(request))
+        request = {"physical_network": physical_network, "mac": mac}
+        return self._ask("detach", lambda answer: bool(answer["detached"]), request)
 
     def configure(
         self,
@@ -111,46 +99,47 @@ class EswitchClient:
 
         TryLater where the physical port's table (mlx4) does not hold *entry* yet.
         """
-        request = {
-            "verb": "configure",
-            "pci": str(pci),
-            "mac": mac,
-            "entry": None if entry is None else str(entry),
-            "link_up": link_up,
-            **({} if instance is None else {"instance": instance}),
-        }
-        return self._read(lambda said: int(said["changed"]), self._ask(request))
+        request = {"pci": pci, "mac": mac, "entry": entry, "link_up": link_up}
+        request |= {} if instance is None else {"instance": instance}
+        return self._ask("configure", lambda answer: int(answer["changed"]), request)
 
     def disown(self, pci: PciAddress, mac: str, *, left: bool) -> int:
         """Take the attached VF off every partition, as it has no port; return the writes it took.
 
         *left*: it is not waited for either, and is freed where no guest has it.
         """
-        request = {"verb": "disown", "pci": str(pci), "mac": mac, "left": left}
-        return self._read(lambda said: int(said["changed"]), self._ask(request))
+        request = {"pci": pci, "mac": mac, "left": left}
+        return self._ask("disown", lambda answer: int(answer["changed"]), request)
 
     def watch(self, sequence: int, *, wait_s: float) -> int:
         """Return the sequence as soon as it differs from *sequence*, or after *wait_s* (0 to 300).
 
         A changed sequence means: read again.
         """
-        request = {"verb": "watch", "sequence": sequence, "wait_s": wait_s}
-        return self._read(lambda said: int(said["sequence"]), self._ask(request, wait_s))
+        request = {"sequence": sequence, "wait_s": wait_s}
+        return self._ask("watch", lambda answer: int(answer["sequence"]), request, wait_s)
 
     def counts(self) -> dict[tuple[str, str], int]:
         """Return how many requests it has answered since it started, by verb and result.
 
         The result is "done", or the kind of the refusal.
         """
-        return self._read(
-            lambda said: {(e["verb"], e["result"]): int(e["count"]) for e in said["requests"]},
-            self._ask({"verb": "counts"}),
+        return self._ask(
+            "counts",
+            lambda found: {(e["verb"], e["result"]): int(e["count"]) for e in found["requests"]},
         )
 
-    def _ask(self, request: dict[str, Any], wait_s: float = 0) -> dict[str, Any]:
+    def _ask(
+        self,
+        verb: str,
+        read: Callable[[dict[str, Any]], _T],
+        request: Mapping[str, object] = MappingProxyType({}),
+        wait_s: float = 0,
+    ) -> _T:
+        """Return what *read* makes of the answer; EswitchUnreachable for one of another shape."""
+        message = json.dumps({"verb": verb, **to_json(request)})
         try:
-            line = self._exchange(json.dumps(request).encode() + b"\n", wait_s)
-            answer = json.loads(line)
+            answer = json.loads(self._exchange(message.encode() + b"\n", wait_s))
             if not isinstance(answer, dict):
                 raise ConnectionResetError("its answer is no JSON object")
         except (OSError, ValueError, RecursionError) as error:
@@ -162,10 +151,6 @@ class EswitchClient:
         if answer.get("ok") is not True:
             kind = _ERRORS.get(str(answer.get("kind")), IbstackError)
             raise kind(str(answer.get("error", "no reason")))
-        return answer
-
-    def _read(self, read: Callable[[dict[str, Any]], _T], answer: dict[str, Any]) -> _T:
-        """Return what *read* makes of *answer*; EswitchUnreachable for one of another shape."""
         try:
             return read(answer)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

@@ -109,59 +109,35 @@ def _line(data: dict[str, Any]) -> bytes:
     return json.dumps(data, separators=(",", ":")).encode("ascii") + b"\n"
 
 
-def _read(eswitch: Eswitch, _request: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = to_json(eswitch.read())
-    return found
-
-
 def _attach(eswitch: Eswitch, request: dict[str, Any]) -> dict[str, Any]:
     attached = eswitch.attach(**request)
     return {"state": attached.state.value, "why": attached.why}
 
 
-def _adopt(eswitch: Eswitch, request: dict[str, Any]) -> dict[str, Any]:
-    return {"adopted": eswitch.adopt(**request)}
-
-
-def _detach(eswitch: Eswitch, request: dict[str, Any]) -> dict[str, Any]:
-    return {"detached": eswitch.detach(**request)}
-
-
-def _disown(eswitch: Eswitch, request: dict[str, Any]) -> dict[str, Any]:
-    return {"changed": eswitch.disown(**request)}
-
-
-def _configure(eswitch: Eswitch, request: dict[str, Any]) -> dict[str, Any]:
-    return {"changed": eswitch.configure(**request)}
-
-
-def _watch(eswitch: Eswitch, request: dict[str, Any]) -> dict[str, Any]:
-    return {"sequence": eswitch.watch(**request)}
-
-
-def _counts(eswitch: Eswitch, _request: dict[str, Any]) -> dict[str, Any]:
-    return {"requests": eswitch.counts.to_json()}
-
-
+_VF_OF_MAC: Final[dict[str, Any]] = {"pci": PciAddress, "mac": str}
+_MAC: Final[dict[str, Any]] = {"physical_network": str, "mac": str}
 _VERBS: Final[
     dict[str, tuple[dict[str, Any], Callable[[Eswitch, dict[str, Any]], dict[str, Any]]]]
 ] = {
-    "read": ({}, _read),
-    "attach": ({"physical_network": str, "mac": str, "pci": PciAddress, "wait_s": float}, _attach),
+    "read": ({}, lambda e, _: dict(to_json(e.read()))),
+    "attach": ({**_MAC, "pci": PciAddress, "wait_s": float}, _attach),
     "adopt": (
-        {"physical_network": str, "mac": str, "pci": PciAddress, "entry": TableEntry},
-        _adopt,
+        {**_MAC, "pci": PciAddress, "entry": TableEntry},
+        lambda e, request: {"adopted": e.adopt(**request)},
     ),
-    "detach": ({"physical_network": str, "mac": str}, _detach),
+    "detach": (_MAC, lambda e, request: {"detached": e.detach(**request)}),
     "configure": (
-        {
-            **{"pci": PciAddress, "mac": str, "entry": TableEntry | None},
-            **{"link_up": bool, "instance": str},
-        },
-        _configure,
+        {**_VF_OF_MAC, "entry": TableEntry | None, "link_up": bool, "instance": str},
+        lambda e, request: {"changed": e.configure(**request)},
     ),
-    "disown": ({"pci": PciAddress, "mac": str, "left": bool}, _disown),
-    "watch": ({"sequence": int, "wait_s": float}, _watch),
-    "counts": ({}, _counts),
+    "disown": (
+        {**_VF_OF_MAC, "left": bool},
+        lambda e, request: {"changed": e.disown(**request)},
+    ),
+    "watch": (
+        {"sequence": int, "wait_s": float},
+        lambda e, request: {"sequence": e.watch(**request)},
+    ),
+    "counts": ({}, lambda e, _: {"requests": e.counts.to_json()}),
 }
 """By name: what each field of a request is, and what does it."""

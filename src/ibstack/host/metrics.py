@@ -11,13 +11,13 @@ import logging
 from collections import Counter as Tally
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import Counter, Gauge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from ibstack.fabric.errors import IbstackError
 from ibstack.host.observed import AttachmentState
-from ibstack.runtime.metrics import FAILURE_KINDS, failure_kind
+from ibstack.runtime.metrics import PassMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,11 +34,12 @@ _AGENT: Final = "ibstack_agent"
 _ESWITCHD: Final = "ibstack_eswitchd"
 
 
-class AgentMetrics:
+class AgentMetrics(PassMetrics):
     """The metrics of one agent, and those of the eswitchd beside it."""
 
     def __init__(self, version: str, host: str, eswitch: EswitchClient) -> None:
-        self.registry = own = CollectorRegistry()
+        super().__init__(_AGENT)
+        own = self.registry
         info = Gauge(
             f"{_AGENT}_info",
             "The release that runs, and the host's name in Neutron; always 1.",
@@ -51,29 +52,16 @@ class AgentMetrics:
             "1 while a plug waits for longer than it takes; else 0, and where the pass failed.",
             registry=own,
         )
-        self._passes = Counter(
-            f"{_AGENT}_passes_total", "Passes of the reconcile loop.", registry=own
-        )
         self._writes = Counter(
             f"{_AGENT}_writes_total", "Changes made to virtual functions.", registry=own
         )
-        self._failures = Counter(
-            f"{_AGENT}_failures_total",
-            "Failures of passes, by what can be done about them.",
-            ("kind",),
-            registry=own,
-        )
-        for kind in FAILURE_KINDS:
-            self._failures.labels(kind)  # A series that is there before its first failure.
         own.register(EswitchdNumbers(eswitch))
 
-    def take(self, outcome: Outcome) -> None:
-        """Take in what a pass did."""
-        self._passes.inc()
+    def count(self, outcome: Outcome) -> None:
+        """Count what a pass did."""
+        self.count_pass(outcome)
         self._writes.inc(outcome.changed)
         self._waiting.set(outcome.waiting_for is not None)
-        for failure in outcome.failures:
-            self._failures.labels(failure_kind(failure)).inc()
 
 
 class EswitchdNumbers(Collector):

@@ -11,6 +11,12 @@ from typing import Final
 from oslo_config import cfg
 
 from ibstack.fabric.errors import BadValue
+from ibstack.neutron.client.daemon_options import (
+    RPC_TIMEOUT,
+    listed,
+    metrics_options,
+    register_groups,
+)
 from ibstack.runtime.metrics import Endpoint
 
 _DEFAULT: Final = [
@@ -41,13 +47,7 @@ _AGENT: Final = [
         "one, give or take a fifth. Plugs and changes do not wait for it: it is what a lost "
         "message costs at most.",
     ),
-    cfg.IntOpt(
-        "rpc_timeout",
-        default=15,
-        min=1,
-        max=300,
-        help="Seconds to wait for an answer of Neutron before asking again.",
-    ),
+    RPC_TIMEOUT,
 ]
 
 _ESWITCH: Final = [
@@ -59,25 +59,11 @@ _ESWITCH: Final = [
     ),
 ]
 
-_METRICS: Final = [
-    cfg.StrOpt(
-        "address",
-        default="127.0.0.1",
-        help="The address on which Prometheus reads metrics, of ibstack-eswitchd too. Anybody who "
-        "reaches it can read them; nothing can be changed there.",
-    ),
-    cfg.PortOpt(
-        "port",
-        default=9962,
-        help="The TCP port on which Prometheus reads metrics; 0 serves none.",
-    ),
-]
-
 _GROUPS: Final = (
     ("DEFAULT", _DEFAULT),
     ("agent", _AGENT),
     ("eswitch", _ESWITCH),
-    ("metrics", _METRICS),
+    ("metrics", metrics_options(9962, ", of ibstack-eswitchd too")),
 )
 
 
@@ -95,13 +81,12 @@ class Settings:
 
 def list_agent_options() -> list[tuple[str, list[cfg.Opt]]]:
     """Return every option by group, for oslo-config-generator."""
-    return [(group, list(options)) for group, options in _GROUPS]
+    return listed(_GROUPS)
 
 
 def register(conf: cfg.ConfigOpts) -> None:
     """Make the options known to *conf*."""
-    for group, options in _GROUPS:
-        conf.register_opts(options, group=None if group == "DEFAULT" else group)
+    register_groups(conf, _GROUPS)
 
 
 def read_settings(conf: cfg.ConfigOpts) -> Settings:

@@ -10,12 +10,12 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import start_http_server
+from prometheus_client import CollectorRegistry, Counter, start_http_server
 
 from ibstack.fabric.errors import BadInput, Refused, TryLater
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
+    from ibstack.runtime.loop import Outcome
 
 LOG = logging.getLogger(__name__)
 
@@ -51,6 +51,30 @@ class Endpoint:
             )
             return
         LOG.info("serving metrics at http://%s:%d/metrics", self.address, self.port)
+
+
+class PassMetrics:
+    """What every daemon counts of its passes, in a registry of its own."""
+
+    def __init__(self, prefix: str) -> None:
+        self.registry = CollectorRegistry()
+        self._passes = Counter(
+            f"{prefix}_passes_total", "Passes of the reconcile loop.", registry=self.registry
+        )
+        self._failures = Counter(
+            f"{prefix}_failures_total",
+            "Failures of passes, by what can be done about them.",
+            ("kind",),
+            registry=self.registry,
+        )
+        for kind in FAILURE_KINDS:
+            self._failures.labels(kind)  # A series that is there before its first failure.
+
+    def count_pass(self, outcome: Outcome) -> None:
+        """Count a pass, and why it failed."""
+        self._passes.inc()
+        for failure in outcome.failures:
+            self._failures.labels(failure_kind(failure)).inc()
 
 
 def failure_kind(error: Exception) -> str:

@@ -19,12 +19,12 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
 from oslo_config import cfg
-from oslo_log import log as oslo_logging
 
 import ibstack.neutron.client.native_threads  # noqa: F401  Before what imports oslo.messaging.
 from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.neutron_names import FABRICD_BINARY, PARTITION_AGENT
 from ibstack.mad import local_port_guids, open_port
+from ibstack.neutron.client.daemon_options import begin_logging, read_command_line
 from ibstack.neutron.client.heartbeat import Heartbeat
 from ibstack.neutron.client.rpc_client import (
     HintListener,
@@ -35,7 +35,7 @@ from ibstack.neutron.client.rpc_client import (
 from ibstack.neutron.protocol.conventions import FABRIC_TOPIC
 from ibstack.neutron.protocol.signature import Signer
 from ibstack.runtime import systemd
-from ibstack.runtime.daemon import catch_signals, doubling, log_printable_lines, start_thread
+from ibstack.runtime.daemon import catch_signals, doubling, start_thread
 from ibstack.runtime.loop import Loop
 from ibstack.subnet_manager import options
 from ibstack.subnet_manager.metrics import FabricMetrics
@@ -209,7 +209,7 @@ class Reporter:
         self._last: tuple[object, ...] = ()
 
     def report(self, outcome: Outcome) -> None:
-        self._metrics.take(outcome, self._reconciler.numbers)
+        self._metrics.count(outcome, self._reconciler.numbers)
         status = self._reconciler.status
         said = next(iter(status.problems), "all partitions are in force").partition("\n")[0]
         systemd.notify(f"WATCHDOG=1\nSTATUS={status.role}: {said}")
@@ -237,23 +237,12 @@ def _configurations(settings: FabricdSettings, reconciler: FabricReconciler) -> 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ibstack-fabricd, or give the running one an order; return the exit status."""
-    # The global one: oslo.messaging 18.3 registers oslo_messaging_tracing there and nowhere else,
-    # and reads it of whatever configuration it is given.
-    conf = cfg.CONF
-    oslo_logging.register_options(conf)
-    options.register(conf, orders=True)
     try:
-        conf(
-            sys.argv[1:] if argv is None else list(argv),
-            project="ibstack",
-            prog=FABRICD_BINARY,
-            version=_VERSION,
-        )
+        conf = read_command_line(FABRICD_BINARY, partial(options.register, orders=True), argv)
         given = [order for order in Order if conf[order.value.replace("-", "_")]]
         if given or conf.accept_host:
             return _give(given, conf.accept_host, options.read_settings(conf))
-        log_printable_lines()
-        oslo_logging.setup(conf, FABRICD_BINARY)
+        begin_logging(conf, FABRICD_BINARY)
         fabricd = wire(conf)
     except (IbstackError, cfg.Error) as error:
         print(f"{FABRICD_BINARY}: cannot start: {error}", file=sys.stderr)

@@ -7,9 +7,9 @@ import time
 from collections import Counter as Tally
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
-from ibstack.runtime.metrics import FAILURE_KINDS, failure_kind
+from ibstack.runtime.metrics import PassMetrics
 from ibstack.subnet_manager.policy.drift import GROUP_KINDS, DriftClass
 from ibstack.subnet_manager.reconcile.numbers import Numbers
 
@@ -62,14 +62,15 @@ _COUNTERS: Final = {
 }
 
 
-class FabricMetrics:
-    """The metrics of one fabricd, in a registry of their own."""
+class FabricMetrics(PassMetrics):
+    """The metrics of one fabricd."""
 
     def __init__(
         self, version: str, physical_network: str, clock: Callable[[], float] = time.time
     ) -> None:
         """*clock* tells the seconds of the Unix epoch."""
-        self.registry = own = CollectorRegistry()
+        super().__init__(_PREFIX)
+        own = self.registry
         self._clock = clock
         self._last = Numbers()
         self._gauges = {
@@ -80,15 +81,6 @@ class FabricMetrics:
             name: Counter(f"{_PREFIX}_{name}_total", help_text, registry=own)
             for name, help_text in _COUNTERS.items()
         }
-        self._passes = Counter(
-            f"{_PREFIX}_passes_total", "Passes of the reconcile loop.", registry=own
-        )
-        self._failures = Counter(
-            f"{_PREFIX}_failures_total",
-            "Failures of passes, by what can be done about them.",
-            ("kind",),
-            registry=own,
-        )
         self._proved = Histogram(
             f"{_PREFIX}_desired_to_proved_seconds",
             "From hearing of a member to the proof that its membership is in force.",
@@ -96,19 +88,15 @@ class FabricMetrics:
             registry=own,
         )
         self._gauges["info"].labels(version, physical_network).set(1)
-        for kind in FAILURE_KINDS:
-            self._failures.labels(kind)  # A series that is there before its first failure.
         self._show(self._last)
 
     def proved(self, seconds: float) -> None:
         """Take in that a member is in force, *seconds* after it was first heard of."""
         self._proved.observe(seconds)
 
-    def take(self, outcome: Outcome, numbers: Numbers) -> None:
-        """Take in what a pass did and what holds after it."""
-        self._passes.inc()
-        for failure in outcome.failures:
-            self._failures.labels(failure_kind(failure)).inc()
+    def count(self, outcome: Outcome, numbers: Numbers) -> None:
+        """Count what a pass did, and show what holds after it."""
+        self.count_pass(outcome)
         for name, counter in self._counters.items():
             counter.inc(getattr(numbers, name) - getattr(self._last, name))
         if numbers.audits != self._last.audits:

@@ -16,6 +16,12 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PROOF_KEYS, KeyRange
 from ibstack.facts.fabric.sa_dump import SA_DUMP
 from ibstack.formats.settings import secret_number
+from ibstack.neutron.client.daemon_options import (
+    RPC_TIMEOUT,
+    listed,
+    metrics_options,
+    register_groups,
+)
 from ibstack.runtime.metrics import Endpoint
 from ibstack.subnet_manager.reconcile.known_hosts import listed_hosts
 from ibstack.subnet_manager.settings import Settings
@@ -160,13 +166,7 @@ _FABRIC: Final = [
         help="Seconds between two reports of this agent's state to Neutron. Keep it at half of "
         "agent_down_time of neutron-server or less.",
     ),
-    cfg.IntOpt(
-        "rpc_timeout",
-        default=15,
-        min=1,
-        max=300,
-        help="Seconds to wait for an answer of Neutron before asking again.",
-    ),
+    RPC_TIMEOUT,
 ]
 
 _ORDERS: Final = [
@@ -202,21 +202,11 @@ _ORDERS: Final = [
     ),
 ]
 
-_METRICS: Final = [
-    cfg.StrOpt(
-        "address",
-        default="127.0.0.1",
-        help="The address on which Prometheus reads metrics. Anybody who reaches it can read them; "
-        "nothing can be changed there.",
-    ),
-    cfg.PortOpt(
-        "port",
-        default=9961,
-        help="The TCP port on which Prometheus reads metrics; 0 serves none.",
-    ),
-]
-
-_GROUPS: Final = (("DEFAULT", _DEFAULT), ("fabric", _FABRIC), ("metrics", _METRICS))
+_GROUPS: Final = (
+    ("DEFAULT", _DEFAULT),
+    ("fabric", _FABRIC),
+    ("metrics", metrics_options(9961, "")),
+)
 _SERVES: Final = {"auto": None, "yes": True, "no": False}
 
 
@@ -243,13 +233,12 @@ class FabricdSettings:
 
 def list_fabricd_options() -> list[tuple[str, list[cfg.Opt]]]:
     """Return every option by group, for oslo-config-generator."""
-    return [(group, list(options)) for group, options in _GROUPS]
+    return listed(_GROUPS)
 
 
 def register(conf: cfg.ConfigOpts, *, orders: bool = False) -> None:
     """Make the options known to *conf*; with *orders*, those of the command line too."""
-    for group, options in _GROUPS:
-        conf.register_opts(options, group=None if group == "DEFAULT" else group)
+    register_groups(conf, _GROUPS)
     if orders:
         conf.register_cli_opts(_ORDERS)
 

@@ -24,6 +24,15 @@ def replace(path: Path, text: str) -> None:
         raise cannot_write(path, error) from error
 
 
+def store(path: Path, text: str) -> None:
+    """Put *text* at *path* as replace() does, in a folder that is made where there is none."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    replace(path, text)
+
+
 def cannot_write(path: Path, error: OSError) -> TryLater:
     """Return what to raise where *path* could not be written."""
     return TryLater(f"cannot write {path}: {error.strerror}; make room, it is tried again")

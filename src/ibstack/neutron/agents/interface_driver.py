@@ -69,18 +69,8 @@ class IpoibInterfaceDriver(interface.LinuxInterfaceDriver):
                 self._make(parent, device_name, wanted.entry)
         self._settle(device_name, namespace, mtu)
 
-    def plug_new(
-        self,
-        network_id: str,
-        port_id: str,
-        device_name: str,
-        mac_address: str,
-        bridge: str | None = None,
-        namespace: str | None = None,
-        prefix: str | None = None,
-        mtu: int | None = None,
-    ) -> None:
-        self.plug(network_id, port_id, device_name, mac_address, bridge, namespace, prefix, mtu)
+    def plug_new(self, *args: Any, **kwargs: Any) -> None:
+        self.plug(*args, **kwargs)
 
     def unplug(
         self,

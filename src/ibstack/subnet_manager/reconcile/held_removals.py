@@ -13,7 +13,7 @@ from ibstack.fabric.errors import Refused, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PartitionKey
 from ibstack.subnet_manager.policy.mass_removal import NOTHING_HELD, Held
-from ibstack.subnet_manager.state_file import replace
+from ibstack.subnet_manager.state_file import store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,9 +53,5 @@ class HeldRemovals:
             return
         rows = [[str(key), str(guid)] for key, guid in sorted(held.places)]
         content = {"going": held.going, "of": held.of, "held": rows}
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise TryLater(f"cannot write {self._file}: {error.strerror}") from error
-        replace(self._file, json.dumps(content, indent=0) + "\n")
+        store(self._file, json.dumps(content, indent=0) + "\n")
         self._stored = held

@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.member import Member
 from ibstack.fabric.partition import Membership, PartitionKey
-from ibstack.subnet_manager.state_file import replace
+from ibstack.subnet_manager.state_file import store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,9 +63,5 @@ class KeptMembers:
         """Keep *kept* from now on; TryLater where it cannot be written."""
         if not self._remembers or kept == self.load():
             return
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise TryLater(f"cannot write {self._file}: {error.strerror}") from error
-        replace(self._file, json.dumps([row_of(member) for member in kept], indent=0) + "\n")
+        store(self._file, json.dumps([row_of(member) for member in kept], indent=0) + "\n")
         self._stored = kept

@@ -11,7 +11,7 @@ from ibstack.fabric.errors import Refused, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.subnet_manager.policy.known_ports import PortPlace
 from ibstack.subnet_manager.reconcile.kept_members import member_of, row_of
-from ibstack.subnet_manager.state_file import replace
+from ibstack.subnet_manager.state_file import store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,11 +69,7 @@ def write(file: Path, what: Remembered) -> None:
         "kept": [row_of(member) for member in what.kept],
         "places": {str(guid): _row(place) for guid, place in sorted(what.places.items())},
     }
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TryLater(f"cannot write {file}: {error.strerror}") from error
-    replace(file, json.dumps(content, indent=0) + "\n")
+    store(file, json.dumps(content, indent=0) + "\n")
 
 
 def _row(place: PortPlace) -> list[Any]:

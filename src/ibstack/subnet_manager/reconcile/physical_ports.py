@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
-from ibstack.subnet_manager.state_file import replace
+from ibstack.subnet_manager.state_file import store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,8 +75,7 @@ class PhysicalPorts:
     def _keep(self, known: Iterable[Guid]) -> None:
         now = frozenset(known)
         if now != self._known:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            replace(self._file, json.dumps(sorted(map(str, now))))
+            store(self._file, json.dumps(sorted(map(str, now))))
             self._known = now
 
 
