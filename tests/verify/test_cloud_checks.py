@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ibstack.facts.cloud.agents import MELLANOX, PARTITION
+from ibstack.fabric.neutron_names import MELLANOX_AGENT, PARTITION_AGENT
 from ibstack.facts.evidence import (
     AGENT_CONF,
     ESWITCHD_CONF,
@@ -40,12 +40,12 @@ SERVER = Evidence(
 
 def adapter_host(name: str = "node002", *, alive: bool = True) -> Agent:
     row = {"adapters": [{"physical_network": "ibhostnet", "kind": "mlx5"}], "problems": []}
-    return Agent(MELLANOX, "ibstack-agent", name, alive, True, row)
+    return Agent(MELLANOX_AGENT, "ibstack-agent", name, alive, True, row)
 
 
 def fabricd(name: str, role: str = "standby", *, alive: bool = True) -> Agent:
     row = {"physical_networks": ["ibhostnet"], "role": role, "problems": []}
-    return Agent(PARTITION, "ibstack-fabricd", name, alive, True, row)
+    return Agent(PARTITION_AGENT, "ibstack-fabricd", name, alive, True, row)
 
 
 def states(check: str, agents: tuple[Agent, ...], *hosts: Evidence) -> list[State]:

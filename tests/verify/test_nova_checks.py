@@ -13,7 +13,7 @@ from keystoneauth1.exceptions import OptionError
 from ibstack.fabric.errors import BadInput
 from ibstack.facts.cloud.roles import dump_roles, load_roles
 from ibstack.facts.collection import load
-from ibstack.facts.evidence import DHCP_AGENT, ESWITCHD_CONF, ML2_CONF, NEUTRON_CONF, Evidence
+from ibstack.facts.evidence import DHCP_AGENT_INI, ESWITCHD_CONF, ML2_CONF, NEUTRON_CONF, Evidence
 from ibstack.facts.site import RoleAssignment, Site
 from ibstack.verify.check import State
 from verify.judged import said_by
@@ -309,7 +309,7 @@ def test_kollas_dhcp_agent_is_judged() -> None:
             "etc/kolla/neutron-dhcp-agent/dhcp_agent.ini": "[DEFAULT]\ninterface_driver = ipoib\n",
             ESWITCHD_CONF: "[eswitch]\n",
         },
-        frozenset({DHCP_AGENT.rpartition("/")[0]}),
+        frozenset({DHCP_AGENT_INI.rpartition("/")[0]}),
     )
     (check,) = said_by("dhcp-drivers", host)
 

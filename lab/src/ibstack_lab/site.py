@@ -55,7 +55,7 @@ def _host(cloud: Cloud, name: str) -> Evidence:
     places: dict[str, Path] = {
         evidence.ESWITCHD_CONF: etc / "eswitchd.conf",
         evidence.FABRICD_CONF: etc / "fabricd.conf",
-        evidence.DHCP_AGENT: etc / "dhcp_agent.conf",
+        evidence.DHCP_AGENT_INI: etc / "dhcp_agent.conf",
         evidence.OPENSM_CONF: cloud.fabric.partitions_conf(name).with_name("opensm.conf"),
         evidence.PARTITIONS_CONF: cloud.fabric.partitions_conf(name),
         evidence.SA_DUMP: cloud.fabric.sa_dump(name),

@@ -305,10 +305,10 @@ def vf_reported(facts: Facts) -> Finding:
             f" has {there}",
             "mend [pci] device_spec of nova on that host, or make the VF, and boot the server anew",
         )
-    return _taken(facts, port) or right(f"VF {pci} of {port.host}", _AGENTS)
+    return _taken_by_another(facts, port) or right(f"VF {pci} of {port.host}", _AGENTS)
 
 
-def _taken(facts: Facts, port: CloudPort) -> Finding | None:
+def _taken_by_another(facts: Facts, port: CloudPort) -> Finding | None:
     place = (port.host, port.pci_slot)
     other = next((n for n in facts.cloud.neighbours if (n.host, n.pci_slot) == place), None)
     if other is None:

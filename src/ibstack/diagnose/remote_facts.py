@@ -77,27 +77,20 @@ def _answer(host: str, done: CommandResult) -> HostFacts:
 
 def _options(question: Question) -> Iterator[tuple[str, str]]:
     """Yield (option, value), in the order in which they are handed over."""
-    for option, words in _words(question):
-        yield from ((option, word) for word in words)
-
-
-def _words(question: Question) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield the options of the question, each with its values."""
-    if question.mac:
-        yield "--mac", (question.mac,)
-    if question.pci is not None:
-        yield "--pci", (question.pci,)
-    if question.key is not None:
-        yield "--key", (f"0x{question.key:04x}",)
-    if question.port_id is not None:
-        yield "--port-id", (question.port_id,)
-    yield "--guid", question.guids
-    if question.network is not None:
-        yield "--network", (question.network,)
-    if question.group is not None:
-        yield "--group", (f"0x{question.group:04x}",)
-    if question.physical_network is not None:
-        yield "--physical-network", (question.physical_network,)
+    key, group = (
+        None if number is None else f"0x{number:04x}" for number in (question.key, question.group)
+    )
+    options = (
+        ("--mac", question.mac or None),
+        ("--pci", question.pci),
+        ("--key", key),
+        ("--port-id", question.port_id),
+        *(("--guid", guid) for guid in question.guids),
+        ("--network", question.network),
+        ("--group", group),
+        ("--physical-network", question.physical_network),
+    )
+    yield from ((option, value) for option, value in options if value is not None)
 
 
 def no_facts(why: str) -> HostFacts:

@@ -9,6 +9,7 @@ MELLANOX_AGENT: Final = "Mellanox plugin agent"
 """The agent type of ibstack-agent, as networking-mlnx's agent has it."""
 PARTITION_AGENT: Final = "InfiniBand partition agent"
 """The agent type of ibstack-fabricd."""
+OUR_AGENTS: Final = (MELLANOX_AGENT, PARTITION_AGENT)
 DHCP_AGENT: Final = "DHCP agent"
 """neutron_lib.constants.AGENT_TYPE_DHCP."""
 

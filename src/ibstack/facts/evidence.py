@@ -47,7 +47,7 @@ UNIT_FILES: Final = "commands/systemctl_list-unit-files"
 TIMEDATECTL: Final = "commands/timedatectl_show"
 NEUTRON_CONF: Final = "etc/neutron/neutron.conf"
 ML2_CONF: Final = "etc/neutron/plugins/ml2/ml2_conf.ini"
-DHCP_AGENT: Final = "etc/neutron/dhcp_agent.ini"
+DHCP_AGENT_INI: Final = "etc/neutron/dhcp_agent.ini"
 
 
 @dataclass(frozen=True, slots=True)

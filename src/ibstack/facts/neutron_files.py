@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.facts.evidence import DHCP_AGENT, ML2_CONF, NEUTRON_CONF
+from ibstack.facts.evidence import DHCP_AGENT_INI, ML2_CONF, NEUTRON_CONF
 
 if TYPE_CHECKING:
     from ibstack.facts.evidence import Evidence
@@ -27,10 +27,10 @@ _PLACES: Final = {
         "etc/kolla/neutron-server/ml2_conf.ini",
         f"{PUPPET}/neutron/{ML2_CONF}",
     ),
-    DHCP_AGENT: (
-        DHCP_AGENT,
+    DHCP_AGENT_INI: (
+        DHCP_AGENT_INI,
         "etc/kolla/neutron-dhcp-agent/dhcp_agent.ini",
-        f"{PUPPET}/neutron/{DHCP_AGENT}",
+        f"{PUPPET}/neutron/{DHCP_AGENT_INI}",
     ),
 }
 ELSEWHERE: Final = tuple(place for _, *places in _PLACES.values() for place in places)

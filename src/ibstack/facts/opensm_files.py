@@ -59,7 +59,7 @@ def each_opensm(host: Evidence) -> list[Evidence]:
     if not lines:
         return [host]
     views = [replace(host, texts={**host.texts, OPENSM_ARGS: line}) for line in lines]
-    return list({_told_apart(view): view for view in reversed(views)}.values())[::-1]
+    return list({_what_differs(view): view for view in reversed(views)}.values())[::-1]
 
 
 def options(host: Evidence) -> Options | Missing:
@@ -67,17 +67,19 @@ def options(host: Evidence) -> Options | Missing:
     text = _text(host, _config(host))
     if isinstance(text, Missing) and not text.absent:
         return text
-    return Options(_told(host), Configuration.read("" if isinstance(text, Missing) else text))
+    return Options(
+        _command_line(host), Configuration.read("" if isinstance(text, Missing) else text)
+    )
 
 
 def by_line_alone(host: Evidence) -> Options:
     """Return what OpenSM's command line says, whatever its configuration may say besides."""
-    return Options(_told(host), Configuration())
+    return Options(_command_line(host), Configuration())
 
 
 def not_understood(host: Evidence) -> str | None:
     """Say what of OpenSM's command line is not understood; None: nothing."""
-    words = _told(host).not_understood
+    words = _command_line(host).not_understood
     return f"{' '.join(words)} of its command line is not understood" if words else None
 
 
@@ -105,7 +107,7 @@ def written_by_fabricd(host: Evidence) -> str | None:
 def read_by_opensm(host: Evidence) -> str | Missing:
     """Return the name of the partitions file that OpenSM reads."""
     said, place = options(host), _by_opensm(host)
-    if isinstance(said, Missing) and _told(host).last(command_line.PARTITIONS) is None:
+    if isinstance(said, Missing) and _command_line(host).last(command_line.PARTITIONS) is None:
         return Missing(f"/{config_name(host)} may name it: {said.why}")
     return place.name if place.none is None or place.none.absent else place.none
 
@@ -161,12 +163,12 @@ def _lines(host: Evidence) -> list[str]:
     return [line for line in lines if line and line not in _HEADERS and line[0] != "["]
 
 
-def _told(host: Evidence) -> CommandLine:
+def _command_line(host: Evidence) -> CommandLine:
     lines = _lines(host)
     return command_line.read_line(lines[0]) if lines else CommandLine()
 
 
-def _told_apart(view: Evidence) -> tuple[object, ...]:
+def _what_differs(view: Evidence) -> tuple[object, ...]:
     said = options(view)
     if isinstance(said, Missing):
         said = by_line_alone(view)
@@ -179,13 +181,13 @@ def _text(host: Evidence, place: _Place) -> str | Missing:
 
 
 def _config(host: Evidence) -> _Place:
-    told = _told(host).last(command_line.CONFIG)
+    told = _command_line(host).last(command_line.CONFIG)
     if told is not None:
         return _place(told)
     build = _build(host)
     if build is None:
         others = " or ".join(each.config for each in built_in.USUAL)
-        return _Place(OPENSM_CONF, _not_told(others))
+        return _Place(OPENSM_CONF, _may_be(others))
     return _place(build.config)
 
 
@@ -209,7 +211,7 @@ def _by_opensm(host: Evidence) -> _Place:
         place = _Place(_name(build.partitions))
     else:
         others = " or ".join(each.partitions for each in built_in.USUAL)
-        place = _Place(PARTITIONS_CONF, _not_told(others))
+        place = _Place(PARTITIONS_CONF, _may_be(others))
     doubt = not_understood(host)
     return place if doubt is None else replace(place, none=Missing(doubt))
 
@@ -241,7 +243,7 @@ def _build(host: Evidence) -> BuiltIn | None:
     fit = [build for build in built_in.USUAL if any(map(host.has, _names(build)))]
     if len(fit) == 1:
         return fit[0]
-    told = _told(host).last(command_line.CONFIG) or ""
+    told = _command_line(host).last(command_line.CONFIG) or ""
     near = [build for build in built_in.USUAL if os.path.dirname(told) in build.config]
     if told and len(near) == 1:
         return near[0]
@@ -252,7 +254,7 @@ def _names(build: BuiltIn) -> tuple[str, str]:
     return _name(build.config), _name(build.partitions)
 
 
-def _not_told(files: str) -> Missing:
+def _may_be(files: str) -> Missing:
     return Missing(f"it may be {files}: {shown(OPENSM_HELP)} tells which, and was not collected")
 
 

@@ -46,7 +46,7 @@ FILES: Final = (
     evidence.OS_RELEASE,
     evidence.NEUTRON_CONF,
     evidence.ML2_CONF,
-    evidence.DHCP_AGENT,
+    evidence.DHCP_AGENT_INI,
     *neutron_files.ELSEWHERE,
 )
 FOLDERS: Final = {
@@ -100,7 +100,7 @@ def read_host(
     texts |= {n: text for n, text in vf_files.asking(root).items() if n not in texts}
     texts |= _sysfs(root)
     host = Evidence(name or socket.gethostname().partition(".")[0], texts, frozenset(whole))
-    texts |= _said({**_wanted(host), **commands} if commands else {})
+    texts |= _outputs({**_commands_for(host), **commands} if commands else {})
     texts[evidence.PIP_FREEZE] = _packages()
     # What a file that lies elsewhere is named by is its own path, and not one below the root.
     elsewhere |= {str(path).lstrip("/"): path for path in elsewhere.values()}
@@ -157,7 +157,7 @@ def _sysfs(root: Path) -> dict[str, str | Missing]:
     return found
 
 
-def _wanted(host: Evidence) -> dict[str, Sequence[str]]:
+def _commands_for(host: Evidence) -> dict[str, Sequence[str]]:
     """Return the commands that depend on what the host has."""
     names = {each.interface for each in mappings(host)} | set(_interfaces())
     found: dict[str, Sequence[str]] = {ethtool_name(n): ("ethtool", "-i", n) for n in names}
@@ -187,7 +187,7 @@ def _devices(devices: Path = Path("/sys/class/infiniband")) -> list[str]:
     return list(found)
 
 
-def _said(commands: Mapping[str, Sequence[str]]) -> dict[str, str | Missing]:
+def _outputs(commands: Mapping[str, Sequence[str]]) -> dict[str, str | Missing]:
     with ThreadPoolExecutor() as pool:
         return dict(zip(commands, pool.map(_run, commands.values()), strict=True))
 

@@ -82,7 +82,7 @@ def fits(
     """
     said = list(conditions)
     events = _events(list(within) or said)
-    held = [_holds(token, adapter, events) for token in said]
+    held = [_matches_adapter(token, adapter, events) for token in said]
     if False in held:
         return False
     return None if None in held else True
@@ -107,7 +107,7 @@ def _events(conditions: Iterable[Token]) -> tuple[str, ...]:
     return _SUBSYSTEMS
 
 
-def _holds(token: Token, adapter: AdapterFacts, events: tuple[str, ...]) -> bool | None:
+def _matches_adapter(token: Token, adapter: AdapterFacts, events: tuple[str, ...]) -> bool | None:
     if token.key == "SUBSYSTEM":
         wanted = token.operator == "=="
         of_events = {matches(token, [each]) is wanted for each in events}
@@ -149,7 +149,7 @@ def _compared(token: Token, values: _Values) -> bool | None:
 def _values(token: Token, adapter: AdapterFacts, events: tuple[str, ...]) -> _Values | None:
     where = (token.key, token.attribute)
     if where in _NAMES:
-        return _interfaces(adapter)
+        return _Values(adapter.interfaces, adapter.others, complete=adapter.has_no_other)
     if token.key == "KERNEL":
         return _kernel_names(adapter, events)
     if where == ("IBDEV", ""):
@@ -161,10 +161,6 @@ def _values(token: Token, adapter: AdapterFacts, events: tuple[str, ...]) -> _Va
     else:
         read = _KEYS.get(where)
     return read(adapter) if read else None
-
-
-def _interfaces(adapter: AdapterFacts) -> _Values:
-    return _Values(adapter.interfaces, adapter.others, complete=adapter.has_no_other)
 
 
 def _kernel_names(adapter: AdapterFacts, events: tuple[str, ...]) -> _Values:
@@ -199,8 +195,12 @@ def _net_drivers(adapter: AdapterFacts) -> _Values | None:
     return _Values(adapter.drivers | accelerated | {"ib_ipoib"})
 
 
+def _only(value: str | None) -> _Values | None:
+    return None if value is None else _Values(frozenset({value}))
+
+
 def _device(adapter: AdapterFacts) -> _Values | None:
-    return None if adapter.device is None else _Values(frozenset({f"0x{adapter.device:04x}"}))
+    return _only(None if adapter.device is None else f"0x{adapter.device:04x}")
 
 
 def _pci_id(adapter: AdapterFacts) -> _Values:
@@ -211,25 +211,12 @@ def _pci_id(adapter: AdapterFacts) -> _Values:
 
 def _type(adapter: AdapterFacts) -> _Values | None:
     """Return the interface's type: 32 of what is InfiniBand alone (linux/if_arp.h)."""
-    return _Values(frozenset({"32"})) if adapter.class_code == INFINIBAND else None
+    return _only("32" if adapter.class_code == INFINIBAND else None)
 
 
 def _vendor(_: AdapterFacts) -> _Values:
     # Above an adapter are bridges of the processor's maker.
     return _Values(frozenset({f"0x{VENDOR:04x}"}), above=None)
-
-
-def _place(adapter: AdapterFacts) -> _Values | None:
-    return None if adapter.pci is None else _Values(frozenset({adapter.pci}))
-
-
-def _path(adapter: AdapterFacts) -> _Values | None:
-    return None if adapter.pci is None else _Values(frozenset({f"pci-{adapter.pci}"}))
-
-
-def _path_tag(adapter: AdapterFacts) -> _Values | None:
-    tag = re.sub("[:.]", "_", adapter.pci or "")
-    return None if adapter.pci is None else _Values(frozenset({f"pci-{tag}"}))
 
 
 def _class(adapter: AdapterFacts) -> _Values | None:
@@ -256,7 +243,9 @@ _KEYS: Final[Mapping[tuple[str, str], _Read]] = {
     ("ENV", "ID_VENDOR_ID"): _vendor,
     ("ENV", "ID_MODEL_ID"): _device,
     ("ENV", "PCI_ID"): _pci_id,
-    ("ENV", "PCI_SLOT_NAME"): _place,
-    ("ENV", "ID_PATH"): _path,
-    ("ENV", "ID_PATH_TAG"): _path_tag,
+    ("ENV", "PCI_SLOT_NAME"): lambda adapter: _only(adapter.pci),
+    ("ENV", "ID_PATH"): lambda adapter: _only(adapter.pci and f"pci-{adapter.pci}"),
+    ("ENV", "ID_PATH_TAG"): lambda adapter: _only(
+        adapter.pci and f"pci-{re.sub('[:.]', '_', adapter.pci)}"
+    ),
 }

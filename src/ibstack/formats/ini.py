@@ -322,12 +322,12 @@ class _Reader:
             if "\0" in line:
                 self._faults.append((number, "it holds a zero byte: the file is binary"))
                 break
-            self._take(number, line)
+            self._read_line(number, line)
         if self._faults:
             raise NotIni(self._file, tuple(self._faults))
         return self._items
 
-    def _take(self, number: int, line: str) -> None:
+    def _read_line(self, number: int, line: str) -> None:
         text = line.rstrip()
         if text and text[0] in " \t":
             self._go_on(number, line)
@@ -374,7 +374,7 @@ class _LenientReader(_Reader):
     value_of = staticmethod(_stripped)
     _indent = 0
 
-    def _take(self, number: int, line: str) -> None:
+    def _read_line(self, number: int, line: str) -> None:
         text = line.strip()
         if not text or text[0] in "#;":
             return

@@ -94,7 +94,7 @@ class AttachedVfs:
                 return other, number  # Its interface has another name now.
         raise TryLater(f"VF {record.pci} cannot be reached now: {why}")
 
-    def _held(self, pci: PciAddress, mac: str) -> Attachment:
+    def _attachment_of(self, pci: PciAddress, mac: str) -> Attachment:
         record = self._attachments.at(pci)
         if record is None or record.leaving:
             raise Refused(f"VF {pci} is not attached to anything")

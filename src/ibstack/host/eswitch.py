@@ -175,9 +175,9 @@ class Eswitch(AttachedVfs):
         refuse_reserved(entry)
         mac = Guid.from_mac(mac).as_mac() or mac
         wanted = Configured(entry, link_up)
-        with self._lock(self._held(pci, mac).interface):
+        with self._lock(self._attachment_of(pci, mac).interface):
             # Looked up again: it may have been detached before the lock was ours.
-            record = self._held(pci, mac)
+            record = self._attachment_of(pci, mac)
             adapter, number = self._open(record)
             changed = 0
             if adapter.read_vf(pci, number).guid != record.guid:
@@ -206,8 +206,8 @@ class Eswitch(AttachedVfs):
         *left*: it had one, or Neutron has given the VF away, so that no port will come for it.
         """
         mac = Guid.from_mac(mac).as_mac() or mac
-        with self._lock(self._held(pci, mac).interface):
-            record = self._held(pci, mac)
+        with self._lock(self._attachment_of(pci, mac).interface):
+            record = self._attachment_of(pci, mac)
             adapter, number = self._open(record)
             changed = adapter.program(pci, number, None, link_up=False)
             is_new = left and not record.left

@@ -114,7 +114,7 @@ def serve(settings: Settings) -> int:
     observer.start()
     for problem in eswitch.read().problems:
         LOG.warning("%s", problem)
-    LOG.info("serving %s on %s", _told(settings), settings.socket)
+    LOG.info("serving %s on %s", _mapping_list(settings), settings.socket)
     notify("READY=1")
     _accept_until_stopped(server, woken)
     notify("STOPPING=1")
@@ -177,7 +177,7 @@ def _accept_until_stopped(server: EswitchServer, woken: socket.socket) -> None:
             server.accept()
 
 
-def _told(settings: Settings) -> str:
+def _mapping_list(settings: Settings) -> str:
     return ", ".join(f"{each.physical_network}:{each.interface}" for each in settings.mappings)
 
 

@@ -189,7 +189,7 @@ class HostReconciler:
             if step.pci in refusals:
                 continue  # Still in its old partition, so it may not enter a new one.
             try:
-                writes = self._take(step)
+                writes = self._apply(step)
             except EswitchUnreachable:
                 raise
             except IbstackError as error:
@@ -200,7 +200,7 @@ class HostReconciler:
             changed += writes
         return changed, refusals
 
-    def _take(self, step: Step) -> int:
+    def _apply(self, step: Step) -> int:
         """Return the number of writes, or of records."""
         if isinstance(step, Adopt):
             return int(self._eswitch.adopt(step.physical_network, step.mac, step.pci, step.entry))

@@ -121,7 +121,7 @@ class Reporter:
 
     def run(self) -> None:
         """Report until stop(); for up to THREADS threads."""
-        while batch := self._take():
+        while batch := self._next_facts():
             ids = {became: [port.id for port in _those(became, batch)] for became in Became}
             try:
                 answer = self._neutron.report_host(
@@ -135,7 +135,7 @@ class Reporter:
             else:
                 self._settle(batch, answer)
 
-    def _take(self) -> list[_Fact]:
+    def _next_facts(self) -> list[_Fact]:
         """Wait for news; return this thread's share of it, nothing when it is time to stop."""
         with self._changed:
             while not self._stopping:

@@ -98,11 +98,11 @@ class Walk:
             if self._of(meeting):
                 self._met_again.append(meeting)
             else:
-                yield from self._explore(self._take(meeting))
+                yield from self._explore(self._note(meeting))
 
         return Request(Route(route), Attribute.NODE_INFO, 0, met)
 
-    def _take(self, meeting: Meeting) -> Found:
+    def _note(self, meeting: Meeting) -> Found:
         found = Found(meeting)
         self._of(meeting).append(found)
         return found
@@ -114,7 +114,7 @@ class Walk:
         while we walked: it is asked who it is before its ports are taken for another one's.
         """
         if meeting.info.node_type is not NodeType.SWITCH:
-            yield from self._explore(self._take(meeting))
+            yield from self._explore(self._note(meeting))
             return
         found = Found(meeting)
         self._doubtful.append(found)

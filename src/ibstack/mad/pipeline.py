@@ -142,7 +142,7 @@ class _Run:
                 self._try(waiting.popleft())
             received = self._port.receive(self._until_deadline_ms())
             if received is not None:
-                self._take(received)
+                self._receive(received)
             self._expire()
 
     def _try(self, request: Request) -> None:
@@ -158,7 +158,7 @@ class _Run:
         self._deadlines.append((pipeline.clock() + pipeline.timeout_s, transaction))
         self._port.send(mad, lid, int(pipeline.timeout_s * 1000))
 
-    def _take(self, received: Received) -> None:
+    def _receive(self, received: Received) -> None:
         if received.error:
             self._give_up_try(transaction_of(received.mad), received.error)
             return

@@ -76,12 +76,12 @@ class Loop:
                 return  # stop() came between the two lines above: its nudge is gone.
             outcome = self._reconciler.once()
             self._report(outcome)
-            said = self._say(outcome, said)
+            said = self._log_news(outcome, said)
             failed_in_a_row = failed_in_a_row + 1 if outcome.failures else 0
             self._nudged.wait(self._pause(outcome, failed_in_a_row))
 
     @staticmethod
-    def _say(outcome: Outcome, said: tuple[str, ...]) -> tuple[str, ...]:
+    def _log_news(outcome: Outcome, said: tuple[str, ...]) -> tuple[str, ...]:
         """Log what is new: a trouble that lasts is one event, not one for every pass."""
         now = tuple(str(failure) for failure in outcome.failures)
         if outcome.waiting_for:

@@ -241,7 +241,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         conf = read_command_line(FABRICD_BINARY, partial(options.register, orders=True), argv)
         given = [order for order in Order if conf[order.value.replace("-", "_")]]
         if given or conf.accept_host:
-            return _give(given, conf.accept_host, options.read_settings(conf))
+            return _order(given, conf.accept_host, options.read_settings(conf))
         begin_logging(conf, FABRICD_BINARY)
         fabricd = wire(conf)
     except (IbstackError, cfg.Error) as error:
@@ -254,7 +254,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _give(orders: list[Order], hosts: list[str], settings: FabricdSettings) -> int:
+def _order(orders: list[Order], hosts: list[str], settings: FabricdSettings) -> int:
     requests = OperatorRequests(settings.state_path)
     known = KnownHosts(settings.state_path, settings.fabric.host_guids)
     given = {order.value: partial(requests.give, order) for order in orders}

@@ -265,7 +265,7 @@ def read_settings(conf: cfg.ConfigOpts) -> FabricdSettings:
             host_guids=listed_hosts(fabric.host_guids),
         ),
         opensm_pid_file=_path(fabric.opensm_pid_file),
-        reload_command=_words(fabric.reload_command),
+        reload_command=_command(fabric.reload_command),
         ca=fabric.ca,
         port=fabric.port,
         m_key=secret_number(fabric.m_key, "m_key", bits=64),
@@ -288,7 +288,7 @@ def _path(text: str | None) -> Path | None:
     return Path(text) if text else None
 
 
-def _words(text: str | None) -> tuple[str, ...]:
+def _command(text: str | None) -> tuple[str, ...]:
     try:
         return tuple(shlex.split(text or ""))
     except ValueError as error:

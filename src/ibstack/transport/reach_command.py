@@ -53,11 +53,11 @@ class ReachCommand:
             return CommandResult(None, why=f"{argv[0]} cannot be run: {error.strerror}")
         with process:
             try:
-                return self._hear(process)
+                return self._output(process)
             finally:
                 process.kill()
 
-    def _hear(self, process: subprocess.Popen[bytes]) -> CommandResult:
+    def _output(self, process: subprocess.Popen[bytes]) -> CommandResult:
         assert process.stdout is not None
         assert process.stderr is not None
         streams = (process.stdout, process.stderr)

@@ -33,7 +33,7 @@ class SshSettings:
     """How long a host that was rebooted is waited for; 0: not at all."""
 
 
-def _word(text: str) -> str:
+def _one_word(text: str) -> str:
     if not text or text.startswith("-") or len(text.split()) != 1:
         raise ValueError("expected one word")
     return text
@@ -45,7 +45,7 @@ def _line(text: str) -> str:
     return text
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _arguments(text: str) -> tuple[str, ...]:
     try:
         return tuple(shlex.split(text))
     except ValueError as error:
@@ -60,10 +60,10 @@ def absolute_path(text: str) -> Path:
 
 _DAY_S: Final = 86_400
 KEYS: Final = {
-    "user": Option("user", _word),
+    "user": Option("user", _one_word),
     "port": Option("port", number(1, 65_535)),
     "config": Option("config", absolute_path),
-    "options": Option("options", _words),
+    "options": Option("options", _arguments),
     "python": Option("python", _line),
     "fanout": Option("fanout", number(1, 1024)),
     "connect_timeout": Option("connect_timeout_s", number(1, _DAY_S, "seconds")),

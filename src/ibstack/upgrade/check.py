@@ -6,8 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ibstack.fabric.errors import BadInput, TryLater
+from ibstack.fabric.errors import TryLater
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
+from ibstack.facts.collected_files import content_of
 from ibstack.formats.ini import IniText
 from ibstack.upgrade import database, other_ports, partitions, ports
 from ibstack.upgrade.finding import Verdict
@@ -60,11 +61,11 @@ def check(sources: Sources) -> Answer:
     owned = DEFAULT_OWNED_KEYS
     for path, rules in ((sources.agent, MLNX_CONF), (sources.eswitchd, ESWITCHD_CONF)):
         if path is not None:
-            findings += rules.judge(_content(path), str(path))
+            findings += rules.judge(content_of(path), str(path))
     if sources.eswitchd is not None:
-        findings += no_group(_content(sources.eswitchd), str(sources.eswitchd))
+        findings += no_group(content_of(sources.eswitchd), str(sources.eswitchd))
     if sources.ml2 is not None:
-        content, name = _content(sources.ml2), str(sources.ml2)
+        content, name = content_of(sources.ml2), str(sources.ml2)
         owned = owned_keys(content, name)
         findings += [*no_driver(content, name), *ML2_CONF.judge(content, name)]
     cloud, not_known = _cloud(sources)
@@ -85,14 +86,14 @@ def _empty(sources: Sources) -> list[str]:
     return [
         f"{path} sets no option: is it the file that its program reads?"
         for path in files
-        if path is not None and not IniText(_content(path), str(path)).keys()
+        if path is not None and not IniText(content_of(path), str(path)).keys()
     ]
 
 
 def _cloud(sources: Sources) -> tuple[KnownCloud | None, list[str]]:
     url = sources.database
     if url is None and sources.neutron is not None:
-        found = IniText(_content(sources.neutron), str(sources.neutron)).keys()
+        found = IniText(content_of(sources.neutron), str(sources.neutron)).keys()
         values = found.get(("database", "connection"), ())
         if not values:
             return None, [f"{sources.neutron} has no [database] connection; give --database"]
@@ -107,7 +108,7 @@ def _cloud(sources: Sources) -> tuple[KnownCloud | None, list[str]]:
 
 def _partitions(path: Path, owned: KeyRange, cloud: KnownCloud | None) -> Iterable[Finding]:
     in_use = None if cloud is None else _keys(cloud)
-    return partitions.judge(_content(path), str(path), owned, in_use)
+    return partitions.judge(content_of(path), str(path), owned, in_use)
 
 
 def _keys(cloud: KnownCloud) -> partitions.KeysInUse:
@@ -117,10 +118,3 @@ def _keys(cloud: KnownCloud) -> partitions.KeysInUse:
         served=frozenset(key for key in served if key is not None),
         not_served=frozenset(other.key for other in others if other.key is not None),
     )
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}") from error

@@ -67,7 +67,9 @@ def read(url: str) -> KnownCloud:
             " run this with Neutron's own Python"
         ) from error
     except SQLAlchemyError as error:
-        raise TryLater(f"cannot read Neutron's database at {shown(url)}: {_said(error)}") from error
+        raise TryLater(
+            f"cannot read Neutron's database at {shown(url)}: {_driver_message(error)}"
+        ) from error
     return KnownCloud(ports, agents, journal, others)
 
 
@@ -103,7 +105,7 @@ def _pci_slot(profile: str | None) -> str | None:
     return slot if isinstance(slot, str) else None
 
 
-def _said(error: SQLAlchemyError) -> str:
+def _driver_message(error: SQLAlchemyError) -> str:
     """Return what the driver said; never the statement or the parameters."""
     origin = getattr(error, "orig", None)
     return str(origin or type(error).__name__)[:300]

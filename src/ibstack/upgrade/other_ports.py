@@ -38,12 +38,12 @@ def judge(cloud: KnownCloud, source: str) -> Iterator[Finding]:
         kind = str(ports.physical_network), ports.vnic_type, ports.vif_type, ports.are_of_hosts
         kinds[kind].append(ports)
     for (network, vnic_type, vif_type, are_of_hosts), found in sorted(kinds.items()):
-        verdict, ibstack, to_do = _said(vnic_type, vif_type, are_of_hosts=are_of_hosts)
+        verdict, ibstack, to_do = _judgement(vnic_type, vif_type, are_of_hosts=are_of_hosts)
         key = f"ports {vnic_type} bound as {vif_type} on {network}"
         yield Finding(source, None, key, _counted(found), verdict, ibstack, to_do)
 
 
-def _said(vnic_type: str, vif_type: str, *, are_of_hosts: bool) -> tuple[Verdict, str, str]:
+def _judgement(vnic_type: str, vif_type: str, *, are_of_hosts: bool) -> tuple[Verdict, str, str]:
     if are_of_hosts:
         return (
             Verdict.CHANGES,

@@ -53,7 +53,7 @@ def judge(
     reading = read(content)
     found = [_odd(remark, source, content) for remark in _that_matter(reading, owned)]
     for statement in reading.statements:
-        verdict, ibstack, to_do = _said(statement, owned, in_use)
+        verdict, ibstack, to_do = _judgement(statement, owned, in_use)
         key = f"partition {statement.key}"
         value = _line(content, statement.line)
         found.append(Finding(source, statement.line, key, value, verdict, ibstack, to_do))
@@ -85,7 +85,7 @@ def _is_carried_over(statement: Statement, owned: KeyRange) -> bool:
     return statement.key not in RESERVED_KEYS and statement.key not in owned
 
 
-def _said(
+def _judgement(
     statement: Statement, owned: KeyRange, in_use: KeysInUse | None
 ) -> tuple[Verdict, str, str]:
     if statement.key == DEFAULT_PARTITION:

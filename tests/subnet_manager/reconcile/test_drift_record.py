@@ -111,7 +111,7 @@ def test_a_person_may_have_it_tried_again_at_once(auditor: DriftRecord) -> None:
 
     auditor.try_again()
 
-    assert auditor.may_look(something_is_late=True)
+    assert auditor.may_audit(something_is_late=True)
     auditor.take(seen([MISSING]))
     assert auditor.to_repair() == {Guid(1)}
 
@@ -166,10 +166,10 @@ def test_a_port_that_is_not_there_is_not_repaired(auditor: DriftRecord) -> None:
 
 
 def test_what_is_late_is_given_time_and_then_looked_at(auditor: DriftRecord, clock: Clock) -> None:
-    assert not auditor.may_look(something_is_late=True)
+    assert not auditor.may_audit(something_is_late=True)
     assert auditor.due_in_s == 5
 
     clock.now += 5
-    assert auditor.may_look(something_is_late=True)
+    assert auditor.may_audit(something_is_late=True)
     auditor.take(seen([]))
     assert auditor.due_in_s == 60

@@ -72,11 +72,11 @@ class GendersText:
         for number, line in enumerate(content.decode("latin-1").split("\n"), start=1):
             # fgets() reads up to the line's end, and C ends a text at a zero.
             text = line.partition("\0")[0]
-            why = self._take(number, text)
+            why = self._read_line(number, text)
             if why:
                 self.faults.append(GendersFault(number, _shown(text), why))
 
-    def _take(self, number: int, line: str) -> str:
+    def _read_line(self, number: int, line: str) -> str:
         """Take up what a line gives; return why genders does not read it, or nothing."""
         if len(line) > _LONGEST_LINE:
             return "it is too long"
@@ -96,9 +96,11 @@ class GendersText:
             whys.append("older genders gives a node twice what a line that names it twice has")
         for why in whys:
             self.faults.append(GendersFault(number, _shown(line), why, of_some_builds=True))
-        return self._give(number, nodes, attributes)
+        return self._add_attributes(number, nodes, attributes)
 
-    def _give(self, number: int, nodes: list[str], attributes: dict[str, GivenAttribute]) -> str:
+    def _add_attributes(
+        self, number: int, nodes: list[str], attributes: dict[str, GivenAttribute]
+    ) -> str:
         long = next((node for node in nodes if len(node) > _LONGEST_NAME), None)
         if long is not None:
             return f"{long!r} is longer than {_LONGEST_NAME} signs"
@@ -145,7 +147,7 @@ class BesideLines:
             )
             for each in there.faults
         ]
-        return Fitted("".join(f"{line}\n" for line in lines), (*unsure, *remarks.told()))
+        return Fitted("".join(f"{line}\n" for line in lines), (*unsure, *remarks.noted()))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, BesideLines)
@@ -177,7 +179,7 @@ class _Remarks:
         found = f"line {given.line} gives {name if value is None else f'{name}={value}'}"
         self._nodes.setdefault((name, wanted, found), []).append(node)
 
-    def told(self) -> Iterator[Remark]:
+    def noted(self) -> Iterator[Remark]:
         from ClusterShell.NodeSet import NodeSet
 
         for (name, wanted, found), nodes in self._nodes.items():

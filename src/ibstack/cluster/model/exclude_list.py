@@ -90,7 +90,7 @@ def _fault(pattern: str) -> str:
     return next(filter(None, (each(pattern) for each in _JUDGES)), "")
 
 
-def _told_by(expression: str, why: str) -> Callable[[str], str]:
+def _why_if_found(expression: str, why: str) -> Callable[[str], str]:
     compiled = re.compile(expression)
     return lambda pattern: why if compiled.search(pattern) else ""
 
@@ -144,27 +144,29 @@ def _set_end(pattern: str, begin: int) -> int | None:
 
 
 _JUDGES: Final[tuple[Callable[[str], str], ...]] = (
-    _told_by(r"^$|^/$", "it names nothing; write a path or a pattern"),
-    _told_by(r"[\x00-\x1f\x7f]", "it has a control character; write ? for it"),
-    _told_by(r"^!", "! is a rule of rsync's filters; write [!] for the sign"),
-    _told_by(r"^\+", "+ is a rule of rsync's filters; write [+] for the sign"),
-    _told_by(r"^-", "- and what is not a blank is a rule of rsync's filters; write - PATTERN"),
-    _told_by(r"^:", ": is a rule of rsync's filters; write [:] for the sign"),
-    _told_by(
+    _why_if_found(r"^$|^/$", "it names nothing; write a path or a pattern"),
+    _why_if_found(r"[\x00-\x1f\x7f]", "it has a control character; write ? for it"),
+    _why_if_found(r"^!", "! is a rule of rsync's filters; write [!] for the sign"),
+    _why_if_found(r"^\+", "+ is a rule of rsync's filters; write [+] for the sign"),
+    _why_if_found(r"^-", "- and what is not a blank is a rule of rsync's filters; write - PATTERN"),
+    _why_if_found(r"^:", ": is a rule of rsync's filters; write [:] for the sign"),
+    _why_if_found(
         rf"^(?:[.HSPR][-+,/!CsrpxnweN]*|(?:{_LONG_RULES})(?:,\S*)?)\s",
         "it is a rule of rsync's filters, not a pattern; write the path alone",
     ),
-    _told_by(
+    _why_if_found(
         r"^(?:[A-Za-z][A-Za-z-]*\s*:(?:\s|$)|no-new-files\b)",
         f"the only word before a pattern is {ONLY_OLD}; write that, or the path alone",
     ),
-    _told_by(
+    _why_if_found(
         r"\s[#;]", "a comment stands on a line of its own; rsync takes it for a part of the path"
     ),
-    _told_by(r"^([\"']).*\1$", "rsync takes quotes for a part of the path; write it without"),
-    _told_by(r"[\s,]/", "it names several paths; write each on a line of its own"),
-    _told_by(r"\{[^{}/]*,[^{}/]*\}", "rsync expands no {…}; write each on a line of its own"),
-    _told_by(r"^~|\$[A-Z{(]", "rsync expands no ~ and no $; write the path from the image's /"),
+    _why_if_found(r"^([\"']).*\1$", "rsync takes quotes for a part of the path; write it without"),
+    _why_if_found(r"[\s,]/", "it names several paths; write each on a line of its own"),
+    _why_if_found(r"\{[^{}/]*,[^{}/]*\}", "rsync expands no {…}; write each on a line of its own"),
+    _why_if_found(
+        r"^~|\$[A-Z{(]", "rsync expands no ~ and no $; write the path from the image's /"
+    ),
     _parts,
     _backslashes,
     _brackets,

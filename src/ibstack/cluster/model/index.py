@@ -131,7 +131,7 @@ def _of_state(state: State) -> Mapping[Key, Iterable[EntityPath]]:
 
 
 def _keys(entity: Entity) -> Iterator[Key]:
-    kinds = _what_is_said(entity.path.kind)
+    kinds = _referenced_kinds(entity.path.kind)
     for name, value in entity.values.items():
         what = kinds.get(name)
         if what is None or value in (NO_ADDRESS, NO_MAC, ""):
@@ -141,7 +141,7 @@ def _keys(entity: Entity) -> Iterator[Key]:
 
 
 @cache
-def _what_is_said(kind: str) -> Mapping[str, str]:
+def _referenced_kinds(kind: str) -> Mapping[str, str]:
     """Return what the properties of *kind* say: a kind, ADDRESS or HARDWARE_ADDRESS."""
     found = {
         each.name: each.type.kind

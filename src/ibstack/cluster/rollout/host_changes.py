@@ -79,7 +79,7 @@ def _affected(before: State, after: State) -> list[str]:
     if not names:
         return [name for name in everybody if _is_head(after, name)]
     # Partitions are about the ports of some devices.
-    return [name for name in everybody if name in names or _looks_at_others(after, name)]
+    return [name for name in everybody if name in names or _depends_on_others(after, name)]
 
 
 def _is_head(view: View, name: str) -> bool:
@@ -87,7 +87,7 @@ def _is_head(view: View, name: str) -> bool:
     return device is not None and device.type == HEAD
 
 
-def _looks_at_others(view: View, name: str) -> bool:
+def _depends_on_others(view: View, name: str) -> bool:
     path = EntityPath.of("device", name)
     device = view.get(path)
     if device is None or device.type == HEAD:

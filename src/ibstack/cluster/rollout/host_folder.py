@@ -27,27 +27,27 @@ class HostFolder:
         self._kept = str(kept)
 
     def read(self, path: PurePosixPath) -> bytes | None:
-        with _told("read", path):
+        with _with_message("read", path):
             return remote_files.read(self._root, str(path))
 
     def matching(self, pattern: PurePosixPath) -> tuple[PurePosixPath, ...]:
         return tuple(map(PurePosixPath, remote_files.matching(self._root, str(pattern))))
 
     def write(self, path: PurePosixPath, content: bytes, mode: int, group: str = "") -> None:
-        with _told("write", path):
+        with _with_message("write", path):
             remote_files.write(self._root, str(path), content, mode, group)
 
     def remove(self, path: PurePosixPath) -> None:
-        with _told("remove", path):
+        with _with_message("remove", path):
             remote_files.remove(self._root, str(path))
 
     def back_up(self, path: PurePosixPath) -> str:
-        with _told("keep", path):
+        with _with_message("keep", path):
             return remote_files.keep(self._root, str(path), self._kept, stamp(self._now()))
 
 
 @contextmanager
-def _told(wanted: str, path: PurePosixPath) -> Iterator[None]:
+def _with_message(wanted: str, path: PurePosixPath) -> Iterator[None]:
     try:
         yield
     except remote_files.Refusal as error:

@@ -6,18 +6,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from ibstack.fabric import neutron_names
 from ibstack.facts.json_file import kind_of, read_object, refusal, unreadable
 from ibstack.facts.site import Agent
 from ibstack.formats.codec import BadShape, from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-MELLANOX: Final = neutron_names.MELLANOX_AGENT
-PARTITION: Final = neutron_names.PARTITION_AGENT
-DHCP: Final = neutron_names.DHCP_AGENT
-OURS: Final = (MELLANOX, PARTITION)
 
 _OF_THE_CLIENT: Final = ("Agent Type", "Binary")
 _WANTED: Final = "wanted is the API's own answer to GET /v2.0/agents"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from ibstack.facts.evidence import DHCP_AGENT, ESWITCHD_CONF, HOST_SHOW, Missing
+from ibstack.facts.evidence import DHCP_AGENT_INI, ESWITCHD_CONF, HOST_SHOW, Missing
 from ibstack.facts.host.interfaces import bus_info, ethtool_name, mapped
 from ibstack.facts.host.pci_devices import bridges, physical
 from ibstack.formats.adapter_match import AdapterFacts
@@ -79,7 +79,7 @@ def serves_guests(host: Evidence) -> bool:
     """Tell whether ibstack-eswitchd is configured there, and not for the DHCP agent alone."""
     if not host.has(ESWITCHD_CONF):
         return False
-    return not host.has(DHCP_AGENT) or bool(host.matching(_NOVA))
+    return not host.has(DHCP_AGENT_INI) or bool(host.matching(_NOVA))
 
 
 def serves_as(host: Evidence, function: Function) -> bool | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.facts.evidence import DHCP_AGENT, ESWITCHD_CONF, FABRICD_CONF
+from ibstack.facts.evidence import DHCP_AGENT_INI, ESWITCHD_CONF, FABRICD_CONF
 
 if TYPE_CHECKING:
     from ibstack.facts.evidence import Evidence
@@ -19,7 +19,7 @@ _STARTED: Final = {"enabled", "enabled-runtime", "static", "alias", "generated",
 _WANTED: Final = {
     ESWITCHD_CONF: (("ibstack-eswitchd",), ("ibstack-agent",)),
     FABRICD_CONF: (("ibstack-fabricd",), ("opensm", "opensmd")),
-    DHCP_AGENT: (("neutron-dhcp-agent",),),
+    DHCP_AGENT_INI: (("neutron-dhcp-agent",),),
 }
 NAMES: Final = tuple(name for all_of in _WANTED.values() for names in all_of for name in names)
 

@@ -147,9 +147,9 @@ class _Reading:
         if len(fits) != 1 or (equals and fits[0] in _ALONE):
             self.not_understood.append(word)
         elif equals or fits[0] in _ALONE:
-            self._take(fits[0], value if equals else None)
+            self._add_option(fits[0], value if equals else None)
         else:
-            self._take_next(fits[0], word)
+            self._add_operand(fits[0], word)
         return True
 
     def _letters(self, word: str) -> None:
@@ -158,17 +158,17 @@ class _Reading:
             if name is None:
                 self.not_understood.append(word)
             elif name in _ALONE:
-                self._take(name, None)
+                self._add_option(name, None)
             elif word[place:]:
-                self._take(name, word[place:])
+                self._add_option(name, word[place:])
                 return
             else:
-                self._take_next(name, word)
+                self._add_operand(name, word)
 
-    def _take(self, name: str, value: str | None) -> None:
+    def _add_option(self, name: str, value: str | None) -> None:
         self.options.append(Option(name, value, self.at - 1))
 
-    def _take_next(self, name: str, word: str) -> None:
+    def _add_operand(self, name: str, word: str) -> None:
         if self.at == len(self.words):
             if not self.operands or not self.knows_operands:
                 self.not_understood.append(word)
@@ -178,7 +178,7 @@ class _Reading:
                 self.options.append(Option(name, self.words[place], place))
             return
         self.at += 1
-        self._take(name, self.words[self.at - 1])
+        self._add_option(name, self.words[self.at - 1])
 
 
 def _is_letter(word: str) -> bool:

@@ -60,7 +60,7 @@ class Options:
         """
         file_off = self.file.flag(configuration.NO_ENFORCEMENT)
         told_off = self.told.has(command_line.NO_ENFORCEMENT)
-        direction, told = _direction(self.file), _told_direction(self.told)
+        direction, told = _direction(self.file), _given_direction(self.told)
         at_start = _enforced(off=file_off or told_off, direction=told or direction)
         if self.file.values(configuration.NO_ENFORCEMENT):
             told_off = False
@@ -91,7 +91,7 @@ def _direction(file: Configuration) -> Enforcement | None:
     return _ENFORCEMENT.get(said[-1], Enforcement.BOTH) if said else Enforcement.BOTH
 
 
-def _told_direction(told: CommandLine) -> Enforcement | None:
+def _given_direction(told: CommandLine) -> Enforcement | None:
     """Return what the last -Z says that OpenSM understands: it passes over others."""
     said = [option.value for option in told.options if option.name == command_line.ENFORCEMENT]
     known = [_ENFORCEMENT[word] for word in said if word in _ENFORCEMENT]

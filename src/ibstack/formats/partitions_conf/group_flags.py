@@ -89,41 +89,41 @@ def read_flag(flags: GroupFlags, name: bytes, value: bytes | None) -> ReadFlag |
     known = next((each for each in _FLAGS if each.name.startswith(text)), None)
     if known is None:
         return None
-    said = None if value is None else _said(known, value)
-    after = flags if said is None else _with(flags, known, said)
+    kept = None if value is None else _kept_number(known, value)
+    after = flags if kept is None else _with(flags, known, kept)
     odd, effect = _odd(known, value)
     if text != known.name:
         taken = f"which OpenSM takes for {known.name}"
         odd, effect = f"flag {text!r} is none that OpenSM knows by name, {taken}", Effect.OTHERWISE
-    return ReadFlag(after, known.name, odd, effect, skipped=said is None)
+    return ReadFlag(after, known.name, odd, effect, skipped=kept is None)
 
 
-def _said(known: _Known, value: bytes) -> int | None:
+def _kept_number(known: _Known, value: bytes) -> int | None:
     """Return what OpenSM keeps of a value; None: it keeps what it had."""
     found = number(value)
-    said = found.value & _32_BITS
+    kept = found.value & _32_BITS
     if not known.skips:
-        return said & 0xFF if known.name == "TClass" else said
-    if not value or not known.least <= said <= known.most:
+        return kept & 0xFF if known.name == "TClass" else kept
+    if not value or not known.least <= kept <= known.most:
         return None
     strange = known.name != "scope" and found.rest and found.rest[:1] not in b" \t\n\v\f\r"
-    return None if strange else said
+    return None if strange else kept
 
 
-def _with(flags: GroupFlags, known: _Known, said: int) -> GroupFlags:
+def _with(flags: GroupFlags, known: _Known, kept: int) -> GroupFlags:
     if known.field == "scopes":
-        return replace(flags, scopes=flags.scopes | {said})
-    numbers: dict[str, int] = {known.field: said}
+        return replace(flags, scopes=flags.scopes | {kept})
+    numbers: dict[str, int] = {known.field: kept}
     return replace(flags, **numbers)  # type: ignore[arg-type]
 
 
 def _odd(known: _Known, value: bytes | None) -> tuple[str, Effect]:
     text = (value or b"").decode("latin-1")
     if value and _PLAIN.fullmatch(value):
-        said = int(value, 0)
-        if known.least <= said <= known.most:
+        kept = int(value, 0)
+        if known.least <= kept <= known.most:
             return "", Effect.AS_MEANT
-        if known.name == "rate" and said in (23, 24):
+        if known.name == "rate" and kept in (23, 24):
             what = "OpenSM makes no group of that rate before version 3.3.24"
             return f"rate={text}: must be a number from 2 to 22: {what}", Effect.AS_MEANT
     limits = f"must be a number from {known.least} to {known.most}"

@@ -143,12 +143,12 @@ class _Reader:
                 continue
             self._buffer.load(piece)
             for what, effect in of_line(number, piece):
-                self._say(what, effect)
+                self._remark(what, effect)
             try:
                 self._piece()
             except BehindTheLine:
                 if self.refused is None:
-                    self._say("OpenSM reads on behind the end of this line", Effect.NOT_KNOWN)
+                    self._remark("OpenSM reads on behind the end of this line", Effect.NOT_KNOWN)
         if self._open is not None:
             line = self._open.line
             what = "the `;` that ends this statement is missing"
@@ -160,7 +160,7 @@ class _Reader:
         moved = statement.line == self._line
         self.statements.append(statement if moved else replace(statement, line=self._line))
 
-    def _say(self, what: str, effect: Effect) -> None:
+    def _remark(self, what: str, effect: Effect) -> None:
         remark = Remark(self._line, what, effect)
         self.remarks.append(remark)
         if effect is Effect.REFUSED and self.refused is None:
@@ -196,14 +196,14 @@ class _Reader:
         text = self._buffer.text(at)
         if not text:
             what = "a `;` with nothing before it on its line: OpenSM would read stale text"
-            self._say(what, Effect.AS_MEANT)
+            self._remark(what, Effect.AS_MEANT)
             at += 1
             text = self._buffer.text(at)
         if self._open is None:
             try:
-                found, at = self._definitions.read(self._buffer, at, self._say)
+                found, at = self._definitions.read(self._buffer, at, self._remark)
             except BadDefinition as error:
-                self._say(error.what, Effect.REFUSED)
+                self._remark(error.what, Effect.REFUSED)
                 return at + len(text) + 1
             self._open = _Open(self._line, found)
         return self._members(self._open, at, ended=ended)
@@ -221,7 +221,7 @@ class _Reader:
                 return self._group(statement, after, value, flagged=bool(comma))
             if not name and value is None:
                 if comma or (ended and not first):
-                    self._say("an empty place in the list of members", Effect.AS_MEANT)
+                    self._remark("an empty place in the list of members", Effect.AS_MEANT)
             elif not self._member(statement, name, value, text):
                 self._buffer.put(at, text)
                 self._close()
@@ -238,13 +238,13 @@ class _Reader:
             f" {statement.line}?"
         )
         try:
-            listed = member(name, value, statement.definition.default, self._say)
+            listed = member(name, value, statement.definition.default, self._remark)
         except NoMember as error:
             begins = _BEGINS.match(text) is not None
-            self._say(unended if begins or ":" in item else error.what, Effect.REFUSED)
+            self._remark(unended if begins or ":" in item else error.what, Effect.REFUSED)
             return not begins
         if ":" in item:
-            self._say(unended, Effect.OTHERWISE)
+            self._remark(unended, Effect.OTHERWISE)
         if listed is not None:
             statement.members.append(listed)
         return True
@@ -252,18 +252,18 @@ class _Reader:
     def _group(self, statement: _Open, at: int, value: bytes | None, *, flagged: bool) -> int:
         """Read what an mgid asks for; return where OpenSM goes on."""
         if value is None:
-            self._say("mgid without an address: what OpenSM does is not known", Effect.NOT_KNOWN)
+            self._remark("mgid without an address: what OpenSM does is not known", Effect.NOT_KNOWN)
             return at
         text = value.decode("utf-8", "replace")
         mgid = _multicast(text)
         if mgid is None:
             what = f"mgid {text!r}: must be an IPv6 multicast address, ff…: OpenSM makes no group"
-            self._say(what, Effect.OTHERWISE)
+            self._remark(what, Effect.OTHERWISE)
             return at
         of_groups = statement.definition.of_groups
         if not flagged:
             what = f"mgid={text} has no flag behind it, and OpenSM reads on behind its end"
-            self._say(f"{what}: write mgid={text},sl={of_groups.sl}", Effect.AS_MEANT)
+            self._remark(f"{what}: write mgid={text},sl={of_groups.sl}", Effect.AS_MEANT)
         asked = AskedGroup(self._line, mgid, replace(of_groups, tclass=0))
         if flagged or self.refused is None:
             asked, at = self._flags(asked, at, written=flagged)
@@ -278,7 +278,7 @@ class _Reader:
                 text = self._buffer.text(at)
             except BehindTheLine:
                 what = f"{asked}: what OpenSM takes for its flags depends on what it read before"
-                self._say(what, Effect.NOT_KNOWN)
+                self._remark(what, Effect.NOT_KNOWN)
                 return asked, at
             item, comma, _ = text.partition(b",")
             if comma:
@@ -295,13 +295,13 @@ class _Reader:
         if taken is None:
             if written:
                 what = f"{name.decode('utf-8', 'replace')!r} after an mgid is no flag of a group"
-                self._say(f"{what}: a group ends its line", Effect.OTHERWISE)
+                self._remark(f"{what}: a group ends its line", Effect.OTHERWISE)
             return asked
         if written and taken.odd:
-            self._say(taken.odd, taken.effect)
+            self._remark(taken.odd, taken.effect)
         elif not written and not taken.skipped:
             what = f"{asked}: OpenSM takes {taken.name} from what stands behind the end of it"
-            self._say(what, Effect.OTHERWISE)
+            self._remark(what, Effect.OTHERWISE)
         own_sl = asked.own_sl or (taken.name == "sl" and not taken.skipped)
         return replace(asked, flags=taken.flags, own_sl=own_sl)
 

@@ -128,7 +128,7 @@ def _assembled(
             else:
                 members.append(_membership(port_id, host, str(physical), key, True))
         except (BadValue, Refused, ValueError) as error:
-            held.append(_held(port, fabric, error))
+            held.append(_held_back(port, fabric, error))
     for one in sorted(rows.own, key=_by_id):
         try:
             key = key_of(one.segmentation_id)
@@ -136,7 +136,7 @@ def _assembled(
             _refuse_contested(here[one.host], claims)
             members += [_membership(one.port_id, one.host, str(guid), key, True) for guid in guids]
         except (BadValue, Refused) as error:
-            held.append(_held(one, fabric, error))
+            held.append(_held_back(one, fabric, error))
     held += [*_between(rows, fabric)]
     return members, held
 
@@ -146,7 +146,9 @@ def _between(rows: FabricRows, fabric: Fabric) -> Iterator[Answer]:
     for port in sorted(rows.rebinding, key=_by_id):
         # One whose segment is not ours was no member of it either.
         with contextlib.suppress(BadValue):
-            yield _held(port, fabric, BeingBound(f"it is being bound anew on host {port.host}"))
+            yield _held_back(
+                port, fabric, BeingBound(f"it is being bound anew on host {port.host}")
+            )
 
 
 def _on_fabric(
@@ -217,7 +219,7 @@ def _members_hash(members: Iterable[Answer]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _held(port: MemberPort | AgentPort, fabric: Fabric, error: Exception) -> Answer:
+def _held_back(port: MemberPort | AgentPort, fabric: Fabric, error: Exception) -> Answer:
     """Say why a port is no member; with host and key where what it has now is still its own."""
     told: Answer = {"port_id": port.port_id, "why": str(error)}
     if isinstance(error, KeepsWhatItHas):

@@ -56,7 +56,7 @@ def refuse(context: Any, requests: Iterable[Request], port_id: str) -> None:
         raise TableFull(port_id=port_id, why=first)
 
 
-def take_place(context: Any, request: Request, port_id: str, *, is_own: bool) -> None:
+def reserve_entry(context: Any, request: Request, port_id: str, *, is_own: bool) -> None:
     """Raise TableFull where another has taken the last place since the port was bound.
 
     To be called in the transaction that commits the binding: of all that do so on a host one at a

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 def host_answer(rows: HostRows, owned: KeyRange, etag: str | None) -> Answer:
     """Answer `host_ports` from the bindings to a host, without those that are twins."""
-    told = _told((port for port in rows.ports if port.port_id not in rows.twins), owned)
-    between = _told(rows.rebinding, owned)
+    told = _answers((port for port in rows.ports if port.port_id not in rows.twins), owned)
+    between = _answers(rows.rebinding, owned)
     current = etag_of([told, between] if between else told)
     if current == etag:
         return {"etag": current, "ports": None}
     return {"etag": current, "ports": told, **({"rebinding": between} if between else {})}
 
 
-def _told(ports: Iterable[BoundPort], owned: KeyRange) -> list[Answer]:
+def _answers(ports: Iterable[BoundPort], owned: KeyRange) -> list[Answer]:
     found = (_port(port, owned) for port in ports)
     return sorted((port for port in found if port is not None), key=lambda port: str(port["id"]))
 

@@ -186,7 +186,7 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
             self._refuse_what_is_anothers(context, mac=_renamed(context))
         before, after = port_context.standing_before(context), port_context.standing_now(context)
         if after.belongs and not before.belongs:
-            _take_place(context)
+            _reserve_table_entry(context)
         elif not after.belongs and port_context.changed(context, *_PLACE_OF_A_GUEST):
             # Not where a live migration ends: its guest runs there already.
             _refuse_full_host(context)
@@ -311,11 +311,11 @@ def _refuse_full_host(context: Any) -> None:
         full_tables.refuse(context.plugin_context, requests, context.current["id"])
 
 
-def _take_place(context: Any) -> None:
+def _reserve_table_entry(context: Any) -> None:
     """Refuse (HTTP 409) a port that was bound where another has taken the last place since."""
     segment = context.bottom_bound_segment
     if segment is not None:
-        full_tables.take_place(
+        full_tables.reserve_entry(
             context.plugin_context,
             port_context.request(context, segment),
             context.current["id"],

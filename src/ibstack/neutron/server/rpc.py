@@ -102,7 +102,7 @@ class PluginEndpoint:
         **_later: object,
     ) -> dict[str, Any]:
         found = tables.bindings_on(context, host, {*ready, *gone, *failed})
-        _tell_of_others(context, host, {*ready, *failed} - found.keys())
+        _send_hints(context, host, {*ready, *failed} - found.keys())
         here = {port_id for port_id, (binding, _) in found.items() if binding == constants.ACTIVE}
         for port_id in here & {*gone}:
             self._set_down(context, host, port_id, constants.PORT_STATUS_DOWN)
@@ -110,7 +110,7 @@ class PluginEndpoint:
             # Neutron tells nova of ERROR that the plug has failed, which ends its wait.
             self._set_down(context, host, port_id, constants.PORT_STATUS_ERROR)
         for port_id in (found.keys() - here) & {*ready}:
-            _tell_nova_plugged(context, port_id)
+            _notify_nova(context, port_id)
         return {
             "unknown": sorted({*ready, *gone, *failed} - found.keys()),
             "down": self._set_ready(context, here & {*ready}),
@@ -179,7 +179,7 @@ class PluginEndpoint:
         return {port_id: sorted(entities) for port_id, entities in after.items()}
 
 
-def _tell_of_others(context: Any, host: str, port_ids: Collection[str]) -> None:
+def _send_hints(context: Any, host: str, port_ids: Collection[str]) -> None:
     """Log which of *port_ids*, of which *host* has no binding, are another host's.
 
     That a port is gone is no such word: who had it before a migration says so.
@@ -196,7 +196,7 @@ def _tell_of_others(context: Any, host: str, port_ids: Collection[str]) -> None:
         )
 
 
-def _tell_nova_plugged(context: Any, port_id: str) -> None:
+def _notify_nova(context: Any, port_id: str) -> None:
     """Tell nova that the destination of a live migration is plugged; it waits for that.
 
     As neutron/plugins/ml2/rpc.py, update_device_up() does: the status stays that of the source.

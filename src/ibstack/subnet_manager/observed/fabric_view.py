@@ -16,7 +16,7 @@ from ibstack.fabric.errors import TryLater
 from ibstack.fabric.partition import PROOF_KEYS, PartitionKey, PkeyTable
 from ibstack.facts.fabric.shared_guids import shared_guid
 from ibstack.mad import FabricMap, Lid, NodeType, NotKnown, PortRecord, PortState, SmState
-from ibstack.subnet_manager.observed.managers import seen_managers
+from ibstack.subnet_manager.observed.managers import observed_managers
 from ibstack.subnet_manager.observed.ports import known_ports
 from ibstack.subnet_manager.policy.drift import ObservedPort, Survey
 from ibstack.subnet_manager.policy.known_ports import KnownPorts
@@ -107,7 +107,7 @@ class FabricView:
         if master is None:
             return Manager(Role.STANDBY, own.guid, None)
         if self._may_manage is not None and master.guid not in self._site_managers(own.guid):
-            (stranger,) = seen_managers(self.reader, [master], own.lid)
+            (stranger,) = observed_managers(self.reader, [master], own.lid)
             return Manager(Role.STANDBY, own.guid, None, stranger=stranger)
         return Manager(Role.STANDBY, own.guid, self._proofs(master))
 
@@ -211,7 +211,7 @@ class FabricView:
                 for twin, table in zip(twins, further, strict=True)
             ),
             tuple(map(shared_guid, fabric.duplicates)),
-            seen_managers(
+            observed_managers(
                 self.reader, self._with_manager(fabric), (self._seat or self._own_record()).lid
             ),
         )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ibstack.mad import FabricReader, PortRecord, SmInfo
 
 
-def seen_managers(
+def observed_managers(
     reader: FabricReader, records: Iterable[PortRecord], our_lid: int
 ) -> tuple[ObservedManager, ...]:
     """Ask the subnet manager on each of *records*.
@@ -30,7 +30,7 @@ def seen_managers(
         return ()
     ours = reader.subnet_manager_at(Lid(our_lid)) if our_lid else None
     key = 0 if ours is None or isinstance(ours, NotKnown) else ours.key
-    return tuple(_seen(record, _asked(reader, record), key) for record in records)
+    return tuple(_observed(record, _asked(reader, record), key) for record in records)
 
 
 def _asked(reader: FabricReader, record: PortRecord) -> SmInfo | NotKnown:
@@ -39,7 +39,7 @@ def _asked(reader: FabricReader, record: PortRecord) -> SmInfo | NotKnown:
     return reader.subnet_manager_at(way)
 
 
-def _seen(record: PortRecord, said: SmInfo | NotKnown, our_key: int) -> ObservedManager:
+def _observed(record: PortRecord, said: SmInfo | NotKnown, our_key: int) -> ObservedManager:
     if isinstance(said, NotKnown):
         return ObservedManager(record.guid, record.place, None)
     same = said.key == our_key if said.key and our_key else None

@@ -46,7 +46,7 @@ class OpenSmProcess:
 
     def is_opensm(self) -> bool:
         """Tell whether it is one that runs; a zombie has no command line."""
-        return self._text("comm").strip() == _PROGRAM and bool(self._words())
+        return self._text("comm").strip() == _PROGRAM and bool(self._argv())
 
     def is_of(self, users: Collection[int]) -> bool:
         """Tell whether it can only do what *users* had it do: root, say, and this process's own.
@@ -90,25 +90,25 @@ class OpenSmProcess:
         return found if found is None else bool(found)
 
     def _first_in_program(
-        self, look: Callable[[bytes], _Found | None]
+        self, find: Callable[[bytes], _Found | None]
     ) -> _Found | Literal[False] | None:
-        """Return what *look* finds first in its program; False: nothing; None: it is not readable.
+        """Return what *find* finds first in its program; False: nothing; None: it is not readable.
 
         The program is read in pieces that overlap: it may be of any size.
         """
-        name = next(iter(self._words()), "")
+        name = next(iter(self._argv()), "")
         named = name if "/" in name else shutil.which(name)
         for path in (self.folder / "exe", *([self._absolute(named)] if named else [])):
             try:
                 with path.open("rb", buffering=0) as file:
-                    return _first(file, look)
+                    return _first(file, find)
             except OSError:
                 continue
         return None
 
     def _partitions(self) -> Iterator[str]:
         """Yield the path of its partitions file; two where nothing tells which build it is of."""
-        told = command_line.read(self._words())
+        told = command_line.read(self._argv())
         config = told.last(command_line.CONFIG)
         if config is not None or told.last(command_line.PARTITIONS) is not None:
             named = Options(told, self._configuration(config)).partitions()
@@ -128,7 +128,7 @@ class OpenSmProcess:
         if not path:
             return Configuration()
         try:
-            return Configuration.read(self._seen(path).read_bytes())
+            return Configuration.read(self._seen_from_here(path).read_bytes())
         except (OSError, ValueError):
             return Configuration()
 
@@ -142,9 +142,9 @@ class OpenSmProcess:
             inside = len(self._status("NSpid")) > 1
             same = self._absolute(path).resolve() == wanted.resolve()
             return None if inside else same
-        return _is_one_file(self._seen(path), wanted)
+        return _is_one_file(self._seen_from_here(path), wanted)
 
-    def _seen(self, path: str) -> Path:
+    def _seen_from_here(self, path: str) -> Path:
         """Return where the process's file is to be found from here."""
         absolute = self._absolute(path)
         root = self.folder / "root"
@@ -157,7 +157,7 @@ class OpenSmProcess:
             cwd = Path("/")  # It may not be looked at; a service is started there.
         return cwd / path
 
-    def _words(self) -> list[str]:
+    def _argv(self) -> list[str]:
         """Return its command line; nothing where it has gone."""
         try:
             content = (self.folder / "cmdline").read_bytes()
@@ -176,14 +176,14 @@ class OpenSmProcess:
             return ""
 
 
-def _first(file: FileIO, look: Callable[[bytes], _Found | None]) -> _Found | Literal[False]:
-    """Return what *look* finds first in pieces of the file; False: nothing."""
+def _first(file: FileIO, find: Callable[[bytes], _Found | None]) -> _Found | Literal[False]:
+    """Return what *find* finds first in pieces of the file; False: nothing."""
     kept = b""
     for _ in range(_MOST_PIECES):
         read = file.read(_PIECE)
         if not read:
             break
-        found = look(kept + read)
+        found = find(kept + read)
         if found is not None:
             return found
         kept = (kept + read)[-_OVERLAP:]

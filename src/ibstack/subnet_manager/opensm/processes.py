@@ -46,7 +46,7 @@ class OpenSmProcesses:
                 f"cannot reload OpenSM: none runs here that reads {self.partitions_conf}"
                 f"{self._strangers()}; start it, or set opensm_pid_file or reload_command"
             )
-        troubles = {each.pid: why for each in processes if (why := _tell(each)) is not None}
+        troubles = {each.pid: why for each in processes if (why := _hang_up(each)) is not None}
         gone = [each.pid for each in processes if each.pid in troubles and not each.is_opensm()]
         if len(gone) == len(processes):
             raise TryLater(f"cannot reload OpenSM: process {gone[0]} has just ended")
@@ -128,7 +128,7 @@ def _own_users() -> frozenset[int]:
     return frozenset({0, os.geteuid()})
 
 
-def _tell(process: OpenSmProcess) -> str | None:
+def _hang_up(process: OpenSmProcess) -> str | None:
     """Send SIGHUP; return why that cannot be done, or was in vain."""
     if not process.catches(signal.SIGHUP):
         return f"process {process.pid} has only just started"

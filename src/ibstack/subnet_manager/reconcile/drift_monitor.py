@@ -123,7 +123,7 @@ class DriftMonitor:
         the default partition when it cannot read its file.  *wanted* and *site*: None where they
         are not known.
         """
-        if self.record.may_look(something_is_late=True):
+        if self.record.may_audit(something_is_late=True):
             partitions = None if wanted is None else wanted.partitions
             shared: frozenset[Guid] = frozenset() if wanted is None else wanted.shared
             self._audit(manager, partitions, shared, None if site is None else site.keys)

@@ -84,7 +84,7 @@ class DriftRecord:
             left = max(left, self._late_since + _ON_ITS_WAY_S - now)
         return max(left, 0.0)
 
-    def may_look(self, *, something_is_late: bool) -> bool:
+    def may_audit(self, *, something_is_late: bool) -> bool:
         """Return whether to audit now.
 
         *something_is_late*: a table differs from what was published.  It may still come by itself,

@@ -235,7 +235,7 @@ class FabricReconciler:
         except TryLater as error:
             failures.append(error)  # The fabric is looked after while Neutron is away.
         record = self._monitor.record
-        if record.may_look(something_is_late=bool(late)):
+        if record.may_audit(something_is_late=bool(late)):
             changed += self._monitor.repair(now)
         looks = [record.due_in_s]
         if late:

@@ -7,37 +7,29 @@ Kept over a restart of ibstack-fabricd too: an adapter in reset takes nothing aw
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ibstack.fabric.guid import Guid
 from ibstack.fabric.member import Member
-from ibstack.fabric.partition import Membership, PartitionKey
+from ibstack.formats.codec import from_json, to_json
 from ibstack.subnet_manager.state_file import store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 Row: TypeAlias = "list[Any]"
+_FIELDS: Final = [field.name for field in fields(Member)]
 _BROKEN: Final = (ValueError, KeyError, TypeError, AttributeError)
 
 
 def row_of(member: Member) -> Row:
     """Return what JSON can hold of *member*; member_of() is the reverse."""
-    m = member
-    return [m.port_id, m.host, str(m.guid), str(m.key), m.membership.value, m.shared]
+    return [*to_json(member).values()]
 
 
 def member_of(row: Row) -> Member:
     """Read what row_of() wrote; ValueError or TypeError for anything else."""
-    port_id, host, guid, key, membership, shared = row
-    return Member(
-        str(port_id),
-        str(host),
-        Guid.parse(guid),
-        PartitionKey.parse(key),
-        Membership(membership),
-        shared is True,
-    )
+    return from_json(Member, dict(zip(_FIELDS, row, strict=True)))
 
 
 class KeptMembers:

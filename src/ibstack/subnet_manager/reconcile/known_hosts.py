@@ -79,7 +79,7 @@ class KnownHosts:
         if desired.trouble is not None or not self._orders.is_dir():
             return False
         orders = sorted(self._orders.iterdir())
-        known, told = self._load(), _told(desired)
+        known, told = self._load(), _reported_ports(desired)
         for order in orders:
             host = unquote(order.name)
             ports = told.get(host)
@@ -111,7 +111,7 @@ class KnownHosts:
                 return dataclasses.replace(
                     desired, members=judged.members, alarms=judged.alarms, doubted=judged.doubted
                 )
-        told, self._seen = _told(desired), seen
+        told, self._seen = _reported_ports(desired), seen
         if self._learn(told, seen):
             self._compare(seen)
         own = {member.host for member in desired.members if not member.shared}
@@ -244,7 +244,7 @@ class KnownHosts:
         believed, kept = list[Member](), set[Member]()
         for member in members:
             doubt = doubts.get(member.host)
-            if doubt is None or _stands(member, known.get(member.host, {}), doubt):
+            if doubt is None or _follows_from(member, known.get(member.host, {}), doubt):
                 believed.append(member)
             else:
                 kept.update(
@@ -284,7 +284,7 @@ def _is_the_same_answer(heard: Desired, desired: Desired) -> bool:
     return heard.members is desired.members and heard.hosts is desired.hosts
 
 
-def _told(desired: Desired) -> Told:
+def _reported_ports(desired: Desired) -> Told:
     """Return each host's ports as they are told: by the host's report, and by its memberships."""
     told: dict[str, Mapping[Guid, bool | None]] = {**desired.hosts}
     for host, guid in {(one.host, one.guid) for one in desired.members if one.shared}:
@@ -294,7 +294,7 @@ def _told(desired: Desired) -> Told:
     return told
 
 
-def _stands(member: Member, known: Ports, doubts: Doubts) -> bool:
+def _follows_from(member: Member, known: Ports, doubts: Doubts) -> bool:
     """Return whether *member* follows from what is known of its host alone."""
     if member.shared:
         return member.guid not in doubts

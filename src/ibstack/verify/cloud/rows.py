@@ -6,10 +6,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.facts.cloud.agents import DHCP, MELLANOX, PARTITION
+from ibstack.fabric.neutron_names import (
+    AGENT_BINARY,
+    DHCP_AGENT,
+    DHCP_AGENT_BINARY,
+    FABRICD_BINARY,
+    MELLANOX_AGENT,
+    PARTITION_AGENT,
+)
 from ibstack.facts.evidence import (
     AGENT_CONF,
-    DHCP_AGENT,
+    DHCP_AGENT_INI,
     ESWITCHD_CONF,
     FABRICD_CONF,
     NEUTRON_CONF,
@@ -43,9 +50,9 @@ class Row:
 # The file that makes a host one that runs the agent, and the one that the agent reads after
 # neutron.conf: the packaged units, and Neutron's.
 _AGENTS: Final = (
-    (ESWITCHD_CONF, MELLANOX, "ibstack-agent", AGENT_CONF),
-    (FABRICD_CONF, PARTITION, "ibstack-fabricd", FABRICD_CONF),
-    (DHCP_AGENT, DHCP, "neutron-dhcp-agent", DHCP_AGENT),
+    (ESWITCHD_CONF, MELLANOX_AGENT, AGENT_BINARY, AGENT_CONF),
+    (FABRICD_CONF, PARTITION_AGENT, FABRICD_BINARY, FABRICD_CONF),
+    (DHCP_AGENT_INI, DHCP_AGENT, DHCP_AGENT_BINARY, DHCP_AGENT_INI),
 )
 
 

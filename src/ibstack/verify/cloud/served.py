@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ibstack.facts.cloud.agents import MELLANOX, PARTITION
+from ibstack.fabric.neutron_names import MELLANOX_AGENT, PARTITION_AGENT
 from ibstack.neutron.protocol import agent_report
 
 if TYPE_CHECKING:
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 def mapped_by(agent: Agent) -> frozenset[str]:
     """Return the physical networks that one agent of ours reports."""
-    if agent.kind == MELLANOX:
+    if agent.kind == MELLANOX_AGENT:
         return frozenset(
             one.physical_network for one in agent_report.adapters(agent.configurations)
         )
-    if agent.kind == PARTITION:
+    if agent.kind == PARTITION_AGENT:
         return frozenset(map(str, agent.configurations.get("physical_networks") or ()))
     return frozenset()
 

@@ -68,7 +68,7 @@ def read_otherwise(cloud: Cloud) -> Iterator[Finding]:
         remarks = read(file.content).remarks
         told: dict[tuple[int, Effect], list[str]] = {}
         for remark in remarks:
-            if remark.effect in _told(remarks):
+            if remark.effect in _effects(remarks):
                 told.setdefault((remark.line, remark.effect), []).append(remark.what)
         for (line, effect), whats in told.items():
             odd, place, text = _EFFECTS[effect], file.at_line(line), _text(file, line)
@@ -76,7 +76,7 @@ def read_otherwise(cloud: Cloud) -> Iterator[Finding]:
             yield Finding(odd.id, place, "", text, odd.breaks, remedy, severity=odd.severity)
 
 
-def _told(remarks: Iterable[Remark]) -> set[Effect]:
+def _effects(remarks: Iterable[Remark]) -> set[Effect]:
     """Return what is told of: where OpenSM refuses a file, nothing else counts."""
     found = {remark.effect for remark in remarks} & _EFFECTS.keys()
     return {Effect.REFUSED} if Effect.REFUSED in found else found

@@ -95,7 +95,7 @@ def probed(cloud: Cloud) -> Iterator[Finding]:
                 place = file.at_line(rule.line)
                 line = next((text for at, text in file.lines() if at == place), "")
                 for name in sorted(_named(rule) & served - kept):
-                    yield _held(place, name, line)
+                    yield _probed_by_host(place, name, line)
 
 
 def _writes(rule: Rule, attribute: str) -> str | None:
@@ -118,7 +118,7 @@ def _named(rule: Rule) -> set[str]:
     }
 
 
-def _held(place: Place, interface: str, line: str) -> Finding:
+def _probed_by_host(place: Place, interface: str, line: str) -> Finding:
     return Finding(
         "virtual-functions-probed",
         place,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.facts.cloud.agents import DHCP, OURS, PARTITION
+from ibstack.fabric.neutron_names import DHCP_AGENT, OUR_AGENTS, PARTITION_AGENT
 from ibstack.facts.evidence import shown
 from ibstack.verify.check import Observation, rule
 from ibstack.verify.cloud.rows import has_row, wanted_rows
@@ -30,7 +30,7 @@ def agents_alive(site: Site) -> Iterator[Observation]:
     """Agents that Neutron knows are alive and admitted, and it knows all that hosts run."""
 
     def judge(agents: tuple[Agent, ...]) -> Iterator[Observation]:
-        rows = [agent for agent in agents if agent.kind in (*OURS, DHCP)]
+        rows = [agent for agent in agents if agent.kind in (*OUR_AGENTS, DHCP_AGENT)]
         yield from map(_judged, rows)
         missing = list(_missing(site, rows))
         yield from missing
@@ -43,7 +43,7 @@ def agents_alive(site: Site) -> Iterator[Observation]:
 def _judged(agent: Agent) -> Observation:
     faults = [] if agent.alive else ["not alive"]
     faults += [] if agent.admitted else ["admin state down"]
-    unit = "ibstack-fabricd" if agent.kind == PARTITION else agent.binary
+    unit = "ibstack-fabricd" if agent.kind == PARTITION_AGENT else agent.binary
     remedy = f"on that host: `systemctl status {unit}`, `journalctl -u {unit}`"
     if agent.alive:
         remedy = "`openstack network agent set --enable ID`"
@@ -82,7 +82,7 @@ _SHOW: Final = "`openstack network agent show`, configurations"
 @each_agent
 def agents_content(agent: Agent) -> Iterator[Observation]:
     """No daemon reports a problem: what they cannot do is in their heartbeats."""
-    if agent.kind not in OURS:
+    if agent.kind not in OUR_AGENTS:
         return
     thing = f"agent {agent.binary}"
     problems = agent.configurations.get("problems")
@@ -107,7 +107,7 @@ def agents_content(agent: Agent) -> Iterator[Observation]:
 @each_agent
 def answers_signed(agent: Agent) -> Iterator[Observation]:
     """fabricd believes no answer that somebody else may have given in Neutron's place."""
-    if agent.kind != PARTITION:
+    if agent.kind != PARTITION_AGENT:
         return
     thing = f"agent {agent.binary}"
     signed = agent.configurations.get("signed")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.ipoib import IpoibMode
+from ibstack.fabric.neutron_names import MELLANOX_AGENT, OUR_AGENTS, PARTITION_AGENT
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, KeyRange, PartitionKey
-from ibstack.facts.cloud.agents import MELLANOX, OURS, PARTITION
 from ibstack.facts.evidence import FABRICD_CONF, Missing, last, shown
 from ibstack.neutron.networks.fabric_mtu import (
     FabricMtu,
@@ -92,7 +92,7 @@ def mapping_known(site: Site) -> Iterator[Observation]:
     known = servers(site)
 
     def judge(agent: Agent) -> Iterator[Observation]:
-        for name in sorted(mapped_by(agent)) if agent.kind in OURS else ():
+        for name in sorted(mapped_by(agent)) if agent.kind in OUR_AGENTS else ():
             thing = f"agent {agent.binary}"
             if not known:
                 yield Observation(agent.host, None, "no server's file was collected", PLACE, thing)
@@ -200,8 +200,8 @@ def network_served(site: Site) -> Iterator[Observation]:
 
 def _served(name: str, agents: Iterable[Agent]) -> Observation:
     serving = [agent for agent in agents if name in mapped_by(agent)]
-    hosts = sum(agent.kind == MELLANOX and agent.alive for agent in serving)
-    managers = [agent for agent in serving if agent.kind == PARTITION]
+    hosts = sum(agent.kind == MELLANOX_AGENT and agent.alive for agent in serving)
+    managers = [agent for agent in serving if agent.kind == PARTITION_AGENT]
     alive = [agent for agent in managers if agent.alive]
     masters = sum(agent.configurations.get("role") == "master" for agent in alive)
     # A site with static partitions has no fabricd at all, and none that is dead either.

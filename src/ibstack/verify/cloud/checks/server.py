@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.facts.evidence import DHCP_AGENT, ESWITCHD_CONF, NEUTRON_CONF, Missing, last, shown
+from ibstack.facts.evidence import DHCP_AGENT_INI, ESWITCHD_CONF, NEUTRON_CONF, Missing, last, shown
 from ibstack.facts.neutron_files import placed
 from ibstack.verify.check import Observation, rule
 from ibstack.verify.cloud import nova_section
@@ -36,7 +36,7 @@ _FORMER_DHCP_DRIVER: Final = "ibstack.neutron.dhcp_driver.Dnsmasq"
 @each_host
 def dhcp_drivers(host: Evidence) -> Iterator[Observation]:
     """DHCP hosts with an adapter plug IPoIB interfaces, and know guests by their client-id."""
-    place = placed(host, DHCP_AGENT)
+    place = placed(host, DHCP_AGENT_INI)
     keys = host.ini(place)
     if not isinstance(keys, dict):
         if not keys.absent:

@@ -48,14 +48,14 @@ def enforced_tables(fabric: ObservedFabric) -> Iterator[Observation]:
         passed = {entry.partition for entry in switch_port.held}
         more = [entry for entry in switch_port.held if entry.partition not in keys]
         fewer = [entry for entry in port.held if entry.partition not in passed]
-        found = _told("lets through", more) + _told("stops", fewer)
+        found = _entry_list("lets through", more) + _entry_list("stops", fewer)
         holds = not more and not fewer
         yield Observation(
             port.host, holds, "; ".join(found) or "equal", _BOTH_TABLES, str(switch_port)
         )
 
 
-def _told(verb: str, entries: Iterable[TableEntry]) -> list[str]:
+def _entry_list(verb: str, entries: Iterable[TableEntry]) -> list[str]:
     listed = " ".join(str(entry) for entry in sorted(entries))
     return [f"{verb} {listed}"] if listed else []
 

@@ -90,7 +90,7 @@ def multicast_groups(site: Site) -> Iterator[Observation]:
     dumped = dumped_by(host)
     if isinstance(dumped, Missing):
         told = shown_to(site.hosts.values())
-        yield from _compared(host, _seen_by(wanted, told), told, (), _SAQUERY)
+        yield from _compared(host, _dumped(wanted, told), told, (), _SAQUERY)
         left = len(wanted.keys() - told.keys())
         if left:
             why = f"{left} groups, which no host was told of: {dumped.why}"
@@ -99,7 +99,7 @@ def multicast_groups(site: Site) -> Iterator[Observation]:
         yield from _compared(host, wanted, dumped, _reached(site), shown(name))
 
 
-def _seen_by(wanted: Groups, told: Groups) -> Groups:
+def _dumped(wanted: Groups, told: Groups) -> Groups:
     return {mgid: group for mgid, group in wanted.items() if mgid in told}
 
 

@@ -93,11 +93,13 @@ def _judged_firmware(
         return Observation(host.host, True, "no VFs are asked for", place, firmware.thing)
     if min(need.least for need in needs) <= room < most:
         places = ", ".join(dict.fromkeys(each.place for each in known if each.place)) or PLACES
-        why = f"{_said(firmware)}; {places} ask for up to {most}, perhaps of another adapter"
+        why = (
+            f"{_firmware_text(firmware)}; {places} ask for up to {most}, perhaps of another adapter"
+        )
         return Observation(host.host, None, why, place, firmware.thing)
     wanted_words = f"sriov_en true, at least {most} VFs"
     return Observation(
-        host.host, room >= most, _said(firmware), place, firmware.thing, wanted_words
+        host.host, room >= most, _firmware_text(firmware), place, firmware.thing, wanted_words
     )
 
 
@@ -114,7 +116,7 @@ def _room(firmware: Firmware) -> int:
     return min((each.room for each in times), default=0)
 
 
-def _said(firmware: Firmware) -> str:
+def _firmware_text(firmware: Firmware) -> str:
     if firmware.now is None or firmware.now == firmware.at_boot:
         return str(firmware.at_boot)
     return f"{firmware.now}; from the next start on {firmware.at_boot}"
@@ -168,14 +170,14 @@ def _judged_count(
     place = shown(made.name)
     if made.count is None:
         return Observation(host.host, None, made.why, place, thing)
-    holds, why = _holds(made.count, wanted, serves=serves)
+    holds, why = _is_right(made.count, wanted, serves=serves)
     found = f"{made.count} VFs"
     if holds is None:
         return Observation(host.host, None, f"{found}; {why}", place, thing)
     return Observation(host.host, holds, found, place, thing, why)
 
 
-def _holds(
+def _is_right(
     made: int, wanted: Sequence[ConfiguredVfs | Missing], *, serves: bool
 ) -> tuple[bool | None, str]:
     """Return whether the number is right, and what was wanted, or why it is not known."""
