@@ -7,10 +7,8 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.config.remark import Remark
-from ibstack.cluster.model.category import CATEGORY
-from ibstack.cluster.model.device import HEAD, VIRTUAL
+from ibstack.cluster.model.device import CATEGORY, HEAD, NODEGROUP, VIRTUAL
 from ibstack.cluster.model.naming import group_fault, noun
-from ibstack.cluster.model.nodegroup import NODEGROUP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

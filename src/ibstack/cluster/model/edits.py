@@ -13,6 +13,7 @@ from ibstack.cluster.model.base_partition import BASE_PARTITION
 from ibstack.cluster.model.catalogue import KINDS, kinds_inside
 from ibstack.cluster.model.device import NODES
 from ibstack.cluster.model.entity import Entity, EntityPath
+from ibstack.cluster.model.index import used_by
 from ibstack.cluster.model.inheritance import effective
 from ibstack.cluster.model.kind import SINGLE
 from ibstack.cluster.model.naming import (
@@ -24,7 +25,6 @@ from ibstack.cluster.model.naming import (
     the_object,
     the_property,
 )
-from ibstack.cluster.model.usage import used_by
 from ibstack.cluster.model.value import NO_ADDRESS, NO_MAC, Reference, References
 from ibstack.fabric.errors import BadInput, BadValue, Refused
 

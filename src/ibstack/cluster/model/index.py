@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
 from ibstack.cluster.model.catalogue import KINDS
-from ibstack.cluster.model.state import Draft, State
+from ibstack.cluster.model.state import Draft, State, View
 from ibstack.cluster.model.value import NO_ADDRESS, NO_MAC, Mac, Reference, References
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ Key = tuple[str, str]
 _WITH_ADDRESSES: Final = frozenset({"device", "interfaces"})
 
 
-def saying(view: State | Draft, key: Key) -> list[EntityPath]:
+def saying(view: View, key: Key) -> list[EntityPath]:
     """Return the objects that refer to *key*, or have that address, in their order."""
     if isinstance(view, State):
         return sorted(_of_state(view).get(key, ()))
@@ -35,7 +36,7 @@ def saying(view: State | Draft, key: Key) -> list[EntityPath]:
     return sorted([*(path for path in base if path not in view.edits), *overlay.paths(key)])
 
 
-def first_free(view: State | Draft, numbers: Iterable[int]) -> int | None:
+def first_free(view: View, numbers: Iterable[int]) -> int | None:
     """Return the first of *numbers*, addresses as IPv4 counts them, that no object has."""
     if isinstance(view, State):
         taken = _addresses_of(view)
@@ -156,3 +157,58 @@ def _what_is_said(kind: str) -> Mapping[str, str]:
             if isinstance(each.type, Mac)
         }
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One place where an object is referred to."""
+
+    type: str
+    """What refers to it: "Category"."""
+    name: str
+    """That object's name."""
+    parameter: str
+    """Its property; of an object inside it, after that object: "roles[openstacknode]->fabric"."""
+    path: EntityPath
+    """Of what refers to it, the innermost."""
+
+    def __str__(self) -> str:
+        return f"{self.type.lower()} {self.name} ({self.parameter})"
+
+
+def used_by(view: View, path: EntityPath) -> tuple[Use, ...]:
+    """Return the places outside the object that refer to it."""
+    if path.parent is not None:
+        return tuple(_siblings(view, path))
+    found = []
+    for user in saying(view, (path.kind, path.name)):
+        entity = view.get(user)
+        if entity is not None and not user.is_inside(path):
+            found += [_use(user, name) for name in _referring(entity, path)]
+    return tuple(found)
+
+
+def _referring(entity: Entity, path: EntityPath) -> Iterator[str]:
+    """Yield the properties of *entity* that name the object."""
+    for name, value in entity.values.items():
+        property_ = KINDS[entity.path.kind].find(name)
+        type_ = property_.type if property_ else None
+        if isinstance(type_, Reference | References) and type_.kind == path.kind:
+            words = value if isinstance(value, tuple) else (value,)
+            if path.name in words:
+                yield name
+
+
+def _siblings(view: View, path: EntityPath) -> Iterator[Use]:
+    """Yield the bonds and bridges of the same device that are made of the interface."""
+    if path.kind != "interfaces":
+        return
+    for sibling in view.children(path.parent, (path.kind,)):
+        members = sibling.values.get("interfaces", ())
+        if isinstance(members, tuple) and path.name in members:
+            yield _use(sibling.path, "interfaces")
+
+
+def _use(user: EntityPath, name: str) -> Use:
+    inner = "".join(f"{kind}[{inside}]->" for kind, inside in user.steps[1:])
+    return Use(KINDS[user.top.kind].singular, user.top.name, inner + name, user)

@@ -7,7 +7,7 @@ store, the shell, the file format and its schema, completion and help all follow
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -25,9 +25,10 @@ class Property:
     label: str
     """As tables show it."""
     type: ValueType
-    default: Value
     help: str
     """One sentence for `help set` and the file format's schema."""
+    default: Value = ""
+    """Empty: what its type has where nothing is set."""
     inherits: bool = False
     """Where it is unset, the next level's counts: category, software image, partition base."""
     protects: bool = False
@@ -45,12 +46,24 @@ class Property:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", "".join(self.label.split()).lower())
+        if self.default == "":
+            object.__setattr__(self, "default", self.type.unset)
 
     def default_for(self, object_name: str) -> Value:
         """Return the default that the object of that name has."""
         if self.default_by_name:
             return self.default_by_name.replace("{name}", object_name)
         return self.default
+
+
+def inherited(*properties: Property) -> tuple[Property, ...]:
+    """Return the properties as such that inherit."""
+    return tuple(replace(each, inherits=True) for each in properties)
+
+
+def of_types(types: frozenset[str], *properties: Property) -> tuple[Property, ...]:
+    """Return the properties as such that objects of *types* have."""
+    return tuple(replace(each, types=types) for each in properties)
 
 
 @dataclass(frozen=True, slots=True)

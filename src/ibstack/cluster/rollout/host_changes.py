@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.config.render import files_of_all
-from ibstack.cluster.model.device import HEAD, NODES
+from ibstack.cluster.model.device import HEAD, NODEGROUP, NODES
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.inheritance import effective, effective_services
-from ibstack.cluster.model.nodegroup import NODEGROUP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.model.catalogue import KINDS, top_kinds
+from ibstack.cluster.model.index import used_by
 from ibstack.cluster.model.inheritance import effective_objects
 from ibstack.cluster.model.natural_order import natural_key
-from ibstack.cluster.model.usage import used_by
 from ibstack.cluster.shell import object_table, tables
 from ibstack.cluster.shell.command import IN_A_MODE, Call, Command, ShellContext, in_kinds
 from ibstack.cluster.shell.commands.properties import FORMAT

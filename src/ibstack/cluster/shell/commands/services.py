@@ -6,9 +6,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from ibstack.cluster.model.index import used_by
 from ibstack.cluster.model.inheritance import effective_services
 from ibstack.cluster.model.naming import meant, spoken
-from ibstack.cluster.model.usage import used_by
 from ibstack.cluster.shell import tables
 from ibstack.cluster.shell.command import Call, Command, ShellContext, in_kinds
 from ibstack.cluster.shell.commands.properties import FORMAT
