@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All kinds of objects, by name.  A new kind is one file beside this one, and one line here."""
+"""All kinds of objects, by name.  A new kind is a table beside this file, and one line here."""
 
 from __future__ import annotations
 
