@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.config.remark import Fitted, Remark
+from ibstack.cluster.config.generated import Fitted, Remark
 from ibstack.fabric.errors import Refused
 
 if TYPE_CHECKING:

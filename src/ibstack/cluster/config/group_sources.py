@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from string import Template
 from typing import TYPE_CHECKING, Any, Final
 
-from ibstack.cluster.config.remark import Fitted, Remark
+from ibstack.cluster.config.generated import Fitted, Remark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ibstack.cluster.config import sections
 from ibstack.cluster.config.frozen import freezer
-from ibstack.cluster.config.remark import Fitted, Remark
+from ibstack.cluster.config.generated import Fitted, Remark
 from ibstack.cluster.config.sections import Standing
 from ibstack.fabric.errors import IbstackError
 

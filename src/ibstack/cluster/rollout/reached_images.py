@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.rollout.backend import Drift
 from ibstack.cluster.rollout.image_copies import copies_again, image_copies
-from ibstack.cluster.rollout.image_copy import Standing, standing
-from ibstack.cluster.rollout.image_job import ImageJob
+from ibstack.cluster.rollout.image_copy import ImageJob, Standing, standing
 from ibstack.cluster.rollout.installation import image_folder
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from ibstack.cluster.model.naming import meant, spoken
 from ibstack.cluster.model.state import Change, State
 from ibstack.cluster.model.value import Reference, References
 from ibstack.cluster.store.commit import same_object
-from ibstack.cluster.text_file.faults import BadFile, Fault, Position
+from ibstack.cluster.text_file.nodes import BadFile, Fault, Position
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.lint.checks.services import KNOWN_SERVICES
 from ibstack.cluster.lint.finding import Finding, Place, Severity
-from ibstack.cluster.lint.known_options import all_of_section, names, options_of
+from ibstack.cluster.lint.known_files import all_of_section, names, options_of
 from ibstack.cluster.model.catalogue import KINDS
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.lint.checks.neutron_names import COMMENT
 from ibstack.cluster.lint.finding import Finding, Severity
-from ibstack.cluster.lint.known_files import Reader, readers
-from ibstack.cluster.lint.known_options import names, options_of
+from ibstack.cluster.lint.known_files import Reader, names, options_of, readers
 from ibstack.formats import eswitchd_conf
 from ibstack.formats.ini import NotIni
 

@@ -54,7 +54,7 @@ def _commit(shell: ShellContext, call: Call) -> None:
     changes, found = shell.commit_flow.dry_run(at)
     hosts: Sequence[str] = ()
     if changes:
-        from ibstack.cluster.rollout.offline_plan import (
+        from ibstack.cluster.rollout.host_changes import (
             planned_unseen,  # A shell's start needs none of it.
         )
 
