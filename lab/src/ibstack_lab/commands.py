@@ -26,6 +26,7 @@ from ibstack_lab.services import accounts
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from ibstack_lab.guests.guest import Guest
     from ibstack_lab.machine import Machine
 
 _DIFFERS: Final = 3
@@ -53,6 +54,10 @@ class _MachineCommand(_LabCommand):
         parser = super().get_parser(prog_name)
         parser.add_argument("name", metavar="NAME", help="a machine that was booted")
         return parser
+
+    def guest(self, parsed: Namespace) -> Guest:
+        compute = Compute(self.cloud(parsed))
+        return compute.guest(compute.machine(parsed.name))
 
 
 class LabUp(_LabCommand, Command):
@@ -210,8 +215,7 @@ class LabSsh(_MachineCommand, Command):
     example = "ibstack lab ssh vm1"
 
     def take_action(self, parsed: Namespace) -> int:
-        compute = Compute(self.cloud(parsed))
-        guest = compute.guest(compute.machine(parsed.name))
+        guest = self.guest(parsed)
         _say(f"a shell in {parsed.name}, whose address is {guest.address() or 'none yet'}")
         guest.become((os.environ.get("SHELL", "/bin/sh"),))
 
@@ -242,8 +246,7 @@ class LabConsole(_MachineCommand, Command):
     example = "ibstack lab console vm1"
 
     def take_action(self, parsed: Namespace) -> int:
-        compute = Compute(self.cloud(parsed))
-        print(lines(compute.guest(compute.machine(parsed.name)).exchange()), end="")
+        print(lines(self.guest(parsed).exchange()), end="")
         return 0
 
 

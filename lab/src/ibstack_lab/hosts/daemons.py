@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ibstack.host.eswitch_client import EswitchClient
 from ibstack_lab.startup import Component
 from ibstack_lab.topology import INTERFACE, PHYSICAL_NETWORK
 
@@ -69,6 +70,11 @@ rabbit_interval_max = 1
 def eswitchd_socket(lab: LabFolder, host: str) -> Path:
     """Return where ibstack-eswitchd of *host* listens: what IBSTACK_ESWITCHD_SOCKET names."""
     return lab.host(host) / "run" / "eswitchd.sock"
+
+
+def eswitchd_of(lab: LabFolder, host: str) -> EswitchClient:
+    """Return what speaks to ibstack-eswitchd of *host*."""
+    return EswitchClient(eswitchd_socket(lab, host))
 
 
 class Daemons:

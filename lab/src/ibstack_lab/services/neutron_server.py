@@ -7,14 +7,12 @@ agents, and the lab has no need of either.
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ibstack.fabric.errors import CommandFailed
 from ibstack_lab.folder import listening
+from ibstack_lab.process import output_of
 from ibstack_lab.services.accounts import NEUTRON, REGION
 from ibstack_lab.topology import ETHERNET, PHYSICAL_NETWORK
 
@@ -131,12 +129,8 @@ class NeutronServer:
             *("--config-file", str(self._folder / "neutron.conf")),
             *("upgrade", "heads"),
         )
-        env = {**os.environ, **self._lab.known("neutron-db-manage").mark}
-        done = subprocess.run(
-            argv, env=env, capture_output=True, text=True, timeout=300, check=False
-        )
-        if done.returncode:
-            raise CommandFailed(argv, done.returncode, done.stderr, "prepare Neutron's database")
+        mark = self._lab.known("neutron-db-manage").mark
+        output_of(argv, "prepare Neutron's database", timeout_s=300, env=mark)
 
     def api(self) -> Process:
         env = {
