@@ -13,7 +13,7 @@ from ibstack.cluster.shell import tables
 from ibstack.cluster.shell.command import Call, Command, ShellContext, in_kinds
 from ibstack.cluster.shell.commands.properties import FORMAT
 from ibstack.cluster.shell.states import node_service_line, service_lines
-from ibstack.cluster.shell.tables import Column, Listing
+from ibstack.cluster.shell.tables import Listing, named_columns
 from ibstack.fabric.errors import BadInput, IbstackError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ibstack.cluster.model.entity import EntityPath
     from ibstack.transport.apply_request import ServiceAction
 
-_STATES: Final = (Column("node", "Node"), Column("service", "Service"), Column("state", "State"))
+_STATES: Final = named_columns("node", "service", "state")
 
 
 def _owner(shell: ShellContext) -> EntityPath:
