@@ -112,6 +112,7 @@ class GendersText:
         return ""
 
 
+@dataclass(frozen=True)
 class BesideLines:
     """Fits the lines of a section to those that stand around it.  Implements Fit."""
 
@@ -146,12 +147,6 @@ class BesideLines:
             for each in there.faults
         ]
         return Fitted("".join(f"{line}\n" for line in lines), (*unsure, *remarks.told()))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, BesideLines)
-
-    def __hash__(self) -> int:
-        return hash(BesideLines)
 
 
 class _Remarks:

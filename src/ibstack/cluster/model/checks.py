@@ -28,7 +28,7 @@ from ibstack.cluster.model.host_checks import (
 from ibstack.cluster.model.index import used_by
 from ibstack.cluster.model.naming import name_fault, noun
 from ibstack.cluster.model.network_checks import (
-    device_problems,
+    address_problems,
     interface_problems,
     network_problems,
 )
@@ -36,7 +36,7 @@ from ibstack.cluster.model.node_settings import PATTERN_LISTS
 from ibstack.cluster.model.problem import Problem, error, label_of, warning
 from ibstack.cluster.model.ranges import range_fault
 from ibstack.cluster.model.role import INFINIBAND_HOST, SUBNET_MANAGER
-from ibstack.cluster.model.value import Reference, References
+from ibstack.cluster.model.value import words_of
 from ibstack.fabric.partition import LAST_TENANT_KEY
 
 if TYPE_CHECKING:
@@ -94,14 +94,11 @@ def _known(kind: str, type_: str) -> frozenset[str]:
 
 def _references(view: View, entity: Entity) -> Iterator[Problem]:
     """Yield the references to what does not exist."""
+    known = KINDS[entity.path.kind].references
     for name, value in entity.values.items():
-        property_ = KINDS[entity.path.kind].find(name)
-        type_ = property_.type if property_ else None
-        if not isinstance(type_, Reference | References):
-            continue
-        for word in value if isinstance(value, tuple) else (str(value),):
-            if word and view.get(EntityPath.of(type_.kind, word)) is None:
-                yield error(entity.path, name, f"there is no {noun(type_.kind)} {word}")
+        for word in words_of(value) if name in known else ():
+            if word and view.get(EntityPath.of(known[name], word)) is None:
+                yield error(entity.path, name, f"there is no {noun(known[name])} {word}")
 
 
 def _softwareimage(view: View, entity: Entity) -> Iterator[Problem]:
@@ -165,7 +162,7 @@ def _device(view: View, entity: Entity) -> Iterator[Problem]:
     if entity.type in NODES and not entity.values.get("category"):
         yield error(entity.path, "category", "it is not set; a node is in one")
     yield from _node_settings(view, entity)
-    yield from device_problems(view, entity)
+    yield from address_problems(view, entity)
     interface = entity.text("provisioninginterface")
     if interface and view.get(entity.path.inside("interfaces", interface)) is None:
         yield warning(entity.path, "provisioninginterface", f"there is no interface {interface}")

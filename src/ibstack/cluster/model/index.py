@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.state import Draft, State, View
-from ibstack.cluster.model.value import NO_ADDRESS, NO_MAC, Mac, Reference, References
+from ibstack.cluster.model.value import NO_ADDRESS, NO_MAC, Mac, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -137,18 +137,13 @@ def _keys(entity: Entity) -> Iterator[Key]:
         what = kinds.get(name)
         if what is None or value in (NO_ADDRESS, NO_MAC, ""):
             continue
-        for word in value if isinstance(value, tuple) else (str(value),):
-            yield what, word
+        yield from ((what, word) for word in words_of(value))
 
 
 @cache
 def _what_is_said(kind: str) -> Mapping[str, str]:
     """Return what the properties of *kind* say: a kind, ADDRESS or HARDWARE_ADDRESS."""
-    found = {
-        each.name: each.type.kind
-        for each in KINDS[kind].properties
-        if isinstance(each.type, Reference | References)
-    }
+    found = dict(KINDS[kind].references)
     if kind in _WITH_ADDRESSES:
         found[ADDRESS] = ADDRESS
         found |= {
@@ -190,13 +185,10 @@ def used_by(view: View, path: EntityPath) -> tuple[Use, ...]:
 
 def _referring(entity: Entity, path: EntityPath) -> Iterator[str]:
     """Yield the properties of *entity* that name the object."""
+    known = KINDS[entity.path.kind].references
     for name, value in entity.values.items():
-        property_ = KINDS[entity.path.kind].find(name)
-        type_ = property_.type if property_ else None
-        if isinstance(type_, Reference | References) and type_.kind == path.kind:
-            words = value if isinstance(value, tuple) else (value,)
-            if path.name in words:
-                yield name
+        if known.get(name) == path.kind and path.name in words_of(value):
+            yield name
 
 
 def _siblings(view: View, path: EntityPath) -> Iterator[Use]:
@@ -204,8 +196,7 @@ def _siblings(view: View, path: EntityPath) -> Iterator[Use]:
     if path.kind != "interfaces":
         return
     for sibling in view.children(path.parent, (path.kind,)):
-        members = sibling.values.get("interfaces", ())
-        if isinstance(members, tuple) and path.name in members:
+        if path.name in sibling.words("interfaces"):
             yield _use(sibling.path, "interfaces")
 
 

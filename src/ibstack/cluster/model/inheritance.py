@@ -137,12 +137,10 @@ def effective_roles(view: View, device: str) -> dict[str, EffectiveRole]:
 
 def effective_services(view: View, device: str) -> dict[str, EffectiveService]:
     """Return the device's services by name: its own over its category's of the same name."""
-    own, inherited, source = _two_levels(view, device, "services")
+    found = effective_objects(view, device, "services")
     return {
-        name: EffectiveService(name, _values(((OWN, own[name]),)), OWN)
-        if name in own
-        else EffectiveService(name, _values(((source, inherited[name]),)), source)
-        for name in sorted({**own, **inherited}, key=natural_key)
+        name: EffectiveService(name, _values(((source, each),)), source)
+        for name, (each, source) in found.items()
     }
 
 
@@ -264,22 +262,11 @@ def _adds(role: Entity) -> bool:
 def _role(view: View, own: Entity | None, inherited: Entity | None, source: str) -> EffectiveRole:
     if own is not None and inherited is not None and _adds(own):
         return _added(view, own, inherited, source)
-    if own is not None:
-        return EffectiveRole(
-            own.name,
-            _values(_of_role(view, own)),
-            OWN,
-            NODE_PRIORITY,
-            modifications=_items(own, OWN),
-        )
-    assert inherited is not None, "a role's name comes from one of the two"
-    return EffectiveRole(
-        inherited.name,
-        _values(_of_role(view, inherited, source)),
-        source,
-        CATEGORY_PRIORITY,
-        modifications=_items(inherited, source),
-    )
+    role, priority = (own, NODE_PRIORITY) if own is not None else (inherited, CATEGORY_PRIORITY)
+    assert role is not None, "a role's name comes from one of the two"
+    source = OWN if role is own else source
+    values = _values(_of_role(view, role, source))
+    return EffectiveRole(role.name, values, source, priority, modifications=_items(role, source))
 
 
 def _added(view: View, own: Entity, inherited: Entity, source: str) -> EffectiveRole:

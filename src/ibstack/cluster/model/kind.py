@@ -10,7 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from ibstack.cluster.model.value import Reference, References
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ibstack.cluster.model.value import Value, ValueType
 
 ANY_TYPE: Final[frozenset[str]] = frozenset()
@@ -98,11 +102,19 @@ class Kind:
     """Objects are called like files: names may have slashes."""
     key: str = "name"
     """The label under which `show` prints the object's name."""
+    references: Mapping[str, str] = field(init=False, repr=False, compare=False, hash=False)
+    """The properties that name objects of the top level, each with the kind of those."""
     _by_name: dict[str, Property] = field(init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:
         found = {name: each for each in self.properties for name in (each.name, *each.aliases)}
         object.__setattr__(self, "_by_name", found)
+        referring = {
+            each.name: each.type.kind
+            for each in self.properties
+            if isinstance(each.type, Reference | References)
+        }
+        object.__setattr__(self, "references", referring)
 
     def find(self, name: str) -> Property | None:
         """Return the property of that name or alias, in any case; None for no such one."""

@@ -34,14 +34,9 @@ def network_problems(view: View, entity: Entity) -> Iterator[Problem]:
     yield from _segment_problems(entity)
 
 
-def device_problems(view: View, entity: Entity) -> Iterator[Problem]:
-    """Yield what is wrong with a device's own addresses."""
-    yield from _address_problems(view, entity)
-
-
 def interface_problems(view: View, entity: Entity) -> Iterator[Problem]:
     """Yield what is wrong with an interface of a device."""
-    yield from _address_problems(view, entity)
+    yield from address_problems(view, entity)
     if entity.values.get("dhcp") and address_of(entity, "ip") is not None:
         yield warning(entity.path, "dhcp", "it has an address, and asks for one")
     yield from _member_problems(view, entity)
@@ -103,7 +98,8 @@ def _segment_problems(entity: Entity) -> Iterator[Problem]:
         yield warning(entity.path, "openstackvlanid", f"{segment} is not in the range {text}")
 
 
-def _address_problems(view: View, entity: Entity) -> Iterator[Problem]:
+def address_problems(view: View, entity: Entity) -> Iterator[Problem]:
+    """Yield what is wrong with the addresses of a device itself, or of an interface."""
     address = address_of(entity, ADDRESS)
     if address is not None:
         yield from _place_problems(view, entity, address)
@@ -154,8 +150,7 @@ def _member_problems(view: View, entity: Entity) -> Iterator[Problem]:
         elif view.get(entity.path.renamed(name)) is None:
             yield error(entity.path, "interfaces", f"there is no interface {name}")
         for sibling in view.children(entity.path.parent, (entity.path.kind,)):
-            theirs = sibling.values.get("interfaces", ())
-            if sibling.path != entity.path and isinstance(theirs, tuple) and name in theirs:
+            if sibling.path != entity.path and name in sibling.words("interfaces"):
                 yield error(entity.path, "interfaces", f"{name} is in {sibling.name} already")
 
 

@@ -27,6 +27,11 @@ _FALSE: Final = frozenset({"no", "0", "off", "false"})
 _MAC: Final = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", re.IGNORECASE)
 
 
+def words_of(value: Value) -> tuple[str, ...]:
+    """Return the elements of a list; of what is none, itself as one."""
+    return value if isinstance(value, tuple) else (str(value),)
+
+
 def _one(kind: str, words: Sequence[str]) -> str:
     if len(words) != 1:
         raise BadValue(kind, " ".join(words), "expected one value; put it in quotes")

@@ -133,7 +133,14 @@ def planned(work: HostWork) -> Iterator[str]:
 
 def order_of(work: HostWork, revision: int) -> ApplyRequest:
     """Return what the host is told by the commit *revision*."""
-    files = [_file_order(step) for step in work.steps if step.deed in _WRITTEN]
+    files = [
+        FileRequest(
+            *(step.file.path, step.before, step.after),
+            *(step.file.mode, step.file.group, step.keeps_aside),
+        )
+        for step in work.steps
+        if step.deed in _WRITTEN
+    ]
     if work.reasons:
         files.append(_flag(work))
     return ApplyRequest(
@@ -176,7 +183,8 @@ def _of_files(steps: Iterable[FileStep], done: ApplyResult) -> Iterator[tuple[st
         if step.deed is Deed.BLOCKED:
             yield from FileEvent(step, failed=step.why).told()
         elif step.deed is not Deed.FROZEN:
-            yield from _file_event(step, done.files.get(step.file.path, FileResult())).told()
+            result = done.files.get(step.file.path, FileResult())
+            yield from FileEvent(step, result.kept, result.failed).told()
     flag = done.files.get(RESTART_REQUIRED)
     if flag is not None and flag.failed:
         yield f"{RESTART_REQUIRED}: {flag.failed}", "error"
@@ -207,14 +215,3 @@ def _flag(work: HostWork) -> FileRequest:
 def _says_something_else(step: FileStep) -> bool:
     """Tell whether who reads the file finds more changed than comments."""
     return step.deed in _WRITTEN and bool(differences(step.before, step.after, ini=step.file.ini))
-
-
-def _file_order(step: FileStep) -> FileRequest:
-    """Return the order that carries out *step*."""
-    file = step.file
-    return FileRequest(file.path, step.before, step.after, file.mode, file.group, step.keeps_aside)
-
-
-def _file_event(step: FileStep, done: FileResult) -> FileEvent:
-    """Return what there is to tell of *step*."""
-    return FileEvent(step, done.kept, done.failed)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ibstack.cluster.config.fill_secrets import Secrets
+from ibstack.cluster.model.base_partition import head_node
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.inheritance import effective_services, frozen_files
 from ibstack.cluster.model.state import Change
@@ -78,7 +79,7 @@ class ReachedHosts:
         }
 
     def service_states(self, services: Collection[HostService]) -> Mapping[HostService, str | None]:
-        names = _by_host(services)
+        names = _grouped(services)
         seen = self._hosts.look({host: Query((), tuple(each)) for host, each in names.items()})
         held = self._store.held()
 
@@ -93,7 +94,7 @@ class ReachedHosts:
         state = self._load()
         wanted = self._installations(state, devices, held)
         seen = self._hosts.look({each.host: drift_question(each) for each in wanted})
-        head = _head(state)
+        head = head_node(state)
         images = {each.image: None for each in wanted if each.image}
         if head in devices:
             images = dict.fromkeys(state.names("softwareimage"))
@@ -107,7 +108,7 @@ class ReachedHosts:
     ) -> tuple[Sequence[Event], Mapping[HostService, str]]:
         orders = {
             host: ApplyRequest((), tuple(self._service_order(host, name, action) for name in names))
-            for host, names in _by_host(services).items()
+            for host, names in _grouped(services).items()
         }
         events = Events(self._now)
         failed: dict[tuple[str, str], list[str]] = {}
@@ -156,7 +157,8 @@ class ReachedHosts:
         off = [name for name in devices if action == "reset" or states.get(name) == "DOWN"]
         if action in ("on", "reset"):
             # Before anything is switched off that could not start again.
-            for why, hosts in _by_reason(self._unready(off)).items():
+            unready = self._unready(off).items()
+            for why, hosts in _grouped((why, host) for host, why in unready).items():
                 raise TryLater(f"cannot power {action} {folded(hosts)}: {why}")
         if action in ("off", "reset"):
             self._hosts.switch_off(devices)
@@ -212,15 +214,13 @@ class ReachedHosts:
     # -- What commits bring
 
     def plan(self, before: State, after: State) -> Sequence[str]:
-        lines: dict[str, list[str]] = {}
         copies = self._images.planned(before, after)
-        for work in self._look(host_changes(before, after), after):
-            for line in planned(work):
-                lines.setdefault(printable(line), []).append(work.host)
+        works = self._look(host_changes(before, after), after)
+        lines = _grouped((printable(line), work.host) for work in works for line in planned(work))
         return [*copies, *(f"{folded(hosts)}: {line}" for line, hosts in lines.items())]
 
     def jobs(self, before: State, after: State) -> Sequence[Job]:
-        return self._images.jobs(before, after, _head(after))
+        return self._images.jobs(before, after, head_node(after))
 
     def after_commit(self, before: State, after: State, tell: Callable[[Event], None]) -> None:
         events = Events(self._now)
@@ -234,13 +234,13 @@ class ReachedHosts:
         after = self._load()
         for event in write_groups(after, self._settings, self._now):
             for text, severity in event.told():
-                events.add(_head(after), text, severity)
+                events.add(head_node(after), text, severity)
         for each in events.told():
             tell(each)
 
     def bring(self, devices: Sequence[str], tell: Callable[[Event], None]) -> None:
         state = self._load()
-        for job in self._images.jobs(state, state, _head(state)):
+        for job in self._images.jobs(state, state, head_node(state)):
             job.run(tell)
         self._bring_missed(devices, tell, services=True)
 
@@ -301,21 +301,9 @@ def _flags(seen: Observation) -> tuple[str, ...]:
     return seen.flags
 
 
-def _by_host(services: Iterable[HostService]) -> dict[str, list[str]]:
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return what goes with each first one, in the order in which it came."""
     found: dict[str, list[str]] = {}
-    for host, name in services:
-        found.setdefault(host, []).append(name)
+    for first, second in pairs:
+        found.setdefault(first, []).append(second)
     return found
-
-
-def _by_reason(unready: Mapping[str, str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for host, why in unready.items():
-        found.setdefault(why, []).append(host)
-    return found
-
-
-def _head(state: State) -> str:
-    """Return the name of the active head node, where images and groups are."""
-    base = state.get(EntityPath.of("partition", "base"))
-    return str(base.values.get("headnode", "")) if base else ""

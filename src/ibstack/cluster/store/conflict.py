@@ -8,13 +8,12 @@ commit N; what others have committed since, does it leave them their meaning?
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.state import Change
-from ibstack.cluster.model.value import Reference, References
+from ibstack.cluster.model.value import words_of
 from ibstack.cluster.store.commit import altered, same_object, shown
 from ibstack.fabric.errors import Refused
 
@@ -102,25 +101,16 @@ def net_changes(commits: Sequence[Commit]) -> dict[EntityPath, Net]:
     return {path: net for path, net in found.items() if not same_object(net.before, net.after)}
 
 
-@cache
-def _reference_properties(kind: str) -> tuple[tuple[str, str], ...]:
-    """Return the properties of *kind* that name objects, each with the kind of those."""
-    known = KINDS.get(kind)
-    return tuple(
-        (each.name, each.type.kind)
-        for each in (known.properties if known else ())
-        if isinstance(each.type, Reference | References)
-    )
-
-
 def references(entity: Entity | None) -> dict[EntityPath, str]:
     """Return what an object refers to, and by which of its properties."""
-    found: dict[EntityPath, str] = {}
-    for name, target in _reference_properties(entity.path.kind) if entity else ():
-        value = entity.values.get(name) if entity else None
-        names = value if isinstance(value, tuple) else (value,)
-        found.update({EntityPath.of(target, str(each)): name for each in names if each})
-    return found
+    if entity is None or entity.path.kind not in KINDS:
+        return {}
+    return {
+        EntityPath.of(target, each): name
+        for name, target in KINDS[entity.path.kind].references.items()
+        for each in words_of(entity.values.get(name, ()))
+        if each
+    }
 
 
 def clashes(
