@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A generated file, or a generated section of a file that belongs to somebody else.
 
-What of it is left out, because of what else stands on the host or cannot be, is a Remark.
+What of it is left out, because of what else stands on the host or cannot be, is a Remark.  A secret
+is a file of the head node, which the cluster's state names and does not hold: a rendered text has a
+mark in its place, which is replaced right before the text goes to a host (fill_secrets.py).  So no
+listing, export or history ever has a secret.
 """
 
 from __future__ import annotations
@@ -14,8 +17,6 @@ from ibstack.cluster.config import sections
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import PurePosixPath
-
-    from ibstack.cluster.config.secret_file import SecretFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,23 @@ class Fit(Protocol):
         beside it.  Refused, with the remedy, where nothing can be written.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFile:
+    """A file of one line, which nobody but its owner and group may read."""
+
+    path: str
+    """Absolute, on the head node."""
+    least: int = 1
+    """Characters that it has to have."""
+    in_url: bool = False
+    """It is to be part of a URL."""
+
+    @property
+    def mark(self) -> str:
+        """What stands in a text in its place."""
+        return f"<<{self.path}>>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,12 +78,13 @@ class Kind:
     """Of the mode or submode: "device", "services"."""
     singular: str
     """As messages name one: "Device" in "Successfully committed 1 Device"."""
-    plural: str
     properties: tuple[Property, ...]
     """In the order in which `show` prints them."""
     columns: tuple[str, ...]
     """What `list` shows after the object's name: properties, by name, and what is counted or seen
     when it is listed: `nodes`, `status`."""
+    plural: str = ""
+    """Empty: the singular and an s."""
     inside: tuple[str, ...] = ()
     """The kinds whose objects contain objects of this one; empty: it is a mode of the top level."""
     inside_types: frozenset[str] = ANY_TYPE
@@ -107,6 +108,8 @@ class Kind:
     _by_name: dict[str, Property] = field(init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:
+        if not self.plural:
+            object.__setattr__(self, "plural", f"{self.singular}s")
         found = {name: each for each in self.properties for name in (each.name, *each.aliases)}
         object.__setattr__(self, "_by_name", found)
         referring = {

@@ -22,7 +22,6 @@ from ibstack.fabric.ipoib import IpoibMode
 NETWORK: Final = Kind(
     name="network",
     singular="Network",
-    plural="Networks",
     columns=("type", "netmaskbits", "baseaddress", "domainname"),
     key="name",
     properties=(
@@ -75,7 +74,6 @@ NETWORK: Final = Kind(
 FABRIC: Final = Kind(
     name="fabric",
     singular="Fabric",
-    plural="Fabrics",
     columns=("keyrange", "mtu", "subnetmanagers"),
     properties=(
         Property("Name", Text(), "Neutron's physical network.", fixed=True),

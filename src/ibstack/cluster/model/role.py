@@ -16,7 +16,6 @@ _OPENSTACK: Final = frozenset({OPENSTACK_NODE, OPENSTACK_NETWORK})
 ROLE: Final = Kind(
     name="roles",
     singular="Role",
-    plural="Roles",
     columns=(),
     inside=("category", "device"),
     names=(OPENSTACK_NODE, OPENSTACK_NETWORK, SUBNET_MANAGER, INFINIBAND_HOST),

@@ -12,7 +12,6 @@ from ibstack.cluster.model.value import Boolean, Choice, Text, Words
 SOFTWAREIMAGE: Final = Kind(
     name="softwareimage",
     singular="SoftwareImage",
-    plural="SoftwareImages",
     columns=("path", "kernelversion", "nodes"),
     key="Name",
     properties=(

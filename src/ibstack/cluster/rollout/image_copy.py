@@ -14,6 +14,7 @@ import fcntl
 import os
 import shutil
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ibstack.cluster.rollout import image_tree
@@ -25,7 +26,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from ibstack.cluster.rollout.image_copies import ImageCopy
+
+@dataclass(frozen=True, slots=True)
+class ImageCopy:
+    """A software image whose tree is to be made by copying another's."""
+
+    source: str
+    """Path of its tree."""
+    target: str
 
 
 class Standing(enum.Enum):

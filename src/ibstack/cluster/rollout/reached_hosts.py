@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.config.fill_secrets import Secrets
 from ibstack.cluster.model.base_partition import head_node
@@ -18,8 +18,8 @@ from ibstack.cluster.rollout.group_files import write_groups
 from ibstack.cluster.rollout.host_changes import HostChange, host_changes
 from ibstack.cluster.rollout.host_drift import drift_question, host_drift
 from ibstack.cluster.rollout.host_work import PAST, RESTART_REQUIRED, planned, question, work_on
+from ibstack.cluster.rollout.image_copies import ReachedImages
 from ibstack.cluster.rollout.installation import installations
-from ibstack.cluster.rollout.reached_images import ReachedImages
 from ibstack.fabric.errors import IbstackError, Refused, TryLater
 from ibstack.fabric.printable import printable
 from ibstack.formats.nodeset import folded
@@ -37,18 +37,11 @@ if TYPE_CHECKING:
     from ibstack.cluster.rollout.host_work import HostWork
     from ibstack.cluster.rollout.hosts import Hosts, Installation
     from ibstack.cluster.rollout.settings import Settings
+    from ibstack.cluster.store.store import Store
     from ibstack.transport.apply_request import ServiceAction
     from ibstack.transport.query import Observation
 
 _INSTALLER: Final = "installer"
-
-
-class ReachedStore(Protocol):
-    """What is asked of a store."""
-
-    def load(self, known: State | None = None) -> State: ...
-    def commit(self, changes: Sequence[Change], *, base: State, author: str) -> State: ...
-    def held(self) -> frozenset[tuple[str, str]]: ...
 
 
 class ReachedHosts:
@@ -56,7 +49,7 @@ class ReachedHosts:
 
     def __init__(
         self,
-        store: ReachedStore,
+        store: Store,
         hosts: Hosts,
         settings: Settings,
         now: Callable[[], datetime],

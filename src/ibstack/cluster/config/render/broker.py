@@ -14,10 +14,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from ibstack.cluster.config.generated import GeneratedFile
+from ibstack.cluster.config.generated import GeneratedFile, SecretFile
 from ibstack.cluster.config.render.host import Sourced
 from ibstack.cluster.config.render.sourced_files import LineFile
-from ibstack.cluster.config.secret_file import SecretFile
 from ibstack.cluster.model.base_partition import BASE
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.kind import SINGLE

@@ -14,8 +14,8 @@ from ibstack.formats.ini import IniText, normal_section
 from ibstack.formats.secrets import is_secret
 
 if TYPE_CHECKING:
+    from ibstack.cluster.config.generated import SecretFile
     from ibstack.cluster.config.render.host import Host, SourcedValue
-    from ibstack.cluster.config.secret_file import SecretFile
     from ibstack.cluster.model.modifications import Modification
 
 _MODIFIED: Final = "config file modifications"

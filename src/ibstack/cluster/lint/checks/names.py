@@ -117,11 +117,8 @@ def _near(name: str, known: frozenset[str], cutoff: float) -> str:
 
 
 def _of_nobody(setting: Setting, known: tuple[str, ...]) -> Finding:
-    return Finding(
+    return setting.finding(
         "unknown-name",
-        setting.place,
-        setting.name,
-        setting.value,
         "nothing reads it",
         f"take it away; [{setting.section}] has {', '.join(known)}",
         severity=Severity.WARNING,

@@ -39,15 +39,11 @@ def missing_at_the_server(cloud: Cloud) -> Iterator[Finding]:
 
 
 def _missing(ranges: Setting, network: str, agent: Setting) -> Finding:
-    return Finding(
+    return ranges.finding(
         "physical-network-missing",
-        ranges.place,
-        ranges.name,
-        ranges.value,
         f"Neutron refuses networks on {network}, and gives none of it to tenants",
         f"add {network} with its range",
-        agent.place,
-        agent.value,
+        other=agent,
     )
 
 
@@ -70,15 +66,11 @@ def not_mapped(cloud: Cloud) -> Iterator[Finding]:
         for setting in host.of_key(*AGENT_RANGES):
             for network in ranges_of(setting).keys() - mapped:
                 mapping = next(host.of_key(*OTHER_MAPPINGS), None)
-                yield Finding(
+                yield setting.finding(
                     "physical-network-not-mapped",
-                    setting.place,
-                    setting.name,
-                    setting.value,
                     f"ports on {network} are not bound on this host",
                     f"map {network} to an interface, or take its range away",
-                    mapping.place if mapping else None,
-                    mapping.value if mapping else "",
+                    other=mapping,
                 )
 
 
@@ -143,13 +135,11 @@ def not_understood(cloud: Cloud) -> Iterator[Finding]:
     """Yield elements of a mapping that are none: whoever reads the option refuses all of it."""
     for setting in cloud.of_key(*FABRIC_MAPPINGS, *OTHER_MAPPINGS):
         for item in not_mappings(setting):
-            yield Finding(
+            yield setting.finding(
                 "mapping-refused",
-                setting.place,
-                setting.name,
-                item,
                 "what reads it does not start: it expects PHYSICAL_NETWORK:INTERFACE",
                 "name the physical network and the interface, with a colon between them",
+                value=item,
             )
 
 
@@ -161,15 +151,13 @@ def two_of_one_fabric(cloud: Cloud) -> Iterator[Finding]:
             for network, interfaces in _interfaces(setting).items():
                 other, theirs = first.setdefault(network, (setting, interfaces))
                 if theirs != interfaces:
-                    yield Finding(
+                    yield setting.finding(
                         "interfaces-differ",
-                        setting.place,
-                        setting.name,
-                        _named(network, interfaces),
                         "two programs of this host use different adapters for one fabric",
                         "name the same interface in both",
-                        other.place,
-                        _named(network, theirs),
+                        value=_named(network, interfaces),
+                        other=other,
+                        other_value=_named(network, theirs),
                     )
 
 

@@ -90,11 +90,8 @@ def not_made(cloud: Cloud) -> Iterator[Finding]:
         for setting in host.of_key(*_SPECS):
             for spec in _read(setting):
                 if spec.get("physical_network") in known and not _made(host, spec):
-                    yield Finding(
+                    yield setting.finding(
                         "virtual-functions-missing",
-                        setting.place,
-                        setting.name,
-                        setting.value,
                         "nothing on this host makes virtual functions, so Nova finds none to give"
                         " to instances",
                         "set virtualfunctions of the role infinibandhost; without the cluster,"
@@ -186,13 +183,11 @@ def mapped_twice(cloud: Cloud) -> Iterator[Finding]:
             at = (each.setting.place.file, each.setting.place.line, each.interface)
             other = first.setdefault(at, each)
             if other.network != each.network:
-                yield Finding(
+                yield each.setting.finding(
                     "interface-mapped-twice",
-                    each.setting.place,
-                    each.setting.name,
-                    f"{each.network}:{each.interface}",
                     "an interface is on one fabric; ibstack-eswitchd refuses the file",
                     "name the interface of each fabric",
-                    other.setting.place,
-                    f"{other.network}:{other.interface}",
+                    value=f"{each.network}:{each.interface}",
+                    other=other.setting,
+                    other_value=f"{other.network}:{other.interface}",
                 )
