@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from ibstack.fabric.errors import BadInput, CommandFailed, IbstackError, TryLater
 from ibstack.fabric.pci import PciAddress
 from ibstack.host.eswitch_client import EswitchUnreachable
+from ibstack.runtime.atomic_file import replace_file
 from ibstack.runtime.file_lock import locked
 from ibstack_lab.binding_profile import nova_profile
 from ibstack_lab.guests.dhcp_clients import DhcpClient
@@ -238,9 +239,7 @@ class Compute:
         """Keep what the machine was booted as, as nova's network info cache does."""
         folder = self._cloud.lab.machine(machine.port_id[:SHORT_ID])
         folder.mkdir(parents=True, exist_ok=True)
-        scratch = folder / "booted-as.new"
-        scratch.write_text(json.dumps(asdict(machine)))
-        scratch.replace(folder / _BOOTED_AS)
+        replace_file(folder / _BOOTED_AS, json.dumps(asdict(machine)))
 
     def _all_machines(self) -> list[Machine]:
         """Return also those whose ports were deleted while their guests run."""

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.formats.partitions_conf.writing import default_partition
 from ibstack.mad import FabricReader, NotKnown, Route, SmInfo
+from ibstack.runtime.atomic_file import replace_file
 from ibstack_lab import topology
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.fabric.netfile import SWITCH
@@ -175,9 +176,7 @@ class Fabric(Wires):
             path = self.partitions_conf(host.name)
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                fresh = path.with_suffix(".new")
-                fresh.write_text(text)
-                fresh.rename(path)
+                replace_file(path, text)
 
     def _folder(self, host: str) -> Path:
         return self.folder / host
@@ -240,8 +239,8 @@ class Fabric(Wires):
     def _write_conf(self, host: Host, priority: int) -> None:
         small = len(self.topology.hosts) <= _SMALL
         path = self._folder(host.name) / "opensm.conf"
-        fresh = path.with_suffix(".new")
-        fresh.write_text(
+        replace_file(
+            path,
             _OPENSM_CONF.format(
                 guid=host.port_guid.value,
                 priority=priority,
@@ -249,9 +248,8 @@ class Fabric(Wires):
                 partitions=self.partitions_conf(host.name),
                 log=self.opensm_log(host.name),
                 folder=path.parent,
-            )
+            ),
         )
-        fresh.rename(path)
 
 
 def _has_a_role(said: bytes) -> bool:

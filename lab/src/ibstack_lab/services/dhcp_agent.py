@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ibstack.runtime.atomic_file import replace_file
 from ibstack_lab.guests.namespaces import Namespaces
 from ibstack_lab.startup import Component
 from ibstack_lab.topology import INTERFACE, PHYSICAL_NETWORK
@@ -66,15 +67,16 @@ class DhcpAgent:
         path = self._folder / "etc" / "dhcp_agent.conf"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_name("dnsmasq.conf").write_text(_DNSMASQ_CONFIGURATION)
-        path.touch(mode=0o600)  # It holds the broker's password.
-        path.write_text(
+        replace_file(
+            path,
             _CONFIGURATION.format(
                 host=self._host.name,
                 transport_url=transport_url,
                 folder=self._folder,
                 physical_network=PHYSICAL_NETWORK,
                 interface=INTERFACE,
-            )
+            ),
+            mode=0o600,  # It holds the broker's password.
         )
 
     def component(self, alive: Callable[[str, str], bool]) -> Component:
@@ -83,13 +85,8 @@ class DhcpAgent:
 
     def process(self) -> Process:
         configuration = str(self._folder / "etc" / "dhcp_agent.conf")
-        argv = (
-            sys.executable,
-            "-m",
-            "ibstack_lab.services.dhcp_program",
-            "--config-file",
-            configuration,
-        )
+        module = "ibstack_lab.services.dhcp_program"
+        argv = (sys.executable, "-m", module, "--config-file", configuration)
         return self._lab.process(self.name, argv, cwd=self._folder)
 
     def remove_namespaces(self) -> None:

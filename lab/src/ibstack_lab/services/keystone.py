@@ -73,13 +73,7 @@ class Keystone:
         )
 
     def process(self) -> Process:
-        env = {
-            "OS_KEYSTONE_CONFIG_DIR": str(self._folder),
-            "OS_KEYSTONE_CONFIG_FILES": "keystone.conf",
-        }
-        port = str(self._lab.port("keystone"))
-        argv = (sys.executable, "-m", "ibstack_lab.services.wsgi", "keystone.wsgi.api", port)
-        return self._lab.process("keystone", argv, env=env, cwd=self._folder)
+        return self._lab.api("keystone", "keystone")
 
     def ready(self) -> bool:
         return listening(self._lab.port("keystone"))
