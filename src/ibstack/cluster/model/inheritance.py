@@ -108,22 +108,15 @@ def effective(view: View, path: EntityPath, prop: str) -> Effective:
     """Return the value that counts of the object's property; BadInput where there is none such."""
     entity = the_object(view, path, f"get {prop} of")
     property_ = the_property(entity, prop, f"get {prop} of")
-    if path.kind == "roles" and _adds(entity):
-        return _in_role(view, entity, property_)
-    return _counts(levels(view, path), property_)
+    return _effective(view, entity, levels(view, path), property_)
 
 
 def effective_values(view: View, path: EntityPath) -> dict[str, Effective]:
     """Return the values that count of all properties that the object has, in their order."""
     entity = the_object(view, path, "show")
     above = levels(view, path)
-    found = {}
-    for property_ in KINDS[path.kind].of_type(entity.type):
-        if path.kind == "roles" and _adds(entity):
-            found[property_.name] = _in_role(view, entity, property_)
-        else:
-            found[property_.name] = _counts(above, property_)
-    return found
+    properties = KINDS[path.kind].of_type(entity.type)
+    return {each.name: _effective(view, entity, above, each) for each in properties}
 
 
 def effective_roles(view: View, device: str) -> dict[str, EffectiveRole]:
@@ -194,6 +187,12 @@ def _referred(view: View, kind: str, entities: Iterable[Entity]) -> Entity | Non
         if name:
             return view.get(EntityPath.of(kind, str(name)))
     return None
+
+
+def _effective(view: View, entity: Entity, above: Levels, property_: Property) -> Effective:
+    if entity.path.kind == "roles" and _adds(entity):
+        return _in_role(view, entity, property_)
+    return _counts(above, property_)
 
 
 def _counts(above: Levels, property_: Property) -> Effective:
