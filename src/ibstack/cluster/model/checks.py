@@ -16,6 +16,7 @@ from ibstack.cluster.model.device import HEAD, NODES
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.exclude_list import read_exclude_list
 from ibstack.cluster.model.host_checks import (
+    PLAIN_PATH,
     adapter_problems,
     bmcsettings_problems,
     broker_problems,
@@ -46,9 +47,6 @@ if TYPE_CHECKING:
     from ibstack.cluster.model.state import View
 
     Check = Callable[[View, Entity], Iterator[Problem]]
-
-
-_IMAGE_PATH: Final = re.compile(r"(?:/[-+_.a-zA-Z0-9]+)+")
 
 
 def problems(view: View, path: EntityPath) -> tuple[Problem, ...]:
@@ -103,7 +101,7 @@ def _references(view: View, entity: Entity) -> Iterator[Problem]:
 
 def _softwareimage(view: View, entity: Entity) -> Iterator[Problem]:
     path = _place(entity)
-    if not _IMAGE_PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
+    if not PLAIN_PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
         yield error(entity.path, "path", f"{path!r} is not an absolute path of plain names")
     for other in view.children(None, ("softwareimage",)):
         if other.path != entity.path and _place(other) == path:

@@ -10,7 +10,7 @@ from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.inheritance import effective_roles
 from ibstack.cluster.model.problem import Problem, error, warning
 from ibstack.cluster.model.role import INFINIBAND_HOST
-from ibstack.cluster.model.value import NO_ADDRESS
+from ibstack.cluster.model.value import NO_ADDRESS, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ibstack.cluster.model.problem import Problem
     from ibstack.cluster.model.state import View
 
-_INTERFACE: Final = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]{0,14}")
+INTERFACE_NAME: Final = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]{0,14}")
 """As rules of udev and ini files take it; the kernel would take more."""
 _DEFAULT_INTERFACE: Final = "ib0"
 
@@ -30,7 +30,7 @@ def adapter_problems(view: View, role: Entity) -> Iterator[Problem]:
     further, fabrics = role.words("furtherinterfaces"), role.words("furtherfabrics")
     for name, words in (("interface", (first,)), ("furtherinterfaces", further)):
         for word in words:
-            if not _INTERFACE.fullmatch(word):
+            if not INTERFACE_NAME.fullmatch(word):
                 yield error(role.path, name, f"{word!r} is no name of an interface")
     if len(further) != len(fabrics):
         yield error(
@@ -78,9 +78,8 @@ def _interfaces_on(view: View, device: str, fabric: str) -> Iterator[str]:
     if role is None:
         return
     values = {name: each.value for name, each in role.values.items()}
-    further, names = values["furtherfabrics"], values["furtherinterfaces"]
-    fabrics = (values["fabric"], *(further if isinstance(further, tuple) else ()))
-    interfaces = (values["interface"], *(names if isinstance(names, tuple) else ()))
+    fabrics = (values["fabric"], *words_of(values["furtherfabrics"]))
+    interfaces = (values["interface"], *words_of(values["furtherinterfaces"]))
     for one, interface in zip(fabrics, interfaces, strict=False):
         if one == fabric:
             yield str(interface)
@@ -122,14 +121,17 @@ def bmcsettings_problems(_view: View, entity: Entity) -> Iterator[Problem]:
 
 
 # They become words of a shell, of URLs and of ini files.
-_PATH: Final = re.compile(r"(?:/[-+_.a-zA-Z0-9]+)+")
+PLAIN_PATH: Final = re.compile(r"(?:/[-+_.a-zA-Z0-9]+)+")
 _NODE: Final = re.compile(r"(?:[a-zA-Z0-9][-.a-zA-Z0-9]*|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?")
 _NAME: Final = re.compile(r"[-.\w]+", re.ASCII)
 _VIRTUAL_HOST: Final = re.compile(r"/|[-./\w]+", re.ASCII)
 
 _PASSWORDS: Final = ("serverpasswordfile", "agentpasswordfile", "fabricdpasswordfile")
 _TEXTS: Final = (
-    *((name, _PATH, "no absolute path of plain names") for name in (*_PASSWORDS, "answerkeyfile")),
+    *(
+        (name, PLAIN_PATH, "no absolute path of plain names")
+        for name in (*_PASSWORDS, "answerkeyfile")
+    ),
     ("exchange", _NAME, "no plain name"),
     ("virtualhost", _VIRTUAL_HOST, "no plain name"),
 )

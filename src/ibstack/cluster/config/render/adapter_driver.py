@@ -9,12 +9,12 @@ brings the interface: when the host starts, and when the driver is loaded anew.
 
 from __future__ import annotations
 
-import re
 import shlex
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.config.render.infiniband_host import adapters_of, of_mellanox
 from ibstack.cluster.config.render.sourced_files import LineFile
+from ibstack.cluster.model.host_checks import INTERFACE_NAME
 from ibstack.cluster.model.inheritance import DEFAULT, OWN
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.ipoib import IpoibMode
@@ -33,7 +33,6 @@ UDEV_PATH: Final = "/etc/udev/rules.d/90-ibstack-virtual-functions.rules"
 """After 80-net-setup-link.rules of systemd, from where on NAME is the interface's last name."""
 _GRUB_PATH: Final = "/etc/default/grub.d/ibstack.cfg"
 _VARIABLE: Final = "GRUB_CMDLINE_LINUX"
-_INTERFACE: Final = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]{0,14}")
 _INFINIBAND: Final = 32
 """ARPHRD_INFINIBAND, as `type` in sysfs."""
 
@@ -113,7 +112,7 @@ def _count(adapter: Adapter) -> int:
 
 def _rule(adapter: Adapter) -> str:
     interface = adapter.interface
-    if not _INTERFACE.fullmatch(interface.text):
+    if not INTERFACE_NAME.fullmatch(interface.text):
         why = f"expected letters, digits, '-', '_' and '.', 15 at most ({interface.origin})"
         raise BadValue("interface", interface.text, why)
     when = (
