@@ -25,7 +25,6 @@ ADAPTERS = {
     "ibstack.mad",
     "ibstack.transport.reach_command",
     "ibstack.transport.remote_script",
-    "ibstack.cluster.rollout.host_script",
     "ibstack.cluster.rollout.image_tree",
     "ibstack.cluster.shell.unix_commands",
     "ibstack.host.ebrctl",

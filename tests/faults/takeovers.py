@@ -33,7 +33,7 @@ def wait_for_the_takeover(world: World, other: str) -> str:
         )
     except AssertionError:
         # On a busy machine ibsim loses an answer that an OpenSM then waits for until it is ended:
-        # ibstack_lab.fabric.subnet_managers.
+        # ibstack_lab.fabric.simulated.
         kill_and_restart(world.cloud, f"opensm-{other}")
         return f"; that of {other} hung and was restarted"
     return ""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fuzz import host_targets
-from ibstack.cluster.text_file.faults import BadFile
+from ibstack.cluster.text_file.nodes import BadFile
 from ibstack.cluster.text_file.reading import read as read_cluster
 from ibstack.fabric.errors import BadInput, BadValue
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS

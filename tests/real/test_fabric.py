@@ -11,7 +11,7 @@ import pytest
 
 from ibstack.fabric.guid import Guid
 from ibstack.mad import FabricReader
-from ibstack_lab import topology_file
+from ibstack_lab import topology
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.fabric.netfile import wiring
 from ibstack_lab.fabric.simulated import Fabric, FabricFailed
@@ -173,4 +173,4 @@ def test_a_large_fabric_has_leaf_switches(tmp_path: Path) -> None:
 
 
 def test_a_topology_is_read_as_it_was_written() -> None:
-    assert topology_file.load(topology_file.dump(ARTICLE)) == ARTICLE
+    assert topology.load(topology.dump(ARTICLE)) == ARTICLE

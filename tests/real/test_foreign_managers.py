@@ -96,20 +96,19 @@ def start_rogue(fabric: Fabric, sm_key: int | None = None) -> None:
 @contextmanager
 def rogue_conf(fabric: Fabric, sm_key: int | None) -> Iterator[None]:
     """Give the rogue an SM_Key of its own: OpenSM reads its file at the start."""
-    managers = fabric._subnet_managers
-    write = managers._write_conf
+    write = fabric._write_conf
 
     def with_key(host: object, priority: int) -> None:
         write(host, priority)  # type: ignore[arg-type]
         if host.name == ROGUE.name and sm_key is not None:  # type: ignore[attr-defined]
-            path = managers._folder(ROGUE.name) / "opensm.conf"
+            path = fabric._folder(ROGUE.name) / "opensm.conf"
             path.write_text(path.read_text() + f"sm_key 0x{sm_key:x}\n")
 
-    managers._write_conf = with_key  # type: ignore[method-assign]
+    fabric._write_conf = with_key  # type: ignore[method-assign]
     try:
         yield
     finally:
-        managers._write_conf = write  # type: ignore[method-assign]
+        fabric._write_conf = write  # type: ignore[method-assign]
 
 
 def test_a_standby_with_our_key_is_named_and_the_alarm_ends_with_it(

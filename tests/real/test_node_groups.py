@@ -14,8 +14,8 @@ import pytest
 from ClusterShell.NodeSet import NodeSet
 
 from cluster.shell.shells import new_store
-from ibstack.cluster.config import groups
 from ibstack.cluster.config.render import files_of
+from ibstack.cluster.config.render import node_groups as groups
 from ibstack.cluster.config.write import apply_files, plan_files
 from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.cluster.model.state import Draft, State

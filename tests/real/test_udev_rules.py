@@ -8,9 +8,9 @@ from typing import Final
 
 import udev_judge
 from cluster.infiniband_cluster import FABRIC, set_values, todays_cluster
-from ibstack.cluster.config.render import files_of, virtual_functions
+from ibstack.cluster.config.render import adapter_driver, files_of
 
-NAME: Final = Path(virtual_functions.PATH).name
+NAME: Final = Path(adapter_driver.UDEV_PATH).name
 
 
 def said(folder: Path, rules: str) -> str:
@@ -21,7 +21,7 @@ def said(folder: Path, rules: str) -> str:
 def rules_of_the_cluster() -> str:
     draft = todays_cluster()
     set_values(draft, FABRIC, adapter="mlx5")
-    file = files_of(draft, "node002")[PurePosixPath(virtual_functions.PATH)]
+    file = files_of(draft, "node002")[PurePosixPath(adapter_driver.UDEV_PATH)]
     return file.content(None).decode()
 
 

@@ -24,8 +24,7 @@ from ibstack_lab.hosts.daemons import Daemons, eswitchd_socket
 from ibstack_lab.process import end_all
 from ibstack_lab.services.accounts import OPERATOR, environment, session
 from ibstack_lab.services.controller import NAMES, Services
-from ibstack_lab.services.dhcp_agent import DhcpAgent
-from ibstack_lab.services.dhcp_watch import DhcpWatch
+from ibstack_lab.services.dhcp_agent import DhcpAgent, DhcpWatch
 from ibstack_lab.services.neutron_client import NeutronClient
 from ibstack_lab.startup import Component, Startup
 from ibstack_lab.topology import ARTICLE

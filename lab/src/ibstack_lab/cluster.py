@@ -23,10 +23,9 @@ from ibstack.views.cluster import Cluster
 from ibstack_lab import cluster_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from ibstack.cluster.rollout.hosts import Installation, Progress
     from ibstack.transport.apply_request import ApplyRequest, ApplyResult, ServiceRequest
     from ibstack.transport.query import Observation, Query
     from ibstack.transport.transport import Listener
@@ -52,24 +51,16 @@ def _now() -> datetime:
     return datetime.now(UTC).astimezone()
 
 
-class LabHosts:
+class LabHosts(TreeHosts):
     """The lab's hosts.  A restart of a host is its folder's: the lab's processes go on."""
 
-    def __init__(self, cloud: Cloud, tree: TreeHosts) -> None:
+    def __init__(self, cloud: Cloud, folder: Path, now: Callable[[], datetime]) -> None:
+        super().__init__(folder, now)
         self._cloud = cloud
-        self._tree = tree
-
-    @property
-    def installs(self) -> bool:
-        return self._tree.installs
-
-    def states(self, names: Iterable[str]) -> Mapping[str, str]:
-        return self._tree.states(names)
 
     def query(self, asked: Mapping[str, Query]) -> Mapping[str, Observation]:
-        return {
-            host: self._with_processes(host, seen) for host, seen in self._tree.query(asked).items()
-        }
+        seen = super().query(asked)
+        return {host: self._with_processes(host, each) for host, each in seen.items()}
 
     def _with_processes(self, host: str, seen: Observation) -> Observation:
         states = dict(seen.services)
@@ -84,7 +75,7 @@ class LabHosts:
         self, orders: Mapping[str, ApplyRequest], listener: Listener | None = None
     ) -> Mapping[str, ApplyResult]:
         found = {}
-        for host, result in self._tree.apply(orders).items():
+        for host, result in super().apply(orders).items():
             found[host] = whole = self._processes_too(host, orders[host], result)
             if listener is not None:
                 listener.finished(host, whole)
@@ -109,13 +100,7 @@ class LabHosts:
                 self._cloud.process(name).stop()
         for name in components:
             if order.action in ("start", "restart"):
-                self._start(name)
-
-    def start(self, installations: Sequence[Installation]) -> Iterator[tuple[str, Progress]]:
-        return self._tree.start(installations)
-
-    def switch_off(self, names: Iterable[str]) -> None:
-        self._tree.switch_off(names)
+                self._start_process(name)
 
     def _components(self, host: str, service: str) -> tuple[str, ...]:
         known = _HEAD if host == cluster_state.HEAD else host
@@ -126,7 +111,7 @@ class LabHosts:
             return ()
         return found
 
-    def _start(self, name: str) -> None:
+    def _start_process(self, name: str) -> None:
         kind, _, host = name.partition("-")
         if kind == "opensm":
             self._cloud.fabric.start_subnet_manager(host)
@@ -148,7 +133,7 @@ class LabCluster:
         settings = Settings(images=self._folder / "images", tree=self._folder / "hosts")
         self._folder.mkdir(parents=True, exist_ok=True)
         store = open_store(f"sqlite:///{self._folder / 'cluster.db'}")
-        hosts = LabHosts(self._cloud, TreeHosts(self._folder / "hosts", _now))
+        hosts = LabHosts(self._cloud, self._folder / "hosts", _now)
         reach = HostController(store, hosts, settings, _now)
         if not store.load().revision:
             self._begin(store, settings.images)

@@ -26,6 +26,7 @@ from ibstack_lab.services import accounts
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from ibstack_lab.guests.guest import Guest
     from ibstack_lab.machine import Machine
 
 _DIFFERS: Final = 3
@@ -39,7 +40,11 @@ class _LabCommand(ExampleInHelp):
         parser.add_argument(
             "--lab", metavar="DIR", type=Path, default=Path(".lab"), help="its folder (%(default)s)"
         )
+        self.add_arguments(parser)
         return parser
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add what the command takes besides."""
 
     @staticmethod
     def cloud(parsed: Namespace) -> Cloud:
@@ -49,10 +54,12 @@ class _LabCommand(ExampleInHelp):
 class _MachineCommand(_LabCommand):
     """A command on one machine of the lab."""
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", metavar="NAME", help="a machine that was booted")
-        return parser
+
+    def guest(self, parsed: Namespace) -> Guest:
+        compute = Compute(self.cloud(parsed))
+        return compute.guest(compute.machine(parsed.name))
 
 
 class LabUp(_LabCommand, Command):
@@ -105,13 +112,11 @@ class LabEnv(_LabCommand, Command):
 
     example = 'eval "$(ibstack lab env --user demo)" && openstack network list'
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: ArgumentParser) -> None:
         names = [who.name for who in accounts.ACCOUNTS]
         parser.add_argument(
             "--user", choices=names, default=accounts.OPERATOR.name, help="who (%(default)s)"
         )
-        return parser
 
     def take_action(self, parsed: Namespace) -> int:
         for name, text in self.cloud(parsed).client_env(accounts.account(parsed.user)).items():
@@ -124,8 +129,7 @@ class LabBoot(_LabCommand, ShowOne):
 
     example = "ibstack lab boot vm1 --network ibnetwork --host node002 --project demo"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", metavar="NAME", help="what to call the machine and its port")
         parser.add_argument("--network", required=True, help="name of the tenant's network")
         parser.add_argument("--host", required=True, help="node002 (mlx4) or node003 (mlx5)")
@@ -144,7 +148,6 @@ class LabBoot(_LabCommand, ShowOne):
             metavar="TEXT",
             help="what the guest asks with, such as 20:fa:16:…, instead of what its GUID makes",
         )
-        return parser
 
     def take_action(self, parsed: Namespace) -> tuple[Any, Any]:
         identifier = parsed.client_id and parse_identifier(parsed.client_id)
@@ -182,11 +185,9 @@ class LabExec(_LabCommand, Command):
 
     example = "ibstack lab exec vm1 -- ping -c 3 192.168.80.12"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", metavar="NAME", help="of a machine, or a host such as head")
         parser.add_argument("command", metavar="COMMAND", nargs=REMAINDER, help="and its arguments")
-        return parser
 
     def take_action(self, parsed: Namespace) -> int:
         command: list[str] = parsed.command
@@ -210,8 +211,7 @@ class LabSsh(_MachineCommand, Command):
     example = "ibstack lab ssh vm1"
 
     def take_action(self, parsed: Namespace) -> int:
-        compute = Compute(self.cloud(parsed))
-        guest = compute.guest(compute.machine(parsed.name))
+        guest = self.guest(parsed)
         _say(f"a shell in {parsed.name}, whose address is {guest.address() or 'none yet'}")
         guest.become((os.environ.get("SHELL", "/bin/sh"),))
 
@@ -225,10 +225,8 @@ class LabShell(_LabCommand, Command):
 
     example = 'ibstack lab shell -c "device use node001; services; stop opensm; status"'
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: ArgumentParser) -> None:
         cluster_shell.add_source(parser)
-        return parser
 
     def take_action(self, parsed: Namespace) -> int:
         from ibstack_lab.cluster import LabCluster  # With SQLAlchemy: the others do without.
@@ -242,8 +240,7 @@ class LabConsole(_MachineCommand, Command):
     example = "ibstack lab console vm1"
 
     def take_action(self, parsed: Namespace) -> int:
-        compute = Compute(self.cloud(parsed))
-        print(lines(compute.guest(compute.machine(parsed.name)).exchange()), end="")
+        print(lines(self.guest(parsed).exchange()), end="")
         return 0
 
 
@@ -252,11 +249,9 @@ class LabMpi(_LabCommand, Lister):
 
     example = "ibstack lab mpi vm1 vm2"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("first", metavar="NAME", help="the machine on which mpirun is started")
         parser.add_argument("second", metavar="OTHER", help="another machine of its network")
-        return parser
 
     def take_action(self, parsed: Namespace) -> tuple[Any, Any]:
         cloud = self.cloud(parsed)
@@ -277,11 +272,9 @@ class LabDemo(_LabCommand, Command):
 
     example = "ibstack lab demo"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: ArgumentParser) -> None:
         # A folder of its own: it takes down what is there, and `ibstack lab up` may be in use.
         parser.set_defaults(lab=Path(".lab/demo"))
-        return parser
 
     def take_action(self, parsed: Namespace) -> int:
         return Demo(self.cloud(parsed)).run()

@@ -8,8 +8,6 @@ Source: nova 34, network/neutron.py (_update_ports_for_instance) and virt/libvir
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import time
 import uuid
@@ -20,15 +18,17 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadInput, CommandFailed, IbstackError, TryLater
 from ibstack.fabric.pci import PciAddress
-from ibstack.host.eswitch_client import EswitchClient, EswitchUnreachable
+from ibstack.host.eswitch_client import EswitchUnreachable
+from ibstack.runtime.atomic_file import replace_file
 from ibstack.runtime.file_lock import locked
 from ibstack_lab.binding_profile import nova_profile
 from ibstack_lab.guests.dhcp_clients import DhcpClient
 from ibstack_lab.guests.guest import Guest
 from ibstack_lab.guests.partition_wires import SHORT_ID
 from ibstack_lab.hosts import hardware
-from ibstack_lab.hosts.daemons import eswitchd_socket
+from ibstack_lab.hosts.daemons import eswitchd_of, eswitchd_socket
 from ibstack_lab.machine import Machine
+from ibstack_lab.process import output_of
 from ibstack_lab.services import accounts
 from ibstack_lab.topology import PHYSICAL_NETWORK
 
@@ -192,7 +192,7 @@ class Compute:
 
     def _why(self, machine: Machine) -> str:
         """Return what the host says of a machine that does not become ACTIVE."""
-        client = EswitchClient(eswitchd_socket(self._cloud.lab, machine.host))
+        client = eswitchd_of(self._cloud.lab, machine.host)
         try:
             attachments = client.read().attachments
         except EswitchUnreachable as error:
@@ -210,16 +210,9 @@ class Compute:
 
     def _ebrctl(self, *arguments: str, host: str) -> None:
         argv = (str(Path(sys.executable).with_name("ebrctl")), *arguments)
-        env = {
-            **os.environ,
-            "IBSTACK_ESWITCHD_SOCKET": str(eswitchd_socket(self._cloud.lab, host)),
-        }
-        done = subprocess.run(
-            argv, env=env, capture_output=True, text=True, timeout=_EBRCTL_TIMEOUT_S, check=False
-        )
-        if done.returncode:
-            doing = f"plug a VF of {host}" if arguments[0] == "add-port" else f"unplug on {host}"
-            raise CommandFailed(argv, done.returncode, done.stderr, doing)
+        env = {"IBSTACK_ESWITCHD_SOCKET": str(eswitchd_socket(self._cloud.lab, host))}
+        doing = f"plug a VF of {host}" if arguments[0] == "add-port" else f"unplug on {host}"
+        output_of(argv, doing, timeout_s=_EBRCTL_TIMEOUT_S, env=env)
 
     def guest(self, machine: Machine) -> Guest:
         return Guest(self._cloud.lab, machine)
@@ -246,9 +239,7 @@ class Compute:
         """Keep what the machine was booted as, as nova's network info cache does."""
         folder = self._cloud.lab.machine(machine.port_id[:SHORT_ID])
         folder.mkdir(parents=True, exist_ok=True)
-        scratch = folder / "booted-as.new"
-        scratch.write_text(json.dumps(asdict(machine)))
-        scratch.replace(folder / _BOOTED_AS)
+        replace_file(folder / _BOOTED_AS, json.dumps(asdict(machine)))
 
     def _all_machines(self) -> list[Machine]:
         """Return also those whose ports were deleted while their guests run."""

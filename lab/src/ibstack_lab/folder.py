@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import random
 import socket
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -95,6 +96,14 @@ class LabFolder:
         return Process(
             name, argv, self.logs / f"{name}.log", self.pid_files / f"{name}.pid", env or {}, cwd
         )
+
+    def api(self, name: str, service: str) -> Process:
+        """Return the process *name*, which serves the API of an OpenStack *service* on its port."""
+        folder, configured = self.service(service), f"OS_{service.upper()}_CONFIG"
+        env = {f"{configured}_DIR": str(folder), f"{configured}_FILES": f"{service}.conf"}
+        module, port = f"{service}.wsgi.api", str(self.port(service))
+        argv = (sys.executable, "-m", "ibstack_lab.services.wsgi", module, port)
+        return self.process(name, argv, env=env, cwd=folder)
 
     def known(self, name: str) -> Process:
         """Return component *name* as a process to look at or to stop, not to start."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ibstack.fabric.errors import IbstackError
+from ibstack.fabric.errors import CommandFailed, IbstackError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +24,34 @@ _POLITELY_S = 1.5
 """For a process whose data go away with it."""
 _MARK = "IBSTACK_LAB_PROCESS"
 """Set in the environment of every process of a lab, to the path of its pid file."""
+
+
+def output_of(
+    argv: Sequence[str],
+    doing: str,
+    *,
+    timeout_s: float,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    told: str | None = None,
+) -> str:
+    """Run *argv* to its end, and return what it printed; CommandFailed "cannot *doing*: …".
+
+    *env*: what its environment has beside ours.  *told*: its standard input.
+    """
+    done = subprocess.run(
+        argv,
+        input=told,
+        env={**os.environ, **(env or {})},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    if done.returncode:
+        raise CommandFailed(tuple(argv), done.returncode, done.stderr, doing)
+    return done.stdout
 
 
 @dataclass(eq=False)

@@ -22,10 +22,9 @@ from ibstack.facts.evidence import Evidence, Missing
 from ibstack.facts.fabric.observed import read_fabric
 from ibstack.facts.site import Site
 from ibstack.facts.this_host import FILES, read_host
-from ibstack.host.eswitch_client import EswitchClient
 from ibstack.mad import FabricReader
 from ibstack_lab.fabric.attachment import Attachment
-from ibstack_lab.hosts.daemons import eswitchd_socket
+from ibstack_lab.hosts.daemons import eswitchd_of
 from ibstack_lab.services.accounts import OPERATOR, session
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def _host(cloud: Cloud, name: str) -> Evidence:
 def _shown(cloud: Cloud, name: str) -> str:
     """Return what `ibstack host show -f json` would say there of adapters, or complain of."""
     try:
-        observed = EswitchClient(eswitchd_socket(cloud.lab, name)).read()
+        observed = eswitchd_of(cloud.lab, name).read()
     except IbstackError as error:
         return f"ibstack: {error}\n"
     return json.dumps(

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Final
 
 from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import PciAddress
-from ibstack.formats.codec import record
+from ibstack.formats.codec import from_json, record, to_json
 
 PHYSICAL_NETWORK: Final = "ibhostnet"
 ETHERNET: Final = "phyvlanhostnet"
@@ -94,3 +95,13 @@ ARTICLE: Final = Topology(
         Host("node003", Guid(0x0002C90300000040), AdapterKind.MLX5, vfs=16),
     )
 )
+
+
+def dump(topology: Topology) -> str:
+    """Return it as JSON, so that the lab's processes find the one they were started with."""
+    return json.dumps(to_json(topology.hosts), indent=1) + "\n"
+
+
+def load(text: str) -> Topology:
+    """Read what dump() wrote."""
+    return Topology(from_json(tuple[Host, ...], json.loads(text)))

@@ -76,7 +76,7 @@ def devices_named(state: State, names: Sequence[str], doing: str) -> list[str]:
 
 def host_lines(cluster: Cluster, present: State, changes: Sequence[Change]) -> Sequence[str]:
     """Return what a commit of *changes* would do to hosts, a line for each thing."""
-    from ibstack.cluster.rollout.offline_plan import planned_unseen
+    from ibstack.cluster.rollout.host_changes import planned_unseen
 
     plan = cluster.hosts.plan if cluster.hosts is not None else planned_unseen
     return plan(present, present.with_changes(changes, present.revision + 1))

@@ -9,8 +9,8 @@ from cluster.article import starting_state
 from ibstack.cluster.config.checks import problems, problems_of
 from ibstack.cluster.model.edits import add, clone, remove, set_value
 from ibstack.cluster.model.entity import Entity, EntityPath
+from ibstack.cluster.model.index import used_by
 from ibstack.cluster.model.state import Draft
-from ibstack.cluster.model.usage import used_by
 
 HEAD = EntityPath.of("device", "headnode")
 NODE = EntityPath.of("device", "node002")

@@ -13,7 +13,7 @@ from cluster.infiniband_cluster import (
     todays_cluster,
     two_fabrics,
 )
-from ibstack.cluster.config.render import files_of, ini_paths, virtual_functions
+from ibstack.cluster.config.render import adapter_driver, files_of, ini_paths
 
 PAGE = Path(__file__).parents[3] / "docs/reference/cluster-files.md"
 
@@ -31,7 +31,7 @@ def test_the_page_has_every_file(tmp_path: Path) -> None:
     page = PAGE.read_text("utf-8")
     paths = generated(tmp_path)
 
-    assert PurePosixPath(virtual_functions.PATH) in paths
+    assert PurePosixPath(adapter_driver.UDEV_PATH) in paths
     assert paths >= set(ini_paths())
     # Of several in one folder, the page has the folder once.
     missing = {path for path in paths if f"`{path}`" not in page and f"`{path.name}`" not in page}

@@ -17,7 +17,7 @@ from cluster.infiniband_cluster import (
     todays_cluster,
     two_fabrics,
 )
-from ibstack.cluster.config.render import files_of, virtual_functions
+from ibstack.cluster.config.render import adapter_driver, files_of
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.fabric.errors import BadValue
 from ibstack.facts.evidence import Evidence
@@ -44,7 +44,7 @@ def paths(draft: Draft, device: str) -> set[str]:
 
 
 def rule(draft: Draft, device: str = "node002") -> list[str]:
-    text = files_of(draft, device)[PurePosixPath(virtual_functions.PATH)].text
+    text = files_of(draft, device)[PurePosixPath(adapter_driver.UDEV_PATH)].text
     return [line for line in text.splitlines() if not line.startswith("#")]
 
 
@@ -145,13 +145,13 @@ class TestVirtualFunctionsOfMlx5:
         draft = two_fabrics("mlx5")
 
         assert all('NAME=="ib2"' in line for line in rule(draft))
-        assert virtual_functions.PATH not in paths(todays_cluster(), "node002")
+        assert adapter_driver.UDEV_PATH not in paths(todays_cluster(), "node002")
 
     def test_no_functions_no_rule(self) -> None:
         draft = two_fabrics("mlx5")
         infiniband_roles(draft, virtualfunctions=0)
 
-        assert virtual_functions.PATH not in paths(draft, "node002")
+        assert adapter_driver.UDEV_PATH not in paths(draft, "node002")
 
     @pytest.mark.parametrize("name", ['ib0"', "ib*", "ib0 ", "", "a" * 16, "ib0\n"])
     def test_a_name_that_means_more_to_udev_is_refused(self, name: str) -> None:

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibstack.cluster.config.frozen import check, freezer
 from ibstack.cluster.config.sections import (
     TextOwner,
     standing_of_section,
@@ -19,6 +18,7 @@ from ibstack.cluster.config.sections import (
     with_section_blank,
     without_section,
 )
+from ibstack.cluster.config.write import check, freezer
 from ibstack.fabric.errors import BadValue, Refused
 
 others = st.text(st.sampled_from("ab# =\n\r"), max_size=40).map(str.encode)

@@ -19,12 +19,11 @@ from ibstack.cluster.lint.checks.names import options as unknown_options
 from ibstack.cluster.lint.checks.values import quotes
 from ibstack.cluster.lint.configuration import Cloud, HostConfiguration, LintFile
 from ibstack.cluster.lint.finding import Place
-from ibstack.cluster.lint.known_files import Reader
-from ibstack.cluster.lint.known_options import OWN, options_of
+from ibstack.cluster.lint.known_files import OWN, Reader, options_of
 from ibstack.formats import eswitchd_conf
 
 if TYPE_CHECKING:
-    from ibstack.cluster.lint.known_options import Option
+    from ibstack.cluster.lint.known_files import Option
 
 ROOT = Path(__file__).parents[3]
 ESWITCHD = "/etc/ibstack/eswitchd.conf"

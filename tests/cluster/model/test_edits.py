@@ -24,8 +24,8 @@ from ibstack.cluster.model.edits import (
     swap,
 )
 from ibstack.cluster.model.entity import Entity, EntityPath
+from ibstack.cluster.model.index import used_by
 from ibstack.cluster.model.state import Draft
-from ibstack.cluster.model.usage import used_by
 from ibstack.fabric.errors import BadInput, Refused
 
 if TYPE_CHECKING:

@@ -14,16 +14,15 @@ from cluster.model.random_clusters import NAMES, edit_once, edited, everything
 from ibstack.cluster.model import edits
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.entity import Entity, EntityPath
-from ibstack.cluster.model.index import ADDRESS, first_free, saying
-from ibstack.cluster.model.state import Draft, State
-from ibstack.cluster.model.usage import used_by
+from ibstack.cluster.model.index import ADDRESS, first_free, saying, used_by
+from ibstack.cluster.model.state import Draft, State, View
 from ibstack.fabric.errors import BadInput, BadValue, Refused
 
 NODE = EntityPath.of("device", "node002")
 SERVICE = NODE.inside("services", "opensm")
 
 
-def content(view: State | Draft) -> dict[EntityPath, Entity]:
+def content(view: View) -> dict[EntityPath, Entity]:
     return {entity.path: entity for entity in everything(view)}
 
 

@@ -11,8 +11,7 @@ import pytest
 
 from cluster.article import starting_state
 from ibstack.cluster.model.state import Change, State
-from ibstack.cluster.rollout.host_changes import host_changes
-from ibstack.cluster.rollout.offline_plan import planned_unseen
+from ibstack.cluster.rollout.host_changes import host_changes, planned_unseen
 from ibstack.cluster.shell.registry import COMMANDS
 from ibstack.cluster.shell.session import Session
 from ibstack.cluster.store.store import Store, open_store

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ibstack.cluster.model.state import Change, Draft, State
+from ibstack.cluster.model.state import Change, Draft, State, View
 from ibstack.cluster.rollout.host_controller import HostController
 from ibstack.cluster.rollout.settings import Settings
 from ibstack.cluster.rollout.tree import TreeHosts
@@ -55,7 +55,7 @@ class TreeCluster:
         return (self.root(host) / path.lstrip("/")).read_text()
 
 
-def tree_cluster(folder: Path, state: State | Draft, started: Sequence[str]) -> TreeCluster:
+def tree_cluster(folder: Path, state: View, started: Sequence[str]) -> TreeCluster:
     """Return the cluster of *state*, its images made, and of its hosts those *started*."""
     for name in IMAGES:
         place = folder / "images" / "cm" / "images" / name

@@ -14,9 +14,7 @@ from cluster.article import starting_state
 from cluster.rollout.tree_cluster import TreeCluster, tree_cluster
 from cluster.shell.played_hosts import PlayedJob
 from cluster.shell.shells import NOW, Shell
-from ibstack.cluster.rollout.image_copies import ImageCopy
-from ibstack.cluster.rollout.image_copy import unfinished
-from ibstack.cluster.rollout.image_job import ImageJob
+from ibstack.cluster.rollout.image_copy import ImageCopy, ImageJob, unfinished
 from ibstack.cluster.shell.terminal import Terminal
 from ibstack.fabric.errors import IbstackError
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.cluster.model.state import Change, Draft, State
 from ibstack.cluster.store.commit import Commit, same_object, shown
-from ibstack.cluster.store.conflict import Conflict, clashes, references
-from ibstack.cluster.store.reversal import reversal
+from ibstack.cluster.store.conflict import Conflict, clashes, references, reversal
 
 NOON = datetime(2014, 10, 17, 12, tzinfo=UTC)
 

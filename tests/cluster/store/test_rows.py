@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.cluster.store.commit import same_object
-from ibstack.cluster.store.rows import (
+from ibstack.cluster.store.journal import (
     changed_entity,
     check_paths,
     entity_text,

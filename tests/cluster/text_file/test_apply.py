@@ -12,7 +12,7 @@ from cluster.article import starting_state
 from cluster.model.random_clusters import edited
 from ibstack.cluster.model.state import State
 from ibstack.cluster.store.store import open_store
-from ibstack.cluster.text_file.faults import BadFile
+from ibstack.cluster.text_file.nodes import BadFile
 from ibstack.cluster.text_file.plan import plan
 from ibstack.cluster.text_file.reading import read
 from ibstack.cluster.text_file.writing import export

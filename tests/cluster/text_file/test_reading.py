@@ -13,7 +13,7 @@ from cluster.article import starting_state
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.kind import SINGLE
 from ibstack.cluster.model.state import State
-from ibstack.cluster.text_file.faults import BadFile
+from ibstack.cluster.text_file.nodes import BadFile
 from ibstack.cluster.text_file.plan import plan
 from ibstack.cluster.text_file.reading import read
 from ibstack.cluster.text_file.writing import export

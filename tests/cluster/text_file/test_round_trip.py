@@ -19,10 +19,9 @@ from cluster.model.random_clusters import edited
 from ibstack.cluster.model.catalogue import kinds_inside, top_kinds
 from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.cluster.model.state import Draft, State
-from ibstack.cluster.text_file.form import TYPE_KEY, says_type, written_properties
 from ibstack.cluster.text_file.plan import changes_to
 from ibstack.cluster.text_file.reading import read
-from ibstack.cluster.text_file.schema import schema
+from ibstack.cluster.text_file.schema import TYPE_KEY, says_type, schema, written_properties
 from ibstack.cluster.text_file.writing import export
 
 if TYPE_CHECKING:

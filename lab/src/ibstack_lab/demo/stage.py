@@ -6,9 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from prettytable import PrettyTable
+
 from ibstack_lab.compute import Compute
 from ibstack_lab.demo.findings import Findings
-from ibstack_lab.demo.text_table import text_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +38,10 @@ class Stage:
         self.show(f"\n{text}\n{'-' * len(text)}")
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        self.show(text_table(columns, rows))
+        """Show *rows* under *columns*, framed as the openstack client does it."""
+        table = PrettyTable(columns, align="l")
+        table.add_rows([list(row) for row in rows])
+        self.show(table.get_string())
 
     def openstack(self, client: OpenstackClient, user: Account, command: str) -> None:
         """Show a command of the openstack client, and what it answers."""

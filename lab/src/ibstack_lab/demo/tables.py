@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.partition import PartitionKey
-from ibstack.host.eswitch_client import EswitchClient
 from ibstack_lab.demo.findings import (
     PORT_COLUMNS,
     Findings,
@@ -19,7 +18,7 @@ from ibstack_lab.demo.findings import (
     membership_lines,
 )
 from ibstack_lab.fabric import tables as fabric_tables
-from ibstack_lab.hosts.daemons import eswitchd_socket
+from ibstack_lab.hosts.daemons import eswitchd_of
 from ibstack_lab.services import accounts
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ class Tables:
         return fabric_tables.read(self._cloud.fabric, self._cloud.topology.hosts[0].name)
 
     def _facts(self, machine: Machine, tables: list[PortTable]) -> MachineFacts:
-        observed = EswitchClient(eswitchd_socket(self._cloud.lab, machine.host)).read()
+        observed = eswitchd_of(self._cloud.lab, machine.host).read()
         vf = next(vf for a in observed.adapters for vf in a.vfs if str(vf.pci) == machine.pci)
         member = member_node(machine, self._cloud.topology)
         index = vf.index

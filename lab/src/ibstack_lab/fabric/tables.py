@@ -7,16 +7,14 @@ umad2sim works by LD_PRELOAD, so the reading is done by a process of its own: th
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ibstack import mad
-from ibstack.fabric.errors import CommandFailed
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
+from ibstack_lab.process import output_of
 
 if TYPE_CHECKING:
     from ibstack_lab.fabric.simulated import Fabric
@@ -38,18 +36,9 @@ class PortTable:
 def read(fabric: Fabric, host: str) -> list[PortTable]:
     """Return the table of each adapter port that is up, as seen from *host*."""
     argv = (sys.executable, "-m", __name__)
-    done = subprocess.run(
-        argv,
-        env={**os.environ, **fabric.client_env(host)},
-        cwd=fabric.client_cwd(host),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    if done.returncode:
-        raise CommandFailed(argv, done.returncode, done.stderr, "read the fabric")
-    return [_decode(each) for each in json.loads(done.stdout)]
+    env, cwd = fabric.client_env(host), fabric.client_cwd(host)
+    said = output_of(argv, "read the fabric", timeout_s=60, env=env, cwd=cwd)
+    return [_decode(each) for each in json.loads(said)]
 
 
 def _decode(port: dict[str, Any]) -> PortTable:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.guid import Guid
 from ibstack.runtime.file_lock import locked
-from ibstack_lab import topology_file
+from ibstack_lab import topology
 from ibstack_lab.fabric.netfile import wiring
 from ibstack_lab.fabric.relay import READY
 from ibstack_lab.process import Process
@@ -102,7 +102,7 @@ class Wires:
         simulator = self._ibsim(self.name if enforcement_cap is None else self._name_behind_relay)
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "net").write_text(self._wiring.net_file())
-        (self.folder / "topology.json").write_text(topology_file.dump(self.topology))
+        (self.folder / "topology.json").write_text(topology.dump(self.topology))
         if not self._console_path.exists():
             os.mkfifo(self._console_path, 0o600)
         simulator.log.parent.mkdir(parents=True, exist_ok=True)

@@ -11,13 +11,13 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import subprocess
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING, Final
 
-from ibstack.fabric.errors import BadInput, CommandFailed
+from ibstack.fabric.errors import BadInput
 from ibstack.fabric.partition import FULL_MEMBER_BIT, PartitionKey
 from ibstack_lab.guests.namespaces import inside
+from ibstack_lab.process import output_of
 from ibstack_lab.topology import INTERFACE
 
 if TYPE_CHECKING:
@@ -76,9 +76,7 @@ def build_library(lab: LabFolder) -> None:
     built.parent.mkdir(parents=True, exist_ok=True)
     with as_file(files(__package__) / _SOURCE) as source:
         argv = ("gcc", "-shared", "-fPIC", "-O2", "-o", str(built), str(source))
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=_WITHIN_S, check=False)
-    if done.returncode:
-        raise CommandFailed(argv, done.returncode, done.stderr, f"make {_LIBRARY}")
+        output_of(argv, f"make {_LIBRARY}", timeout_s=_WITHIN_S)
 
 
 def prepare(run: Path, address: IpoibAddress, preloaded: Path) -> None:

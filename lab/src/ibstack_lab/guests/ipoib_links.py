@@ -13,12 +13,10 @@ Its state is the kernel's: one that was killed finds all links again.
 
 from __future__ import annotations
 
-import argparse
 import errno
 import logging
 import os
 import select
-import signal
 import socket
 import sys
 import time
@@ -34,6 +32,7 @@ from ibstack_lab.guests.ethernet_frames import EthernetFrames
 from ibstack_lab.guests.namespaces import NAMED, Namespaces
 from ibstack_lab.guests.partition_wires import beginning_of_port_id, is_wire, key_of_bridge
 from ibstack_lab.guests.routes import Routes
+from ibstack_lab.program import begin
 from ibstack_lab.topology import INTERFACE
 
 if TYPE_CHECKING:
@@ -223,20 +222,10 @@ def _carry(source: int, target: int | None, translate: Callable[[bytes], bytes |
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m ibstack_lab.guests.ipoib_links", description=__doc__
-    )
-    parser.add_argument("--lab", type=Path, required=True, help="the lab's folder")
-    options = parser.parse_args(argv)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
-    )
-    stopping: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _frame: stopping.append(number))
-    links = IpoibLinks(LabFolder.at(options.lab))
+    lab, stopping = begin("ibstack_lab.guests.ipoib_links", __doc__, argv)
+    links = IpoibLinks(LabFolder.at(lab))
     links.look()
-    while not stopping:
+    while not stopping.is_set():
         links.serve()
     links.close()
     return 0

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ibstack.fabric.errors import CommandFailed
+from ibstack_lab.process import output_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,13 +68,7 @@ def inside(name: str, argv: Sequence[str]) -> tuple[str, ...]:
 
 def ip(*arguments: str, doing: str, batch: str | None = None) -> str:
     """Run ip(8); return what it printed.  *batch*: commands for its standard input."""
-    argv = ("ip", *arguments)
-    done = subprocess.run(
-        argv, input=batch, capture_output=True, text=True, timeout=_WITHIN_S, check=False
-    )
-    if done.returncode:
-        raise CommandFailed(argv, done.returncode, done.stderr, doing)
-    return done.stdout
+    return output_of(("ip", *arguments), doing, timeout_s=_WITHIN_S, told=batch)
 
 
 def _names() -> list[str]:

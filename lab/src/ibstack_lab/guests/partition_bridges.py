@@ -10,12 +10,9 @@ Bridges and wires are read in /sys/class/net, which shows those of the process's
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
-import signal
 import sys
-import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -25,8 +22,10 @@ from ibstack.fabric.errors import BadValue, IbstackError
 from ibstack_lab.guests.namespaces import ip
 from ibstack_lab.guests.partition_wires import StandsFor, Wire, changes, is_wire
 from ibstack_lab.hosts import vports
+from ibstack_lab.program import RETRY_S, SaidOnce, begin
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterator, Sequence
 
     from ibstack.fabric.partition import TableEntry
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 _TICK_S: Final = 0.02
-_RETRY_S: Final = 0.5
 _COARSE_NS: Final = 100_000_000
 """More than a file's time may be wrong by: the kernel stamps files by its clock tick."""
 _NO_IPV6: Final = Path("/proc/sys/net/ipv6/conf/default/disable_ipv6")
@@ -111,37 +109,25 @@ def _wire(folder: Path) -> Wire:
 def run(lab: Path, stopping: threading.Event) -> None:
     """Keep the wires right until *stopping* is set."""
     bridges = PartitionBridges(lab / "hosts")
-    said = ""
+    said = SaidOnce()
     pause_s = _TICK_S
     while not stopping.wait(pause_s):
         pause_s = _TICK_S
         try:
             bridges.tick()
-            said = ""
+            said.works()
         except IbstackError as error:
             # A wire may go between the look and the change.
-            if str(error) != said:
-                LOG.warning("%s", error)
-            said = str(error)
-            pause_s = _RETRY_S
+            said.failed(error)
+            pause_s = RETRY_S
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m ibstack_lab.guests.partition_bridges", description=__doc__
-    )
-    parser.add_argument("--lab", type=Path, required=True, help="the lab's folder")
-    options = parser.parse_args(argv)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
-    )
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stopping.set())
+    lab, stopping = begin("ibstack_lab.guests.partition_bridges", __doc__, argv)
     # The bridges are wires: nothing in this namespace shall be spoken to.
     with suppress(FileNotFoundError):
         _NO_IPV6.write_text("1")
-    run(options.lab, stopping)
+    run(lab, stopping)
     return 0
 
 

@@ -7,14 +7,17 @@ import grp
 import os
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ibstack.host.eswitch_client import EswitchClient
+from ibstack.runtime.atomic_file import replace_file
 from ibstack_lab.startup import Component
 from ibstack_lab.topology import INTERFACE, PHYSICAL_NETWORK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ibstack_lab.fabric.simulated import Fabric
     from ibstack_lab.folder import LabFolder
@@ -71,6 +74,11 @@ def eswitchd_socket(lab: LabFolder, host: str) -> Path:
     return lab.host(host) / "run" / "eswitchd.sock"
 
 
+def eswitchd_of(lab: LabFolder, host: str) -> EswitchClient:
+    """Return what speaks to ibstack-eswitchd of *host*."""
+    return EswitchClient(eswitchd_socket(lab, host))
+
+
 class Daemons:
     """ibstack-eswitchd and ibstack-agent on hosts with adapters, ibstack-fabricd on SM hosts."""
 
@@ -103,26 +111,25 @@ class Daemons:
             self._write(host, "fabricd", _FABRICD)
 
     def eswitchds(self) -> list[Component]:
-        return [
-            Component(
-                self._process(host, "eswitchd"),
-                _accepts(eswitchd_socket(self._lab, host.name)),
-            )
-            for host in self._topology.adapter_hosts
-        ]
+        return self._components(
+            "eswitchd",
+            self._topology.adapter_hosts,
+            lambda host: _accepts(eswitchd_socket(self._lab, host.name)),
+        )
 
     def agents(self, alive: Callable[[str, str], bool]) -> list[Component]:
         """*alive* says whether Neutron knows a live agent by its binary and host."""
-        return [
-            Component(self._process(host, "agent"), _alive(alive, "ibstack-agent", host))
-            for host in self._topology.adapter_hosts
-        ]
+        hosts = self._topology.adapter_hosts
+        return self._components("agent", hosts, lambda host: alive("ibstack-agent", host.name))
 
     def fabricds(self, alive: Callable[[str, str], bool]) -> list[Component]:
-        return [
-            Component(self._process(host, "fabricd"), _alive(alive, "ibstack-fabricd", host))
-            for host in self._topology.subnet_manager_hosts
-        ]
+        hosts = self._topology.subnet_manager_hosts
+        return self._components("fabricd", hosts, lambda host: alive("ibstack-fabricd", host.name))
+
+    def _components(
+        self, daemon: str, hosts: Iterable[Host], ready: Callable[[Host], bool]
+    ) -> list[Component]:
+        return [Component(self._process(host, daemon), partial(ready, host)) for host in hosts]
 
     def _process(self, host: Host, daemon: str) -> Process:
         program = str(Path(sys.executable).with_name(f"ibstack-{daemon}"))
@@ -142,9 +149,8 @@ class Daemons:
         path = self._configuration(host, daemon)
         if path.exists():
             return
-        scratch = path.with_suffix(".new")  # Whoever is interrupted leaves no half of a file.
-        scratch.touch(mode=0o600)  # It may hold the broker's password.
-        scratch.write_text(
+        replace_file(
+            path,
             template.format(
                 host=host.name,
                 folder=self._lab.host(host.name),
@@ -160,18 +166,11 @@ class Daemons:
                 full_members=",".join(
                     str(manager.port_guid) for manager in self._topology.subnet_manager_hosts
                 ),
-            )
+            ),
+            mode=0o600,  # It may hold the broker's password.
         )
-        scratch.replace(path)
 
 
-def _accepts(path: Path) -> Callable[[], bool]:
-    def ready() -> bool:
-        with socket.socket(socket.AF_UNIX) as probe:
-            return probe.connect_ex(str(path)) == 0
-
-    return ready
-
-
-def _alive(alive: Callable[[str, str], bool], binary: str, host: Host) -> Callable[[], bool]:
-    return lambda: alive(binary, host.name)
+def _accepts(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0

@@ -8,26 +8,24 @@ It looks every 20 ms.  Where ibsim is away it says so once, and goes on when it 
 
 from __future__ import annotations
 
-import argparse
 import logging
-import signal
 import sys
-import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import IbstackError
 from ibstack_lab.fabric.simulated import Fabric
 from ibstack_lab.fabric.watch import Watch
 from ibstack_lab.hosts.silicon import silicon
+from ibstack_lab.program import RETRY_S, SaidOnce, begin
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Sequence
+    from pathlib import Path
 
 LOG = logging.getLogger(__name__)
 
 _TICK_S: Final = 0.02
-_RETRY_S: Final = 0.5
 
 
 class Kernel:
@@ -52,36 +50,25 @@ class Kernel:
 
 def run(lab: Path, stopping: threading.Event) -> None:
     """Play the drivers until *stopping* is set."""
-    said = ""
+    said = SaidOnce()
     while not stopping.is_set():
         kernel: Kernel | None = None
         try:
             kernel = Kernel(Fabric.of_running_lab(lab), lab / "hosts")
-            said = ""
+            said.works()
             while not stopping.wait(_TICK_S):
                 kernel.tick()
         except (IbstackError, OSError) as error:
             # A folder that is being built, or an ibsim that is away: it may come (back).
-            if str(error) != said:
-                LOG.warning("%s", error)
-            said = str(error)
-            stopping.wait(_RETRY_S)
+            said.failed(error)
+            stopping.wait(RETRY_S)
         finally:
             if kernel is not None:
                 kernel.close()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m ibstack_lab.hosts.kernel", description=__doc__)
-    parser.add_argument("--lab", type=Path, required=True, help="the lab's folder")
-    options = parser.parse_args(argv)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
-    )
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stopping.set())
-    run(options.lab, stopping)
+    run(*begin("ibstack_lab.hosts.kernel", __doc__, argv))
     return 0
 
 

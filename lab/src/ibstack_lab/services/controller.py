@@ -7,6 +7,7 @@ import secrets
 import sys
 from typing import TYPE_CHECKING, Final
 
+from ibstack.runtime.atomic_file import replace_file
 from ibstack_lab.folder import listening
 from ibstack_lab.services import prepared
 from ibstack_lab.services.keystone import Keystone
@@ -50,8 +51,7 @@ class Services:
             prepared.copy_into(lab, cache, startup.say)
         services = cls(lab)
         if not lab.answer_key.exists():
-            lab.answer_key.touch(mode=0o600)
-            lab.answer_key.write_text(secrets.token_hex(32))
+            replace_file(lab.answer_key, secrets.token_hex(32), mode=0o600)
         services.broker.configure()
         services.keystone.configure()
         services.neutron.configure(services.keystone, services.broker, services.password)

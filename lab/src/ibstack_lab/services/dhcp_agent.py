@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Neutron's own DHCP agent, on the hosts that serve DHCP: it starts a real dnsmasq per network."""
+"""Neutron's own DHCP agent, on the hosts that serve DHCP, with `ibstack dhcp watch` beside it."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ibstack.runtime.atomic_file import replace_file
 from ibstack_lab.guests.namespaces import Namespaces
 from ibstack_lab.startup import Component
 from ibstack_lab.topology import INTERFACE, PHYSICAL_NETWORK
@@ -65,15 +67,16 @@ class DhcpAgent:
         path = self._folder / "etc" / "dhcp_agent.conf"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_name("dnsmasq.conf").write_text(_DNSMASQ_CONFIGURATION)
-        path.touch(mode=0o600)  # It holds the broker's password.
-        path.write_text(
+        replace_file(
+            path,
             _CONFIGURATION.format(
                 host=self._host.name,
                 transport_url=transport_url,
                 folder=self._folder,
                 physical_network=PHYSICAL_NETWORK,
                 interface=INTERFACE,
-            )
+            ),
+            mode=0o600,  # It holds the broker's password.
         )
 
     def component(self, alive: Callable[[str, str], bool]) -> Component:
@@ -82,13 +85,8 @@ class DhcpAgent:
 
     def process(self) -> Process:
         configuration = str(self._folder / "etc" / "dhcp_agent.conf")
-        argv = (
-            sys.executable,
-            "-m",
-            "ibstack_lab.services.dhcp_program",
-            "--config-file",
-            configuration,
-        )
+        module = "ibstack_lab.services.dhcp_program"
+        argv = (sys.executable, "-m", module, "--config-file", configuration)
         return self._lab.process(self.name, argv, cwd=self._folder)
 
     def remove_namespaces(self) -> None:
@@ -102,3 +100,22 @@ class DhcpAgent:
 def namespace_of(network_id: str) -> str:
     """Return the network namespace in which the agent serves that network."""
     return _NAMESPACE + network_id
+
+
+class DhcpWatch:
+    """The process that names the guests whom the DHCP agent of one host leaves unanswered."""
+
+    def __init__(self, lab: LabFolder, host: Host) -> None:
+        self._folder = lab.host(host.name)
+        self._state_path = self._folder / "neutron"
+        self.name = f"dhcp-watch-{host.name}"
+        self._lab = lab
+
+    def configure(self) -> None:
+        """Make what the agent makes when it starts: it may be later than the watch."""
+        self._state_path.mkdir(parents=True, exist_ok=True)
+
+    def process(self) -> Process:
+        program = str(Path(sys.executable).with_name("ibstack"))
+        argv = (program, "dhcp", "watch", "--state-path", str(self._state_path))
+        return self._lab.process(self.name, argv, cwd=self._folder)

@@ -6,13 +6,12 @@ from __future__ import annotations
 import getpass
 import grp
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ibstack.fabric.errors import CommandFailed
 from ibstack_lab.folder import listening
+from ibstack_lab.process import output_of
 from ibstack_lab.services.accounts import ACCOUNTS, OPERATOR, REGION, Account, session
 
 if TYPE_CHECKING:
@@ -74,13 +73,7 @@ class Keystone:
         )
 
     def process(self) -> Process:
-        env = {
-            "OS_KEYSTONE_CONFIG_DIR": str(self._folder),
-            "OS_KEYSTONE_CONFIG_FILES": "keystone.conf",
-        }
-        port = str(self._lab.port("keystone"))
-        argv = (sys.executable, "-m", "ibstack_lab.services.wsgi", "keystone.wsgi.api", port)
-        return self._lab.process("keystone", argv, env=env, cwd=self._folder)
+        return self._lab.api("keystone", "keystone")
 
     def ready(self) -> bool:
         return listening(self._lab.port("keystone"))
@@ -125,12 +118,8 @@ class Keystone:
     def _manage(self, *arguments: str) -> None:
         program = str(Path(sys.executable).with_name("keystone-manage"))
         argv = (program, f"--config-file={self._folder / 'keystone.conf'}", *arguments)
-        env = {**os.environ, **self._lab.known("keystone-manage").mark}
-        done = subprocess.run(
-            argv, env=env, capture_output=True, text=True, timeout=300, check=False
-        )
-        if done.returncode:
-            raise CommandFailed(argv, done.returncode, done.stderr, "prepare Keystone")
+        mark = self._lab.known("keystone-manage").mark
+        output_of(argv, "prepare Keystone", timeout_s=300, env=mark)
 
 
 class _Directory:

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import getpass
-import subprocess
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 import pymysql
 
 from ibstack.fabric.errors import CommandFailed, IbstackError
+from ibstack_lab.process import output_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,11 +63,9 @@ class MariaDb:
             *(option for option in _OPTIONS if option.startswith("--innodb")),
         )
         try:
-            done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+            output_of(argv, "prepare the database", timeout_s=120)
         except OSError as error:
             raise CommandFailed(argv, 127, str(error), "prepare the database") from error
-        if done.returncode:
-            raise CommandFailed(argv, done.returncode, done.stderr, "prepare the database")
 
     def process(self) -> Process:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)

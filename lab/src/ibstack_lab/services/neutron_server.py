@@ -7,14 +7,13 @@ agents, and the lab has no need of either.
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ibstack.fabric.errors import CommandFailed
+from ibstack.runtime.atomic_file import replace_file
 from ibstack_lab.folder import listening
+from ibstack_lab.process import output_of
 from ibstack_lab.services.accounts import NEUTRON, REGION
 from ibstack_lab.topology import ETHERNET, PHYSICAL_NETWORK
 
@@ -102,9 +101,8 @@ class NeutronServer:
     def configure(self, keystone: Keystone, broker: RabbitMq, password: str) -> None:
         for folder in ("state", "lock"):
             (self._folder / folder).mkdir(parents=True, exist_ok=True)
-        configuration = self._folder / "neutron.conf"
-        configuration.touch(mode=0o600)
-        configuration.write_text(
+        replace_file(
+            self._folder / "neutron.conf",
             _CONFIGURATION.format(
                 prefix=sys.prefix,
                 folder=self._folder,
@@ -122,7 +120,8 @@ class NeutronServer:
                 physical_network=PHYSICAL_NETWORK,
                 ethernet=ETHERNET,
                 answer_key=self._lab.answer_key,
-            )
+            ),
+            mode=0o600,
         )
 
     def migrate(self) -> None:
@@ -131,21 +130,11 @@ class NeutronServer:
             *("--config-file", str(self._folder / "neutron.conf")),
             *("upgrade", "heads"),
         )
-        env = {**os.environ, **self._lab.known("neutron-db-manage").mark}
-        done = subprocess.run(
-            argv, env=env, capture_output=True, text=True, timeout=300, check=False
-        )
-        if done.returncode:
-            raise CommandFailed(argv, done.returncode, done.stderr, "prepare Neutron's database")
+        mark = self._lab.known("neutron-db-manage").mark
+        output_of(argv, "prepare Neutron's database", timeout_s=300, env=mark)
 
     def api(self) -> Process:
-        env = {
-            "OS_NEUTRON_CONFIG_DIR": str(self._folder),
-            "OS_NEUTRON_CONFIG_FILES": "neutron.conf",
-        }
-        port = str(self._lab.port("neutron"))
-        argv = (sys.executable, "-m", "ibstack_lab.services.wsgi", "neutron.wsgi.api", port)
-        return self._lab.process("neutron-api", argv, env=env, cwd=self._folder)
+        return self._lab.api("neutron-api", "neutron")
 
     def rpc(self) -> Process:
         program = str(Path(sys.executable).with_name("neutron-rpc-server"))

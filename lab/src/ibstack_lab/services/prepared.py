@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ibstack.runtime.atomic_file import replace_file
 from ibstack_lab.services import accounts, keystone, mariadb, neutron_server
 from ibstack_lab.services.rabbitmq import RabbitMq
 
@@ -82,9 +83,7 @@ def _prepare(cache: Path, ready: Path, nursery: LabFolder) -> None:
 
 def _fill(lab: LabFolder) -> None:
     lab.choose_ports()
-    secret = lab.root / _PASSWORD_FILE
-    secret.touch(mode=0o600)
-    secret.write_text(secrets.token_hex(12) + os.linesep)
+    replace_file(lab.root / _PASSWORD_FILE, secrets.token_hex(12) + os.linesep, mode=0o600)
     database = mariadb.MariaDb(lab)
     identity = keystone.Keystone(lab, database, password(lab))
     network = neutron_server.NeutronServer(lab, database, "logger")

@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ibstack.cluster.model.entity import EntityPath
-    from ibstack.cluster.model.state import Draft, State
+    from ibstack.cluster.model.state import View
 
 _MODIFICATIONS = "configfilemodifications"
 
 
-def problems(view: State | Draft, path: EntityPath) -> tuple[Problem, ...]:
+def problems(view: View, path: EntityPath) -> tuple[Problem, ...]:
     """Return what is wrong with the object, errors first; for a removed one, who still uses it."""
     found = [*checks.problems(view, path), *_modifications(view, path)]
     return tuple(sorted(found, key=lambda problem: not problem.is_error))
 
 
-def problems_of(view: State | Draft, paths: Iterable[EntityPath]) -> tuple[Problem, ...]:
+def problems_of(view: View, paths: Iterable[EntityPath]) -> tuple[Problem, ...]:
     """Return what is wrong with the objects, in their order."""
     return tuple(chain.from_iterable(problems(view, path) for path in paths))
 
 
-def _modifications(view: State | Draft, path: EntityPath) -> Iterator[Problem]:
+def _modifications(view: View, path: EntityPath) -> Iterator[Problem]:
     entity = view.get(path)
     if entity is None or not entity.values.get(_MODIFICATIONS):
         return

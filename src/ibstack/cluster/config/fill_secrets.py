@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import PurePosixPath
 
-    from ibstack.cluster.config.generated import GeneratedFile
-    from ibstack.cluster.config.secret_file import SecretFile
+    from ibstack.cluster.config.generated import GeneratedFile, SecretFile
 
 _LARGEST_BYTES: Final = 4096
 

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.config.remark import Fitted, Remark
+from ibstack.cluster.config.generated import Fitted, Remark
 from ibstack.fabric.errors import Refused
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ class GendersText:
         return ""
 
 
+@dataclass(frozen=True)
 class BesideLines:
     """Fits the lines of a section to those that stand around it.  Implements Fit."""
 
@@ -148,12 +149,6 @@ class BesideLines:
             for each in there.faults
         ]
         return Fitted("".join(f"{line}\n" for line in lines), (*unsure, *remarks.noted()))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, BesideLines)
-
-    def __hash__(self) -> int:
-        return hash(BesideLines)
 
 
 class _Remarks:

@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A generated file, or a generated section of a file that belongs to somebody else."""
+"""A generated file, or a generated section of a file that belongs to somebody else.
+
+What of it is left out, because of what else stands on the host or cannot be, is a Remark.  A secret
+is a file of the head node, which the cluster's state names and does not hold: a rendered text has a
+mark in its place, which is replaced right before the text goes to a host (fill_secrets.py).  So no
+listing, export or history ever has a secret.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ibstack.cluster.config import sections
 
@@ -12,8 +18,63 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import PurePosixPath
 
-    from ibstack.cluster.config.remark import Fit, Remark
-    from ibstack.cluster.config.secret_file import SecretFile
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One thing that is not as the cluster says, and that ibstack does not change."""
+
+    what: str
+    """As "category of node[001-003]"."""
+    wanted: str
+    found: str
+    """What stands in the way, with the place."""
+
+    def __str__(self) -> str:
+        return f"{self.what}: wanted {self.wanted}, but {self.found}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The text of a file, or a section, as it can be written there."""
+
+    text: str
+    remarks: tuple[Remark, ...] = ()
+
+
+class Fit(Protocol):
+    """How a generated text is fitted to what others have written on the host.
+
+    Two of the same are equal: generated files are compared.
+    """
+
+    def beside(self, path: PurePosixPath) -> tuple[PurePosixPath, ...]:
+        """Return what has to be looked at; a name may have a `*`."""
+        ...
+
+    def fitted(self, text: str, around: bytes, others: Mapping[PurePosixPath, bytes]) -> Fitted:
+        """Return what is to be written.
+
+        *around*: the file without our section; nothing of a whole file.  *others*: what was found
+        beside it.  Refused, with the remedy, where nothing can be written.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFile:
+    """A file of one line, which nobody but its owner and group may read."""
+
+    path: str
+    """Absolute, on the head node."""
+    least: int = 1
+    """Characters that it has to have."""
+    in_url: bool = False
+    """It is to be part of a URL."""
+
+    @property
+    def mark(self) -> str:
+        """What stands in a text in its place."""
+        return f"<<{self.path}>>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from string import Template
 from typing import TYPE_CHECKING, Any, Final
 
-from ibstack.cluster.config.remark import Fitted, Remark
+from ibstack.cluster.config.generated import Fitted, Remark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,6 +53,7 @@ def sources_that_count(
             yield path, read_sources(path, content)
 
 
+@dataclass(frozen=True)
 class BesideSources:
     """Fits our group sources to those that others have.  Implements Fit."""
 
@@ -73,12 +74,6 @@ class BesideSources:
                     why = f"{path} has one too, and of two ClusterShell takes none; rename it there"
                     remarks.append(Remark(f"group source {name}", "as generated", why))
         return Fitted("".join(blocks.values()) or _EMPTY, tuple(remarks))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, BesideSources)
-
-    def __hash__(self) -> int:
-        return hash(BesideSources)
 
 
 def _counts(path: PurePosixPath, others: Mapping[PurePosixPath, bytes]) -> bool:

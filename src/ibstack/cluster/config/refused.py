@@ -30,8 +30,8 @@ def refused_modifications(view: View, role: EntityPath) -> tuple[tuple[str, str]
     may name every file that is ever generated and is an ini file.
     """
     entity = view.get(role)
-    items = entity.values.get("configfilemodifications", ()) if entity is not None else ()
-    if entity is None or not isinstance(items, tuple) or not items:
+    items = entity.words("configfilemodifications") if entity is not None else ()
+    if entity is None or not items:
         return ()
     wanted = {item: _read(item) for item in items}
     read = [each for each in wanted.values() if not isinstance(each, str)]

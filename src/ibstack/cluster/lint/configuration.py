@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.config.render import ini_paths
 from ibstack.cluster.lint import known_files
-from ibstack.cluster.lint.finding import Place
+from ibstack.cluster.lint.finding import Finding, Place, Severity
 from ibstack.formats.ini import IniText, NotIni, lenient_located
 
 if TYPE_CHECKING:
@@ -41,6 +41,25 @@ class Setting:
     @property
     def at(self) -> tuple[str, str]:
         return self.section, self.key
+
+    def finding(
+        self,
+        id_: str,
+        breaks: str,
+        remedy: str,
+        *,
+        value: str | None = None,
+        other: Setting | None = None,
+        other_value: str | None = None,
+        severity: Severity = Severity.ERROR,
+    ) -> Finding:
+        """Return what is wrong with it: the whole of its value, or *value*; the same of *other*."""
+        there = None if other is None else other.place
+        theirs = "" if other is None else other.value
+        return Finding(
+            *(id_, self.place, self.name, self.value if value is None else value, breaks, remedy),
+            *(there, theirs if other_value is None else other_value, severity),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibstack.cluster.model.entity import Entity
-    from ibstack.cluster.model.state import Draft, State, View
+    from ibstack.cluster.model.state import View
 
 _NETMASK_BITS: Final = 16
 _NUMBERED: Final = re.compile(r"(.*?)([0-9]+)")
@@ -47,7 +47,7 @@ def network_of(view: View, entity: Entity) -> Entity | None:
     return view.get(EntityPath.of("network", str(name))) if name else None
 
 
-def next_address(view: State | Draft, entity: Entity, old_name: str, new_name: str) -> str:
+def next_address(view: View, entity: Entity, old_name: str, new_name: str) -> str:
     """Return a free address for the copy *new_name* of *old_name*, which has *entity*'s address.
 
     As far from the old one as the names' numbers are apart (node001 and node003: two), or the

@@ -1,25 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All kinds of objects, by name.  A new kind is one file beside this one, and one line here."""
+"""All kinds of objects, by name.  A new kind is a table beside this file, and one line here."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.model.base_partition import PARTITION
-from ibstack.cluster.model.bmcsettings import BMCSETTINGS
-from ibstack.cluster.model.broker import BROKER
-from ibstack.cluster.model.category import CATEGORY
-from ibstack.cluster.model.device import DEVICE
-from ibstack.cluster.model.fabric import FABRIC
-from ibstack.cluster.model.filesystems import FSEXPORT, FSMOUNT
-from ibstack.cluster.model.interface import INTERFACE
-from ibstack.cluster.model.network import NETWORK
-from ibstack.cluster.model.nodegroup import NODEGROUP
+from ibstack.cluster.model.base_partition import BROKER, PARTITION
+from ibstack.cluster.model.device import CATEGORY, DEVICE, NODEGROUP, VIRTUALNODESETTINGS
+from ibstack.cluster.model.network import FABRIC, NETWORK
+from ibstack.cluster.model.node_parts import (
+    BMCSETTINGS,
+    FSEXPORT,
+    FSMOUNT,
+    INTERFACE,
+    SERVICE,
+    STATICROUTE,
+)
 from ibstack.cluster.model.role import ROLE
-from ibstack.cluster.model.service import SERVICE
 from ibstack.cluster.model.softwareimage import SOFTWAREIMAGE
-from ibstack.cluster.model.staticroute import STATICROUTE
-from ibstack.cluster.model.virtualnodesettings import VIRTUALNODESETTINGS
 
 if TYPE_CHECKING:
     from ibstack.cluster.model.kind import Kind

@@ -10,50 +10,46 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.model.adapter_checks import (
-    adapter_problems,
-    host_port_problems,
-    manager_problems,
-)
 from ibstack.cluster.model.base_partition import BASE
-from ibstack.cluster.model.broker_checks import broker_problems
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.device import HEAD, NODES
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.exclude_list import read_exclude_list
-from ibstack.cluster.model.naming import name_fault, noun
-from ibstack.cluster.model.network_checks import (
-    device_problems,
-    interface_problems,
-    network_problems,
-)
-from ibstack.cluster.model.node_checks import (
+from ibstack.cluster.model.host_checks import (
+    PLAIN_PATH,
+    adapter_problems,
     bmcsettings_problems,
+    broker_problems,
     fsexport_problems,
     fsmount_problems,
+    host_port_problems,
+    manager_problems,
     staticroute_problems,
+)
+from ibstack.cluster.model.index import used_by
+from ibstack.cluster.model.naming import name_fault, noun
+from ibstack.cluster.model.network_checks import (
+    address_problems,
+    interface_problems,
+    network_problems,
 )
 from ibstack.cluster.model.node_settings import PATTERN_LISTS
 from ibstack.cluster.model.problem import Problem, error, label_of, warning
 from ibstack.cluster.model.ranges import range_fault
 from ibstack.cluster.model.role import INFINIBAND_HOST, SUBNET_MANAGER
-from ibstack.cluster.model.usage import used_by
-from ibstack.cluster.model.value import Reference, References
+from ibstack.cluster.model.value import words_of
 from ibstack.fabric.partition import LAST_TENANT_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from ibstack.cluster.model.entity import Entity
-    from ibstack.cluster.model.state import Draft, State
+    from ibstack.cluster.model.state import View
 
-    Check = Callable[[State | Draft, Entity], Iterator[Problem]]
-
-
-_IMAGE_PATH: Final = re.compile(r"(?:/[-+_.a-zA-Z0-9]+)+")
+    Check = Callable[[View, Entity], Iterator[Problem]]
 
 
-def problems(view: State | Draft, path: EntityPath) -> tuple[Problem, ...]:
+def problems(view: View, path: EntityPath) -> tuple[Problem, ...]:
     """Return what is wrong with the object, errors first; for a removed one, who still uses it."""
     entity = view.get(path)
     if entity is None:
@@ -64,7 +60,7 @@ def problems(view: State | Draft, path: EntityPath) -> tuple[Problem, ...]:
     return tuple(sorted(found, key=lambda problem: not problem.is_error))
 
 
-def _missed(view: State | Draft, path: EntityPath) -> Iterator[Problem]:
+def _missed(view: View, path: EntityPath) -> Iterator[Problem]:
     for use in used_by(view, path):
         name = use.parameter.rpartition("->")[2]
         yield Problem(
@@ -94,21 +90,18 @@ def _known(kind: str, type_: str) -> frozenset[str]:
     return frozenset(each.name for each in KINDS[kind].of_type(type_))
 
 
-def _references(view: State | Draft, entity: Entity) -> Iterator[Problem]:
+def _references(view: View, entity: Entity) -> Iterator[Problem]:
     """Yield the references to what does not exist."""
+    known = KINDS[entity.path.kind].references
     for name, value in entity.values.items():
-        property_ = KINDS[entity.path.kind].find(name)
-        type_ = property_.type if property_ else None
-        if not isinstance(type_, Reference | References):
-            continue
-        for word in value if isinstance(value, tuple) else (str(value),):
-            if word and view.get(EntityPath.of(type_.kind, word)) is None:
-                yield error(entity.path, name, f"there is no {noun(type_.kind)} {word}")
+        for word in words_of(value) if name in known else ():
+            if word and view.get(EntityPath.of(known[name], word)) is None:
+                yield error(entity.path, name, f"there is no {noun(known[name])} {word}")
 
 
-def _softwareimage(view: State | Draft, entity: Entity) -> Iterator[Problem]:
+def _softwareimage(view: View, entity: Entity) -> Iterator[Problem]:
     path = _place(entity)
-    if not _IMAGE_PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
+    if not PLAIN_PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
         yield error(entity.path, "path", f"{path!r} is not an absolute path of plain names")
     for other in view.children(None, ("softwareimage",)):
         if other.path != entity.path and _place(other) == path:
@@ -121,13 +114,13 @@ def _place(image: Entity) -> str:
     return str(image.values.get("path", default))
 
 
-def _category(view: State | Draft, entity: Entity) -> Iterator[Problem]:
+def _category(view: View, entity: Entity) -> Iterator[Problem]:
     if not entity.values.get("softwareimage"):
         yield error(entity.path, "softwareimage", "it is not set; nodes are installed from it")
     yield from _node_settings(view, entity)
 
 
-def _node_settings(view: State | Draft, entity: Entity) -> Iterator[Problem]:
+def _node_settings(view: View, entity: Entity) -> Iterator[Problem]:
     layout = entity.text("disksetup")
     if layout:
         fault = _xml_fault(layout)
@@ -163,17 +156,17 @@ def _is_pattern(text: str) -> bool:
     return True
 
 
-def _device(view: State | Draft, entity: Entity) -> Iterator[Problem]:
+def _device(view: View, entity: Entity) -> Iterator[Problem]:
     if entity.type in NODES and not entity.values.get("category"):
         yield error(entity.path, "category", "it is not set; a node is in one")
     yield from _node_settings(view, entity)
-    yield from device_problems(view, entity)
+    yield from address_problems(view, entity)
     interface = entity.text("provisioninginterface")
     if interface and view.get(entity.path.inside("interfaces", interface)) is None:
         yield warning(entity.path, "provisioninginterface", f"there is no interface {interface}")
 
 
-def _fabric(view: State | Draft, entity: Entity) -> Iterator[Problem]:
+def _fabric(view: View, entity: Entity) -> Iterator[Problem]:
     fault = range_fault(str(entity.values.get("keyrange", "1:1")), 1, LAST_TENANT_KEY.base)
     if fault:
         yield error(entity.path, "keyrange", fault)
@@ -183,14 +176,14 @@ def _fabric(view: State | Draft, entity: Entity) -> Iterator[Problem]:
     yield from host_port_problems(view, entity)
 
 
-def _partition(view: State | Draft, entity: Entity) -> Iterator[Problem]:
+def _partition(view: View, entity: Entity) -> Iterator[Problem]:
     yield from _node_settings(view, entity)
     head = view.get(EntityPath.of("device", entity.text("headnode")))
     if entity.name == BASE and head is not None and head.type != HEAD:
         yield error(entity.path, "headnode", f"{head.name} is a {head.type}, not a {HEAD}")
 
 
-def _role(view: State | Draft, entity: Entity) -> Iterator[Problem]:
+def _role(view: View, entity: Entity) -> Iterator[Problem]:
     owner = entity.path.parent
     if owner is not None and owner.kind == "category" and entity.values.get("merge") == "keys":
         yield warning(entity.path, "merge", "a category's role has none to add its keys to")

@@ -13,6 +13,7 @@ from ibstack.cluster.model.base_partition import BASE_PARTITION
 from ibstack.cluster.model.catalogue import KINDS, kinds_inside
 from ibstack.cluster.model.device import NODES
 from ibstack.cluster.model.entity import Entity, EntityPath
+from ibstack.cluster.model.index import used_by
 from ibstack.cluster.model.inheritance import effective
 from ibstack.cluster.model.kind import SINGLE
 from ibstack.cluster.model.naming import (
@@ -24,8 +25,7 @@ from ibstack.cluster.model.naming import (
     the_object,
     the_property,
 )
-from ibstack.cluster.model.usage import used_by
-from ibstack.cluster.model.value import NO_ADDRESS, NO_MAC, Reference, References
+from ibstack.cluster.model.value import NO_ADDRESS, NO_MAC, Reference, References, words_of
 from ibstack.fabric.errors import BadInput, BadValue, Refused
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def append_values(draft: Draft, path: EntityPath, prop: str, words: Sequence[str
     doing = f"append to {prop} of"
     entity, property_, present = _list(draft, path, prop, doing)
     added = _parsed(draft, path, property_, words, doing)
-    _put(draft, entity, property_, tuple(dict.fromkeys((*present, *_as_words(added)))))
+    _put(draft, entity, property_, tuple(dict.fromkeys((*present, *words_of(added)))))
 
 
 def remove_values(draft: Draft, path: EntityPath, prop: str, words: Sequence[str]) -> None:
@@ -246,14 +246,11 @@ def _move(draft: Draft, moves: Sequence[tuple[EntityPath, EntityPath]]) -> None:
 
 def _following(entity: Entity, names: dict[tuple[str, str], str]) -> Entity:
     """Return the object with references to what is renamed changed."""
-    for name, value in entity.values.items():
-        property_ = KINDS[entity.path.kind].find(name)
-        type_ = property_.type if property_ else None
-        if isinstance(type_, References) and isinstance(value, tuple):
-            followed = tuple(names.get((type_.kind, word), word) for word in value)
-            entity = entity.with_value(name, followed)
-        elif isinstance(type_, Reference):
-            entity = entity.with_value(name, names.get((type_.kind, str(value)), value))
+    for name, kind in KINDS[entity.path.kind].references.items():
+        value = entity.values.get(name)
+        if value is not None:
+            followed = tuple(names.get((kind, word), word) for word in words_of(value))
+            entity = entity.with_value(name, followed if isinstance(value, tuple) else followed[0])
     return entity
 
 
@@ -280,7 +277,7 @@ def _parsed(
     type_ = property_.type
     if not isinstance(type_, Reference | References):
         return value
-    found = [_referred(draft, type_.kind, word, path, doing) for word in _as_words(value)]
+    found = [_referred(draft, type_.kind, word, path, doing) for word in words_of(value)]
     return tuple(found) if isinstance(type_, References) else found[0]
 
 
@@ -301,12 +298,8 @@ def _list(
     if not property_.type.many:
         raise BadInput(f"cannot {doing} {spoken(path)}: it holds one value; use set")
     if property_.inherits:
-        return entity, property_, _as_words(effective(draft, path, prop).value)
-    return entity, property_, _as_words(entity.values.get(property_.name, ()))
-
-
-def _as_words(value: Value) -> tuple[str, ...]:
-    return value if isinstance(value, tuple) else (str(value),)
+        return entity, property_, words_of(effective(draft, path, prop).value)
+    return entity, property_, words_of(entity.values.get(property_.name, ()))
 
 
 def _put(draft: Draft, entity: Entity, property_: Property, value: Value) -> None:

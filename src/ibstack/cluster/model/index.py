@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
 from ibstack.cluster.model.catalogue import KINDS
-from ibstack.cluster.model.state import Draft, State
-from ibstack.cluster.model.value import NO_ADDRESS, NO_MAC, Mac, Reference, References
+from ibstack.cluster.model.state import Draft, State, View
+from ibstack.cluster.model.value import NO_ADDRESS, NO_MAC, Mac, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -26,7 +27,7 @@ Key = tuple[str, str]
 _WITH_ADDRESSES: Final = frozenset({"device", "interfaces"})
 
 
-def saying(view: State | Draft, key: Key) -> list[EntityPath]:
+def saying(view: View, key: Key) -> list[EntityPath]:
     """Return the objects that refer to *key*, or have that address, in their order."""
     if isinstance(view, State):
         return sorted(_of_state(view).get(key, ()))
@@ -35,7 +36,7 @@ def saying(view: State | Draft, key: Key) -> list[EntityPath]:
     return sorted([*(path for path in base if path not in view.edits), *overlay.paths(key)])
 
 
-def first_free(view: State | Draft, numbers: Iterable[int]) -> int | None:
+def first_free(view: View, numbers: Iterable[int]) -> int | None:
     """Return the first of *numbers*, addresses as IPv4 counts them, that no object has."""
     if isinstance(view, State):
         taken = _addresses_of(view)
@@ -136,18 +137,13 @@ def _keys(entity: Entity) -> Iterator[Key]:
         what = kinds.get(name)
         if what is None or value in (NO_ADDRESS, NO_MAC, ""):
             continue
-        for word in value if isinstance(value, tuple) else (str(value),):
-            yield what, word
+        yield from ((what, word) for word in words_of(value))
 
 
 @cache
 def _referenced_kinds(kind: str) -> Mapping[str, str]:
     """Return what the properties of *kind* say: a kind, ADDRESS or HARDWARE_ADDRESS."""
-    found = {
-        each.name: each.type.kind
-        for each in KINDS[kind].properties
-        if isinstance(each.type, Reference | References)
-    }
+    found = dict(KINDS[kind].references)
     if kind in _WITH_ADDRESSES:
         found[ADDRESS] = ADDRESS
         found |= {
@@ -156,3 +152,54 @@ def _referenced_kinds(kind: str) -> Mapping[str, str]:
             if isinstance(each.type, Mac)
         }
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One place where an object is referred to."""
+
+    type: str
+    """What refers to it: "Category"."""
+    name: str
+    """That object's name."""
+    parameter: str
+    """Its property; of an object inside it, after that object: "roles[openstacknode]->fabric"."""
+    path: EntityPath
+    """Of what refers to it, the innermost."""
+
+    def __str__(self) -> str:
+        return f"{self.type.lower()} {self.name} ({self.parameter})"
+
+
+def used_by(view: View, path: EntityPath) -> tuple[Use, ...]:
+    """Return the places outside the object that refer to it."""
+    if path.parent is not None:
+        return tuple(_siblings(view, path))
+    found = []
+    for user in saying(view, (path.kind, path.name)):
+        entity = view.get(user)
+        if entity is not None and not user.is_inside(path):
+            found += [_use(user, name) for name in _referring(entity, path)]
+    return tuple(found)
+
+
+def _referring(entity: Entity, path: EntityPath) -> Iterator[str]:
+    """Yield the properties of *entity* that name the object."""
+    known = KINDS[entity.path.kind].references
+    for name, value in entity.values.items():
+        if known.get(name) == path.kind and path.name in words_of(value):
+            yield name
+
+
+def _siblings(view: View, path: EntityPath) -> Iterator[Use]:
+    """Yield the bonds and bridges of the same device that are made of the interface."""
+    if path.kind != "interfaces":
+        return
+    for sibling in view.children(path.parent, (path.kind,)):
+        if path.name in sibling.words("interfaces"):
+            yield _use(sibling.path, "interfaces")
+
+
+def _use(user: EntityPath, name: str) -> Use:
+    inner = "".join(f"{kind}[{inside}]->" for kind, inside in user.steps[1:])
+    return Use(KINDS[user.top.kind].singular, user.top.name, inner + name, user)

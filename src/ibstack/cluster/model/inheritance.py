@@ -108,22 +108,15 @@ def effective(view: View, path: EntityPath, prop: str) -> Effective:
     """Return the value that counts of the object's property; BadInput where there is none such."""
     entity = the_object(view, path, f"get {prop} of")
     property_ = the_property(entity, prop, f"get {prop} of")
-    if path.kind == "roles" and _adds(entity):
-        return _in_role(view, entity, property_)
-    return _counts(levels(view, path), property_)
+    return _effective(view, entity, levels(view, path), property_)
 
 
 def effective_values(view: View, path: EntityPath) -> dict[str, Effective]:
     """Return the values that count of all properties that the object has, in their order."""
     entity = the_object(view, path, "show")
     above = levels(view, path)
-    found = {}
-    for property_ in KINDS[path.kind].of_type(entity.type):
-        if path.kind == "roles" and _adds(entity):
-            found[property_.name] = _in_role(view, entity, property_)
-        else:
-            found[property_.name] = _counts(above, property_)
-    return found
+    properties = KINDS[path.kind].of_type(entity.type)
+    return {each.name: _effective(view, entity, above, each) for each in properties}
 
 
 def effective_roles(view: View, device: str) -> dict[str, EffectiveRole]:
@@ -137,12 +130,10 @@ def effective_roles(view: View, device: str) -> dict[str, EffectiveRole]:
 
 def effective_services(view: View, device: str) -> dict[str, EffectiveService]:
     """Return the device's services by name: its own over its category's of the same name."""
-    own, inherited, source = _two_levels(view, device, "services")
+    found = effective_objects(view, device, "services")
     return {
-        name: EffectiveService(name, _values(((OWN, own[name]),)), OWN)
-        if name in own
-        else EffectiveService(name, _values(((source, inherited[name]),)), source)
-        for name in sorted({**own, **inherited}, key=natural_key)
+        name: EffectiveService(name, _values(((source, each),)), source)
+        for name, (each, source) in found.items()
     }
 
 
@@ -196,6 +187,12 @@ def _referred(view: View, kind: str, entities: Iterable[Entity]) -> Entity | Non
         if name:
             return view.get(EntityPath.of(kind, str(name)))
     return None
+
+
+def _effective(view: View, entity: Entity, above: Levels, property_: Property) -> Effective:
+    if entity.path.kind == "roles" and _adds(entity):
+        return _in_role(view, entity, property_)
+    return _counts(above, property_)
 
 
 def _counts(above: Levels, property_: Property) -> Effective:
@@ -264,22 +261,11 @@ def _adds(role: Entity) -> bool:
 def _role(view: View, own: Entity | None, inherited: Entity | None, source: str) -> EffectiveRole:
     if own is not None and inherited is not None and _adds(own):
         return _added(view, own, inherited, source)
-    if own is not None:
-        return EffectiveRole(
-            own.name,
-            _values(_of_role(view, own)),
-            OWN,
-            NODE_PRIORITY,
-            modifications=_items(own, OWN),
-        )
-    assert inherited is not None, "a role's name comes from one of the two"
-    return EffectiveRole(
-        inherited.name,
-        _values(_of_role(view, inherited, source)),
-        source,
-        CATEGORY_PRIORITY,
-        modifications=_items(inherited, source),
-    )
+    role, priority = (own, NODE_PRIORITY) if own is not None else (inherited, CATEGORY_PRIORITY)
+    assert role is not None, "a role's name comes from one of the two"
+    source = OWN if role is own else source
+    values = _values(_of_role(view, role, source))
+    return EffectiveRole(role.name, values, source, priority, modifications=_items(role, source))
 
 
 def _added(view: View, own: Entity, inherited: Entity, source: str) -> EffectiveRole:

@@ -7,10 +7,14 @@ store, the shell, the file format and its schema, completion and help all follow
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from ibstack.cluster.model.value import Reference, References
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ibstack.cluster.model.value import Value, ValueType
 
 ANY_TYPE: Final[frozenset[str]] = frozenset()
@@ -25,9 +29,10 @@ class Property:
     label: str
     """As tables show it."""
     type: ValueType
-    default: Value
     help: str
     """One sentence for `help set` and the file format's schema."""
+    default: Value = ""
+    """Empty: what its type has where nothing is set."""
     inherits: bool = False
     """Where it is unset, the next level's counts: category, software image, partition base."""
     protects: bool = False
@@ -45,12 +50,24 @@ class Property:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", "".join(self.label.split()).lower())
+        if self.default == "":
+            object.__setattr__(self, "default", self.type.unset)
 
     def default_for(self, object_name: str) -> Value:
         """Return the default that the object of that name has."""
         if self.default_by_name:
             return self.default_by_name.replace("{name}", object_name)
         return self.default
+
+
+def inherited(*properties: Property) -> tuple[Property, ...]:
+    """Return the properties as such that inherit."""
+    return tuple(replace(each, inherits=True) for each in properties)
+
+
+def of_types(types: frozenset[str], *properties: Property) -> tuple[Property, ...]:
+    """Return the properties as such that objects of *types* have."""
+    return tuple(replace(each, types=types) for each in properties)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +78,13 @@ class Kind:
     """Of the mode or submode: "device", "services"."""
     singular: str
     """As messages name one: "Device" in "Successfully committed 1 Device"."""
-    plural: str
     properties: tuple[Property, ...]
     """In the order in which `show` prints them."""
     columns: tuple[str, ...]
     """What `list` shows after the object's name: properties, by name, and what is counted or seen
     when it is listed: `nodes`, `status`."""
+    plural: str = ""
+    """Empty: the singular and an s."""
     inside: tuple[str, ...] = ()
     """The kinds whose objects contain objects of this one; empty: it is a mode of the top level."""
     inside_types: frozenset[str] = ANY_TYPE
@@ -85,11 +103,21 @@ class Kind:
     """Objects are called like files: names may have slashes."""
     key: str = "name"
     """The label under which `show` prints the object's name."""
+    references: Mapping[str, str] = field(init=False, repr=False, compare=False, hash=False)
+    """The properties that name objects of the top level, each with the kind of those."""
     _by_name: dict[str, Property] = field(init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:
+        if not self.plural:
+            object.__setattr__(self, "plural", f"{self.singular}s")
         found = {name: each for each in self.properties for name in (each.name, *each.aliases)}
         object.__setattr__(self, "_by_name", found)
+        referring = {
+            each.name: each.type.kind
+            for each in self.properties
+            if isinstance(each.type, Reference | References)
+        }
+        object.__setattr__(self, "references", referring)
 
     def find(self, name: str) -> Property | None:
         """Return the property of that name or alias, in any case; None for no such one."""

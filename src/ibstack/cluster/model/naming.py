@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from ibstack.cluster.model.base_partition import head_node
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.entity import Entity, EntityPath
 from ibstack.cluster.model.kind import SINGLE
@@ -100,8 +101,7 @@ def find_name(view: View, kind: str, text: str, parent: EntityPath | None = None
     if view.get(EntityPath.below(parent, kind, text)) is not None:
         return text
     if kind == "device" and text == MASTER:
-        base = view.get(EntityPath.of("partition", "base"))
-        return str(base.values["headnode"]) if base and "headnode" in base.values else None
+        return head_node(view) or None
     wanted = text.lower()
     found = [name for name in view.names(kind, parent) if name.lower() == wanted]
     return found[0] if len(found) == 1 else None

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.model.addresses import address_of, network_of, prefix_of
 from ibstack.cluster.model.index import ADDRESS, HARDWARE_ADDRESS, saying
-from ibstack.cluster.model.interface import ALIAS, VLAN
 from ibstack.cluster.model.naming import spoken
+from ibstack.cluster.model.node_parts import ALIAS, VLAN
 from ibstack.cluster.model.problem import Problem, error, warning
 from ibstack.cluster.model.ranges import parse_range, range_fault
 from ibstack.cluster.model.state import Draft
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibstack.cluster.model.entity import Entity
-    from ibstack.cluster.model.state import State
+    from ibstack.cluster.model.state import View
 
 _LAST_SEGMENT: Final = {"VLAN": 4094, "VXLAN": 2**24 - 1}
 _POINT_TO_POINT_BITS: Final = 31
 
 
-def network_problems(view: State | Draft, entity: Entity) -> Iterator[Problem]:
+def network_problems(view: View, entity: Entity) -> Iterator[Problem]:
     """Yield what is wrong with a network."""
     prefix = prefix_of(entity)
     if prefix is not None:
@@ -34,14 +34,9 @@ def network_problems(view: State | Draft, entity: Entity) -> Iterator[Problem]:
     yield from _segment_problems(entity)
 
 
-def device_problems(view: State | Draft, entity: Entity) -> Iterator[Problem]:
-    """Yield what is wrong with a device's own addresses."""
-    yield from _address_problems(view, entity)
-
-
-def interface_problems(view: State | Draft, entity: Entity) -> Iterator[Problem]:
+def interface_problems(view: View, entity: Entity) -> Iterator[Problem]:
     """Yield what is wrong with an interface of a device."""
-    yield from _address_problems(view, entity)
+    yield from address_problems(view, entity)
     if entity.values.get("dhcp") and address_of(entity, "ip") is not None:
         yield warning(entity.path, "dhcp", "it has an address, and asks for one")
     yield from _member_problems(view, entity)
@@ -103,7 +98,8 @@ def _segment_problems(entity: Entity) -> Iterator[Problem]:
         yield warning(entity.path, "openstackvlanid", f"{segment} is not in the range {text}")
 
 
-def _address_problems(view: State | Draft, entity: Entity) -> Iterator[Problem]:
+def address_problems(view: View, entity: Entity) -> Iterator[Problem]:
+    """Yield what is wrong with the addresses of a device itself, or of an interface."""
     address = address_of(entity, ADDRESS)
     if address is not None:
         yield from _place_problems(view, entity, address)
@@ -116,7 +112,7 @@ def _address_problems(view: State | Draft, entity: Entity) -> Iterator[Problem]:
 
 
 def _place_problems(
-    view: State | Draft, entity: Entity, address: ipaddress.IPv4Address
+    view: View, entity: Entity, address: ipaddress.IPv4Address
 ) -> Iterator[Problem]:
     network = network_of(view, entity)
     prefix = prefix_of(network) if network is not None else None
@@ -132,7 +128,7 @@ def _place_problems(
         yield error(entity.path, ADDRESS, f"{address} is no host's address in {prefix}")
 
 
-def _others(view: State | Draft, entity: Entity, what: str, text: str) -> Iterator[str]:
+def _others(view: View, entity: Entity, what: str, text: str) -> Iterator[str]:
     """Yield the other devices that have the address, unless an edit left it as it was.
 
     What was committed was looked at then, and to look at it again in each commit of a long
@@ -147,19 +143,18 @@ def _others(view: State | Draft, entity: Entity, what: str, text: str) -> Iterat
             yield spoken(device)
 
 
-def _member_problems(view: State | Draft, entity: Entity) -> Iterator[Problem]:
+def _member_problems(view: View, entity: Entity) -> Iterator[Problem]:
     for name in entity.words("interfaces"):
         if name == entity.name:
             yield error(entity.path, "interfaces", "it cannot be made of itself")
         elif view.get(entity.path.renamed(name)) is None:
             yield error(entity.path, "interfaces", f"there is no interface {name}")
         for sibling in view.children(entity.path.parent, (entity.path.kind,)):
-            theirs = sibling.values.get("interfaces", ())
-            if sibling.path != entity.path and isinstance(theirs, tuple) and name in theirs:
+            if sibling.path != entity.path and name in sibling.words("interfaces"):
                 yield error(entity.path, "interfaces", f"{name} is in {sibling.name} already")
 
 
-def _below_problems(view: State | Draft, entity: Entity, separator: str) -> Iterator[Problem]:
+def _below_problems(view: View, entity: Entity, separator: str) -> Iterator[Problem]:
     """Yield what is wrong with the name of one that lies on top of another, as eth0.5."""
     below, found, tag = entity.name.rpartition(separator)
     if not found or not below or not tag:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.natural_order import natural_key
@@ -14,26 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ibstack.cluster.model.entity import Entity
-
-
-class View(Protocol):
-    """What a state and a draft both are: objects to look at."""
-
-    def get(self, path: EntityPath) -> Entity | None:
-        """Return the object; None where there is none."""
-        ...
-
-    def names(self, kind: str, parent: EntityPath | None = None) -> list[str]:
-        """Return the names of the objects of *kind* inside *parent*, in natural order."""
-        ...
-
-    def children(self, parent: EntityPath | None, kinds: Iterable[str]) -> Iterator[Entity]:
-        """Yield the objects of *kinds* directly inside *parent*, or of the top level for None."""
-        ...
-
-    def inside(self, path: EntityPath) -> Iterator[Entity]:
-        """Yield all that is inside the object, the innermost first."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +97,21 @@ class State:
         return iter(self._entities.values())
 
     def get(self, path: EntityPath) -> Entity | None:
+        """Return the object; None where there is none."""
         return self._entities.get(path)
 
     def names(self, kind: str, parent: EntityPath | None = None) -> list[str]:
+        """Return the names of the objects of *kind* inside *parent*, in natural order."""
         return list(self._names.sorted(parent, kind))
 
     def children(self, parent: EntityPath | None, kinds: Iterable[str]) -> Iterator[Entity]:
+        """Yield the objects of *kinds* directly inside *parent*, or of the top level for None."""
         for kind in kinds:
             for name in self._names.sorted(parent, kind):
                 yield self._entities[EntityPath.below(parent, kind, name)]
 
     def inside(self, path: EntityPath) -> Iterator[Entity]:
+        """Yield all that is inside the object, the innermost first."""
         return (self._entities[inner] for inner in self._names.inside(path))
 
     def with_changes(self, changes: Iterable[Change], revision: int) -> State:
@@ -268,3 +252,7 @@ class Draft:
         self._pending.subtract(path.ancestors())
         self._added.discard(path)
         self._removed.discard(path)
+
+
+View = State | Draft
+"""Objects to look at."""

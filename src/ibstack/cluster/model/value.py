@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
@@ -25,24 +25,11 @@ Value = str | bool | int | tuple[str, ...]
 _TRUE: Final = frozenset({"yes", "1", "on", "true"})
 _FALSE: Final = frozenset({"no", "0", "off", "false"})
 _MAC: Final = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", re.IGNORECASE)
-_MOST_BITS: Final = 32
 
 
-class ValueType(Protocol):
-    """How a property's values are read and shown."""
-
-    @property
-    def many(self) -> bool:
-        """Whether it holds a list, for `append` and `removefrom`."""
-        ...
-
-    def parse(self, words: Sequence[str]) -> Value:
-        """Read the arguments of `set`; BadValue for what it does not take."""
-        ...
-
-    def show(self, value: Value) -> str:
-        """Return *value* as `get` and `show` print it."""
-        ...
+def words_of(value: Value) -> tuple[str, ...]:
+    """Return the elements of a list; of what is none, itself as one."""
+    return value if isinstance(value, tuple) else (str(value),)
 
 
 def _one(kind: str, words: Sequence[str]) -> str:
@@ -51,11 +38,26 @@ def _one(kind: str, words: Sequence[str]) -> str:
     return words[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A line of text, kept byte for byte."""
+@dataclass(frozen=True)
+class ValueType:
+    """How a property's values are read and shown."""
 
-    many: bool = False
+    many: ClassVar[bool] = False
+    """Whether it holds a list, for `append` and `removefrom`."""
+    unset: ClassVar[Value] = ""
+    """What a property has where nothing is set, and its kind says no other default."""
+
+    def parse(self, words: Sequence[str]) -> Value:
+        """Read the arguments of `set`; BadValue for what it does not take."""
+        raise NotImplementedError
+
+    def show(self, value: Value) -> str:
+        """Return *value* as `get` and `show` print it."""
+        return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+class Text(ValueType):
+    """A line of text, kept byte for byte."""
 
     def parse(self, words: Sequence[str]) -> Value:
         text = _one("text", words)
@@ -63,28 +65,18 @@ class Text:
             raise BadValue("text", text, "expected one line")
         return text
 
-    def show(self, value: Value) -> str:
-        return str(value)
 
-
-@dataclass(frozen=True, slots=True)
-class Blob:
+class Blob(ValueType):
     """A script or notes: text of any length, shown as its size in tables."""
-
-    many: bool = False
 
     def parse(self, words: Sequence[str]) -> Value:
         return _one("text", words)
 
-    def show(self, value: Value) -> str:
-        return str(value)
 
-
-@dataclass(frozen=True, slots=True)
-class Boolean:
+class Boolean(ValueType):
     """yes or no; also 1/0, on/off and true/false, in any case."""
 
-    many: bool = False
+    unset = False
 
     def parse(self, words: Sequence[str]) -> Value:
         text = _one("boolean", words)
@@ -98,33 +90,26 @@ class Boolean:
         return "yes" if value else "no"
 
 
-@dataclass(frozen=True, slots=True)
-class Integer:
+@dataclass(frozen=True)
+class Integer(ValueType):
     """A whole number from *low* to *high*, both included."""
 
     low: int = 0
     high: int = 2**31 - 1
-    many: bool = False
+    unset = 0
 
     def parse(self, words: Sequence[str]) -> Value:
         text = _one("number", words)
-        if not re.fullmatch(r"-?[0-9]{1,18}", text):
-            raise BadValue("number", text, f"expected {self.low} to {self.high}")
-        number = int(text)
-        if not self.low <= number <= self.high:
-            raise BadValue("number", text, f"expected {self.low} to {self.high}")
-        return number
-
-    def show(self, value: Value) -> str:
-        return str(value)
+        if re.fullmatch(r"-?[0-9]{1,18}", text) and self.low <= int(text) <= self.high:
+            return int(text)
+        raise BadValue("number", text, f"expected {self.low} to {self.high}")
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+@dataclass(frozen=True)
+class Choice(ValueType):
     """One of *names*, in any case; shown as it is spelled in *names*."""
 
     names: tuple[str, ...]
-    many: bool = False
 
     def parse(self, words: Sequence[str]) -> Value:
         text = _one("choice", words)
@@ -133,15 +118,11 @@ class Choice:
                 return name
         raise BadValue("choice", text, f"expected one of {', '.join(self.names)}")
 
-    def show(self, value: Value) -> str:
-        return str(value)
 
-
-@dataclass(frozen=True, slots=True)
-class Ipv4:
+class Ipv4(ValueType):
     """An IPv4 address; 0.0.0.0 is none."""
 
-    many: bool = False
+    unset = NO_ADDRESS
 
     def parse(self, words: Sequence[str]) -> Value:
         text = _one("IPv4 address", words)
@@ -150,15 +131,11 @@ class Ipv4:
         except ValueError as error:
             raise BadValue("IPv4 address", text, "expected a.b.c.d") from error
 
-    def show(self, value: Value) -> str:
-        return str(value)
 
-
-@dataclass(frozen=True, slots=True)
-class Mac:
+class Mac(ValueType):
     """An Ethernet address; zeros are none."""
 
-    many: bool = False
+    unset = NO_MAC
 
     def parse(self, words: Sequence[str]) -> Value:
         text = _one("MAC address", words)
@@ -170,56 +147,36 @@ class Mac:
         return str(value).upper()
 
 
-@dataclass(frozen=True, slots=True)
-class PortGuid:
+class PortGuid(ValueType):
     """The GUID of an InfiniBand port; empty is not known."""
-
-    many: bool = False
 
     def parse(self, words: Sequence[str]) -> Value:
         text = _one("GUID", words)
         return str(Guid.parse(text)) if text else ""
 
-    def show(self, value: Value) -> str:
-        return str(value)
 
-
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(ValueType):
     """A list of texts.  `set` replaces all of it: each argument is one element."""
 
-    many: bool = True
+    many = True
+    unset = ()
 
     def parse(self, words: Sequence[str]) -> Value:
         return tuple(words)
 
-    def show(self, value: Value) -> str:
-        return ",".join(value) if isinstance(value, tuple) else str(value)
 
-
-@dataclass(frozen=True, slots=True)
-class Reference:
+@dataclass(frozen=True)
+class Reference(ValueType):
     """The name of an object of the top-level kind *kind*."""
 
     kind: str
-    many: bool = False
 
     def parse(self, words: Sequence[str]) -> Value:
         return _one(f"name of a {self.kind}", words)
 
-    def show(self, value: Value) -> str:
-        return str(value)
 
-
-@dataclass(frozen=True, slots=True)
-class References:
+@dataclass(frozen=True)
+class References(Words):
     """Names of objects of the top-level kind *kind*."""
 
     kind: str
-    many: bool = True
-
-    def parse(self, words: Sequence[str]) -> Value:
-        return tuple(words)
-
-    def show(self, value: Value) -> str:
-        return ",".join(value) if isinstance(value, tuple) else str(value)

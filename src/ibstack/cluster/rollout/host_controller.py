@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.config.fill_secrets import Secrets
+from ibstack.cluster.model.base_partition import head_node
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.inheritance import effective_services, frozen_files
 from ibstack.cluster.model.state import Change
@@ -17,7 +18,7 @@ from ibstack.cluster.rollout.group_files import write_groups
 from ibstack.cluster.rollout.host_changes import HostChange, host_changes
 from ibstack.cluster.rollout.host_drift import drift_query, host_drift
 from ibstack.cluster.rollout.host_work import PAST, RESTART_REQUIRED, change_query, planned, work_on
-from ibstack.cluster.rollout.image_controller import ImageController
+from ibstack.cluster.rollout.image_copies import ImageController
 from ibstack.cluster.rollout.installation import installations
 from ibstack.fabric.errors import IbstackError, Refused, TryLater
 from ibstack.fabric.printable import printable
@@ -36,18 +37,11 @@ if TYPE_CHECKING:
     from ibstack.cluster.rollout.host_work import HostWork
     from ibstack.cluster.rollout.hosts import Hosts, Installation
     from ibstack.cluster.rollout.settings import Settings
+    from ibstack.cluster.store.store import Store
     from ibstack.transport.apply_request import ServiceAction
     from ibstack.transport.query import Observation
 
 _INSTALLER: Final = "installer"
-
-
-class StateStore(Protocol):
-    """What is asked of a store."""
-
-    def load(self, known: State | None = None) -> State: ...
-    def commit(self, changes: Sequence[Change], *, base: State, author: str) -> State: ...
-    def operator_stopped(self) -> frozenset[tuple[str, str]]: ...
 
 
 class HostController:
@@ -55,7 +49,7 @@ class HostController:
 
     def __init__(
         self,
-        store: StateStore,
+        store: Store,
         hosts: Hosts,
         settings: Settings,
         now: Callable[[], datetime],
@@ -78,7 +72,7 @@ class HostController:
         }
 
     def service_states(self, services: Collection[HostService]) -> Mapping[HostService, str | None]:
-        names = _by_host(services)
+        names = _grouped(services)
         seen = self._hosts.query({host: Query((), tuple(each)) for host, each in names.items()})
         operator_stopped = self._store.operator_stopped()
 
@@ -95,7 +89,7 @@ class HostController:
         state = self._load()
         wanted = self._installations(state, devices, operator_stopped)
         seen = self._hosts.query({each.host: drift_query(each) for each in wanted})
-        head = _head(state)
+        head = head_node(state)
         images = {each.image: None for each in wanted if each.image}
         if head in devices:
             images = dict.fromkeys(state.names("softwareimage"))
@@ -111,7 +105,7 @@ class HostController:
             host: ApplyRequest(
                 (), tuple(self._service_request(host, name, action) for name in names)
             )
-            for host, names in _by_host(services).items()
+            for host, names in _grouped(services).items()
         }
         events = Events(self._now)
         failed: dict[tuple[str, str], list[str]] = {}
@@ -160,7 +154,8 @@ class HostController:
         off = [name for name in devices if action == "reset" or states.get(name) == "DOWN"]
         if action in ("on", "reset"):
             # Before anything is switched off that could not start again.
-            for why, hosts in _by_reason(self._unready(off)).items():
+            unready = self._unready(off).items()
+            for why, hosts in _grouped((why, host) for host, why in unready).items():
                 raise TryLater(f"cannot power {action} {folded(hosts)}: {why}")
         if action in ("off", "reset"):
             self._hosts.switch_off(devices)
@@ -216,15 +211,13 @@ class HostController:
     # -- What commits bring
 
     def plan(self, before: State, after: State) -> Sequence[str]:
-        lines: dict[str, list[str]] = {}
         copies = self._images.planned(before, after)
-        for work in self._host_works(host_changes(before, after), after):
-            for line in planned(work):
-                lines.setdefault(printable(line), []).append(work.host)
+        works = self._host_works(host_changes(before, after), after)
+        lines = _grouped((printable(line), work.host) for work in works for line in planned(work))
         return [*copies, *(f"{folded(hosts)}: {line}" for line, hosts in lines.items())]
 
     def jobs(self, before: State, after: State) -> Sequence[Job]:
-        return self._images.jobs(before, after, _head(after))
+        return self._images.jobs(before, after, head_node(after))
 
     def after_commit(self, before: State, after: State, report: Callable[[Event], None]) -> None:
         events = Events(self._now)
@@ -240,13 +233,13 @@ class HostController:
         after = self._load()
         for event in write_groups(after, self._settings, self._now):
             for text, severity in event.messages():
-                events.add(_head(after), text, severity)
+                events.add(head_node(after), text, severity)
         for each in events.folded_events():
             report(each)
 
     def apply(self, devices: Sequence[str], report: Callable[[Event], None]) -> None:
         state = self._load()
-        for job in self._images.jobs(state, state, _head(state)):
+        for job in self._images.jobs(state, state, head_node(state)):
             job.run(report)
         self._apply_missed(devices, report, services=True)
 
@@ -309,21 +302,9 @@ def _flags(seen: Observation) -> tuple[str, ...]:
     return seen.flags
 
 
-def _by_host(services: Iterable[HostService]) -> dict[str, list[str]]:
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return what goes with each first one, in the order in which it came."""
     found: dict[str, list[str]] = {}
-    for host, name in services:
-        found.setdefault(host, []).append(name)
+    for first, second in pairs:
+        found.setdefault(first, []).append(second)
     return found
-
-
-def _by_reason(unready: Mapping[str, str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for host, why in unready.items():
-        found.setdefault(why, []).append(host)
-    return found
-
-
-def _head(state: State) -> str:
-    """Return the name of the active head node, where images and groups are."""
-    base = state.get(EntityPath.of("partition", "base"))
-    return str(base.values.get("headnode", "")) if base else ""

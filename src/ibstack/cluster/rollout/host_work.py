@@ -136,7 +136,14 @@ def planned(work: HostWork) -> Iterator[str]:
 
 def apply_request(work: HostWork, revision: int) -> ApplyRequest:
     """Return what the host is told by the commit *revision*."""
-    files = [_file_request(step) for step in work.steps if step.action in _WRITTEN]
+    files = [
+        FileRequest(
+            *(step.file.path, step.before, step.after),
+            *(step.file.mode, step.file.group, step.needs_backup),
+        )
+        for step in work.steps
+        if step.action in _WRITTEN
+    ]
     if work.reasons:
         files.append(_flag(work))
     return ApplyRequest(
@@ -181,7 +188,8 @@ def _of_files(steps: Iterable[FileStep], result: ApplyResult) -> Iterator[tuple[
         if step.action is FileAction.BLOCKED:
             yield from FileEvent(step, failed=step.why).messages()
         elif step.action is not FileAction.FROZEN:
-            yield from _file_event(step, result.files.get(step.file.path, FileResult())).messages()
+            written = result.files.get(step.file.path, FileResult())
+            yield from FileEvent(step, written.kept, written.failed).messages()
     flag = result.files.get(RESTART_REQUIRED)
     if flag is not None and flag.failed:
         yield f"{RESTART_REQUIRED}: {flag.failed}", "error"
@@ -212,14 +220,3 @@ def _flag(work: HostWork) -> FileRequest:
 def _says_something_else(step: FileStep) -> bool:
     """Tell whether who reads the file finds more changed than comments."""
     return step.action in _WRITTEN and bool(differences(step.before, step.after, ini=step.file.ini))
-
-
-def _file_request(step: FileStep) -> FileRequest:
-    """Return the order that carries out *step*."""
-    file = step.file
-    return FileRequest(file.path, step.before, step.after, file.mode, file.group, step.needs_backup)
-
-
-def _file_event(step: FileStep, result: FileResult) -> FileEvent:
-    """Return what there is to tell of *step*."""
-    return FileEvent(step, result.kept, result.failed)

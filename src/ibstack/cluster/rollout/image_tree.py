@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trees of software images: copied by cp, and put onto hosts by rsync."""
+"""What installations run: cp and rsync, for the trees of software images, and their scripts."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from typing import TYPE_CHECKING, Final
@@ -11,7 +12,7 @@ from ibstack.cluster.model.exclude_list import ExcludeLine, exactly, read_exclud
 from ibstack.fabric.errors import BadInput, CommandFailed, IbstackError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 _KEEPS: Final = ("--archive", "--hard-links", "--acls", "--xattrs", "--sparse", "--numeric-ids")
@@ -77,6 +78,33 @@ def _rsync(source: Path, root: Path, options: Sequence[str]) -> None:
         raise BadInput(f"cannot {doing}: there is no such folder; copy the image there")
     root.mkdir(parents=True, exist_ok=True)
     _run(("rsync", *_KEEPS, *options, "--", f"{source}/", f"{root}/"), doing)
+
+
+def run_script(text: str, file: Path, environment: Mapping[str, str], doing: str) -> str:
+    """Write *text* to *file* and run it, by /bin/sh where it names no program; return its output.
+
+    Its working directory is that of the file, and its environment is ours and *environment*.
+    """
+    argv = (str(file),) if text.startswith("#!") else ("/bin/sh", str(file))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        file.chmod(0o700)
+        done = subprocess.run(
+            argv,
+            cwd=file.parent,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except OSError as error:
+        raise IbstackError(f"cannot {doing}: {error.strerror}") from error
+    if done.returncode:
+        raise CommandFailed(argv, done.returncode, done.stderr, doing)
+    return done.stdout + done.stderr
 
 
 def _run(

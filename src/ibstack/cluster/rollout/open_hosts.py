@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ibstack.cluster.rollout.host_controller import HostController, StateStore
+    from ibstack.cluster.rollout.host_controller import HostController
     from ibstack.cluster.rollout.hosts import Hosts
     from ibstack.cluster.rollout.settings import Settings
+    from ibstack.cluster.store.store import Store
 
 
 def _now() -> datetime:
@@ -20,7 +21,7 @@ def _now() -> datetime:
 
 
 def open_backend(
-    settings: Settings, store: StateStore, now: Callable[[], datetime] = _now
+    settings: Settings, store: Store, now: Callable[[], datetime] = _now
 ) -> HostController | None:
     """Return what a shell reaches the hosts through; None where the settings name none."""
     hosts = open_hosts(settings, now)

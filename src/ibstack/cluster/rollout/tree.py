@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 from ibstack.cluster.config.write import apply_files, plan_files
 from ibstack.cluster.rollout import image_tree
 from ibstack.cluster.rollout.host_folder import HostFolder
-from ibstack.cluster.rollout.host_script import run_script
 from ibstack.cluster.rollout.hosts import Progress
 from ibstack.fabric.errors import IbstackError, Refused
 from ibstack.transport.folder import FolderTransport
@@ -126,7 +125,9 @@ class TreeHosts(FolderTransport):
         environment = {**installation.environment, "IBSTACK_ROOT": str(folder / "root")}
         for number, (source, text) in enumerate(scripts, start=1):
             doing = f"run the {stage} script of {source or 'the node'} for {installation.host}"
-            said = run_script(text, folder / "scripts" / f"{stage}-{number}", environment, doing)
+            said = image_tree.run_script(
+                text, folder / "scripts" / f"{stage}-{number}", environment, doing
+            )
             self._log(installation.host, f"{stage} script of {source or 'the node'}\n{said}")
 
     def _log(self, host: str, text: str) -> None:

@@ -13,10 +13,8 @@ from ibstack.cluster.shell.commands import (
     navigation,
     objects,
     properties,
-    ranges,
     repeating,
     services,
-    shortcuts,
 )
 from ibstack.cluster.shell.commands import help as speaking
 
@@ -30,10 +28,8 @@ COMMANDS: Final[tuple[Command, ...]] = (
     *listings.COMMANDS,
     *commits.COMMANDS,
     *loops.COMMANDS,
-    *ranges.COMMANDS,
     *services.COMMANDS,
     *devices.COMMANDS,
     *repeating.COMMANDS,
-    *shortcuts.COMMANDS,
     *speaking.COMMANDS,
 )

@@ -40,6 +40,11 @@ class Column:
         return self.key or snake_case(self.label)
 
 
+def named_columns(*names: str) -> tuple[Column, ...]:
+    """Return columns that are labelled as they are called."""
+    return tuple(Column(name, name.capitalize()) for name in names)
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """Rows by column name; a row may hold more than the columns show."""

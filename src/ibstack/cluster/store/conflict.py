@@ -8,12 +8,12 @@ commit N; what others have committed since, does it leave them their meaning?
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.entity import EntityPath
-from ibstack.cluster.model.value import Reference, References
+from ibstack.cluster.model.state import Change
+from ibstack.cluster.model.value import words_of
 from ibstack.cluster.store.commit import altered, same_object, shown
 from ibstack.fabric.errors import Refused
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ibstack.cluster.model.entity import Entity
-    from ibstack.cluster.model.state import Change
+    from ibstack.cluster.model.state import State
     from ibstack.cluster.store.commit import Commit
 
 _MOST_LINES: Final = 10
@@ -101,25 +101,16 @@ def net_changes(commits: Sequence[Commit]) -> dict[EntityPath, Net]:
     return {path: net for path, net in found.items() if not same_object(net.before, net.after)}
 
 
-@cache
-def _reference_properties(kind: str) -> tuple[tuple[str, str], ...]:
-    """Return the properties of *kind* that name objects, each with the kind of those."""
-    known = KINDS.get(kind)
-    return tuple(
-        (each.name, each.type.kind)
-        for each in (known.properties if known else ())
-        if isinstance(each.type, Reference | References)
-    )
-
-
 def references(entity: Entity | None) -> dict[EntityPath, str]:
     """Return what an object refers to, and by which of its properties."""
-    found: dict[EntityPath, str] = {}
-    for name, target in _reference_properties(entity.path.kind) if entity else ():
-        value = entity.values.get(name) if entity else None
-        names = value if isinstance(value, tuple) else (value,)
-        found.update({EntityPath.of(target, str(each)): name for each in names if each})
-    return found
+    if entity is None or entity.path.kind not in KINDS:
+        return {}
+    return {
+        EntityPath.of(target, each): name
+        for name, target in KINDS[entity.path.kind].references.items()
+        for each in words_of(entity.values.get(name, ()))
+        if each
+    }
 
 
 def clashes(
@@ -203,3 +194,33 @@ def _around(path: EntityPath) -> Iterator[EntityPath]:
     while outer is not None:
         yield outer
         outer = outer.parent
+
+
+def reversal(commit: Commit, head: State, later: Sequence[Commit]) -> tuple[Change, ...]:
+    """Return the changes of *head* that take *commit* back; *later*: all commits after it.
+
+    A property that no longer has the value that the commit gave it is a Conflict, as is an object
+    that something of later needs.
+    """
+    wanted = [Change(change.path, change.after, change.before) for change in commit.changes]
+    found = clashes(wanted, later, by_property=True)
+    if found:
+        raise Conflict(f"undo commit {commit.number}", found, "undo or change these first")
+    return tuple(_on(head, change) for change in wanted)
+
+
+def _on(head: State, change: Change) -> Change:
+    """Return the change with what later commits made of the object's other properties."""
+    present = head.get(change.path)
+    names = altered(change.before, change.after)
+    if names is None or present is None or change.after is None:
+        return Change(change.path, present, change.after)
+    return Change(change.path, present, _with(present, names, change.after))
+
+
+def _with(present: Entity, names: frozenset[str], after: Entity) -> Entity:
+    """Return *present* with those properties as *after* has them."""
+    for name in names:
+        value = after.values.get(name)
+        present = present.without_value(name) if value is None else present.with_value(name, value)
+    return present

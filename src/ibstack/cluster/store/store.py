@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.model.state import Change, State
 from ibstack.cluster.store.commit import Commit, same_object
-from ibstack.cluster.store.conflict import Conflict, clashes
+from ibstack.cluster.store.conflict import Conflict, clashes, reversal
 from ibstack.cluster.store.database import Database
 from ibstack.cluster.store.gc_pause import paused_collector
 from ibstack.cluster.store.journal import (
     add_operator_stopped,
+    check_paths,
     drop_operator_stopped,
     drop_operator_stopped_of,
     head_number,
@@ -22,8 +23,6 @@ from ibstack.cluster.store.journal import (
     write_commit,
 )
 from ibstack.cluster.store.migrate import migrate
-from ibstack.cluster.store.reversal import reversal
-from ibstack.cluster.store.rows import check_paths
 from ibstack.fabric.errors import BadInput, Refused
 
 if TYPE_CHECKING:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""YAML as nodes: texts, lists and pairs, each with its place, and no types guessed.
+"""YAML as nodes: texts, lists and pairs, each with its place, and no types guessed; and its faults.
 
 libyaml reads it, a C library, by its events: its own trees of a file that is nested a hundred
 thousand deep overflow the stack (seen on PyYAML 6.0.3).
@@ -13,7 +13,41 @@ from typing import Any, Final
 
 import yaml
 
-from ibstack.cluster.text_file.faults import BadFile, Fault, Position
+from ibstack.fabric.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in a file, counted from 1."""
+
+    line: int = 1
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """One thing that is wrong."""
+
+    at: Position
+    what: str
+
+
+@dataclass(eq=False)
+class BadFile(BadInput):
+    """A cluster file that cannot be meant."""
+
+    file: str
+    faults: tuple[Fault, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(
+            f"cannot read the cluster file {self.file}:{each.at}: {each.what}"
+            for each in self.faults
+        )
+
 
 _DEEPEST: Final = 64
 """Objects of the catalogue lie six deep."""

@@ -10,9 +10,8 @@ from ibstack.cluster.model.base_partition import BASE_PARTITION
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.naming import meant, spoken
 from ibstack.cluster.model.state import Change, State
-from ibstack.cluster.model.value import Reference, References
 from ibstack.cluster.store.commit import same_object
-from ibstack.cluster.text_file.faults import BadFile, Fault, Position
+from ibstack.cluster.text_file.nodes import BadFile, Fault, Position
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,10 +55,7 @@ def _name(problem: Problem) -> str:
 
 def _message(wanted: State, problem: Problem) -> str:
     """Return the problem, with the nearest name where it names what there is not."""
-    property_ = KINDS[problem.path.kind].find(_name(problem))
-    near = ""
-    if property_ is not None and isinstance(property_.type, Reference | References):
-        word = problem.message.rpartition(" ")[2]
-        names = wanted.names(property_.type.kind)
-        near = meant(word, names) if word not in names else ""
-    return f"{problem}{near}"
+    kind = KINDS[problem.path.kind].references.get(_name(problem))
+    word = problem.message.rpartition(" ")[2]
+    names = wanted.names(kind) if kind is not None else [word]
+    return f"{problem}{'' if word in names else meant(word, names)}"

@@ -13,15 +13,14 @@ from ibstack.cluster.model.naming import meant, name_fault, noun
 from ibstack.cluster.model.state import State
 from ibstack.cluster.model.value import NO_ADDRESS, NO_MAC
 from ibstack.cluster.store.gc_pause import paused_collector
-from ibstack.cluster.text_file.faults import BadFile, Fault, Position
-from ibstack.cluster.text_file.form import (
+from ibstack.cluster.text_file.nodes import BadFile, Fault, Items, Pairs, Position, Text, composed
+from ibstack.cluster.text_file.schema import (
     FORMAT,
     FORMAT_KEY,
     TYPE_KEY,
     says_type,
     written_properties,
 )
-from ibstack.cluster.text_file.nodes import Items, Pairs, Text, composed
 from ibstack.fabric.errors import BadValue
 
 if TYPE_CHECKING:

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The file's form as JSON Schema, for editors and other programs; it follows from the catalogue."""
+"""How objects stand in the file: which keys a kind has; the same as JSON Schema, for editors.
+
+At the top, `format` and one key for each kind of the top level; in it one key for each object; in
+that the object's `type`, its properties, and the kinds inside it.  Of a kind of which there is just
+one inside an object, the properties follow at once.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +12,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.cluster.model.catalogue import kinds_inside, top_kinds
 from ibstack.cluster.model.value import Boolean, Choice, Integer, Ipv4
-from ibstack.cluster.text_file.form import (
-    FORMAT,
-    FORMAT_KEY,
-    TYPE_KEY,
-    says_type,
-    written_properties,
-)
 
 if TYPE_CHECKING:
     from ibstack.cluster.model.kind import Kind, Property
     from ibstack.cluster.model.value import ValueType
+
+FORMAT_KEY: Final = "format"
+FORMAT: Final = 1
+TYPE_KEY: Final = "type"
+
+
+def says_type(kind: Kind) -> bool:
+    """Tell whether objects say their type; where the name is the type, they need not."""
+    return bool(kind.types) and not kind.names
+
+
+def written_properties(kind: Kind, type_: str) -> tuple[Property, ...]:
+    """Return the properties that an object of *type_* can have in the file, in their order."""
+    return tuple(each for each in kind.of_type(type_) if not each.fixed)
+
 
 _DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from ibstack.cluster.model.catalogue import KINDS, kinds_inside, top_kinds
-from ibstack.cluster.text_file.form import (
+from ibstack.cluster.text_file.schema import (
     FORMAT,
     FORMAT_KEY,
     TYPE_KEY,

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a host's configuration files are, by its roles, the fabrics and the networks.  Pure.
 
-A new file is one module beside this one, with `files(host)` and `INI_PATHS`, and one line here.
+A new file is one module beside this one, with `files(host)` (and `INI_PATHS`, where it has ini
+files), and one line here.
 """
 
 from __future__ import annotations
@@ -13,14 +14,10 @@ from ibstack.cluster.config.render import (
     adapter_driver,
     broker,
     host_daemons,
-    kernel_parameters,
-    layer_2_agent,
     ml2_conf,
-    network_node,
+    neutron_agents,
     node_groups,
-    nova_conf,
     subnet_manager_host,
-    virtual_functions,
 )
 from ibstack.cluster.config.render.host import Host, Site
 
@@ -32,8 +29,7 @@ if TYPE_CHECKING:
     from ibstack.cluster.model.state import View
 
 _RENDERERS: Final[tuple[ModuleType, ...]] = (
-    *(ml2_conf, layer_2_agent, network_node, nova_conf),
-    *(host_daemons, adapter_driver, virtual_functions, kernel_parameters),
+    *(ml2_conf, neutron_agents, host_daemons, adapter_driver),
     *(subnet_manager_host, node_groups, broker),
 )
 
@@ -63,7 +59,9 @@ def unmodified_files(view: View, device: str) -> dict[PurePosixPath, GeneratedFi
 
 def ini_paths() -> tuple[PurePosixPath, ...]:
     """Return every path at which an ini file may be generated, on whatever host."""
-    return tuple(PurePosixPath(path) for each in _RENDERERS for path in each.INI_PATHS)
+    return tuple(
+        PurePosixPath(path) for each in _RENDERERS for path in getattr(each, "INI_PATHS", ())
+    )
 
 
 def _files(host: Host) -> dict[PurePosixPath, GeneratedFile]:

@@ -14,10 +14,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from ibstack.cluster.config.generated import GeneratedFile
+from ibstack.cluster.config.generated import GeneratedFile, SecretFile
 from ibstack.cluster.config.render.host import Sourced
-from ibstack.cluster.config.render.line_file import LineFile
-from ibstack.cluster.config.secret_file import SecretFile
+from ibstack.cluster.config.render.sourced_files import LineFile
 from ibstack.cluster.model.base_partition import BASE
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.kind import SINGLE
@@ -27,12 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibstack.cluster.config.render.host import Host
-    from ibstack.cluster.config.render.ini_file import IniFile
+    from ibstack.cluster.config.render.sourced_files import IniFile
 
 ACCOUNTS_PATH: Final = "/etc/ibstack/broker-accounts.sh"
 SERVER_KEY_PATH: Final = "/etc/neutron/ibstack-answer.key"
 FABRICD_KEY_PATH: Final = "/etc/ibstack/answer.key"
-INI_PATHS: Final[tuple[str, ...]] = ()
 SERVERS: Final = ("neutron-server", "neutron-api", "neutron-rpc-server")
 
 _KEY_CHARACTERS: Final = 32

@@ -26,7 +26,7 @@ from ibstack.fabric.ipoib import IpoibMode
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, DEFAULT_PARTITION, KeyRange, PartitionKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import PurePosixPath
 
     from ibstack.cluster.config.generated import GeneratedFile
@@ -57,6 +57,16 @@ class SourcedValue:
     @property
     def words(self) -> tuple[str, ...]:
         return self.value if isinstance(self.value, tuple) else ()
+
+
+def joined(parts: Iterable[SourcedValue], nothing: str = "") -> SourcedValue:
+    """Return what an option with commas says of several: its elements, and all their origins.
+
+    *nothing*: the origin where there are no parts.
+    """
+    found = tuple(parts)
+    origins = dict.fromkeys(name for each in found for name in each.origin.split(" and "))
+    return SourcedValue(",".join(each.text for each in found), " and ".join(origins) or nothing)
 
 
 @dataclass(frozen=True, slots=True)

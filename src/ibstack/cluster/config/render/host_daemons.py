@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of the daemons beside an adapter: ibstack's, or Mellanox's where those still run."""
+"""Files of the programs beside an adapter: nova-compute, ibstack's daemons, or Mellanox's."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.config.render.broker import Account, give_account
-from ibstack.cluster.config.render.host import SourcedValue, key_range
+from ibstack.cluster.config.render.host import SourcedValue, joined, key_range
 from ibstack.cluster.config.render.infiniband_host import (
     adapters_of,
-    joined,
     mappings,
     of_ibstack,
     of_mellanox,
 )
-from ibstack.cluster.config.render.ini_file import IniFile
+from ibstack.cluster.config.render.sourced_files import IniFile
+from ibstack.cluster.model.role import OPENSTACK_NODE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,25 +24,29 @@ if TYPE_CHECKING:
     from ibstack.cluster.config.render.host import Host, Sourced
     from ibstack.cluster.config.render.infiniband_host import Adapter
 
+NOVA_PATH: Final = "/etc/nova/nova.conf"
 AGENT_PATH: Final = "/etc/ibstack/agent.conf"
 ESWITCHD_PATH: Final = "/etc/ibstack/eswitchd.conf"
 FORMER_AGENT_PATH: Final = "/etc/neutron/plugins/mlnx/mlnx_conf.ini"
 FORMER_ESWITCHD_PATH: Final = "/etc/eswitchd/eswitchd.conf"
-INI_PATHS: Final[tuple[str, ...]] = (
-    AGENT_PATH,
-    ESWITCHD_PATH,
-    FORMER_AGENT_PATH,
-    FORMER_ESWITCHD_PATH,
+INI_PATHS: Final = (
+    *(NOVA_PATH, AGENT_PATH, ESWITCHD_PATH),
+    *(FORMER_AGENT_PATH, FORMER_ESWITCHD_PATH),
 )
 _SOCKET: Final = "/run/ibstack/eswitchd.sock"
 _AGENTS_GROUP: Final = "neutron"
 _FORMER_PORT: Final = 60001
+_FORMER_VIF_DRIVER: Final = "mlnxvif.vif.MlxEthVIFDriver"
+# VFs of ConnectX-3 have one id; later cards have one for each generation.
+_MLX4_VF: Final = {"vendor_id": "15b3", "product_id": "1004"}
 
 
 def files(host: Host) -> Iterator[GeneratedFile]:
-    """Yield the files of the agent and of eswitchd, on hosts with an adapter."""
+    """Yield the files, on hosts with an adapter: a section of nova.conf on compute hosts."""
     adapters = adapters_of(host)
     ours, former = of_ibstack(adapters), of_mellanox(adapters)
+    if adapters and OPENSTACK_NODE in host.roles and not host.is_head:
+        yield _nova(adapters, ours, former).generated(host)
     if ours:
         yield _agent(host, ours).generated(host)
     for make, served in (
@@ -51,6 +56,32 @@ def files(host: Host) -> Iterator[GeneratedFile]:
     ):
         if served:
             yield make(served).generated(host)
+
+
+def _nova(
+    adapters: tuple[Adapter, ...], ours: tuple[Adapter, ...], former: tuple[Adapter, ...]
+) -> IniFile:
+    """Return the part of nova.conf that gives nova-compute the virtual functions."""
+    ini = IniFile(NOVA_PATH, ("nova-compute", "openstack-nova-compute"), whole=False, group="nova")
+    if ours:
+        # One id means all VFs of mlx4, so with several adapters they go by their interfaces.
+        by_id = sum(each.is_mlx4 for each in adapters) == 1
+        specs = tuple(_device_spec(each, by_id=by_id) for each in ours)
+        ini.put_all("pci", "device_spec", specs, *(o for each in ours for o in _origins(each)))
+    if former:
+        stacks = (each.fabric["stack"].origin for each in former)
+        ini.put("libvirt", "vif_driver", _FORMER_VIF_DRIVER, *stacks)
+    return ini
+
+
+def _origins(adapter: Adapter) -> tuple[str, ...]:
+    return adapter.fabric.path, adapter.fabric["adapter"].origin, adapter.interface.origin
+
+
+def _device_spec(adapter: Adapter, *, by_id: bool) -> str:
+    mlx4 = adapter.is_mlx4 and by_id
+    which = _MLX4_VF if mlx4 else {"devname": adapter.interface.text}
+    return json.dumps({**which, "physical_network": adapter.fabric.name})
 
 
 def _agent(host: Host, adapters: tuple[Adapter, ...]) -> IniFile:

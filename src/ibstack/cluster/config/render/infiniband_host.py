@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ibstack.cluster.config.render.host import SourcedValue
+from ibstack.cluster.config.render.host import SourcedValue, joined
 from ibstack.cluster.model.role import INFINIBAND_HOST
 from ibstack.fabric.adapter import AdapterKind
 
@@ -66,13 +66,6 @@ def of_ibstack(adapters: Iterable[Adapter]) -> tuple[Adapter, ...]:
 def of_mellanox(adapters: Iterable[Adapter]) -> tuple[Adapter, ...]:
     """Return those that Mellanox's former programs serve."""
     return tuple(each for each in adapters if not each.serves_ibstack)
-
-
-def joined(parts: Iterable[SourcedValue]) -> SourcedValue:
-    """Return what an option with commas says of several: its elements, and all their origins."""
-    found = tuple(parts)
-    origins = dict.fromkeys(name for each in found for name in each.origin.split(" and "))
-    return SourcedValue(",".join(each.text for each in found), " and ".join(origins))
 
 
 def mappings(adapters: Iterable[Adapter]) -> SourcedValue:

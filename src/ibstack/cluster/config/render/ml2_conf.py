@@ -14,7 +14,6 @@ from ibstack.cluster.config.render.broker import (
     take_unsigned,
 )
 from ibstack.cluster.config.render.host import SourcedValue, ipoib_mtu, owned_keys
-from ibstack.cluster.config.render.ini_file import IniFile
 from ibstack.cluster.config.render.neutron_networks import (
     MULTICAST_GROUP,
     VXLAN,
@@ -23,6 +22,7 @@ from ibstack.cluster.config.render.neutron_networks import (
     vlan_ranges,
     vni_ranges,
 )
+from ibstack.cluster.config.render.sourced_files import IniFile
 from ibstack.cluster.model.role import OPENSTACK_NODE
 
 if TYPE_CHECKING:

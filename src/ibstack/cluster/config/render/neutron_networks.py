@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ibstack.cluster.config.render.host import SourcedValue, key_range
+from ibstack.cluster.config.render.host import SourcedValue, joined, key_range
 from ibstack.cluster.model.role import OPENSTACK_NETWORK, OPENSTACK_NODE
 
 if TYPE_CHECKING:
@@ -25,37 +25,30 @@ _ANY_INTERFACE: Final = frozenset({"physical", "bond", "bridge", "vlan"})
 
 def vlan_ranges(host: Host, role: Role) -> SourcedValue:
     """Return network_vlan_ranges: the key ranges of fabrics, and the ranges of VLAN networks."""
-    found: list[str] = []
-    origins: list[str] = []
+    found: list[SourcedValue] = []
     for fabric in host.fabrics_of(role):
         keys = key_range(fabric)
         if keys.first <= _LAST_VLAN:
-            found.append(f"{fabric.name}:{keys.first}:{min(keys.last, _LAST_VLAN)}")
-            origins.append(fabric["keyrange"].origin)
+            text = f"{fabric.name}:{keys.first}:{min(keys.last, _LAST_VLAN)}"
+            found.append(SourcedValue(text, fabric["keyrange"].origin))
     for network in host.networks_of_type("VLAN"):
         said, name = network["openstackvlanrange"], network["openstackphysicalnetworkname"].text
         # Without a range, administrators may use it and tenants are never given it.
-        found.append(f"{name}:{said.text}" if said.text else name)
-        origins.append(said.origin)
-    return SourcedValue(tuple(found), " and ".join(origins or [role.path]))
+        found.append(SourcedValue(f"{name}:{said.text}" if said.text else name, said.origin))
+    return joined(found, role.path)
 
 
 def vni_ranges(host: Host, role: Role) -> SourcedValue:
     """Return the segments of VXLAN networks."""
     said = [each["openstackvlanrange"] for each in host.networks_of_type("VXLAN")]
     said = [each for each in said if each.text]
-    if not said:
-        return SourcedValue(_ALL_VNIS, role["isolation"].origin)
-    return SourcedValue(
-        tuple(each.text for each in said), " and ".join(each.origin for each in said)
-    )
+    return joined(said or [SourcedValue(_ALL_VNIS, role["isolation"].origin)])
 
 
 def flat_networks(host: Host, role: Role) -> SourcedValue:
     """Return the physical networks without isolation."""
-    said = [each["openstackphysicalnetworkname"] for each in host.networks_of_type("Flat")]
-    origins = [each.origin for each in said] or [role.path]
-    return SourcedValue(tuple(each.text for each in said), " and ".join(origins))
+    said = (each["openstackphysicalnetworkname"] for each in host.networks_of_type("Flat"))
+    return joined(said, role.path)
 
 
 def interface_mappings(host: Host, role: Role) -> SourcedValue:
@@ -70,7 +63,7 @@ def interface_mappings(host: Host, role: Role) -> SourcedValue:
         )
         if name not in named and interface is not None:
             found[f"{name}:{interface.name}"] = interface["network"].origin
-    return SourcedValue(tuple(found), " and ".join(dict.fromkeys(found.values() or [said.origin])))
+    return joined((SourcedValue(*each) for each in found.items()), said.origin)
 
 
 def tunnel_address(host: Host) -> SourcedValue:

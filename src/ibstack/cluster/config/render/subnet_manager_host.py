@@ -14,8 +14,7 @@ from ibstack.cluster.config.render.broker import (
 )
 from ibstack.cluster.config.render.host import Host, Sourced, key_range, owned_keys
 from ibstack.cluster.config.render.infiniband_host import adapters_of
-from ibstack.cluster.config.render.ini_file import IniFile
-from ibstack.cluster.config.render.line_file import LineFile
+from ibstack.cluster.config.render.sourced_files import IniFile, LineFile
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.model.role import SUBNET_MANAGER
 from ibstack.fabric.adapter import AdapterKind

@@ -6,10 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.lint.checks import (
-    adapters,
     agreement,
     exclude_lists,
-    interfaces,
     known,
     names,
     node_groups,
@@ -43,9 +41,9 @@ CHECKS: Final[tuple[Check, ...]] = (
     physical_networks.missing_at_the_server,
     physical_networks.not_mapped,
     physical_networks.unknown_to_all,
-    interfaces.not_understood,
-    interfaces.absent,
-    interfaces.two_of_one_fabric,
+    physical_networks.not_understood,
+    physical_networks.absent,
+    physical_networks.two_of_one_fabric,
     partitions.read_otherwise,
     partitions.keys_outside,
     partitions.open_default,
@@ -53,7 +51,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     partitions.both_forms,
     partitions.not_collected,
     virtual_functions.mapped_twice,
-    adapters.guids_by_the_subnet_manager,
+    virtual_functions.guids_by_the_subnet_manager,
     virtual_functions.not_made,
     virtual_functions.probed,
     services.missing,

@@ -30,15 +30,13 @@ def ranges(cloud: Cloud) -> Iterator[Finding]:
 
 
 def _differing(network: str, setting: Setting, other: Setting) -> Finding:
-    return Finding(
+    return setting.finding(
         "ranges-differ",
-        setting.place,
-        setting.name,
-        _text(network, ranges_of(setting)[network]),
         f"networks on {network} get segments from one range that are outside the other",
         f"give {network} one range in both files",
-        other.place,
-        _text(network, ranges_of(other)[network]),
+        value=_text(network, ranges_of(setting)[network]),
+        other=other,
+        other_value=_text(network, ranges_of(other)[network]),
     )
 
 
@@ -47,16 +45,12 @@ def owned_keys(cloud: Cloud) -> Iterator[Finding]:
     for server in cloud.of_key(_SERVER_KEYS):
         for fabricd in cloud.of_key(_FABRICD_KEYS):
             if server.value.lower() != fabricd.value.lower():
-                yield Finding(
+                yield fabricd.finding(
                     "owned-keys-differ",
-                    fabricd.place,
-                    fabricd.name,
-                    fabricd.value,
                     "Neutron gives tenants keys that ibstack-fabricd leaves alone, or fabricd"
                     " takes keys away that are not Neutron's",
                     "give both the same range",
-                    server.place,
-                    server.value,
+                    other=server,
                 )
 
 

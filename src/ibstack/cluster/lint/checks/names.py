@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.lint.checks.services import KNOWN_SERVICES
 from ibstack.cluster.lint.finding import Finding, Place, Severity
-from ibstack.cluster.lint.known_options import all_of_section, names, options_of
+from ibstack.cluster.lint.known_files import all_of_section, names, options_of
 from ibstack.cluster.model.catalogue import KINDS
 
 if TYPE_CHECKING:
@@ -117,11 +117,8 @@ def _near(name: str, known: frozenset[str], cutoff: float) -> str:
 
 
 def _of_nobody(setting: Setting, known: tuple[str, ...]) -> Finding:
-    return Finding(
+    return setting.finding(
         "unknown-name",
-        setting.place,
-        setting.name,
-        setting.value,
         "nothing reads it",
         f"take it away; [{setting.section}] has {', '.join(known)}",
         severity=Severity.WARNING,

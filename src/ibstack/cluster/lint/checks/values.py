@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.lint.checks.neutron_names import COMMENT
 from ibstack.cluster.lint.finding import Finding, Severity
-from ibstack.cluster.lint.known_files import Reader, readers
-from ibstack.cluster.lint.known_options import names, options_of
+from ibstack.cluster.lint.known_files import Reader, names, options_of, readers
 from ibstack.formats import eswitchd_conf
 from ibstack.formats.ini import NotIni
 
@@ -46,11 +45,8 @@ def comments(cloud: Cloud) -> Iterator[Finding]:
     """Yield values that end in what somebody meant as a comment."""
     for setting in _all(cloud):
         if not setting.value.startswith(_JSON) and COMMENT.search(setting.value):
-            yield Finding(
+            yield setting.finding(
                 "comment-in-value",
-                setting.place,
-                setting.name,
-                setting.value,
                 "ini files have no comments behind values: the comment is a part of the value",
                 "move the comment to a line of its own",
             )
@@ -62,13 +58,11 @@ def quotes(cloud: Cloud) -> Iterator[Finding]:
         path = setting.place.file
         is_read = setting.at in options_of(path) or setting.key in names(path)
         if is_read and not setting.value.startswith(_JSON) and _quoted(setting):
-            yield Finding(
+            yield setting.finding(
                 "quotes-in-value",
-                setting.place,
-                setting.name,
-                setting.written,
                 "the quotes are a part of the value, so that it names nothing that there is",
                 "take the quotes away",
+                value=setting.written,
                 severity=Severity.WARNING,
             )
 

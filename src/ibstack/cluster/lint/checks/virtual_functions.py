@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Virtual functions that Nova is to give out: whether something makes them, and who holds them."""
+"""Virtual functions: whether something makes them, who holds them, and who gives them GUIDs."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from ibstack.cluster.lint.checks.adapters import makes_vfs, module_option, texts
 from ibstack.cluster.lint.checks.neutron_names import FABRIC_MAPPINGS, fabrics, mappings
-from ibstack.cluster.lint.finding import Finding, Severity
+from ibstack.cluster.lint.finding import Finding, Place, Severity
+from ibstack.formats import mlx4_options
 from ibstack.formats.adapter_match import AdapterFacts, fits
+from ibstack.formats.modprobe_options import options_of
 from ibstack.formats.udev_rules import all_rules
 from ibstack.formats.vf_requests import vf_requests
 
@@ -18,8 +19,55 @@ if TYPE_CHECKING:
 
     from ibstack.cluster.lint.checks.neutron_names import Mapping
     from ibstack.cluster.lint.configuration import Cloud, HostConfiguration, Setting
-    from ibstack.cluster.lint.finding import Place
     from ibstack.formats.udev_rules import Rule
+
+
+def guids_by_the_subnet_manager(cloud: Cloud) -> Iterator[Finding]:
+    """Yield hosts with VFs of mlx4 whose GUIDs the subnet manager gives."""
+    for host in cloud.hosts:
+        made, core = module_option(host, "mlx4_core", "num_vfs")
+        given, place = module_option(host, "mlx4_ib", "sm_guid_assign")
+        if makes_vfs(made) and not _is_zero(given):
+            yield Finding(
+                "guids-by-the-subnet-manager",
+                place if given else core,
+                "mlx4_ib sm_guid_assign",
+                given or "(not set, which is 1 in older drivers)",
+                "the subnet manager replaces the GUIDs of VFs, and Neutron's ports are admitted by"
+                " those that the host gave them",
+                "write `options mlx4_ib sm_guid_assign=0`",
+                core,
+                f"num_vfs={made}",
+            )
+
+
+def makes_vfs(num_vfs: str) -> bool:
+    """Tell whether a value of num_vfs makes any; one that is not understood may."""
+    numbers = mlx4_options.parse(num_vfs)
+    if numbers is None:
+        return bool(num_vfs)
+    return any(numbers.common or ()) or any(map(any, numbers.addressed.values()))
+
+
+def module_option(host: HostConfiguration, module: str, key: str) -> tuple[str, Place]:
+    """Return a module's option, as modprobe gives it, and where; empty for none."""
+    option = options_of(texts(host), module).get(key)
+    if option is None or not option.value:
+        return "", Place("")
+    return option.value, host.files[option.file].at_line(option.line)
+
+
+def texts(host: HostConfiguration) -> dict[str, str]:
+    """Return the files' texts by path, as the readers of `formats` take them."""
+    return {path: file.content.decode(errors="replace") for path, file in host.files.items()}
+
+
+def _is_zero(value: str) -> bool:
+    try:
+        return int(value, 0) == 0
+    except ValueError:
+        return False
+
 
 _SPECS: Final = (("pci", "device_spec"), ("pci", "passthrough_whitelist"))
 _MAKERS: Final = (
@@ -42,11 +90,8 @@ def not_made(cloud: Cloud) -> Iterator[Finding]:
         for setting in host.of_key(*_SPECS):
             for spec in _read(setting):
                 if spec.get("physical_network") in known and not _made(host, spec):
-                    yield Finding(
+                    yield setting.finding(
                         "virtual-functions-missing",
-                        setting.place,
-                        setting.name,
-                        setting.value,
                         "nothing on this host makes virtual functions, so Nova finds none to give"
                         " to instances",
                         "set virtualfunctions of the role infinibandhost; without the cluster,"
@@ -138,13 +183,11 @@ def mapped_twice(cloud: Cloud) -> Iterator[Finding]:
             at = (each.setting.place.file, each.setting.place.line, each.interface)
             other = first.setdefault(at, each)
             if other.network != each.network:
-                yield Finding(
+                yield each.setting.finding(
                     "interface-mapped-twice",
-                    each.setting.place,
-                    each.setting.name,
-                    f"{each.network}:{each.interface}",
                     "an interface is on one fabric; ibstack-eswitchd refuses the file",
                     "name the interface of each fabric",
-                    other.setting.place,
-                    f"{other.network}:{other.interface}",
+                    value=f"{each.network}:{each.interface}",
+                    other=other.setting,
+                    other_value=f"{other.network}:{other.interface}",
                 )

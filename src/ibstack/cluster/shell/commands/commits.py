@@ -16,7 +16,7 @@ from ibstack.cluster.shell.commit_flow import problem_listing
 from ibstack.cluster.shell.differences import as_objects, differences
 from ibstack.cluster.shell.jobs import DONE
 from ibstack.cluster.shell.options import Option
-from ibstack.cluster.shell.tables import Column, Listing
+from ibstack.cluster.shell.tables import Listing, named_columns
 from ibstack.fabric.errors import BadInput, Refused
 
 if TYPE_CHECKING:
@@ -26,19 +26,8 @@ if TYPE_CHECKING:
     from ibstack.cluster.store.commit import Commit
 
 _SHOWN: Final = 20
-_JOBS: Final = (
-    Column("number", "Number"),
-    Column("job", "Job"),
-    Column("state", "State"),
-    Column("percent", "Percent"),
-    Column("started", "Started"),
-)
-_COMMITS: Final = (
-    Column("number", "Number"),
-    Column("author", "Author"),
-    Column("time", "Time"),
-    Column("changes", "Changes"),
-)
+_JOBS: Final = named_columns("number", "job", "state", "percent", "started")
+_COMMITS: Final = named_columns("number", "author", "time", "changes")
 
 
 def _commit(shell: ShellContext, call: Call) -> None:
@@ -54,7 +43,7 @@ def _commit(shell: ShellContext, call: Call) -> None:
     changes, found = shell.commit_flow.dry_run(at)
     hosts: Sequence[str] = ()
     if changes:
-        from ibstack.cluster.rollout.offline_plan import (
+        from ibstack.cluster.rollout.host_changes import (
             planned_unseen,  # A shell's start needs none of it.
         )
 

@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Final, get_args
 
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.rollout.backend import PowerAction
 from ibstack.cluster.shell import tables
 from ibstack.cluster.shell.command import Call, Command, ShellContext, in_kinds
-from ibstack.cluster.shell.options import Given, Option
+from ibstack.cluster.shell.commands.properties import FORMAT
+from ibstack.cluster.shell.options import Given
 from ibstack.cluster.shell.selection import GROUPING, devices, selected
 from ibstack.cluster.shell.states import bracketed, device_line
-from ibstack.cluster.shell.tables import Column, Listing
+from ibstack.cluster.shell.tables import Listing, named_columns
 from ibstack.fabric.errors import BadInput
 
 if TYPE_CHECKING:
@@ -20,19 +23,9 @@ if TYPE_CHECKING:
 
     from ibstack.cluster.rollout.backend import DeviceStatus
 
-FORMAT: Final = Option("f", "format", "FORMAT", "table or json")
-_STATUS: Final = (
-    Column("device", "Device"),
-    Column("status", "Status"),
-    Column("flags", "Flags"),
-)
-_POWER: Final = (Column("device", "Device"), Column("power", "Power"))
-_DRIFT: Final = (
-    Column("host", "Host"),
-    Column("what", "What"),
-    Column("wanted", "Wanted"),
-    Column("found", "Found"),
-)
+_STATUS: Final = named_columns("device", "status", "flags")
+_POWER: Final = named_columns("device", "power")
+_DRIFT: Final = named_columns("host", "what", "wanted", "found")
 _ACTIONS: Final[tuple[PowerAction, ...]] = get_args(PowerAction)
 
 
@@ -97,10 +90,7 @@ def _power(shell: ShellContext, call: Call) -> None:
 def _drift(shell: ShellContext, call: Call) -> None:
     names = devices(shell, call.given)
     found = shell.hosts.backend.drift(names)
-    rows = tuple(
-        {"host": each.host, "what": each.what, "wanted": each.wanted, "found": each.found}
-        for each in found
-    )
+    rows = tuple(asdict(each) for each in found)
     shell.output.differs = shell.output.differs or bool(rows)
     listing = Listing(_DRIFT, rows)
     shell.output.say(*tables.printed(listing, call.given.get("format"), "No drift"))
@@ -108,16 +98,16 @@ def _drift(shell: ShellContext, call: Call) -> None:
 
 _NAMED: Final = "[OPTIONS] [NAMES|*]"
 
+_on_devices = partial(Command, where=in_kinds("device"), looks_outside=True)
+
 COMMANDS: Final[tuple[Command, ...]] = (
-    Command(
+    _on_devices(
         "status",
         "Print the states of devices: of the one that one is at, or of all.",
         f"[-f json] {_NAMED}",
         "device status -c default",
         _status,
-        where=in_kinds("device"),
         options=(*GROUPING, FORMAT),
-        looks_outside=True,
     ),
     Command(
         "ds",
@@ -129,25 +119,21 @@ COMMANDS: Final[tuple[Command, ...]] = (
         of_no_object=True,
         looks_outside=True,
     ),
-    Command(
+    _on_devices(
         "reboot",
         "Reboot devices through their operating systems.",
         _NAMED,
         "device foreach -n node001..node003 (reboot)",
         _reboot,
-        where=in_kinds("device"),
         options=GROUPING,
-        looks_outside=True,
     ),
-    Command(
+    _on_devices(
         "power",
         "Switch devices on or off, or print whether they are on.",
         f"on|off|reset|status [-f json] {_NAMED}",
         "device power status -n node001..node003",
         _power,
-        where=in_kinds("device"),
         options=(*GROUPING, FORMAT),
-        looks_outside=True,
     ),
     Command(
         "drift",

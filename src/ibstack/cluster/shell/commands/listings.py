@@ -6,15 +6,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.model.catalogue import KINDS, top_kinds
+from ibstack.cluster.model.index import used_by
 from ibstack.cluster.model.inheritance import effective_objects
 from ibstack.cluster.model.natural_order import natural_key
-from ibstack.cluster.model.usage import used_by
 from ibstack.cluster.shell import object_table, tables
 from ibstack.cluster.shell.command import IN_A_MODE, Call, Command, ShellContext, in_kinds
 from ibstack.cluster.shell.commands.properties import FORMAT
 from ibstack.cluster.shell.options import Option
 from ibstack.cluster.shell.subject import the_one
-from ibstack.cluster.shell.tables import Column, Listing
+from ibstack.cluster.shell.tables import Column, Listing, named_columns
 from ibstack.fabric.errors import BadInput
 
 if TYPE_CHECKING:
@@ -24,13 +24,9 @@ if TYPE_CHECKING:
     from ibstack.cluster.model.kind import Kind
     from ibstack.cluster.shell.options import Given
 
-_MODIFIED: Final = (Column("state", "State"), Column("type", "Type"), Column("name", "Name"))
-_USES: Final = (Column("type", "Type"), Column("name", "Name"), Column("parameter", "Parameter"))
-_MODES: Final = (
-    Column("mode", "Mode"),
-    Column("objects", "Objects"),
-    Column("modified", "Modified"),
-)
+_MODIFIED: Final = named_columns("state", "type", "name")
+_USES: Final = named_columns("type", "name", "parameter")
+_MODES: Final = named_columns("mode", "objects", "modified")
 
 
 def _list(shell: ShellContext, call: Call) -> None:

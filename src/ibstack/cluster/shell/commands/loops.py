@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""foreach: the same statements for many objects."""
+"""Commands about many objects: foreach, statements at each; range, devices until it is ended."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 from ibstack.cluster.model import edits
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.naming import noun
-from ibstack.cluster.shell.command import IN_A_MODE, Call, Command, ShellContext
+from ibstack.cluster.shell.command import IN_A_MODE, Call, Command, ShellContext, in_kinds
+from ibstack.cluster.shell.grammar import quote
 from ibstack.cluster.shell.node_list import expand
 from ibstack.cluster.shell.options import Given, Option
-from ibstack.cluster.shell.place import Place
+from ibstack.cluster.shell.place import Place, Range
 from ibstack.cluster.shell.selection import GROUPING, named, selected
 from ibstack.cluster.shell.subject import object_named
 from ibstack.fabric.errors import BadInput, IbstackError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from ibstack.cluster.model.entity import EntityPath
     from ibstack.cluster.shell.grammar import Statement
+    from ibstack.cluster.shell.options import Given
 
 _GROUPS: Final = tuple(each.word for each in GROUPING)
 
@@ -103,6 +105,27 @@ def _make(shell: ShellContext, given: Given, name: str) -> None:
         edits.add(shell.draft, place.kind, name, place.parent, given.get("add"))
 
 
+def _range(shell: ShellContext, call: Call) -> None:
+    before, shell.range = shell.range, None
+    try:
+        names = selected(shell, call.given)
+    except BaseException:
+        shell.range = before
+        raise
+    if names is not None:
+        shell.range = Range(_typed(call.given), tuple(names))
+    shell.go(shell.place.left())
+
+
+def _typed(given: Given) -> str:
+    """Return what was typed, as the prompt shows it."""
+    letters = {each.word: each for each in GROUPING}
+    words = []
+    for word, value in given.options.items():
+        words += [f"-{letters[word].letter}", *([quote(value)] if value else [])]
+    return " ".join((*words, *map(quote, given.arguments)))
+
+
 COMMANDS: Final[tuple[Command, ...]] = (
     Command(
         "foreach",
@@ -119,5 +142,16 @@ COMMANDS: Final[tuple[Command, ...]] = (
             Option("v", "verbose", "", "print the time and each name"),
         ),
         takes_block=True,
+    ),
+    Command(
+        "range",
+        "Let commands in the mode be about these devices; range alone ends it.",
+        "[OPTIONS] [NAMES|*]",
+        "device; range -n node001..node003; set category mellanox; range",
+        _range,
+        where=in_kinds("device"),
+        options=GROUPING,
+        stays=True,
+        moves=True,
     ),
 )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.model import edits
@@ -147,37 +148,33 @@ def _swap(shell: ShellContext, call: Call) -> None:
     edits.swap(shell.draft, one, other)
 
 
+_edit = partial(Command, where=IN_A_MODE, changes=True)
+
 COMMANDS: Final[tuple[Command, ...]] = (
-    Command(
+    _edit(
         "add",
         "Make an object, and go to it; it is saved by commit.",
         "[TYPE] NAME [ADDRESS] [INTERFACE|NETWORK]",
         "device use node004; interfaces; add physical ib0 10.149.0.4 ibnet",
         _add,
-        where=IN_A_MODE,
         moves=True,
-        changes=True,
     ),
-    Command(
+    _edit(
         "clone",
         "Make a copy of an object with all that is inside it, and go to it.",
         "SOURCE NAME",
         "category clone default mellanox",
         _clone,
-        where=IN_A_MODE,
         moves=True,
-        changes=True,
     ),
-    Command(
+    _edit(
         "remove",
         "Remove an object; what is in use is not removed.",
         "[NAME]",
         "device remove node004",
         _remove,
-        where=IN_A_MODE,
-        changes=True,
     ),
-    Command(
+    _edit(
         "assign",
         "Give the role, with nothing set in it, and go to it.",
         "ROLE",
@@ -185,24 +182,20 @@ COMMANDS: Final[tuple[Command, ...]] = (
         _assign,
         where=in_kinds("roles"),
         moves=True,
-        changes=True,
     ),
-    Command(
+    _edit(
         "unassign",
         "Take the role away; a category's role of the same name counts again.",
         "[ROLE]",
         "device use node003; roles; unassign openstacknode",
         _unassign,
         where=in_kinds("roles"),
-        changes=True,
     ),
-    Command(
+    _edit(
         "swap",
         "Exchange the names of two objects; who refers to them follows.",
         "NAME NAME",
         "device swap node001 node002",
         _swap,
-        where=IN_A_MODE,
-        changes=True,
     ),
 )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.model import edits
@@ -128,64 +129,51 @@ def _show(shell: ShellContext, call: Call) -> None:
         shell.output.say(*two_columns(rows(shell.draft, entity)))
 
 
+_of_object = partial(Command, where=IN_A_MODE, of_object=True)
+_edit = partial(_of_object, changes=True)
+
 COMMANDS: Final[tuple[Command, ...]] = (
-    Command(
+    _edit(
         "set",
         "Set a property; a list is replaced by the values that follow.",
         "[NAME] PROPERTY VALUE…",
         'softwareimage set openstack-image kernelparameters "intel_iommu=on iommu=pt"',
         _set,
-        where=IN_A_MODE,
-        of_object=True,
-        changes=True,
     ),
-    Command(
+    _of_object(
         "get",
         "Print the value of a property, and where it comes from if not from here.",
         "[NAME] PROPERTY",
         "device get node002 softwareimage",
         _get,
-        where=IN_A_MODE,
-        of_object=True,
     ),
-    Command(
+    _edit(
         "append",
         "Add values to a list.",
         "[NAME] PROPERTY VALUE…",
         "partition append base frozenfiles /etc/postfix/main.cf",
         _append,
-        where=IN_A_MODE,
-        of_object=True,
-        changes=True,
     ),
-    Command(
+    _edit(
         "removefrom",
         "Take values out of a list.",
         "[NAME] PROPERTY VALUE…",
         "partition removefrom base frozenfiles /etc/postfix/main.cf",
         _removefrom,
-        where=IN_A_MODE,
-        of_object=True,
-        changes=True,
     ),
-    Command(
+    _edit(
         "clear",
         "Unset properties: what is inherited, or the default, counts again.",
         "[NAME] PROPERTY…",
         "device clear node002 softwareimage",
         _clear,
-        where=IN_A_MODE,
-        of_object=True,
-        changes=True,
     ),
-    Command(
+    _of_object(
         "show",
         "Print all properties of an object.",
         "[-f json] [NAME]",
         "network show internalnet",
         _show,
-        where=IN_A_MODE,
-        of_object=True,
         options=(FORMAT,),
     ),
 )

@@ -6,14 +6,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from ibstack.cluster.model.index import used_by
 from ibstack.cluster.model.inheritance import effective_services
 from ibstack.cluster.model.naming import meant, spoken
-from ibstack.cluster.model.usage import used_by
 from ibstack.cluster.shell import tables
 from ibstack.cluster.shell.command import Call, Command, ShellContext, in_kinds
 from ibstack.cluster.shell.commands.properties import FORMAT
 from ibstack.cluster.shell.states import node_service_line, service_lines
-from ibstack.cluster.shell.tables import Column, Listing
+from ibstack.cluster.shell.tables import Listing, named_columns
 from ibstack.fabric.errors import BadInput, IbstackError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ibstack.cluster.model.entity import EntityPath
     from ibstack.transport.apply_request import ServiceAction
 
-_STATES: Final = (Column("node", "Node"), Column("service", "Service"), Column("state", "State"))
+_STATES: Final = named_columns("node", "service", "state")
 
 
 def _owner(shell: ShellContext) -> EntityPath:

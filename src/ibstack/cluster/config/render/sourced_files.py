@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An ini file from its keys: each under a comment that says what it follows from."""
+"""Ini files and files of lines from what they say: each under a comment that tells whence it is."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ibstack.formats.ini import IniText, normal_section
 from ibstack.formats.secrets import is_secret
 
 if TYPE_CHECKING:
+    from ibstack.cluster.config.generated import SecretFile
     from ibstack.cluster.config.render.host import Host, SourcedValue
-    from ibstack.cluster.config.secret_file import SecretFile
     from ibstack.cluster.model.modifications import Modification
 
 _MODIFIED: Final = "config file modifications"
@@ -45,7 +45,7 @@ class IniFile:
 
     def put(self, section: str, name: str, value: str, *origins: str) -> None:
         """Give a key one value."""
-        self._keys.append(_Key(section, name, (value,), " and ".join(dict.fromkeys(origins))))
+        self.put_all(section, name, (value,), *origins)
 
     def put_all(self, section: str, name: str, values: tuple[str, ...], *origins: str) -> None:
         """Give a key several values, each on a line of its own."""
@@ -118,3 +118,36 @@ def _text(keys: tuple[_Key, ...]) -> str:
         lines = sections.setdefault(key.section, [])
         lines += (f"{key.name} = {value}".rstrip() + "\n" for value in key.values)
     return "\n".join(f"[{name}]\n{''.join(lines)}" for name, lines in sections.items())
+
+
+@dataclass(slots=True)
+class LineFile:
+    """Lines in the order in which they are written; `#` begins a comment in its format."""
+
+    path: str
+    services: tuple[str, ...] = ()
+    whole: bool = True
+    needs_reboot: bool = False
+    stays: bool = False
+    _text: list[str] = field(default_factory=list)
+    _origin: list[tuple[str, str]] = field(default_factory=list)
+
+    def put(self, key: str, lines: str, *origins: str) -> None:
+        """Add *lines*, each with its end, which say *key*."""
+        origin = " and ".join(dict.fromkeys(origins))
+        self._origin.append((key, origin))
+        self._text.append(f"# from {origin}\n{lines}")
+
+    def generated(self) -> GeneratedFile:
+        """Return the file."""
+        origin = tuple(self._origin)
+        return GeneratedFile(
+            PurePosixPath(self.path),
+            "".join(self._text),
+            ", ".join(objects_of(origin)),
+            origin,
+            whole=self.whole,
+            services=self.services,
+            needs_reboot=self.needs_reboot,
+            stays=self.stays,
+        )
