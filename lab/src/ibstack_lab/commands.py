@@ -8,13 +8,13 @@ import shlex
 import sys
 from argparse import REMAINDER
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from cliff.command import Command
 
 from ibstack.cli import cluster_shell
 from ibstack.cli.shell import ExampleInHelp, Lister, ShowOne
-from ibstack.fabric.errors import BadInput, TryLater
+from ibstack.fabric.errors import DIFFERS, BadInput, TryLater
 from ibstack.fabric.printable import lines, printable
 from ibstack_lab.cloud import Cloud
 from ibstack_lab.compute import Compute
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from ibstack_lab.machine import Machine
-
-_DIFFERS: Final = 3
 
 
 class _LabCommand(ExampleInHelp):
@@ -89,7 +87,7 @@ class LabStatus(_LabCommand, Lister):
     def run(self, parsed: Namespace) -> int:
         """Print the list; a lab that is not whole differs from what it should be."""
         super().run(parsed)
-        return 0 if all(each.pid for each in self.cloud(parsed).status()) else _DIFFERS
+        return 0 if all(each.pid for each in self.cloud(parsed).status()) else DIFFERS
 
     def take_action(self, parsed: Namespace) -> tuple[Any, Any]:
         components = self.cloud(parsed).status()

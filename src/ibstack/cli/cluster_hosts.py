@@ -5,20 +5,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ibstack.cli.cluster import tell
-from ibstack.cli.cluster_command import DIFFERS, ClusterCommand, ClusterLister, Names, cluster_of
-from ibstack.cluster.config.render import files_of
-from ibstack.cluster.lint.findings import findings
-from ibstack.cluster.lint.sources import cloud_of
-from ibstack.fabric.errors import BadInput
-from ibstack.views import cluster as view
+from ibstack.cli.cluster_command import ClusterCommand, ClusterLister, cluster_of
+from ibstack.cli.shell import Table, table
+from ibstack.fabric.errors import DIFFERS
+from ibstack.views.cluster import bring, drift
+from ibstack.views.cluster_files import files, lint, origins
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-
-    from ibstack.cluster.lint.finding import Finding
 
 # Names are the keys of `-f json`, so they must not change.
 LINT_COLUMNS: Final = (
@@ -29,8 +26,6 @@ FILE_COLUMNS: Final = ("path", "whole", "services", "objects")
 ORIGIN_COLUMNS: Final = ("path", "key", "origin")
 DRIFT_COLUMNS: Final = ("host", "what", "wanted", "found")
 _FOR_PEOPLE: Final = ("severity", "place", "key", "value", "other_place", "remedy")
-
-Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
 
 
 class ClusterLint(ClusterLister):
@@ -54,16 +49,13 @@ class ClusterLint(ClusterLister):
         return parser
 
     def take_action(self, parsed: Namespace) -> Table:
-        if parsed.files_only and parsed.host_files is None:
-            raise BadInput("cannot look at files only: there are none; add --host-files DIR")
-        view = None if parsed.files_only else cluster_of(parsed).store.load()
-        found = findings(cloud_of(view, parsed.host_files))
+        found = lint(None if parsed.files_only else cluster_of(parsed), parsed.host_files)
         self.status = DIFFERS if found else 0
         if parsed.formatter == "table" and not parsed.columns:
             parsed.columns = list(_FOR_PEOPLE)
             if not found:
                 print("ibstack: nothing is wrong", file=sys.stderr)
-        return LINT_COLUMNS, [_row(each) for each in found]
+        return table(LINT_COLUMNS, found)
 
 
 class ClusterFiles(ClusterLister):
@@ -78,16 +70,10 @@ class ClusterFiles(ClusterLister):
         return parser
 
     def take_action(self, parsed: Namespace) -> Table:
-        state = cluster_of(parsed).store.load()
-        (host,) = view.devices_named(state, [parsed.host], "list the files of")
-        files = files_of(state, host).values()
+        cluster = cluster_of(parsed)
         if parsed.origin:
-            return ORIGIN_COLUMNS, [
-                (str(file.path), key, origin) for file in files for key, origin in file.origin
-            ]
-        return FILE_COLUMNS, [
-            (str(file.path), file.whole, Names(file.services), file.objects) for file in files
-        ]
+            return table(ORIGIN_COLUMNS, origins(cluster, parsed.host))
+        return table(FILE_COLUMNS, files(cluster, parsed.host))
 
 
 class ClusterDrift(ClusterLister):
@@ -103,9 +89,9 @@ class ClusterDrift(ClusterLister):
         return parser
 
     def take_action(self, parsed: Namespace) -> Table:
-        found = view.drift(cluster_of(parsed), parsed.hosts)
+        found = drift(cluster_of(parsed), parsed.hosts)
         self.status = DIFFERS if found else 0
-        return DRIFT_COLUMNS, [(each.host, each.what, each.wanted, each.found) for each in found]
+        return table(DRIFT_COLUMNS, found)
 
 
 class ClusterBring(ClusterCommand):
@@ -123,12 +109,4 @@ class ClusterBring(ClusterCommand):
         return parser
 
     def take_action(self, parsed: Namespace) -> int:
-        return int(not view.bring(cluster_of(parsed), parsed.hosts, tell))
-
-
-def _row(each: Finding) -> tuple[Any, ...]:
-    return (
-        *(each.id, each.severity.value, str(each.place), each.key, each.value),
-        *(str(each.other) if each.other else None, each.other_value or None),
-        *(each.breaks, each.remedy),
-    )
+        return int(not bring(cluster_of(parsed), parsed.hosts, tell))

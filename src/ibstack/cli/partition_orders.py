@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ibstack.cli.partitions import DIFFERS, PartitionAudit, PartitionCommand
+from ibstack.cli.partitions import PartitionAudit, PartitionCommand
+from ibstack.fabric.errors import DIFFERS
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from ibstack.cli.partitions import Table
+    from ibstack.cli.shell import Table
     from ibstack.views.partitions import Sources
 
 
@@ -123,6 +124,6 @@ class PartitionRepair(PartitionAudit):
         )
         return parser
 
-    def answer(self, sources: Sources, parsed: Namespace) -> tuple[Any, Any]:
+    def answer(self, sources: Sources, parsed: Namespace) -> Table:
         parsed.repair = not parsed.dry_run
         return super().answer(sources, parsed)

@@ -12,12 +12,9 @@ from oslo_config import cfg
 from ibstack.fabric.errors import BadInput, TryLater
 from ibstack.mad import PortState, open_port
 from ibstack.neutron.networks.default_network import Landing, Outcome, TypeOptions, landings
-from ibstack.neutron.networks.fabric_mtu import (
-    FabricMtu,
-    MtuOptions,
-    explain_difference,
-    network_mtu,
-)
+from ibstack.neutron.networks.fabric_mtu import IB_MTUS_BYTES as IB_MTUS_BYTES
+from ibstack.neutron.networks.fabric_mtu import FabricMtu as FabricMtu
+from ibstack.neutron.networks.fabric_mtu import MtuOptions, explain_difference, network_mtu
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -12,7 +12,6 @@ from ibstack.cluster.model.kind import SINGLE
 from ibstack.cluster.model.naming import meant, name_fault, noun
 from ibstack.cluster.model.state import State
 from ibstack.cluster.model.value import NO_ADDRESS, NO_MAC
-from ibstack.cluster.store.gc_pause import paused_collector
 from ibstack.cluster.text_file.faults import BadFile, Fault, Position
 from ibstack.cluster.text_file.form import (
     FORMAT,
@@ -23,6 +22,7 @@ from ibstack.cluster.text_file.form import (
 )
 from ibstack.cluster.text_file.nodes import Items, Pairs, Text, composed
 from ibstack.fabric.errors import BadValue
+from ibstack.runtime.gc_pause import paused_collector
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
