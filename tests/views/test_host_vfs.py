@@ -7,7 +7,7 @@ from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
 from ibstack.fabric.pci import PciAddress
-from ibstack.host.observed import (
+from ibstack.host.client.observed import (
     AttachmentState,
     Link,
     ObservedAdapter,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadInput, CommandFailed, IbstackError, TryLater
 from ibstack.fabric.pci import PciAddress
-from ibstack.host.eswitch_client import EswitchClient, EswitchUnreachable
+from ibstack.host.client.eswitch_client import EswitchClient, EswitchUnreachable
 from ibstack.runtime.file_lock import locked
 from ibstack_lab.binding_profile import nova_profile
 from ibstack_lab.guests.dhcp_clients import DhcpClient

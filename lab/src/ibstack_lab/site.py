@@ -22,7 +22,7 @@ from ibstack.facts.evidence import Evidence, Missing
 from ibstack.facts.fabric.observed import read_fabric
 from ibstack.facts.site import Site
 from ibstack.facts.this_host import FILES, read_host
-from ibstack.host.eswitch_client import EswitchClient
+from ibstack.host.client.eswitch_client import EswitchClient
 from ibstack.mad import FabricReader
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.hosts.daemons import eswitchd_socket

@@ -23,7 +23,7 @@ from ibstack.diagnose.local_vf import VfSource
 from ibstack.diagnose.mapped_ports import mapped_ports
 from ibstack.diagnose.remote_facts import RemoteHosts, no_facts
 from ibstack.fabric.errors import BadInput, TryLater
-from ibstack.host.netlink import Netlink
+from ibstack.host.adapters.netlink import Netlink
 from ibstack.mad import open_port
 from ibstack.mad.umad import UmadPort
 from ibstack.transport.reach_command import ReachCommand

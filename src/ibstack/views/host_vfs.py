@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.host.eswitch_client import DEFAULT_SOCKET, EswitchClient
-from ibstack.host.observed import AttachmentState
+from ibstack.host.client.eswitch_client import DEFAULT_SOCKET, EswitchClient
+from ibstack.host.client.observed import AttachmentState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import TableEntry
     from ibstack.fabric.pci import PciAddress
-    from ibstack.host.observed import Link, ObservedAdapter, ObservedHost
+    from ibstack.host.client.observed import Link, ObservedAdapter, ObservedHost
 
 SOCKET: Final = DEFAULT_SOCKET
 """ibstack-eswitchd's."""

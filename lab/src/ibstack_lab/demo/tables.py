@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.partition import PartitionKey
-from ibstack.host.eswitch_client import EswitchClient
+from ibstack.host.client.eswitch_client import EswitchClient
 from ibstack_lab.demo.findings import (
     PORT_COLUMNS,
     Findings,

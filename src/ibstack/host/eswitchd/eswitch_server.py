@@ -12,14 +12,14 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import Refused, TryLater
-from ibstack.host import eswitch_requests
-from ibstack.host.client_places import ClientPlaces
-from ibstack.host.peer_credentials import is_allowed, peer_of
+from ibstack.host.eswitchd import eswitch_requests
+from ibstack.host.eswitchd.client_places import ClientPlaces
+from ibstack.host.eswitchd.peer_credentials import is_allowed, peer_of
 from ibstack.runtime.file_lock import try_lock
 
 if TYPE_CHECKING:
-    from ibstack.host.eswitch import Eswitch
-    from ibstack.host.peer_credentials import Peer
+    from ibstack.host.eswitchd.eswitch import Eswitch
+    from ibstack.host.eswitchd.peer_credentials import Peer
 
 LOG = logging.getLogger(__name__)
 

@@ -24,12 +24,12 @@ from oslo_log import log as oslo_logging
 import ibstack.neutron.client.native_threads  # noqa: F401  Before what imports oslo.messaging.
 from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.neutron_names import AGENT_BINARY, MELLANOX_AGENT
-from ibstack.host import options
-from ibstack.host.eswitch_client import EswitchClient
-from ibstack.host.eswitch_watcher import EswitchWatcher
-from ibstack.host.host_reconciler import HostReconciler
-from ibstack.host.metrics import AgentMetrics
-from ibstack.host.reporter import THREADS, Reporter
+from ibstack.host.agent import options
+from ibstack.host.agent.eswitch_watcher import EswitchWatcher
+from ibstack.host.agent.host_reconciler import HostReconciler
+from ibstack.host.agent.metrics import AgentMetrics
+from ibstack.host.agent.reporter import THREADS, Reporter
+from ibstack.host.client.eswitch_client import EswitchClient
 from ibstack.neutron.client.heartbeat import Heartbeat
 from ibstack.neutron.client.rpc_client import (
     HintListener,

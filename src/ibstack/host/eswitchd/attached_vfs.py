@@ -14,16 +14,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadInput, IbstackError, Refused, TryLater
-from ibstack.host.held_up import Former, HeldUps, judge_former
-from ibstack.host.news import News
+from ibstack.host.eswitchd.held_up import Former, HeldUps, judge_former
+from ibstack.host.eswitchd.news import News
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ibstack.fabric.pci import PciAddress
     from ibstack.formats.eswitchd_conf import Mapping
-    from ibstack.host.adapters import Adapter, Adapters
-    from ibstack.host.attachments import Attachment, Attachments
+    from ibstack.host.adapters.mapped_adapters import Adapter, Adapters
+    from ibstack.host.eswitchd.attachments import Attachment, Attachments
 
 LOG = logging.getLogger(__name__)
 

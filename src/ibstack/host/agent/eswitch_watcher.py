@@ -11,7 +11,7 @@ from ibstack.fabric.errors import IbstackError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ibstack.host.eswitch_client import EswitchClient
+    from ibstack.host.client.eswitch_client import EswitchClient
 
 _WATCH_S: Final = 60.0
 _WATCH_RETRY_S: Final = 0.5

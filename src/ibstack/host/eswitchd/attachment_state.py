@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ibstack.fabric.errors import Refused
 from ibstack.fabric.partition import DEFAULT_PARTITION, PROOF_KEYS, SCRATCH_KEY
-from ibstack.host.observed import AttachmentState, Link, ObservedAdapter
+from ibstack.host.client.observed import AttachmentState, Link, ObservedAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ibstack.fabric.partition import TableEntry
     from ibstack.fabric.pci import PciAddress
-    from ibstack.host.attachments import Attachment, Configured
-    from ibstack.host.observed import ObservedVf
+    from ibstack.host.client.observed import ObservedVf
+    from ibstack.host.eswitchd.attachments import Attachment, Configured
 
 Judged: TypeAlias = "tuple[AttachmentState, str | None]"
 """The state, and why where it is pending."""

@@ -14,9 +14,15 @@ from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import IbstackError, Refused
 from ibstack.fabric.guid import Guid
-from ibstack.host.adapters import cannot_serve
-from ibstack.host.attached_vfs import AttachedVfs
-from ibstack.host.attachment_state import (
+from ibstack.host.adapters.mapped_adapters import cannot_serve
+from ibstack.host.client.observed import (
+    AttachmentState,
+    ObservedAdapter,
+    ObservedAttachment,
+    ObservedHost,
+)
+from ibstack.host.eswitchd.attached_vfs import AttachedVfs
+from ibstack.host.eswitchd.attachment_state import (
     FREED_AFTER_S,
     Judged,
     is_as,
@@ -27,18 +33,17 @@ from ibstack.host.attachment_state import (
     verdict,
     with_entries,
 )
-from ibstack.host.attachments import Attachment, Configured
-from ibstack.host.observed import AttachmentState, ObservedAdapter, ObservedAttachment, ObservedHost
-from ibstack.host.request_counts import RequestCounts
+from ibstack.host.eswitchd.attachments import Attachment, Configured
+from ibstack.host.eswitchd.request_counts import RequestCounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ibstack.fabric.partition import TableEntry
     from ibstack.fabric.pci import PciAddress
-    from ibstack.host.adapters import Adapters
-    from ibstack.host.attachments import Attachments
-    from ibstack.host.observed import ObservedVf
+    from ibstack.host.adapters.mapped_adapters import Adapters
+    from ibstack.host.client.observed import ObservedVf
+    from ibstack.host.eswitchd.attachments import Attachments
 
 LOG = logging.getLogger(__name__)
 

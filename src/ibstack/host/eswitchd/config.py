@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadInput
 from ibstack.formats import eswitchd_conf
-from ibstack.host.eswitch_client import DEFAULT_SOCKET
+from ibstack.host.client.eswitch_client import DEFAULT_SOCKET
 
 if TYPE_CHECKING:
     from ibstack.formats.eswitchd_conf import Mapping

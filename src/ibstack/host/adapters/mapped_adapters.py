@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from ibstack.fabric.errors import BadInput, IbstackError
-from ibstack.host import mlx5, physical_function
-from ibstack.host.mlx4 import Mlx4Adapter
-from ibstack.host.mlx5 import Mlx5Adapter
+from ibstack.host.adapters import mlx5, physical_function
+from ibstack.host.adapters.mlx4 import Mlx4Adapter
+from ibstack.host.adapters.mlx5 import Mlx5Adapter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from ibstack.fabric.partition import PkeyTable, TableEntry
     from ibstack.fabric.pci import PciAddress
     from ibstack.formats.eswitchd_conf import Mapping
-    from ibstack.host.mlx5 import VportControl
-    from ibstack.host.observed import ObservedAdapter, ObservedVf
-    from ibstack.host.physical_function import PhysicalFunction
+    from ibstack.host.adapters.mlx5 import VportControl
+    from ibstack.host.adapters.physical_function import PhysicalFunction
+    from ibstack.host.client.observed import ObservedAdapter, ObservedVf
     from ibstack.runtime.sysfs import Sysfs
 
 

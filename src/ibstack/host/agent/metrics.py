@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from ibstack.fabric.errors import IbstackError
-from ibstack.host.observed import AttachmentState
+from ibstack.host.client.observed import AttachmentState
 from ibstack.runtime.metrics import FAILURE_KINDS, failure_kind
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from ibstack.host.eswitch_client import EswitchClient
-    from ibstack.host.observed import ObservedHost
+    from ibstack.host.client.eswitch_client import EswitchClient
+    from ibstack.host.client.observed import ObservedHost
     from ibstack.runtime.loop import Outcome
 
 LOG = logging.getLogger(__name__)

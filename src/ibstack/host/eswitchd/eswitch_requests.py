@@ -17,7 +17,7 @@ from ibstack.formats.codec import to_json
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ibstack.host.eswitch import Eswitch
+    from ibstack.host.eswitchd.eswitch import Eswitch
 
 LONGEST_REQUEST: Final = 65_536
 """Bytes of a line, its end not counted."""

@@ -12,12 +12,12 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import Refused
-from ibstack.host.observed import HeldUp
+from ibstack.host.client.observed import HeldUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ibstack.host.attachments import Attachment
+    from ibstack.host.eswitchd.attachments import Attachment
 
 _TOLD_FOR_S: Final = 60.0
 

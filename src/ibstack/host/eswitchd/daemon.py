@@ -18,11 +18,11 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadInput, IbstackError
-from ibstack.host import eswitchd_config
-from ibstack.host.adapters import Adapters
-from ibstack.host.attachments import Attachments
-from ibstack.host.eswitch import Eswitch
-from ibstack.host.eswitch_server import EswitchServer, hold
+from ibstack.host.adapters.mapped_adapters import Adapters
+from ibstack.host.eswitchd import config
+from ibstack.host.eswitchd.attachments import Attachments
+from ibstack.host.eswitchd.eswitch import Eswitch
+from ibstack.host.eswitchd.eswitch_server import EswitchServer, hold
 from ibstack.runtime.daemon import log_printable_lines
 from ibstack.runtime.sysfs import Sysfs
 from ibstack.runtime.systemd import notify
@@ -30,7 +30,7 @@ from ibstack.runtime.systemd import notify
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ibstack.host.eswitchd_config import Settings
+    from ibstack.host.eswitchd.config import Settings
 
 LOG = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(_USAGE)
         return 0
     try:
-        return serve(eswitchd_config.load(_config_file(words)))
+        return serve(config.load(_config_file(words)))
     except IbstackError as error:
         sys.stderr.write(f"ibstack-eswitchd: {error}\n")
         return error.exit_code

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.errors import IbstackError, TryLater
-from ibstack.host import netlink as rtnetlink
-from ibstack.host.observed import Link, ObservedAdapter, ObservedVf
-from ibstack.host.physical_function import (
+from ibstack.host.adapters import netlink as rtnetlink
+from ibstack.host.adapters.physical_function import (
     PhysicalFunction,
     gone,
     port_guid,
@@ -24,6 +23,7 @@ from ibstack.host.physical_function import (
     table_entries,
     virtual_functions,
 )
+from ibstack.host.client.observed import Link, ObservedAdapter, ObservedVf
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import TableEntry
     from ibstack.fabric.pci import PciAddress
-    from ibstack.host.netlink import Netlink
+    from ibstack.host.adapters.netlink import Netlink
     from ibstack.runtime.sysfs import Sysfs
 
 _INVALID: Final = (1 << 64) - 1

@@ -17,12 +17,12 @@ import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ibstack.fabric.errors import TryLater
-from ibstack.host.still_down import StillDown
+from ibstack.host.agent.still_down import StillDown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from ibstack.host.plan import DesiredPort
+    from ibstack.host.agent.plan import DesiredPort
     from ibstack.neutron.protocol.replies import HostPorts, HostReport
 
 LOG = logging.getLogger(__name__)

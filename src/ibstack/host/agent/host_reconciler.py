@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.errors import IbstackError, Refused, TryLater
 from ibstack.fabric.pci import fold
-from ibstack.host.eswitch_client import EswitchUnreachable
-from ibstack.host.observed import AttachmentState
-from ibstack.host.plan import (
+from ibstack.host.agent.plan import (
     Adopt,
     Binding,
     DesiredPort,
@@ -27,6 +25,8 @@ from ibstack.host.plan import (
     VfState,
     plan,
 )
+from ibstack.host.client.eswitch_client import EswitchUnreachable
+from ibstack.host.client.observed import AttachmentState
 from ibstack.neutron.protocol.conventions import REBINDING_S
 from ibstack.runtime.loop import Outcome
 
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ibstack.fabric.pci import PciAddress
-    from ibstack.host.eswitch_client import EswitchClient
-    from ibstack.host.observed import ObservedHost
-    from ibstack.host.reporter import Neutron, Reporter
+    from ibstack.host.agent.reporter import Neutron, Reporter
+    from ibstack.host.client.eswitch_client import EswitchClient
+    from ibstack.host.client.observed import ObservedHost
     from ibstack.neutron.protocol.replies import HostPort
 
 LOG = logging.getLogger(__name__)

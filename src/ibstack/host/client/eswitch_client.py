@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ibstack.fabric.errors import BadInput, IbstackError, Refused, TryLater
 from ibstack.formats.codec import from_json, record
-from ibstack.host.observed import AttachmentState, ObservedHost
+from ibstack.host.client.observed import AttachmentState, ObservedHost
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from ibstack.host.observed import Link
+from ibstack.host.client.observed import Link
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import TableEntry
     from ibstack.fabric.pci import PciAddress
-    from ibstack.host.observed import HeldUp
+    from ibstack.host.client.observed import HeldUp
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 
 Mostly another part has not done its share yet, and will.  But of two that complete a port at once
 one may miss the other (docs/decisions/0070), and then only somebody who speaks of the port once
-more makes it ACTIVE.  Not safe for threads: ibstack.host.reporter holds its lock around it.
+more makes it ACTIVE.  Not safe for threads: ibstack.host.agent.reporter holds its lock around it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ibstack.fabric.neutron_names import IB_FABRIC
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from ibstack.host.plan import DesiredPort
+    from ibstack.host.agent.plan import DesiredPort
 
 _FIRST_WAIT_S: Final = 1.0
 _LAST_WAIT_S: Final = 30.0

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final
 from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.errors import IbstackError, TryLater
 from ibstack.fabric.partition import TableEntry
-from ibstack.host.observed import Link, ObservedAdapter, ObservedVf
-from ibstack.host.physical_function import (
+from ibstack.host.adapters.physical_function import (
     PhysicalFunction,
     port_guid,
     port_state,
@@ -21,6 +20,7 @@ from ibstack.host.physical_function import (
     table_entries,
     virtual_functions,
 )
+from ibstack.host.client.observed import Link, ObservedAdapter, ObservedVf
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
