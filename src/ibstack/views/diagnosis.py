@@ -191,9 +191,9 @@ def fabric_source(host: str, config_files: Sequence[str]) -> FabricSource:
     import ibstack.neutron.client.native_threads  # noqa: F401  Before what imports oslo.messaging.
     from ibstack.diagnose.local_fabric import FabricSource
     from ibstack.neutron.client.rpc_client import PluginClient, open_transport
-    from ibstack.subnet_manager import options
+    from ibstack.subnet_manager.fabricd import options
 
-    conf = cfg.CONF  # The global one: see ibstack.subnet_manager.daemon.main().
+    conf = cfg.CONF  # The global one: see ibstack.subnet_manager.fabricd.daemon.main().
     options.register(conf)
     try:
         conf([f"--config-file={path}" for path in config_files], project="ibstack")

@@ -7,7 +7,7 @@ from difflib import unified_diff
 from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import BadInput, Refused
-from ibstack.subnet_manager.daemon import publication
+from ibstack.subnet_manager.fabricd.daemon import publication
 from ibstack.subnet_manager.opensm.partitions_file_store import FileOwner
 from ibstack.subnet_manager.reconcile.known_hosts import KnownHosts
 from ibstack.subnet_manager.reconcile.operator_requests import OperatorRequests, Order

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import DIFFERS, NOT_KNOWN, BadInput, IbstackError, Refused, TryLater
 from ibstack.fabric.guid import Guid
-from ibstack.subnet_manager.daemon import publication
+from ibstack.subnet_manager.fabricd.daemon import publication
 from ibstack.subnet_manager.opensm.site_partitions import site_partitions
 from ibstack.subnet_manager.opensm.subnet_manager import declared_by
 from ibstack.subnet_manager.policy.both_audits import both

@@ -37,24 +37,24 @@ from ibstack.neutron.protocol.signature import Signer
 from ibstack.runtime import systemd
 from ibstack.runtime.daemon import catch_signals, doubling, log_printable_lines, start_thread
 from ibstack.runtime.loop import Loop
-from ibstack.subnet_manager import options
-from ibstack.subnet_manager.metrics import FabricMetrics
-from ibstack.subnet_manager.neutron_cloud import NeutronCloud
+from ibstack.subnet_manager.fabricd import options
+from ibstack.subnet_manager.fabricd.metrics import FabricMetrics
+from ibstack.subnet_manager.fabricd.neutron_cloud import NeutronCloud
+from ibstack.subnet_manager.fabricd.with_opensm import opensm_reconciler
 from ibstack.subnet_manager.observed.fabric_view import FabricView
 from ibstack.subnet_manager.opensm.partitions_file_store import PartitionsFileStore
 from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
 from ibstack.subnet_manager.reconcile.kept_members import KeptMembers
 from ibstack.subnet_manager.reconcile.known_hosts import KnownHosts
 from ibstack.subnet_manager.reconcile.operator_requests import OperatorRequests, Order
-from ibstack.subnet_manager.with_opensm import opensm_reconciler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ibstack.runtime.loop import Outcome
     from ibstack.runtime.metrics import Endpoint
-    from ibstack.subnet_manager.options import FabricdSettings
     from ibstack.subnet_manager.reconcile.fabric_reconciler import FabricReconciler
+    from ibstack.subnet_manager.settings import FabricdSettings
 
 LOG = logging.getLogger(__name__)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +16,7 @@ from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PROOF_KEYS, KeyRange
 from ibstack.facts.fabric.sa_dump import SA_DUMP
 from ibstack.runtime.metrics import Endpoint
 from ibstack.subnet_manager.reconcile.known_hosts import listed_hosts
-from ibstack.subnet_manager.settings import Settings
+from ibstack.subnet_manager.settings import FabricdSettings, Settings
 
 _DEFAULT: Final = [
     cfg.StrOpt(
@@ -217,27 +216,6 @@ _METRICS: Final = [
 
 _GROUPS: Final = (("DEFAULT", _DEFAULT), ("fabric", _FABRIC), ("metrics", _METRICS))
 _SERVES: Final = {"auto": None, "yes": True, "no": False}
-
-
-@dataclass(frozen=True, slots=True)
-class FabricdSettings:
-    """How one fabricd runs; times in seconds."""
-
-    host: str
-    physical_network: str
-    partitions_conf: Path
-    state_path: Path
-    fabric: Settings
-    opensm_pid_file: Path | None
-    reload_command: tuple[str, ...]
-    ca: str | None
-    port: int | None
-    m_key: int
-    poll_interval_s: float
-    report_interval_s: int
-    rpc_timeout_s: int
-    metrics: Endpoint
-    answer_key_file: str = ""
 
 
 def list_fabricd_options() -> list[tuple[str, list[cfg.Opt]]]:
