@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ibstack.cluster.model.catalogue import KINDS, top_kinds
-from ibstack.cluster.shell.command import Call, Command, ShellContext
+from ibstack.cluster.shell.command import Call, Command, Worded
+from ibstack.cluster.shell.context import AtObject, Running
 from ibstack.cluster.shell.lines import whole_lines
 from ibstack.cluster.shell.options import Option
 from ibstack.cluster.shell.vocabulary import submodes, suggestion
@@ -23,7 +24,11 @@ _DEEPEST: Final = 16
 _OF_PROPERTIES: Final = ("set", "get", "append", "removefrom", "clear")
 
 
-def _help(shell: ShellContext, call: Call) -> None:
+class _Explaining(AtObject, Running, Worded, Protocol):
+    """The words, where one is, and lines of files to run."""
+
+
+def _help(shell: _Explaining, call: Call) -> None:
     if call.arguments:
         _explain(shell, " ".join(call.arguments))
         return
@@ -42,7 +47,7 @@ def _summaries(commands: Sequence[Command]) -> list[str]:
     return [f"  {each.name:{width}}  {each.summary}" for each in commands]
 
 
-def _explain(shell: ShellContext, text: str) -> None:
+def _explain(shell: _Explaining, text: str) -> None:
     word, _, prop = text.partition(" ")
     found = [each for each in shell.vocabulary.commands if word in (each.name, *each.aliases)]
     here = [each for each in found if each.where.allows(shell.place)]
@@ -80,7 +85,7 @@ def _kind_explanation(kind: Kind) -> list[str]:
     return [*lines, *(f"  {each.name:{width}}  {each.help}" for each in kind.properties)]
 
 
-def _explain_property(shell: ShellContext, name: str) -> None:
+def _explain_property(shell: _Explaining, name: str) -> None:
     kind = KINDS.get(shell.place.kind)
     prop = kind.find(name) if kind else None
     if kind is None or prop is None:
@@ -94,7 +99,7 @@ def _explain_property(shell: ShellContext, name: str) -> None:
         shell.output.say(f"  Default: {default}")
 
 
-def _run(shell: ShellContext, call: Call) -> None:
+def _run(shell: _Explaining, call: Call) -> None:
     if len(call.arguments) != 1:
         raise BadInput("cannot run: expected run FILE")
     name = call.arguments[0]

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from ibstack.cluster.shell.command import Call, Command, ShellContext, in_kinds
+from ibstack.cluster.shell.command import Call, Command, in_kinds
+from ibstack.cluster.shell.context import Moving, Selecting
 from ibstack.cluster.shell.grammar import quote
 from ibstack.cluster.shell.place import Range
 from ibstack.cluster.shell.selection import GROUPING, selected
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
     from ibstack.cluster.shell.options import Given
 
 
-def _range(shell: ShellContext, call: Call) -> None:
+class _Choosing(Moving, Selecting, Protocol):
+    """Choosing devices is going to the mode of them."""
+
+
+def _range(shell: _Choosing, call: Call) -> None:
     before, shell.range = shell.range, None
     try:
         names = selected(shell, call.given)

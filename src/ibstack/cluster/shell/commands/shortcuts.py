@@ -9,7 +9,7 @@ from typing import Final
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.naming import meant
 from ibstack.cluster.shell import tables
-from ibstack.cluster.shell.command import Call, Command, ShellContext
+from ibstack.cluster.shell.command import Call, Command, Worded
 from ibstack.cluster.shell.commands.properties import FORMAT
 from ibstack.cluster.shell.grammar import parse, quote
 from ibstack.cluster.shell.tables import Column, Listing
@@ -19,7 +19,7 @@ _ALIASES: Final = (Column("name", "Name"), Column("commands", "Commands"))
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
-def _alias(shell: ShellContext, call: Call) -> None:
+def _alias(shell: Worded, call: Call) -> None:
     known = shell.vocabulary.aliases
     if not call.arguments:
         rows = tuple({"name": name, "commands": text} for name, text in sorted(known.items()))
@@ -40,7 +40,7 @@ def _alias(shell: ShellContext, call: Call) -> None:
     known[name] = text
 
 
-def _check(shell: ShellContext, name: str) -> None:
+def _check(shell: Worded, name: str) -> None:
     if not _NAME.fullmatch(name):
         raise BadInput(f"cannot alias {name!r}: expected letters, digits and _ . - for a name")
     if name in KINDS or shell.vocabulary.command(name) is not None:
@@ -48,7 +48,7 @@ def _check(shell: ShellContext, name: str) -> None:
         raise BadInput(f"cannot alias {name}: there is a {what} of that name; use another")
 
 
-def _unalias(shell: ShellContext, call: Call) -> None:
+def _unalias(shell: Worded, call: Call) -> None:
     known = shell.vocabulary.aliases
     if not call.arguments:
         raise BadInput("cannot unalias: no name is given; alias lists them")
@@ -59,7 +59,7 @@ def _unalias(shell: ShellContext, call: Call) -> None:
         known.pop(name, None)
 
 
-def _export(shell: ShellContext, call: Call) -> None:
+def _export(shell: Worded, call: Call) -> None:
     if call.arguments:
         raise BadInput("cannot export: it takes nothing; write export > FILE")
     for name, text in sorted(shell.vocabulary.aliases.items()):
