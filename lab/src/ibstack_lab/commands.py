@@ -32,12 +32,10 @@ if TYPE_CHECKING:
 class _LabCommand(ExampleInHelp):
     """A command on one lab."""
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)  # type: ignore[misc]
+    def add_options(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--lab", metavar="DIR", type=Path, default=Path(".lab"), help="its folder (%(default)s)"
         )
-        return parser
 
     @staticmethod
     def cloud(parsed: Namespace) -> Cloud:
@@ -47,10 +45,9 @@ class _LabCommand(ExampleInHelp):
 class _MachineCommand(_LabCommand):
     """A command on one machine of the lab."""
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("name", metavar="NAME", help="a machine that was booted")
-        return parser
 
 
 class LabUp(_LabCommand, Command):
@@ -103,13 +100,12 @@ class LabEnv(_LabCommand, Command):
 
     example = 'eval "$(ibstack lab env --user demo)" && openstack network list'
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         names = [who.name for who in accounts.ACCOUNTS]
         parser.add_argument(
             "--user", choices=names, default=accounts.OPERATOR.name, help="who (%(default)s)"
         )
-        return parser
 
     def take_action(self, parsed: Namespace) -> int:
         for name, text in self.cloud(parsed).client_env(accounts.account(parsed.user)).items():
@@ -122,8 +118,8 @@ class LabBoot(_LabCommand, ShowOne):
 
     example = "ibstack lab boot vm1 --network ibnetwork --host node002 --project demo"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("name", metavar="NAME", help="what to call the machine and its port")
         parser.add_argument("--network", required=True, help="name of the tenant's network")
         parser.add_argument("--host", required=True, help="node002 (mlx4) or node003 (mlx5)")
@@ -142,7 +138,6 @@ class LabBoot(_LabCommand, ShowOne):
             metavar="TEXT",
             help="what the guest asks with, such as 20:fa:16:…, instead of what its GUID makes",
         )
-        return parser
 
     def take_action(self, parsed: Namespace) -> tuple[Any, Any]:
         identifier = parsed.client_id and parse_identifier(parsed.client_id)
@@ -180,11 +175,10 @@ class LabExec(_LabCommand, Command):
 
     example = "ibstack lab exec vm1 -- ping -c 3 192.168.80.12"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("name", metavar="NAME", help="of a machine, or a host such as head")
         parser.add_argument("command", metavar="COMMAND", nargs=REMAINDER, help="and its arguments")
-        return parser
 
     def take_action(self, parsed: Namespace) -> int:
         command: list[str] = parsed.command
@@ -223,10 +217,9 @@ class LabShell(_LabCommand, Command):
 
     example = 'ibstack lab shell -c "device use node001; services; stop opensm; status"'
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         cluster_shell.add_source(parser)
-        return parser
 
     def take_action(self, parsed: Namespace) -> int:
         from ibstack_lab.cluster import LabCluster  # With SQLAlchemy: the others do without.
@@ -250,11 +243,10 @@ class LabMpi(_LabCommand, Lister):
 
     example = "ibstack lab mpi vm1 vm2"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("first", metavar="NAME", help="the machine on which mpirun is started")
         parser.add_argument("second", metavar="OTHER", help="another machine of its network")
-        return parser
 
     def take_action(self, parsed: Namespace) -> tuple[Any, Any]:
         cloud = self.cloud(parsed)
@@ -275,11 +267,10 @@ class LabDemo(_LabCommand, Command):
 
     example = "ibstack lab demo"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         # A folder of its own: it takes down what is there, and `ibstack lab up` may be in use.
         parser.set_defaults(lab=Path(".lab/demo"))
-        return parser
 
     def take_action(self, parsed: Namespace) -> int:
         return Demo(self.cloud(parsed)).run()

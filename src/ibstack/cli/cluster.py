@@ -40,11 +40,10 @@ class ClusterExport(ClusterCommand):
 
     example = "ibstack cluster export cluster.yaml"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("file", metavar="FILE", help="the file, or -")
         parser.add_argument("--secrets", action="store_true", help="write passwords too")
-        return parser
 
     def take_action(self, parsed: Namespace) -> int:
         text = view.exported(cluster_of(parsed), secrets=parsed.secrets)
@@ -58,10 +57,9 @@ class ClusterExport(ClusterCommand):
 class _FromAFile(ClusterCommand):
     """What the file says that the cluster is not."""
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("file", metavar="FILE", help="the file, or - for standard input")
-        return parser
 
     def take_action(self, parsed: Namespace) -> int:
         file, cluster = view.read_file(_text(parsed.file), parsed.file), cluster_of(parsed)
@@ -120,10 +118,9 @@ class ClusterHistory(ClusterLister):
 
     example = "ibstack cluster history --limit 5 -f json"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("--limit", type=int, default=_SHOWN, help="how many (%(default)s)")
-        return parser
 
     def take_action(self, parsed: Namespace) -> Table:
         return table(HISTORY_COLUMNS, view.history(cluster_of(parsed), parsed.limit))
@@ -134,10 +131,9 @@ class ClusterUndo(ClusterCommand):
 
     example = "ibstack cluster undo 12"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("number", metavar="NUMBER", type=int, help="as history lists it")
-        return parser
 
     def take_action(self, parsed: Namespace) -> int:
         cluster = cluster_of(parsed)
@@ -149,10 +145,8 @@ class ClusterShell(ExampleInHelp, Command):
 
     example = cluster_shell.EXAMPLE
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
         cluster_shell.add_arguments(parser)
-        return parser
 
     def take_action(self, parsed: Namespace) -> int:
         return cluster_shell.run(parsed)

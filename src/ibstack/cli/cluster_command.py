@@ -43,16 +43,12 @@ def cluster_of(parsed: Namespace) -> Cluster:
 class ClusterCommand(ExampleInHelp, Command):
     """A command about a cluster; what take_action() returns is its exit code."""
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
         add_place(parser)
-        return parser
 
 
 class ClusterLister(Lister):
     """A listing about a cluster."""
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
         add_place(parser)
-        return parser

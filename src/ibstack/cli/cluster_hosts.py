@@ -38,15 +38,14 @@ class ClusterLint(ClusterLister):
 
     example = "ibstack cluster lint --host-files collected -f json"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument(
             "--host-files", metavar="DIR", type=Path, help="files that were collected from hosts"
         )
         parser.add_argument(
             "--files-only", action="store_true", help="look at --host-files, and at no cluster"
         )
-        return parser
 
     def take_action(self, parsed: Namespace) -> Table:
         found = lint(None if parsed.files_only else cluster_of(parsed), parsed.host_files)
@@ -63,11 +62,10 @@ class ClusterFiles(ClusterLister):
 
     example = "ibstack cluster files node001 --origin"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("host", metavar="HOST")
         parser.add_argument("--origin", action="store_true", help="keys, and what they follow from")
-        return parser
 
     def take_action(self, parsed: Namespace) -> Table:
         cluster = cluster_of(parsed)
@@ -81,12 +79,11 @@ class ClusterDrift(ClusterLister):
 
     example = "ibstack cluster drift node001..node003"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument(
             "hosts", metavar="HOSTS", nargs="?", help="as node[001-003] or a,b; all without it"
         )
-        return parser
 
     def take_action(self, parsed: Namespace) -> Table:
         found = drift(cluster_of(parsed), parsed.hosts)
@@ -103,10 +100,9 @@ class ClusterBring(ClusterCommand):
 
     example = "ibstack cluster bring node001..node003"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("hosts", metavar="HOSTS", help="as node[001-003] or a,b")
-        return parser
 
     def take_action(self, parsed: Namespace) -> int:
         return int(not bring(cluster_of(parsed), parsed.hosts, tell))

@@ -27,8 +27,7 @@ class DhcpWatchCommand(ExampleInHelp, Command):
 
     example = "ibstack dhcp watch"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--state-path",
             metavar="DIR",
@@ -39,7 +38,6 @@ class DhcpWatchCommand(ExampleInHelp, Command):
         parser.add_argument(
             "--network", metavar="ID", default="", help="watch this network only; its id"
         )
-        return parser
 
     def take_action(self, parsed: Namespace) -> None:
         watch_requests(parsed.state_path, _say, parsed.network, threading.Event(), uid=os.geteuid())

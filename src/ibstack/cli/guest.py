@@ -42,8 +42,7 @@ class GuestConfig(ExampleInHelp, Command):
 
     example = "ibstack guest config --format nm --mac fa:16:3e:0a:bc:de --dhcp --mtu 2044"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
         parser.add_argument("--format", required=True, choices=FORMATS, help="who reads it")
         _add_sources(parser.add_argument_group("from a cloud"))
         _add_words(parser.add_argument_group("without a cloud"))
@@ -52,7 +51,6 @@ class GuestConfig(ExampleInHelp, Command):
             "--root", metavar="DIR", type=Path, help="write the files below DIR: an image's root"
         )
         parser.add_argument("--force", action="store_true", help="replace files that differ")
-        return parser
 
     def take_action(self, parsed: Namespace) -> int:
         settings = Settings(**_given(parsed, (each.name for each in fields(Settings))))

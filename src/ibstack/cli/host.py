@@ -36,10 +36,8 @@ class HostShow(Lister):
 
     example = "ibstack host show -c pci -c mac -c entry -c state"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
         add_socket(parser)
-        return parser
 
     def take_action(self, parsed: Namespace) -> Table:
         found = host_vfs(parsed.socket)

@@ -69,8 +69,7 @@ class HostFacts(ExampleInHelp, Command):
 
     example = "ibstack host facts --mac fa:16:3e:00:00:01 --pci 0000:05:00.1"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
         parser.add_argument("--mac", default="", help="the MAC of the port")
         parser.add_argument("--pci", metavar="ADDRESS", help="its VF here")
         parser.add_argument("--key", type=PartitionKey.parse, help="its partition key")
@@ -90,7 +89,6 @@ class HostFacts(ExampleInHelp, Command):
         )
         parser.add_argument("-f", choices=["json"], default="json", help="(%(default)s)")
         add_places(parser)
-        return parser
 
     def take_action(self, parsed: Namespace) -> None:
         shown = host_facts(

@@ -35,8 +35,7 @@ class NetworkDefaults(Lister):
 
     example = "ibstack network defaults --infiniband ibhostnet --fabric-mtu 2048"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--config-file",
             metavar="FILE",
@@ -72,7 +71,6 @@ class NetworkDefaults(Lister):
             default=IpoibMode.DATAGRAM.value,
             help="of IPoIB in the guests (%(default)s)",
         )
-        return parser
 
     def take_action(self, parsed: Namespace) -> Table:
         link = smallest_mtu_on_the_fabric(say) if parsed.read_fabric else parsed.fabric_mtu

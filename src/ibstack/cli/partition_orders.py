@@ -20,14 +20,13 @@ class _OrderCommand(PartitionCommand):
 
     order: str
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument(
             "--dry-run",
             action="store_true",
             help="order nothing: say what it would do; exit code 0 nothing, 3 something",
         )
-        return parser
 
     def answer(self, sources: Sources, parsed: Namespace) -> Table:
         rows = self.would(sources, parsed) if parsed.dry_run else self.give(sources, parsed)
@@ -91,10 +90,9 @@ class PartitionAcceptHost(_OrderCommand):
 
     example = "ibstack partition accept-host node001 node002"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("host", metavar="HOST", nargs="+", help="its name in Neutron")
-        return parser
 
     def give(self, sources: Sources, parsed: Namespace) -> list[str]:
         from ibstack.views.operator_orders import give_accept_host
@@ -115,14 +113,13 @@ class PartitionRepair(PartitionAudit):
 
     example = "ibstack partition repair --dry-run"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument(
             "--dry-run",
             action="store_true",
             help="order nothing: list what differs, as `ibstack partition audit` does",
         )
-        return parser
 
     def answer(self, sources: Sources, parsed: Namespace) -> Table:
         parsed.repair = not parsed.dry_run

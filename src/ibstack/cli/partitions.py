@@ -24,15 +24,13 @@ _WATCH_S: Final = 5.0
 class PartitionCommand(Lister):
     """A command that lists something of the fabric."""
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--config-file",
             metavar="FILE",
             action="append",
             help=f"the settings of ibstack-fabricd, may be repeated ({FABRICD_CONF})",
         )
-        return parser
 
     def take_action(self, parsed: Namespace) -> Table:
         return self.answer(self.sources(parsed), parsed)
@@ -67,10 +65,9 @@ class PartitionShow(PartitionCommand):
 
     example = "ibstack partition show 0x0001"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("key", metavar="KEY", help="the partition key: 0x0001, or 1")
-        return parser
 
     def answer(self, sources: Sources, parsed: Namespace) -> Table:
         rows = members(sources, PartitionKey.parse(parsed.key))
@@ -107,8 +104,8 @@ class PartitionAudit(PartitionCommand):
 
     example = "ibstack partition audit -f json"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         doing = parser.add_mutually_exclusive_group()
         doing.add_argument(
             "--repair",
@@ -129,7 +126,6 @@ class PartitionAudit(PartitionCommand):
             default=_WATCH_S,
             help=f"between two looks of --watch ({_WATCH_S:g})",
         )
-        return parser
 
     def run(self, parsed: Namespace) -> int:
         return _watch(parsed) if parsed.watch else super().run(parsed)

@@ -33,8 +33,7 @@ class PortExplain(Lister):
 
     _explained: Diagnosis | None = None
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
         parser.add_argument("port", metavar="PORT", help="name, id, MAC, GUID or PCI address")
         parser.add_argument("--host", help="tells VFs of one PCI address apart")
         parser.add_argument(
@@ -51,7 +50,6 @@ class PortExplain(Lister):
             help="the settings of this machine's clusters, whose [ssh] reaches other hosts",
         )
         add_places(parser)
-        return parser
 
     def take_action(self, parsed: Namespace) -> Table:
         self._explained = explain(

@@ -18,7 +18,7 @@ from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.printable import lines, printable
 
 if TYPE_CHECKING:
-    from argparse import Namespace
+    from argparse import ArgumentParser, Namespace
     from collections.abc import Callable, Iterable, Sequence
 
     from cliff.command import Command
@@ -88,9 +88,17 @@ def _options_left(argv: Sequence[str]) -> list[str]:
 
 
 class ExampleInHelp:
-    """For a command: `--help` ends with `example`, a line that a person can paste."""
+    """A command with options, whose `--help` ends with a line that a person can paste."""
 
     example: str
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        parser: ArgumentParser = super().get_parser(prog_name)  # type: ignore[misc]
+        self.add_options(parser)
+        return parser
+
+    def add_options(self, parser: ArgumentParser) -> None:
+        """Give *parser* the options of the command; none of its own: without more."""
 
     def get_epilog(self) -> str:
         return f"example: {self.example}"

@@ -30,8 +30,7 @@ class UpgradeCheck(Lister):
 
     _answer: Answer | None = None
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
         for name, what in FILES.items():
             parser.add_argument(
                 f"--{name}",
@@ -44,7 +43,6 @@ class UpgradeCheck(Lister):
             metavar="URL",
             help="Neutron's database, as SQLAlchemy spells it, in place of neutron.conf's",
         )
-        return parser
 
     def take_action(self, parsed: Namespace) -> Table:
         named = {name: getattr(parsed, name) for name in FILES}

@@ -26,8 +26,7 @@ class _Verify(Lister):
 
     scopes: tuple[Scope, ...] = tuple(Scope)
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
         place = parser.add_mutually_exclusive_group()
         place.add_argument(
             "--from",
@@ -56,7 +55,6 @@ class _Verify(Lister):
         parser.add_argument(
             "--long", action="store_true", help="say also what holds; -f json always does"
         )
-        return parser
 
     def take_action(self, parsed: Namespace) -> Table:
         place = Place(
@@ -92,15 +90,14 @@ class VerifyHost(_Verify):
 
 
 class _OnFabric(_Verify):
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument(
             "--config-file",
             metavar="FILE",
             default=FABRICD_CONF,
             help="says which adapter, port and M_Key to read the fabric with (%(default)s)",
         )
-        return parser
 
 
 class VerifyFabric(_OnFabric):
@@ -131,10 +128,9 @@ class VerifyAll(_OnFabric):
 
     example = "ibstack verify --all --lab .lab"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("--all", action="store_true", help="host, fabric and cloud")
-        return parser
 
     def take_action(self, parsed: Namespace) -> Table:
         if not parsed.all:
