@@ -19,36 +19,30 @@ if TYPE_CHECKING:
     from ibstack.views.cluster import Cluster
 
 
-def add_place(parser: ArgumentParser) -> None:
-    """Give *parser* the options that say which cluster."""
-    parser.add_argument(
-        "--store",
-        metavar="URL",
-        default=os.environ.get(STORE_VARIABLE),
-        help=f"where the cluster is kept ({STORE_VARIABLE} says it too; else the settings do)",
-    )
-    parser.add_argument(
-        "--config",
-        metavar="FILE",
-        type=Path,
-        help=f"the settings of this machine's clusters ({SETTINGS})",
-    )
-
-
 def cluster_of(parsed: Namespace) -> Cluster:
     """Return the cluster that the options mean."""
     return open_cluster(parsed.store, parsed.config)
 
 
-class ClusterCommand(ExampleInHelp, Command):
+class _OfACluster(ExampleInHelp):
+    def add_options(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--store",
+            metavar="URL",
+            default=os.environ.get(STORE_VARIABLE),
+            help=f"where the cluster is kept ({STORE_VARIABLE} says it too; else the settings do)",
+        )
+        parser.add_argument(
+            "--config",
+            metavar="FILE",
+            type=Path,
+            help=f"the settings of this machine's clusters ({SETTINGS})",
+        )
+
+
+class ClusterCommand(_OfACluster, Command):
     """A command about a cluster; what take_action() returns is its exit code."""
 
-    def add_options(self, parser: ArgumentParser) -> None:
-        add_place(parser)
 
-
-class ClusterLister(Lister):
+class ClusterLister(_OfACluster, Lister):
     """A listing about a cluster."""
-
-    def add_options(self, parser: ArgumentParser) -> None:
-        add_place(parser)

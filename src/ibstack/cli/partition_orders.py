@@ -40,7 +40,9 @@ class _OrderCommand(PartitionCommand):
         return [give(sources, self.order)]
 
     def would(self, sources: Sources, parsed: Namespace) -> list[str]:
-        raise NotImplementedError
+        from ibstack.views.operator_orders import WOULD
+
+        return WOULD[self.order](sources)
 
 
 class PartitionRestore(_OrderCommand):
@@ -52,11 +54,6 @@ class PartitionRestore(_OrderCommand):
     example = "ibstack partition restore --dry-run"
     order = "restore"
 
-    def would(self, sources: Sources, parsed: Namespace) -> list[str]:
-        from ibstack.views.operator_orders import would_restore
-
-        return would_restore(sources)
-
 
 class PartitionTakeOver(_OrderCommand):
     """Replace a partitions file that was there before ibstack; a copy is kept."""
@@ -64,22 +61,12 @@ class PartitionTakeOver(_OrderCommand):
     example = "ibstack partition take-over --dry-run"
     order = "take-over"
 
-    def would(self, sources: Sources, parsed: Namespace) -> list[str]:
-        from ibstack.views.operator_orders import would_take_over
-
-        return would_take_over(sources)
-
 
 class PartitionAllowRemovals(_OrderCommand):
     """Publish once, however many members go."""
 
     example = "ibstack partition allow-removals --dry-run"
     order = "allow-removals"
-
-    def would(self, sources: Sources, parsed: Namespace) -> list[str]:
-        from ibstack.views.operator_orders import would_allow_removals
-
-        return would_allow_removals(sources)
 
 
 class PartitionAcceptHost(_OrderCommand):
