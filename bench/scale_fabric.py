@@ -29,11 +29,11 @@ from bench.mad_reads import topology
 from bench.many_tenants import Tenants, TimedPublication, member, spread
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
 from ibstack.mad import NodeType, NotKnown, open_port
+from ibstack.subnet_manager.fabricd.with_opensm import opensm_reconciler
 from ibstack.subnet_manager.observed.fabric_view import FabricView
 from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
 from ibstack.subnet_manager.policy.drift import Expected, ObservedPort, Survey, audit
 from ibstack.subnet_manager.settings import Limits, Settings
-from ibstack.subnet_manager.with_opensm import opensm_reconciler
 from ibstack_lab.fabric.simulated import Fabric
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ibstack.host.eswitch_client import EswitchClient
-from ibstack.host.eswitch_requests import answer
+from ibstack.host.client.eswitch_client import EswitchClient
+from ibstack.host.eswitchd.eswitch_requests import answer
 
 if TYPE_CHECKING:
     from one_adapter import OneAdapter

@@ -14,11 +14,11 @@ from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
 from ibstack.formats.eswitchd_conf import Mapping
-from ibstack.host.adapters import Adapters
-from ibstack.host.attachments import Attachments
-from ibstack.host.eswitch import Eswitch
-from ibstack.host.mlx5 import NetlinkVports, connect
-from ibstack.host.netlink import Netlink
+from ibstack.host.adapters.mapped_adapters import Adapters
+from ibstack.host.adapters.mlx5 import NetlinkVports, connect
+from ibstack.host.adapters.netlink import Netlink
+from ibstack.host.eswitchd.attachments import Attachments
+from ibstack.host.eswitchd.eswitch import Eswitch
 from ibstack.runtime.sysfs import Sysfs, SysfsFailed
 from ibstack_lab.hosts import hardware
 from ibstack_lab.topology import INTERFACE, PHYSICAL_NETWORK, Host
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ibstack.fabric.pci import PciAddress
-    from ibstack.host.adapters import Adapter
-    from ibstack.host.mlx5 import VportControl
-    from ibstack.host.physical_function import PhysicalFunction
+    from ibstack.host.adapters.mapped_adapters import Adapter
+    from ibstack.host.adapters.mlx5 import VportControl
+    from ibstack.host.adapters.physical_function import PhysicalFunction
 
 RED = TableEntry.parse("0x8001")
 RED_LIMITED = TableEntry.parse("0x0001")

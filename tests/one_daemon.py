@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from ibstack.host.eswitch_client import EswitchClient
+from ibstack.host.client.eswitch_client import EswitchClient
 from one_adapter import OneAdapter, Variant
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Self
 
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
-from ibstack.host.eswitch_client import EswitchClient
-from ibstack.host.eswitch_watcher import EswitchWatcher
-from ibstack.host.host_reconciler import HostReconciler
-from ibstack.host.reporter import THREADS, Reporter
+from ibstack.host.agent.eswitch_watcher import EswitchWatcher
+from ibstack.host.agent.host_reconciler import HostReconciler
+from ibstack.host.agent.reporter import THREADS, Reporter
+from ibstack.host.client.eswitch_client import EswitchClient
 from ibstack.runtime.loop import Loop
 from ibstack_lab.hosts import hardware
 from ibstack_lab.process import Process
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.adapter import AdapterKind
     from ibstack.fabric.pci import PciAddress
-    from ibstack.host.observed import ObservedVf
+    from ibstack.host.client.observed import ObservedVf
 
 SCRIPTS = Path(sys.executable).parent
 RED, BLUE = "0x8001", "0x8002"

@@ -12,13 +12,13 @@ from ibstack.fabric.errors import TryLater
 from ibstack.fabric.member import Member
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PROOF_KEYS, Membership, PartitionKey
 from ibstack.mad import FabricReader
+from ibstack.subnet_manager.fabricd.with_opensm import opensm_reconciler
 from ibstack.subnet_manager.observed.fabric_view import FabricView
 from ibstack.subnet_manager.opensm.partitions_file_store import PartitionsFileStore
 from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
 from ibstack.subnet_manager.reconcile.operator_requests import OperatorRequests
 from ibstack.subnet_manager.reconcile.pass_context import Desired
 from ibstack.subnet_manager.settings import Settings
-from ibstack.subnet_manager.with_opensm import opensm_reconciler
 from ibstack_lab.fabric.attachment import Attachment
 from ibstack_lab.topology import ARTICLE
 

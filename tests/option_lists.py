@@ -17,10 +17,10 @@ from oslo_log import _options as log
 from oslo_messaging import opts as messaging
 
 from ibstack.formats import eswitchd_conf
-from ibstack.host.options import list_agent_options
+from ibstack.host.agent.options import list_agent_options
 from ibstack.neutron.agents.interface_options import list_interface_options
 from ibstack.neutron.server.options import list_driver_options
-from ibstack.subnet_manager.options import list_fabricd_options
+from ibstack.subnet_manager.fabricd.options import list_fabricd_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

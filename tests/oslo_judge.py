@@ -19,10 +19,10 @@ from nova.pci.devspec import PciDeviceSpec
 from oslo_config import cfg
 
 from ibstack.formats.ini import IniText
-from ibstack.host.options import list_agent_options
+from ibstack.host.agent.options import list_agent_options
 from ibstack.neutron.agents.interface_options import list_interface_options
 from ibstack.neutron.server.options import list_driver_options
-from ibstack.subnet_manager.options import list_fabricd_options
+from ibstack.subnet_manager.fabricd.options import list_fabricd_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable

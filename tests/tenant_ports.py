@@ -17,7 +17,7 @@ from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PartitionKey, TableEntry
-from ibstack.host.eswitch_client import EswitchClient
+from ibstack.host.client.eswitch_client import EswitchClient
 from ibstack.mad import FabricReader, NotKnown
 from ibstack_lab.binding_profile import nova_profile
 from ibstack_lab.fabric.attachment import Attachment
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ibstack.fabric.partition import PkeyTable
-    from ibstack.host.observed import ObservedVf
+    from ibstack.host.client.observed import ObservedVf
     from ibstack_lab.cloud import Cloud
     from ibstack_lab.topology import Host
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from ibstack.fabric.errors import BadInput, CommandFailed, IbstackError, Refused, TryLater
-from ibstack.host.eswitch_client import EswitchClient
-from ibstack.host.metrics import AgentMetrics
+from ibstack.host.agent.metrics import AgentMetrics
+from ibstack.host.client.eswitch_client import EswitchClient
 from ibstack.runtime.metrics import FAILURE_KINDS, failure_kind
-from ibstack.subnet_manager.metrics import FabricMetrics
+from ibstack.subnet_manager.fabricd.metrics import FabricMetrics
 
 ROOT = Path(__file__).parents[1]
 NAMED = re.compile(r"\bibstack_(?:fabricd|agent|eswitchd)_\w+")

@@ -19,7 +19,7 @@ from ibstack.cli.app import COMMANDS
 if TYPE_CHECKING:
     from pathlib import Path
 
-DAEMONS = ("ibstack.host.agent", "ibstack.subnet_manager.daemon")
+DAEMONS = ("ibstack.host.agent.daemon", "ibstack.subnet_manager.fabricd.daemon")
 NEUTRON_SERVER = "ibstack.neutron.server.mechanism_driver"
 TELL = """
 import oslo_service.backend

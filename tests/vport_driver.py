@@ -2,7 +2,7 @@
 """The other end of netlink: plays the mlx5 driver of the mainline kernel, with its state.
 
 It reads and writes the bytes of include/uapi/linux/if_link.h by itself, on purpose: what it shares
-with ibstack.host.netlink is the header file, not the code.
+with ibstack.host.adapters.netlink is the header file, not the code.
 """
 
 from __future__ import annotations

@@ -140,12 +140,6 @@ def test_lint_finds_what_the_articles_files_contradict(applied: Cluster) -> None
     assert "breaks" not in table
 
 
-def test_lint_of_no_files_is_refused(cluster: Cluster) -> None:
-    assert "add --host-files DIR" in cluster.run("lint", "--files-only", status=2).stderr
-    done = cluster.run("lint", "--host-files", "/nowhere", status=2)
-    assert "cannot read the hosts' files in /nowhere" in done.stderr
-
-
 def test_lint_says_nothing_of_nothing(cluster: Cluster) -> None:
     assert cluster.rows("lint") == []
 

@@ -31,12 +31,13 @@ class Told(PortExplain):
         else:
             facts = with_port(facts, admin_state_up=False)
         self._explained = diagnose(facts)
+        self.status = self._explained.exit_code
         return COLUMNS, rows(self._explained)
 
 
 def printed(*words: str, port: str = "vm1") -> tuple[int, str, str]:
     app = Namespace(stdout=io.StringIO(), stderr=io.StringIO())
-    command = Told(app, None)
+    command = Told(app, None)  # type: ignore[arg-type]
     status = command.run(command.get_parser("explain").parse_args([port, *words]))
     return status, app.stdout.getvalue(), app.stderr.getvalue()
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from verify.faults import CLOUD, HOST, SITE
+from verify.faults import CLOUD, SITE
 
 IBSTACK = str(Path(sys.executable).with_name("ibstack"))
 
@@ -27,15 +27,6 @@ def test_where_all_holds_it_says_so_and_exits_with_0() -> None:
     assert re.fullmatch(r"\d{2,} hold, 0 failed, 0 could not be looked at\n", done.stdout)
 
 
-def test_what_failed_comes_first_and_exits_with_3(tmp_path: Path) -> None:
-    fault = next(each for each in HOST if each.check == "clock")
-
-    done = verify("host", "--from", str(fault.inject(tmp_path)))
-
-    assert done.returncode == 3
-    assert done.stdout.startswith("failed: node002: not true that the clock is synchronised: found")
-
-
 def test_json_says_what_is_not_known_as_null(tmp_path: Path) -> None:
     site = CLOUD[0].inject(tmp_path)
     (site / "node002/commands/dmesg").unlink()
@@ -47,13 +38,6 @@ def test_json_says_what_is_not_known_as_null(tmp_path: Path) -> None:
     assert row["found"] is None
     assert row["hosts"] == ["node002"]
     assert row["state"] == "not looked at"
-
-
-def test_a_folder_that_is_no_collection_is_bad_input(tmp_path: Path) -> None:
-    done = verify("--all", "--from", str(tmp_path))
-
-    assert done.returncode == 2
-    assert "cannot read a collection in" in done.stderr
 
 
 def test_it_wants_to_know_what_to_verify() -> None:

@@ -20,7 +20,7 @@ from ibstack.diagnose.mapped_ports import MappedPort, mapped_ports
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.partition import PartitionKey
 from ibstack.formats.codec import to_json
-from ibstack.host.observed import ObservedHost
+from ibstack.host.client.observed import ObservedHost
 from ibstack.mad import FabricReader
 from ibstack.mad.datagrams import Attribute
 from ibstack.mad.umad import Received

@@ -13,8 +13,8 @@ from ibstack.diagnose.vf_guids import VfGuids, read_alias, read_guids
 from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import PciAddress
-from ibstack.host.netlink import NetlinkFailed, VfInfo
-from ibstack.host.observed import ObservedAdapter, ObservedVf
+from ibstack.host.adapters.netlink import NetlinkFailed, VfInfo
+from ibstack.host.client.observed import ObservedAdapter, ObservedVf
 from ibstack.runtime.sysfs import Sysfs
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from ibstack.diagnose.local_fabric import FabricSource
 from ibstack.diagnose.local_vf import VfSource
 from ibstack.fabric.errors import TryLater
 from ibstack.mad import CannotReadFabric
-from ibstack.subnet_manager import options
+from ibstack.subnet_manager.fabricd import options
 from ibstack.views.diagnosis import dhcp_state
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 from guest_fleet import Fleet
 from ibstack.fabric.errors import BadInput, CommandFailed
 from ibstack.fabric.pci import PciAddress
-from ibstack.host.eswitch_client import EswitchClient
+from ibstack.host.client.eswitch_client import EswitchClient
 from ibstack_lab.compute import Compute
 from ibstack_lab.hosts import hardware
 from ibstack_lab.hosts.daemons import eswitchd_socket

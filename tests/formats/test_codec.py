@@ -16,8 +16,7 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PartitionKey, TableEntry
 from ibstack.fabric.pci import PciAddress
 from ibstack.formats.codec import BadShape, from_json, none_as_empty, record, to_json, wire
-from ibstack.host.attachments import Attachment, Configured
-from ibstack.host.observed import (
+from ibstack.host.client.observed import (
     AttachmentState,
     BlockedPlug,
     Link,
@@ -26,6 +25,7 @@ from ibstack.host.observed import (
     ObservedHost,
     ObservedVf,
 )
+from ibstack.host.eswitchd.attachments import Attachment, Configured
 from strategies import entries, guids, pci_addresses
 
 texts = st.text(max_size=6)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import IbstackError
 from ibstack.formats.codec import from_json, to_json
-from ibstack.host.attachments import Attachments
-from ibstack.host.eswitch import Eswitch
-from ibstack.host.eswitch_client import EswitchClient
-from ibstack.host.eswitch_requests import answer
-from ibstack.host.observed import ObservedHost
+from ibstack.host.client.eswitch_client import EswitchClient
+from ibstack.host.client.observed import ObservedHost
+from ibstack.host.eswitchd.attachments import Attachments
+from ibstack.host.eswitchd.eswitch import Eswitch
+from ibstack.host.eswitchd.eswitch_requests import answer
 from one_adapter import MACS, RED, OneAdapter, Variant
 from vport_driver import Vport
 

@@ -22,7 +22,7 @@ from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
 from ibstack.formats.ini import IniText, NotIni
 from ibstack.formats.partitions_conf.reading import read as read_any
 from ibstack.formats.partitions_conf.strict import PartitionsFileFaults, parse
-from ibstack.host import eswitchd_config
+from ibstack.host.eswitchd import config as eswitchd_config
 from ibstack.neutron.agents.dhcp_requests import parse_hosts, parse_packet, why_unanswered
 from ibstack.neutron.protocol import agent_report, replies
 from ibstack.subnet_manager.opensm.partitions_conf import read, read_site, render

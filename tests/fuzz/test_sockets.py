@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ibstack.fabric.errors import IbstackError
-from ibstack.host.eswitch_client import EswitchClient, EswitchUnreachable
+from ibstack.host.client.eswitch_client import EswitchClient, EswitchUnreachable
 from one_adapter import MACS, RED, Variant
 from one_daemon import Daemon, until
 

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.fabric.errors import BadInput, Refused, TryLater
-from ibstack.host.eswitch_client import EswitchUnreachable
-from ibstack.host.observed import AttachmentState
+from ibstack.host.client.eswitch_client import EswitchUnreachable
+from ibstack.host.client.observed import AttachmentState
 from ibstack_lab.topology import PHYSICAL_NETWORK
 from one_adapter import ABSENT, BLUE, GUID, MACS, RED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ibstack.host.eswitch_client import EswitchClient
-    from ibstack.host.observed import ObservedAttachment, ObservedVf
+    from ibstack.host.client.eswitch_client import EswitchClient
+    from ibstack.host.client.observed import ObservedAttachment, ObservedVf
     from one_adapter import OneAdapter
 
 MAC = MACS[0]

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from ibstack.fabric.errors import BadInput, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.formats.codec import from_json, to_json
-from ibstack.host.observed import Link, ObservedAdapter
-from ibstack.host.physical_function import find
+from ibstack.host.adapters.physical_function import find
+from ibstack.host.client.observed import Link, ObservedAdapter
 from one_adapter import BLUE, GUID, OTHER_GUID, RED, OneAdapter, Variant
 
 if TYPE_CHECKING:
-    from ibstack.host.observed import ObservedVf
+    from ibstack.host.client.observed import ObservedVf
 
 VF = 2
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.fabric.adapter import AdapterKind
-from ibstack.host.host_reconciler import HostReconciler
-from ibstack.host.reporter import Reporter
+from ibstack.host.agent.host_reconciler import HostReconciler
+from ibstack.host.agent.reporter import Reporter
 from one_host import BLUE, RED, OneHost, eventually
 
 if TYPE_CHECKING:

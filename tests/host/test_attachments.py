@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ibstack.fabric.errors import Refused
 from ibstack.fabric.guid import Guid
 from ibstack.formats.codec import from_json, to_json
-from ibstack.host.attachments import Attachment, Attachments, Configured
+from ibstack.host.eswitchd.attachments import Attachment, Attachments, Configured
 from one_adapter import MACS, RED
 from strategies import entries, pci_addresses
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ibstack.host.observed import AttachmentState
+from ibstack.host.client.observed import AttachmentState
 from one_adapter import MACS, RED, Variant
 from one_daemon import Daemon, until
 
@@ -68,7 +68,7 @@ def test_it_returns_when_the_function_is_programmed(daemon: Daemon, agent: Confi
 
 
 def test_it_imports_next_to_nothing() -> None:
-    script = "import sys, ibstack.host.ebrctl; print(*sys.modules)"
+    script = "import sys, ibstack.host.client.ebrctl; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {script}"],
         capture_output=True,

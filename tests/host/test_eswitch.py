@@ -13,16 +13,16 @@ from ibstack.fabric.errors import BadInput, BadValue, Refused, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import PciAddress
 from ibstack.formats.eswitchd_conf import Mapping
-from ibstack.host.adapters import Adapters
-from ibstack.host.attachments import Attachments
-from ibstack.host.eswitch import Eswitch
-from ibstack.host.observed import AttachmentState, Link
+from ibstack.host.adapters.mapped_adapters import Adapters
+from ibstack.host.client.observed import AttachmentState, Link
+from ibstack.host.eswitchd.attachments import Attachments
+from ibstack.host.eswitchd.eswitch import Eswitch
 from one_adapter import ABSENT, BLUE, MACS, RED, Killed, OneAdapter, Variant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ibstack.host.observed import ObservedAttachment, ObservedVf
+    from ibstack.host.client.observed import ObservedAttachment, ObservedVf
 
 NET = "ibhostnet"
 MAC, OTHER = MACS[0], MACS[1]

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.guid import Guid
-from ibstack.host.eswitch_client import EswitchClient, EswitchUnreachable
-from ibstack.host.observed import AttachmentState, Link
+from ibstack.host.client.eswitch_client import EswitchClient, EswitchUnreachable
+from ibstack.host.client.observed import AttachmentState, Link
 from one_adapter import BLUE, MACS, RED, Variant
 from one_daemon import SCRIPTS, Daemon, until
 
@@ -56,7 +56,7 @@ def test_it_is_small(served: Daemon) -> None:
 
 
 def test_it_loads_nothing_but_python(served: Daemon) -> None:
-    script = "import sys, ibstack.host.eswitchd; print(*sys.modules)"
+    script = "import sys, ibstack.host.eswitchd.daemon; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True
     ).stdout.split()

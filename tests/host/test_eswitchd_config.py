@@ -10,7 +10,7 @@ import pytest
 
 from ibstack.fabric.errors import BadInput
 from ibstack.formats.eswitchd_conf import Mapping
-from ibstack.host import eswitchd_config
+from ibstack.host.eswitchd import config as eswitchd_config
 from one_daemon import SCRIPTS
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import PciAddress
 from ibstack.formats.codec import from_json, to_json
-from ibstack.host.observed import (
+from ibstack.host.client.observed import (
     AttachmentState,
     Link,
     ObservedAdapter,

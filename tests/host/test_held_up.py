@@ -12,15 +12,15 @@ import pytest
 from ibstack.fabric.errors import Refused
 from ibstack.fabric.guid import Guid
 from ibstack.formats.codec import from_json, to_json
-from ibstack.host.attachment_state import FREED_AFTER_S
-from ibstack.host.attachments import Attachments
-from ibstack.host.eswitch import Eswitch
-from ibstack.host.observed import AttachmentState, Link, ObservedHost
+from ibstack.host.client.observed import AttachmentState, Link, ObservedHost
+from ibstack.host.eswitchd.attachment_state import FREED_AFTER_S
+from ibstack.host.eswitchd.attachments import Attachments
+from ibstack.host.eswitchd.eswitch import Eswitch
 from one_adapter import BLUE, MACS, RED, OneAdapter
 from one_host import eventually
 
 if TYPE_CHECKING:
-    from ibstack.host.observed import ObservedAttachment
+    from ibstack.host.client.observed import ObservedAttachment
 
 NET = "ibhostnet"
 MAC, OTHER = MACS[0], MACS[1]

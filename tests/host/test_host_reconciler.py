@@ -14,7 +14,7 @@ import pytest
 
 from eswitch_in_process import EswitchInProcess
 from ibstack.fabric.guid import Guid
-from ibstack.host.host_reconciler import HostReconciler
+from ibstack.host.agent.host_reconciler import HostReconciler
 from ibstack_lab.services.neutron_stand_in import NeutronStandIn, StandInPort
 from ibstack_lab.topology import PHYSICAL_NETWORK
 from one_adapter import OneAdapter, Variant
@@ -22,8 +22,8 @@ from one_adapter import OneAdapter, Variant
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from ibstack.host.observed import ObservedVf
-    from ibstack.host.plan import DesiredPort
+    from ibstack.host.agent.plan import DesiredPort
+    from ibstack.host.client.observed import ObservedVf
 
 RED, BLUE, ABSENT = "0x8001", "0x8002", "0x8099"
 

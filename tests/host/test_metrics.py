@@ -3,10 +3,10 @@ from prometheus_client import generate_latest
 
 from ibstack.fabric.errors import Refused
 from ibstack.fabric.partition import TableEntry
-from ibstack.host.eswitch_client import EswitchClient
-from ibstack.host.host_reconciler import HostReconciler
-from ibstack.host.metrics import AgentMetrics
-from ibstack.host.reporter import Reporter
+from ibstack.host.agent.host_reconciler import HostReconciler
+from ibstack.host.agent.metrics import AgentMetrics
+from ibstack.host.agent.reporter import Reporter
+from ibstack.host.client.eswitch_client import EswitchClient
 from ibstack.runtime.loop import Outcome
 from ibstack_lab.services.neutron_stand_in import NeutronStandIn
 from one_adapter import Variant

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.fabric.errors import IbstackError, TryLater
-from ibstack.host.observed import Link
+from ibstack.host.client.observed import Link
 from one_adapter import ABSENT, GUID, RED, RED_LIMITED, OneAdapter, Variant
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ibstack.fabric.errors import IbstackError
-from ibstack.host.observed import Link
+from ibstack.host.client.observed import Link
 from one_adapter import GUID, RED, OneAdapter, Variant
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ def test_a_policy_that_somebody_else_set_is_shown(
 
 
 def test_the_kernels_own_way_is_chosen_where_there_are_no_files(netlink: OneAdapter) -> None:
-    from ibstack.host import mlx5
-    from ibstack.host.physical_function import find
+    from ibstack.host.adapters import mlx5
+    from ibstack.host.adapters.physical_function import find
 
     ways = mlx5.connect(netlink.sysfs, find(netlink.sysfs, "ib0"))
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibstack.host import netlink
-from ibstack.host.netlink import LINK_AUTO, Netlink, NetlinkFailed, VfInfo
+from ibstack.host.adapters import netlink
+from ibstack.host.adapters.netlink import LINK_AUTO, Netlink, NetlinkFailed, VfInfo
 from vport_driver import INTERFACE_INDEX, NETLINK_USERSOCK, VportDriver
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
 from ibstack.fabric.pci import PciAddress
-from ibstack.host.observed import BlockedPlug, Link
-from ibstack.host.plan import (
+from ibstack.host.agent.plan import (
     Adopt,
     Binding,
     ClearVf,
@@ -27,6 +26,7 @@ from ibstack.host.plan import (
     VfState,
     plan,
 )
+from ibstack.host.client.observed import BlockedPlug, Link
 
 VF1, VF2 = PciAddress.parse("0000:05:00.1"), PciAddress.parse("0000:05:00.2")
 MAC1, MAC2 = "fa:16:3e:00:00:01", "fa:16:3e:00:00:02"

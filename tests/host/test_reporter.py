@@ -15,8 +15,8 @@ from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_PARTITION, TableEntry
 from ibstack.fabric.pci import PciAddress
-from ibstack.host.plan import Binding, DesiredPort
-from ibstack.host.reporter import THREADS, Reporter
+from ibstack.host.agent.plan import Binding, DesiredPort
+from ibstack.host.agent.reporter import THREADS, Reporter
 from ibstack.neutron.protocol.replies import HostReport
 from one_host import eventually
 

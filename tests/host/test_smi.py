@@ -10,15 +10,15 @@ import pytest
 from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.guid import Guid
 from ibstack.formats.codec import from_json, to_json
-from ibstack.host.observed import AttachmentState, ObservedHost
+from ibstack.host.client.observed import AttachmentState, ObservedHost
 from one_adapter import MACS, OneAdapter, Variant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ibstack.host.eswitch import Eswitch
-    from ibstack.host.observed import ObservedVf
+    from ibstack.host.client.observed import ObservedVf
+    from ibstack.host.eswitchd.eswitch import Eswitch
 
 VF = 1
 NET, MAC = "ibhostnet", MACS[0]

@@ -11,8 +11,8 @@ import pytest
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_PARTITION, TableEntry
 from ibstack.fabric.pci import PciAddress
-from ibstack.host.plan import Binding, DesiredPort
-from ibstack.host.still_down import StillDown
+from ibstack.host.agent.plan import Binding, DesiredPort
+from ibstack.host.agent.still_down import StillDown
 
 PORT = DesiredPort(
     id="port-1",

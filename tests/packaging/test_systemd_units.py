@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from ibstack.host import eswitchd_config
-from ibstack.host import options as agent_options
-from ibstack.host.eswitch_client import DEFAULT_SOCKET
-from ibstack.subnet_manager import options as fabricd_options
+from ibstack.host.agent import options as agent_options
+from ibstack.host.client.eswitch_client import DEFAULT_SOCKET
+from ibstack.host.eswitchd import config as eswitchd_config
+from ibstack.subnet_manager.fabricd import options as fabricd_options
 
 UNITS = sorted((Path(__file__).parents[2] / "packaging/systemd").glob("*.service"))
 

@@ -21,9 +21,9 @@ import oslo_messaging
 from oslo_config import cfg
 
 from ibstack.cli import app
-from ibstack.host import agent
+from ibstack.host.agent import daemon as agent
 from ibstack.neutron.client.rpc_client import open_transport
-from ibstack.subnet_manager import daemon
+from ibstack.subnet_manager.fabricd import daemon
 
 
 class Neutron:

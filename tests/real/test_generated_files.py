@@ -28,10 +28,10 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import TableEntry
 from ibstack.formats.ini import IniText
 from ibstack.formats.partitions_conf.strict import PartitionsFileFaults, parse
-from ibstack.host.eswitchd_config import load
+from ibstack.host.eswitchd.config import load
 from ibstack.mad import FabricReader, NodeType
 from ibstack.neutron.server.options import read_settings as read_driver_settings
-from ibstack.subnet_manager import options as fabricd_options
+from ibstack.subnet_manager.fabricd import options as fabricd_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from ibstack.fabric.errors import BadInput, CommandFailed, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.runtime.loop import Outcome
-from ibstack.subnet_manager.metrics import FabricMetrics
+from ibstack.subnet_manager.fabricd.metrics import FabricMetrics
 from ibstack.subnet_manager.policy.drift import STALE_STANDBY, UNCONFIRMED, Drift, DriftClass
 from ibstack.subnet_manager.policy.table_room import Fill
 from ibstack.subnet_manager.reconcile.numbers import Numbers

@@ -12,7 +12,7 @@ from ibstack.fabric.member import LeftVf, Member
 from ibstack.fabric.partition import Membership, PartitionKey
 from ibstack.fabric.pci import PciAddress
 from ibstack.neutron.protocol.replies import FabricMembers, Held
-from ibstack.subnet_manager.neutron_cloud import NeutronCloud
+from ibstack.subnet_manager.fabricd.neutron_cloud import NeutronCloud
 from ibstack.subnet_manager.reconcile.kept_members import KeptMembers
 
 

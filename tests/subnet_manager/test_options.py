@@ -8,8 +8,8 @@ from oslo_config import cfg
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
-from ibstack.subnet_manager import options
-from ibstack.subnet_manager.options import FabricdSettings
+from ibstack.subnet_manager.fabricd import options
+from ibstack.subnet_manager.settings import FabricdSettings
 
 
 def settings(tmp_path: Path, lines: Iterable[str]) -> FabricdSettings:

@@ -9,8 +9,8 @@ import pytest
 
 from ibstack.fabric.guid import Guid
 from ibstack.runtime.loop import Outcome
-from ibstack.subnet_manager.daemon import Reporter
-from ibstack.subnet_manager.metrics import FabricMetrics
+from ibstack.subnet_manager.fabricd.daemon import Reporter
+from ibstack.subnet_manager.fabricd.metrics import FabricMetrics
 from ibstack.subnet_manager.reconcile.fabric_reconciler import Status
 from ibstack.subnet_manager.reconcile.numbers import Numbers
 

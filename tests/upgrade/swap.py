@@ -26,7 +26,7 @@ from bench.peer.services import PeerServices
 from bench.peer.side import Peer
 
 from ibstack.fabric.errors import IbstackError
-from ibstack.host.eswitch_client import EswitchClient
+from ibstack.host.client.eswitch_client import EswitchClient
 from ibstack_lab.cloud import Cloud
 from ibstack_lab.fabric import tables
 from ibstack_lab.hosts import hardware

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from ibstack.host import options
+from ibstack.host.agent import options
 from one_adapter import Variant
 from one_daemon import Daemon, until
 from one_fabricd import PROGRAM as WITH_NEUTRON
@@ -21,7 +21,7 @@ ARTICLE = Path(__file__).parents[1] / "recorded" / "article"
 ESWITCHD, AGENT = ARTICLE / "image_eswitchd.conf", ARTICLE / "image_mlnx_conf.ini"
 ASK = """
 import sys
-from ibstack.host.eswitch_client import EswitchClient
+from ibstack.host.client.eswitch_client import EswitchClient
 print(EswitchClient(sys.argv[1]).read().adapters[0].interface)
 """
 

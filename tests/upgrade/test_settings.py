@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from ibstack.cli.upgrade import usual
 from ibstack.fabric.errors import BadInput
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, KeyRange
 from ibstack.formats.ini import NotIni
@@ -137,30 +136,6 @@ def test_a_file_that_is_named_and_missing_is_bad_input(tmp_path: Path) -> None:
 
 def _of(findings: tuple[Finding, ...], key: str) -> Finding:
     return next(found for found in findings if found.key == key)
-
-
-@pytest.mark.parametrize(
-    ("option", "place"),
-    [
-        ("agent", "etc/neutron/plugins/mlnx/mlnx_conf.ini"),
-        ("agent", "etc/kolla/neutron-mlnx-agent/mlnx_agent.ini"),
-        ("eswitchd", "etc/neutron/plugins/ml2/eswitchd.conf"),
-        ("eswitchd", "etc/eswitchd/eswitchd.conf"),
-        ("eswitchd", "etc/kolla/neutron-eswitchd/eswitchd.conf"),
-        ("ml2", "etc/kolla/neutron-server/ml2_conf.ini"),
-        ("neutron", "etc/kolla/neutron-server/neutron.conf"),
-        ("partitions", "etc/rdma/partitions.conf"),
-    ],
-)
-def test_files_are_found_where_deployments_keep_them(
-    tmp_path: Path, option: str, place: str
-) -> None:
-    assert usual(option, tmp_path) is None
-    file = tmp_path / place
-    file.parent.mkdir(parents=True)
-    file.write_text("")
-
-    assert usual(option, tmp_path) == file
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "[ESWITCH]\n", '[{"ID": "x"}]\n'])

@@ -16,7 +16,7 @@ from ibstack.fabric.errors import BadInput
 from ibstack.facts.evidence import ESWITCHD_CONF, Missing
 from ibstack.facts.host.interfaces import mapped
 from ibstack.formats.eswitchd_conf import MAPPING_KEYS
-from ibstack.host import eswitchd_config
+from ibstack.host.eswitchd import config as eswitchd_config
 from verify.judged import host_with
 
 lines = st.sampled_from(

@@ -8,13 +8,13 @@ import shlex
 import sys
 from argparse import REMAINDER
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from cliff.command import Command
 
 from ibstack.cli import cluster_shell
 from ibstack.cli.shell import ExampleInHelp, Lister, ShowOne
-from ibstack.fabric.errors import BadInput, TryLater
+from ibstack.fabric.errors import DIFFERS, BadInput, TryLater
 from ibstack.fabric.printable import lines, printable
 from ibstack_lab.cloud import Cloud
 from ibstack_lab.compute import Compute
@@ -29,22 +29,14 @@ if TYPE_CHECKING:
     from ibstack_lab.guests.guest import Guest
     from ibstack_lab.machine import Machine
 
-_DIFFERS: Final = 3
-
 
 class _LabCommand(ExampleInHelp):
     """A command on one lab."""
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)  # type: ignore[misc]
+    def add_options(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--lab", metavar="DIR", type=Path, default=Path(".lab"), help="its folder (%(default)s)"
         )
-        self.add_arguments(parser)
-        return parser
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add what the command takes besides."""
 
     @staticmethod
     def cloud(parsed: Namespace) -> Cloud:
@@ -54,7 +46,8 @@ class _LabCommand(ExampleInHelp):
 class _MachineCommand(_LabCommand):
     """A command on one machine of the lab."""
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("name", metavar="NAME", help="a machine that was booted")
 
     def guest(self, parsed: Namespace) -> Guest:
@@ -96,7 +89,7 @@ class LabStatus(_LabCommand, Lister):
     def run(self, parsed: Namespace) -> int:
         """Print the list; a lab that is not whole differs from what it should be."""
         super().run(parsed)
-        return 0 if all(each.pid for each in self.cloud(parsed).status()) else _DIFFERS
+        return 0 if all(each.pid for each in self.cloud(parsed).status()) else DIFFERS
 
     def take_action(self, parsed: Namespace) -> tuple[Any, Any]:
         components = self.cloud(parsed).status()
@@ -112,7 +105,8 @@ class LabEnv(_LabCommand, Command):
 
     example = 'eval "$(ibstack lab env --user demo)" && openstack network list'
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         names = [who.name for who in accounts.ACCOUNTS]
         parser.add_argument(
             "--user", choices=names, default=accounts.OPERATOR.name, help="who (%(default)s)"
@@ -129,7 +123,8 @@ class LabBoot(_LabCommand, ShowOne):
 
     example = "ibstack lab boot vm1 --network ibnetwork --host node002 --project demo"
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("name", metavar="NAME", help="what to call the machine and its port")
         parser.add_argument("--network", required=True, help="name of the tenant's network")
         parser.add_argument("--host", required=True, help="node002 (mlx4) or node003 (mlx5)")
@@ -185,7 +180,8 @@ class LabExec(_LabCommand, Command):
 
     example = "ibstack lab exec vm1 -- ping -c 3 192.168.80.12"
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("name", metavar="NAME", help="of a machine, or a host such as head")
         parser.add_argument("command", metavar="COMMAND", nargs=REMAINDER, help="and its arguments")
 
@@ -225,7 +221,8 @@ class LabShell(_LabCommand, Command):
 
     example = 'ibstack lab shell -c "device use node001; services; stop opensm; status"'
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         cluster_shell.add_source(parser)
 
     def take_action(self, parsed: Namespace) -> int:
@@ -249,7 +246,8 @@ class LabMpi(_LabCommand, Lister):
 
     example = "ibstack lab mpi vm1 vm2"
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("first", metavar="NAME", help="the machine on which mpirun is started")
         parser.add_argument("second", metavar="OTHER", help="another machine of its network")
 
@@ -272,7 +270,8 @@ class LabDemo(_LabCommand, Command):
 
     example = "ibstack lab demo"
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         # A folder of its own: it takes down what is there, and `ibstack lab up` may be in use.
         parser.set_defaults(lab=Path(".lab/demo"))
 

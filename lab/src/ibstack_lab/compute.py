@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadInput, CommandFailed, IbstackError, TryLater
 from ibstack.fabric.pci import PciAddress
-from ibstack.host.eswitch_client import EswitchUnreachable
+from ibstack.host.client.eswitch_client import EswitchUnreachable
 from ibstack.runtime.atomic_file import replace_file
 from ibstack.runtime.file_lock import locked
 from ibstack_lab.binding_profile import nova_profile

@@ -6,31 +6,24 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from cliff.command import Command
 
 from ibstack.cli import cluster_shell
-from ibstack.cli.cluster_command import DIFFERS, ClusterCommand, ClusterLister, Names, cluster_of
-from ibstack.cli.shell import ExampleInHelp, say
-from ibstack.cluster.config.checks import problems_of
-from ibstack.cluster.shell.differences import differences
-from ibstack.cluster.text_file.plan import changes_to, plan
-from ibstack.cluster.text_file.reading import ClusterFile, read
-from ibstack.cluster.text_file.schema import schema
-from ibstack.cluster.text_file.writing import export
-from ibstack.fabric.errors import BadInput
+from ibstack.cli.cluster_command import ClusterCommand, ClusterLister, cluster_of
+from ibstack.cli.shell import ExampleInHelp, Table, say, table
+from ibstack.fabric.errors import DIFFERS, BadInput
 from ibstack.fabric.printable import printable
 from ibstack.runtime.atomic_file import replace_file
-from ibstack.views import cluster as view
+from ibstack.views import cluster_changes as view
+from ibstack.views.cluster import follow
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Sequence
 
-    from ibstack.cluster.model.state import Change, State
-    from ibstack.cluster.rollout.events import Event
     from ibstack.views.cluster import Cluster
+    from ibstack.views.cluster_changes import Committed, Planned
 
 HISTORY_COLUMNS: Final = ("number", "author", "time", "objects")
 """Names are the keys of `-f json`, so they must not change."""
@@ -47,14 +40,13 @@ class ClusterExport(ClusterCommand):
 
     example = "ibstack cluster export cluster.yaml"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("file", metavar="FILE", help="the file, or -")
         parser.add_argument("--secrets", action="store_true", help="write passwords too")
-        return parser
 
     def take_action(self, parsed: Namespace) -> int:
-        text = export(cluster_of(parsed).store.load(), secrets=parsed.secrets)
+        text = view.exported(cluster_of(parsed), secrets=parsed.secrets)
         if parsed.file == _STANDARD:
             sys.stdout.write(text)
         else:
@@ -65,22 +57,21 @@ class ClusterExport(ClusterCommand):
 class _FromAFile(ClusterCommand):
     """What the file says that the cluster is not."""
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("file", metavar="FILE", help="the file, or - for standard input")
-        return parser
 
     def take_action(self, parsed: Namespace) -> int:
-        file, cluster = _file(parsed.file), cluster_of(parsed)
-        present = cluster.store.load()
-        changes = plan(present, file)
-        _warn(file, changes)
-        if not changes:
+        file, cluster = view.read_file(_text(parsed.file), parsed.file), cluster_of(parsed)
+        plan = view.planned(cluster, file)
+        for each in plan.warnings:
+            say(f"warning: {each}")
+        if not plan.changes:
             print("The cluster is as the file says")
             return 0
-        return self.follow(cluster, present, changes)
+        return self.follow(cluster, plan)
 
-    def follow(self, cluster: Cluster, present: State, changes: Sequence[Change]) -> int:
+    def follow(self, cluster: Cluster, plan: Planned) -> int:
         """Do with the changes what the command is for; return its exit code."""
         raise NotImplementedError
 
@@ -93,9 +84,9 @@ class ClusterPlan(_FromAFile):
 
     example = "ibstack cluster plan cluster.yaml"
 
-    def follow(self, cluster: Cluster, present: State, changes: Sequence[Change]) -> int:
-        print("\n".join(differences(changes)))
-        for line in view.host_lines(cluster, present, changes):
+    def follow(self, cluster: Cluster, plan: Planned) -> int:
+        print("\n".join(plan.lines))
+        for line in view.changes_on_hosts(cluster, plan):
             print(printable(line))
         return DIFFERS
 
@@ -108,10 +99,8 @@ class ClusterApply(_FromAFile):
 
     example = "ibstack cluster apply cluster.yaml"
 
-    def follow(self, cluster: Cluster, present: State, changes: Sequence[Change]) -> int:
-        after = cluster.store.commit(changes, base=present, author=cluster_shell.author())
-        print("\n".join(differences(changes)))
-        return _follow(cluster, present, after)
+    def follow(self, cluster: Cluster, plan: Planned) -> int:
+        return _follow(cluster, view.commit(cluster, plan, cluster_shell.author()))
 
 
 class ClusterSchema(ExampleInHelp, Command):
@@ -120,7 +109,7 @@ class ClusterSchema(ExampleInHelp, Command):
     example = "ibstack cluster schema > cluster-file.schema.json"
 
     def take_action(self, _parsed: Namespace) -> int:
-        print(json.dumps(schema(), indent=2, ensure_ascii=False))
+        print(json.dumps(view.file_schema(), indent=2, ensure_ascii=False))
         return 0
 
 
@@ -129,18 +118,12 @@ class ClusterHistory(ClusterLister):
 
     example = "ibstack cluster history --limit 5 -f json"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("--limit", type=int, default=_SHOWN, help="how many (%(default)s)")
-        return parser
 
-    def take_action(self, parsed: Namespace) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        rows: list[tuple[Any, ...]] = []
-        for each in cluster_of(parsed).store.history(max(parsed.limit, 0)):
-            objects = dict.fromkeys(str(change.path.top) for change in each.changes)
-            time = f"{each.at:%Y-%m-%dT%H:%M:%SZ}"
-            rows.append((each.number, each.author, time, Names(tuple(objects))))
-        return HISTORY_COLUMNS, rows
+    def take_action(self, parsed: Namespace) -> Table:
+        return table(HISTORY_COLUMNS, view.history(cluster_of(parsed), parsed.limit))
 
 
 class ClusterUndo(ClusterCommand):
@@ -148,17 +131,13 @@ class ClusterUndo(ClusterCommand):
 
     example = "ibstack cluster undo 12"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("number", metavar="NUMBER", type=int, help="as history lists it")
-        return parser
 
     def take_action(self, parsed: Namespace) -> int:
         cluster = cluster_of(parsed)
-        before = cluster.store.load()
-        after = cluster.store.undo(parsed.number, author=cluster_shell.author(), known=before)
-        print("\n".join(differences(changes_to(before, after))))
-        return _follow(cluster, before, after)
+        return _follow(cluster, view.undo(cluster, parsed.number, cluster_shell.author()))
 
 
 class ClusterShell(ExampleInHelp, Command):
@@ -166,37 +145,27 @@ class ClusterShell(ExampleInHelp, Command):
 
     example = cluster_shell.EXAMPLE
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
         cluster_shell.add_arguments(parser)
-        return parser
 
     def take_action(self, parsed: Namespace) -> int:
         return cluster_shell.run(parsed)
 
 
-def _follow(cluster: Cluster, before: State, after: State) -> int:
-    """Let the hosts follow a commit; return 1 where one of them could not."""
-    return int(not view.follow(cluster, before, after, tell))
+def _follow(cluster: Cluster, done: Committed) -> int:
+    """Print a commit and let the hosts follow it; return 1 where one of them could not."""
+    print("\n".join(done.lines))
+    return int(not follow(cluster, done.before, done.after, tell))
 
 
-def tell(event: Event) -> None:
+def tell(event: object) -> None:
     """Print what happened on a host, beside the answer."""
     print(event, file=sys.stderr)
 
 
-def _warn(file: ClusterFile, changes: Sequence[Change]) -> None:
-    """Tell what is odd in the objects that change, though it may be committed."""
-    for each in problems_of(file.state, (change.path for change in changes)):
-        if not each.is_error:
-            say(f"warning: {each}")
-
-
-def _file(name: str) -> ClusterFile:
+def _text(name: str) -> str:
     try:
-        if name == _STANDARD:
-            return read(sys.stdin.read(), name)
-        return read(Path(name).read_text(encoding="utf-8"), name)
+        return sys.stdin.read() if name == _STANDARD else Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
         raise BadInput(f"cannot read the cluster file {name}: {why}") from error

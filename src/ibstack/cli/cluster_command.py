@@ -5,48 +5,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cliff.columns import FormattableColumn
 from cliff.command import Command
 
 from ibstack.cli.cluster_shell import STORE_VARIABLE
 from ibstack.cli.shell import ExampleInHelp, Lister
-from ibstack.cluster.rollout.settings import PATH
-from ibstack.views.cluster import open_cluster
+from ibstack.views.cluster import SETTINGS, open_cluster
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from ibstack.views.cluster import Cluster
-
-DIFFERS = 3
-
-
-class Names(FormattableColumn[tuple[str, ...]]):
-    """Several names: a list for programs, a line for people."""
-
-    def human_readable(self) -> str:
-        return ",".join(self._value)
-
-    def machine_readable(self) -> Any:
-        return list(self._value)
-
-
-def add_place(parser: ArgumentParser) -> None:
-    """Give *parser* the options that say which cluster."""
-    parser.add_argument(
-        "--store",
-        metavar="URL",
-        default=os.environ.get(STORE_VARIABLE),
-        help=f"where the cluster is kept ({STORE_VARIABLE} says it too; else the settings do)",
-    )
-    parser.add_argument(
-        "--config",
-        metavar="FILE",
-        type=Path,
-        help=f"the settings of this machine's clusters ({PATH})",
-    )
 
 
 def cluster_of(parsed: Namespace) -> Cluster:
@@ -54,27 +24,25 @@ def cluster_of(parsed: Namespace) -> Cluster:
     return open_cluster(parsed.store, parsed.config)
 
 
-class ClusterCommand(ExampleInHelp, Command):
+class _OfACluster(ExampleInHelp):
+    def add_options(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--store",
+            metavar="URL",
+            default=os.environ.get(STORE_VARIABLE),
+            help=f"where the cluster is kept ({STORE_VARIABLE} says it too; else the settings do)",
+        )
+        parser.add_argument(
+            "--config",
+            metavar="FILE",
+            type=Path,
+            help=f"the settings of this machine's clusters ({SETTINGS})",
+        )
+
+
+class ClusterCommand(_OfACluster, Command):
     """A command about a cluster; what take_action() returns is its exit code."""
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
-        add_place(parser)
-        return parser
 
-
-class ClusterLister(Lister):
-    """A listing about a cluster; `status` is its exit code."""
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self.status = 0
-
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
-        add_place(parser)
-        return parser
-
-    def run(self, parsed: Namespace) -> int:
-        printed = int(super().run(parsed))
-        return printed or self.status
+class ClusterLister(_OfACluster, Lister):
+    """A listing about a cluster."""

@@ -5,20 +5,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ibstack.cli.cluster import tell
-from ibstack.cli.cluster_command import DIFFERS, ClusterCommand, ClusterLister, Names, cluster_of
-from ibstack.cluster.config.render import files_of
-from ibstack.cluster.lint.findings import findings
-from ibstack.cluster.lint.sources import cloud_of
-from ibstack.fabric.errors import BadInput
-from ibstack.views import cluster as view
+from ibstack.cli.cluster_command import ClusterCommand, ClusterLister, cluster_of
+from ibstack.cli.shell import Table, table
+from ibstack.fabric.errors import DIFFERS
+from ibstack.views.cluster import bring, drift
+from ibstack.views.cluster_files import files, lint, origins
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-
-    from ibstack.cluster.lint.finding import Finding
 
 # Names are the keys of `-f json`, so they must not change.
 LINT_COLUMNS: Final = (
@@ -29,8 +26,6 @@ FILE_COLUMNS: Final = ("path", "whole", "services", "objects")
 ORIGIN_COLUMNS: Final = ("path", "key", "origin")
 DRIFT_COLUMNS: Final = ("host", "what", "wanted", "found")
 _FOR_PEOPLE: Final = ("severity", "place", "key", "value", "other_place", "remedy")
-
-Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
 
 
 class ClusterLint(ClusterLister):
@@ -43,27 +38,23 @@ class ClusterLint(ClusterLister):
 
     example = "ibstack cluster lint --host-files collected -f json"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument(
             "--host-files", metavar="DIR", type=Path, help="files that were collected from hosts"
         )
         parser.add_argument(
             "--files-only", action="store_true", help="look at --host-files, and at no cluster"
         )
-        return parser
 
     def take_action(self, parsed: Namespace) -> Table:
-        if parsed.files_only and parsed.host_files is None:
-            raise BadInput("cannot look at files only: there are none; add --host-files DIR")
-        view = None if parsed.files_only else cluster_of(parsed).store.load()
-        found = findings(cloud_of(view, parsed.host_files))
+        found = lint(None if parsed.files_only else cluster_of(parsed), parsed.host_files)
         self.status = DIFFERS if found else 0
         if parsed.formatter == "table" and not parsed.columns:
             parsed.columns = list(_FOR_PEOPLE)
             if not found:
                 print("ibstack: nothing is wrong", file=sys.stderr)
-        return LINT_COLUMNS, [_row(each) for each in found]
+        return table(LINT_COLUMNS, found)
 
 
 class ClusterFiles(ClusterLister):
@@ -71,23 +62,16 @@ class ClusterFiles(ClusterLister):
 
     example = "ibstack cluster files node001 --origin"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("host", metavar="HOST")
         parser.add_argument("--origin", action="store_true", help="keys, and what they follow from")
-        return parser
 
     def take_action(self, parsed: Namespace) -> Table:
-        state = cluster_of(parsed).store.load()
-        (host,) = view.devices_named(state, [parsed.host], "list the files of")
-        files = files_of(state, host).values()
+        cluster = cluster_of(parsed)
         if parsed.origin:
-            return ORIGIN_COLUMNS, [
-                (str(file.path), key, origin) for file in files for key, origin in file.origin
-            ]
-        return FILE_COLUMNS, [
-            (str(file.path), file.whole, Names(file.services), file.objects) for file in files
-        ]
+            return table(ORIGIN_COLUMNS, origins(cluster, parsed.host))
+        return table(FILE_COLUMNS, files(cluster, parsed.host))
 
 
 class ClusterDrift(ClusterLister):
@@ -95,17 +79,16 @@ class ClusterDrift(ClusterLister):
 
     example = "ibstack cluster drift node001..node003"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument(
             "hosts", metavar="HOSTS", nargs="?", help="as node[001-003] or a,b; all without it"
         )
-        return parser
 
     def take_action(self, parsed: Namespace) -> Table:
-        found = view.drift(cluster_of(parsed), parsed.hosts)
+        found = drift(cluster_of(parsed), parsed.hosts)
         self.status = DIFFERS if found else 0
-        return DRIFT_COLUMNS, [(each.host, each.what, each.wanted, each.found) for each in found]
+        return table(DRIFT_COLUMNS, found)
 
 
 class ClusterBring(ClusterCommand):
@@ -117,18 +100,9 @@ class ClusterBring(ClusterCommand):
 
     example = "ibstack cluster bring node001..node003"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("hosts", metavar="HOSTS", help="as node[001-003] or a,b")
-        return parser
 
     def take_action(self, parsed: Namespace) -> int:
-        return int(not view.bring(cluster_of(parsed), parsed.hosts, tell))
-
-
-def _row(each: Finding) -> tuple[Any, ...]:
-    return (
-        *(each.id, each.severity.value, str(each.place), each.key, each.value),
-        *(str(each.other) if each.other else None, each.other_value or None),
-        *(each.breaks, each.remedy),
-    )
+        return int(not bring(cluster_of(parsed), parsed.hosts, tell))

@@ -80,7 +80,7 @@ def run(
     cluster: Callable[[argparse.Namespace], Cluster] = open_cluster,
 ) -> int:
     """Run the shell with those options; return the exit code."""
-    from ibstack.cluster.store.gc_pause import paused_collector
+    from ibstack.runtime.gc_pause import paused_collector
 
     lines = _lines(options)
     with paused_collector():

@@ -7,19 +7,16 @@ import os
 import threading
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from cliff.command import Command
 
 from ibstack.cli.shell import ExampleInHelp
-from ibstack.fabric.errors import BadInput
 from ibstack.fabric.printable import printable
-from ibstack.neutron.agents.dhcp_watch import DhcpWatch
+from ibstack.views.dhcp_watch import STATE_PATH, watch_requests
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-
-_STATE_PATH: Final = Path("/var/lib/neutron")
 
 
 class DhcpWatchCommand(ExampleInHelp, Command):
@@ -30,29 +27,20 @@ class DhcpWatchCommand(ExampleInHelp, Command):
 
     example = "ibstack dhcp watch"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--state-path",
             metavar="DIR",
             type=Path,
-            default=_STATE_PATH,
+            default=STATE_PATH,
             help="state_path of dhcp_agent.ini (%(default)s)",
         )
         parser.add_argument(
             "--network", metavar="ID", default="", help="watch this network only; its id"
         )
-        return parser
 
     def take_action(self, parsed: Namespace) -> None:
-        if os.geteuid():
-            raise BadInput("cannot watch DHCP requests: this needs root")
-        if not parsed.state_path.is_dir():
-            raise BadInput(
-                f"cannot watch DHCP requests: there is no folder {parsed.state_path}; give"
-                " --state-path as neutron-dhcp-agent has it, and run this on its host"
-            )
-        DhcpWatch(parsed.state_path, _say, parsed.network).run(threading.Event())
+        watch_requests(parsed.state_path, _say, parsed.network, threading.Event(), uid=os.geteuid())
 
 
 def _say(line: str) -> None:

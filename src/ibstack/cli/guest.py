@@ -3,32 +3,33 @@
 
 from __future__ import annotations
 
-import ipaddress
 import sys
-from dataclasses import replace
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cliff.command import Command
 
 from ibstack.cli.shell import ExampleInHelp
-from ibstack.fabric.errors import BadInput, BadValue
-from ibstack.fabric.guid import Guid
-from ibstack.fabric.ipoib import ClientIdForm, IpoibMode, client_id
-from ibstack.fabric.partition import PartitionKey
-from ibstack.guest.formats import Format, render
-from ibstack.guest.image_root import write_files
-from ibstack.guest.interface import Addressing, GuestInterface, Method
-from ibstack.guest.neutron_port import interface_of_network, interface_of_port
-from ibstack.guest.neutron_reader import read_network, read_port
+from ibstack.fabric.errors import BadInput
+from ibstack.fabric.ipoib import ClientIdForm, IpoibMode
+from ibstack.views.guest_config import (
+    FORMATS,
+    Network,
+    Port,
+    Settings,
+    Words,
+    guest_config,
+    write_files,
+)
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace, _ArgumentGroup
-    from collections.abc import Callable
+    from collections.abc import Iterable, Sequence
 
-    from ibstack.guest.config_file import ConfigFile
+    from ibstack.views.guest_config import ConfigFile
 
-_OWN_WORDS: Final = ("mac", "guid", "dhcp", "cidr", "gateway", "dns")
+_OWN_WORDS: Final = tuple(each.name for each in fields(Words))
 """Options that say what a cloud would say."""
 
 
@@ -41,11 +42,8 @@ class GuestConfig(ExampleInHelp, Command):
 
     example = "ibstack guest config --format nm --mac fa:16:3e:0a:bc:de --dhcp --mtu 2044"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument(
-            "--format", required=True, choices=[each.value for each in Format], help="who reads it"
-        )
+    def add_options(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--format", required=True, choices=FORMATS, help="who reads it")
         _add_sources(parser.add_argument_group("from a cloud"))
         _add_words(parser.add_argument_group("without a cloud"))
         _add_settings(parser.add_argument_group("either way"))
@@ -53,11 +51,10 @@ class GuestConfig(ExampleInHelp, Command):
             "--root", metavar="DIR", type=Path, help="write the files below DIR: an image's root"
         )
         parser.add_argument("--force", action="store_true", help="replace files that differ")
-        return parser
 
     def take_action(self, parsed: Namespace) -> int:
-        interface = _with_settings(_interface(parsed), parsed)
-        files = render(interface, Format(parsed.format))
+        settings = Settings(**_given(parsed, (each.name for each in fields(Settings))))
+        files = guest_config(_source(parsed), settings, parsed.format)
         if parsed.root is None:
             print(_printed(files), end="")
             return 0
@@ -84,7 +81,13 @@ def _add_words(group: _ArgumentGroup) -> None:
 
 def _add_settings(group: _ArgumentGroup) -> None:
     group.add_argument("--interface", metavar="NAME", default="ib0", help="(%(default)s)")
-    group.add_argument("--mtu", metavar="BYTES", type=int, help="2044, 4092, or 65520 if connected")
+    group.add_argument(
+        "--mtu",
+        metavar="BYTES",
+        type=int,
+        dest="mtu_bytes",
+        help="2044, 4092, or 65520 if connected",
+    )
     group.add_argument("--mode", choices=[each.value for each in IpoibMode])
     group.add_argument(
         "--client-id-form",
@@ -100,7 +103,7 @@ def _add_settings(group: _ArgumentGroup) -> None:
     )
 
 
-def _interface(parsed: Namespace) -> GuestInterface:
+def _source(parsed: Namespace) -> Port | Network | Words:
     own_words = [f"--{name}" for name in _OWN_WORDS if getattr(parsed, name)]
     given = [name for name in ("port", "network") if getattr(parsed, name)]
     if len(given) > 1 or (given and own_words):
@@ -109,80 +112,18 @@ def _interface(parsed: Namespace) -> GuestInterface:
             f"cannot tell which interface is meant by {said}: give a --port, or a --network, or"
             " describe the interface"
         )
-    if not given:
-        return _described(parsed)
-    from ibstack.facts.cloud.openstack_api import OpenstackNetworks  # Slow to import.
-
-    cloud = OpenstackNetworks(of="")
     if parsed.network:
-        return interface_of_network(read_network(cloud, parsed.network))
-    return interface_of_port(*read_port(cloud, parsed.port), _form(parsed))
+        return Network(parsed.network)
+    return Port(parsed.port) if parsed.port else Words(**_given(parsed, _OWN_WORDS))
 
 
-def _described(parsed: Namespace) -> GuestInterface:
-    addresses = _all("address", parsed.cidr, _with_prefix)
-    gateways = _all("gateway", parsed.gateway, ipaddress.ip_address)
-    families = {}
-    for version in (4, 6):
-        ours = tuple(each for each in addresses if each.version == version)
-        gateway = next((each for each in gateways if each.version == version), None)
-        families[version] = Addressing(Method.STATIC if ours else Method.OFF, ours, gateway)
-    if parsed.dhcp:
-        if families[4].method is Method.STATIC:
-            raise BadInput("cannot configure the interface: --dhcp and an IPv4 --cidr exclude")
-        families[4] = Addressing(Method.AUTOMATIC)
-    guid = Guid.from_mac(parsed.mac) if parsed.mac else None
-    if parsed.guid:
-        guid = Guid.parse(parsed.guid)
-    form = _form(parsed)
-    return GuestInterface(
-        guid=guid,
-        ipv4=families[4],
-        ipv6=families[6],
-        dns=tuple(_all("DNS server", parsed.dns, ipaddress.ip_address)),
-        client_id=client_id(guid, form) if guid and form else None,
-    )
+def _given(parsed: Namespace, names: Iterable[str]) -> dict[str, Any]:
+    """Return the options that were given, by their names."""
+    values = {name: getattr(parsed, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def _with_settings(interface: GuestInterface, parsed: Namespace) -> GuestInterface:
-    if _form(parsed) is ClientIdForm.LEGACY and interface.guid is None and not parsed.client_id:
-        raise BadInput(
-            "cannot write client-ids of the legacy form for all guests of a network: each has its"
-            " GUID in it; give a --port or a --mac"
-        )
-    changes: dict[str, Any] = {"name": parsed.interface}
-    if parsed.mtu is not None:
-        changes["mtu_bytes"] = parsed.mtu
-    if parsed.mode is not None:
-        changes["mode"] = IpoibMode(parsed.mode)
-    if parsed.client_id is not None:
-        changes["client_id"] = parsed.client_id.lower()
-    if parsed.partition_key is not None:
-        changes["partition_key"] = PartitionKey.parse(parsed.partition_key)
-    return replace(interface, **changes)
-
-
-def _form(parsed: Namespace) -> ClientIdForm | None:
-    return None if parsed.client_id_form is None else ClientIdForm(parsed.client_id_form)
-
-
-def _with_prefix(text: str) -> ipaddress.IPv4Interface | ipaddress.IPv6Interface:
-    if "/" not in text:  # Python would make it a network of one host.
-        raise ValueError("the length of its prefix is missing, as in 192.168.80.12/24")
-    return ipaddress.ip_interface(text)
-
-
-def _all(kind: str, texts: list[str] | None, read: Callable[[str], Any]) -> list[Any]:
-    found = []
-    for text in texts or ():
-        try:
-            found.append(read(text))
-        except ValueError as error:
-            raise BadValue(kind, text, str(error)) from error
-    return found
-
-
-def _printed(files: tuple[ConfigFile, ...]) -> str:
+def _printed(files: Sequence[ConfigFile]) -> str:
     if len(files) == 1:
         print(f"ibstack: this goes into {files[0].path}", file=sys.stderr)
         return files[0].text

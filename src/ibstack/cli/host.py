@@ -4,35 +4,27 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import fields
+from typing import TYPE_CHECKING, Final
 
-from ibstack.cli.shell import Lister, say
-from ibstack.host.eswitch_client import DEFAULT_SOCKET, EswitchClient
-from ibstack.host.observed import AttachmentState
+from ibstack.cli.shell import Lister, Table, say, table
+from ibstack.views.host_vfs import SOCKET, VfRow, host_vfs
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Iterator
 
-    from ibstack.host.observed import ObservedAdapter, ObservedAttachment, ObservedHost, ObservedVf
-
-COLUMNS: Final = (
-    "physical_network",
-    "interface",
-    "device",
-    "kind",
-    "port_guid",
-    "vf",
-    "pci",
-    "mac",
-    "guid",
-    "entry",
-    "index",
-    "link",
-    "state",
-)
+COLUMNS: Final = tuple(each.name for each in fields(VfRow))
 """Names are the keys of `-f json`, so they must not change."""
-_FREE: Final = "free"
+
+
+def add_socket(parser: ArgumentParser) -> None:
+    """Give *parser* the option that says where ibstack-eswitchd listens."""
+    parser.add_argument(
+        "--socket",
+        metavar="PATH",
+        default=os.environ.get("IBSTACK_ESWITCHD_SOCKET") or SOCKET,
+        help="the socket of ibstack-eswitchd (%(default)s)",
+    )
 
 
 class HostShow(Lister):
@@ -44,64 +36,11 @@ class HostShow(Lister):
 
     example = "ibstack host show -c pci -c mac -c entry -c state"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument(
-            "--socket",
-            metavar="PATH",
-            default=os.environ.get("IBSTACK_ESWITCHD_SOCKET") or DEFAULT_SOCKET,
-            help="the socket of ibstack-eswitchd (%(default)s)",
-        )
-        return parser
+    def add_options(self, parser: ArgumentParser) -> None:
+        add_socket(parser)
 
-    def take_action(self, parsed: Namespace) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        host = EswitchClient(parsed.socket).read()
-        for problem in host.problems:
-            say(problem)
-        for attachment in host.attachments:
-            # What was left is one of the problems.
-            if attachment.why is not None and attachment.state is not AttachmentState.LEFT:
-                say(
-                    f"VF {attachment.pci} of {attachment.mac} is {attachment.state.value}:"
-                    f" {attachment.why}"
-                )
-        return COLUMNS, list(rows(host))
-
-
-def rows(host: ObservedHost) -> Iterator[tuple[Any, ...]]:
-    """Yield a row for each VF, for each adapter that has none, and each VF that is not seen."""
-    attached = {each.pci: each for each in host.attachments}
-    for adapter in host.adapters:
-        if not adapter.vfs:
-            yield (*_adapter(adapter), *[None] * 8)
-        for vf in adapter.vfs:
-            yield (*_adapter(adapter), *_vf(vf, attached.pop(vf.pci, None)))
-    for lost in attached.values():
-        yield (
-            *(lost.physical_network, None, None, None, None, None),
-            *(str(lost.pci), lost.mac, None, None, None, None, lost.state.value),
-        )
-
-
-def _adapter(adapter: ObservedAdapter) -> tuple[Any, ...]:
-    guid = None if adapter.port_guid is None else str(adapter.port_guid)
-    return (
-        adapter.physical_network,
-        adapter.interface,
-        adapter.device,
-        adapter.kind.value,
-        guid,
-    )
-
-
-def _vf(vf: ObservedVf, attachment: ObservedAttachment | None) -> tuple[Any, ...]:
-    return (
-        vf.number,
-        str(vf.pci),
-        None if attachment is None else attachment.mac,
-        None if vf.guid is None else str(vf.guid),
-        None if vf.entry is None else str(vf.entry),
-        vf.index,
-        None if vf.link is None else vf.link.value,
-        _FREE if attachment is None else attachment.state.value,
-    )
+    def take_action(self, parsed: Namespace) -> Table:
+        found = host_vfs(parsed.socket)
+        for remark in found.remarks:
+            say(remark)
+        return table(COLUMNS, found.rows)

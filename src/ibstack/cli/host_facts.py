@@ -6,36 +6,26 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from cliff.command import Command
 
-from ibstack.cli.shell import ExampleInHelp
-from ibstack.diagnose.host_facts import Question
-from ibstack.diagnose.local_facts import read_local
-from ibstack.fabric.errors import BadInput
+from ibstack.cli.host import add_socket
+from ibstack.cli.shell import FABRICD_CONF, ExampleInHelp
 from ibstack.fabric.partition import PartitionKey
 from ibstack.formats.codec import to_json
-from ibstack.host.eswitch_client import DEFAULT_SOCKET
-from ibstack.views.diagnosis import DHCP_FILES, local_sources
+from ibstack.views.diagnosis import DHCP_FILES, host_facts, local_sources
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from ibstack.diagnose.local_facts import LocalSources
-
-_FABRICD_CONF: Final = "/etc/ibstack/fabricd.conf"
+    from ibstack.views.diagnosis import LocalSources
 
 
 def add_places(parser: ArgumentParser) -> None:
     """Add the options that say where things are on this host; the environment may say it too."""
     env = os.environ
-    parser.add_argument(
-        "--socket",
-        metavar="PATH",
-        default=env.get("IBSTACK_ESWITCHD_SOCKET") or DEFAULT_SOCKET,
-        help="the socket of ibstack-eswitchd (%(default)s)",
-    )
+    add_socket(parser)
     parser.add_argument(
         "--sysfs",
         metavar="DIR",
@@ -54,7 +44,7 @@ def add_places(parser: ArgumentParser) -> None:
         "--config-file",
         metavar="FILE",
         action="append",
-        help=f"the settings of ibstack-fabricd, may be repeated ({_FABRICD_CONF})",
+        help=f"the settings of ibstack-fabricd, may be repeated ({FABRICD_CONF})",
     )
 
 
@@ -66,7 +56,7 @@ def here(parsed: Namespace) -> LocalSources:
         socket=parsed.socket,
         sysfs=parsed.sysfs,
         dhcp_state_path=parsed.state_path,
-        fabricd_files=parsed.config_file or [named or _FABRICD_CONF],
+        fabricd_files=parsed.config_file or [named or FABRICD_CONF],
     )
 
 
@@ -79,8 +69,7 @@ class HostFacts(ExampleInHelp, Command):
 
     example = "ibstack host facts --mac fa:16:3e:00:00:01 --pci 0000:05:00.1"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
         parser.add_argument("--mac", default="", help="the MAC of the port")
         parser.add_argument("--pci", metavar="ADDRESS", help="its VF here")
         parser.add_argument("--key", type=PartitionKey.parse, help="its partition key")
@@ -100,19 +89,17 @@ class HostFacts(ExampleInHelp, Command):
         )
         parser.add_argument("-f", choices=["json"], default="json", help="(%(default)s)")
         add_places(parser)
-        return parser
 
     def take_action(self, parsed: Namespace) -> None:
-        question = Question(
-            mac=parsed.mac.lower(),
+        shown = host_facts(
+            here(parsed),
+            mac=parsed.mac,
             pci=parsed.pci,
-            key=parsed.key.base if parsed.key else None,
+            key=parsed.key,
             port_id=parsed.port_id,
-            guids=tuple(parsed.guid),
+            guids=parsed.guid,
             network=parsed.network,
-            group=parsed.group.base if parsed.group else None,
+            group=parsed.group,
             physical_network=parsed.physical_network,
         )
-        if not (question.mac or question.pci):
-            raise BadInput("cannot look at this host: give --mac or --pci")
-        print(json.dumps(to_json(read_local(here(parsed), question))))
+        print(json.dumps(to_json(shown)))

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, fields
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import fields
+from typing import TYPE_CHECKING, Final
 
-from ibstack.cli.shell import Lister, say
+from ibstack.cli.shell import Lister, Table, say, table
+from ibstack.fabric.errors import DIFFERS
 from ibstack.fabric.ipoib import IpoibMode
-from ibstack.neutron.networks.fabric_mtu import IB_MTUS_BYTES, FabricMtu
 from ibstack.views.network_defaults import (
     CONFIG_FILES,
+    IB_MTUS_BYTES,
     DefaultRow,
+    FabricMtu,
     network_defaults,
     smallest_mtu_on_the_fabric,
 )
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = tuple(each.name for each in fields(DefaultRow))
 """Names are the keys of `-f json`, so they must not change."""
-_DIFFERS: Final = 3
 
 
 class NetworkDefaults(Lister):
@@ -34,12 +35,7 @@ class NetworkDefaults(Lister):
 
     example = "ibstack network defaults --infiniband ibhostnet --fabric-mtu 2048"
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._status = 0
-
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--config-file",
             metavar="FILE",
@@ -75,9 +71,8 @@ class NetworkDefaults(Lister):
             default=IpoibMode.DATAGRAM.value,
             help="of IPoIB in the guests (%(default)s)",
         )
-        return parser
 
-    def take_action(self, parsed: Namespace) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    def take_action(self, parsed: Namespace) -> Table:
         link = smallest_mtu_on_the_fabric(say) if parsed.read_fabric else parsed.fabric_mtu
         found = network_defaults(
             parsed.config_file or (),
@@ -87,10 +82,6 @@ class NetworkDefaults(Lister):
             say,
         )
         for difference in found.differences:
-            self._status = _DIFFERS
+            self.status = DIFFERS
             say(difference)
-        return COLUMNS, [astuple(each) for each in found.rows]
-
-    def run(self, parsed: Namespace) -> int:
-        printed = int(super().run(parsed))
-        return printed or self._status
+        return table(COLUMNS, found.rows)

@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ibstack.cli.partitions import DIFFERS, PartitionAudit, PartitionCommand
+from ibstack.cli.partitions import PartitionAudit, PartitionCommand
+from ibstack.fabric.errors import DIFFERS
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from ibstack.cli.partitions import Table
+    from ibstack.cli.shell import Table
     from ibstack.views.partitions import Sources
 
 
@@ -19,14 +20,13 @@ class _OrderCommand(PartitionCommand):
 
     order: str
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument(
             "--dry-run",
             action="store_true",
             help="order nothing: say what it would do; exit code 0 nothing, 3 something",
         )
-        return parser
 
     def answer(self, sources: Sources, parsed: Namespace) -> Table:
         rows = self.would(sources, parsed) if parsed.dry_run else self.give(sources, parsed)
@@ -40,7 +40,9 @@ class _OrderCommand(PartitionCommand):
         return [give(sources, self.order)]
 
     def would(self, sources: Sources, parsed: Namespace) -> list[str]:
-        raise NotImplementedError
+        from ibstack.views.operator_orders import WOULD
+
+        return WOULD[self.order](sources)
 
 
 class PartitionRestore(_OrderCommand):
@@ -52,11 +54,6 @@ class PartitionRestore(_OrderCommand):
     example = "ibstack partition restore --dry-run"
     order = "restore"
 
-    def would(self, sources: Sources, parsed: Namespace) -> list[str]:
-        from ibstack.views.operator_orders import would_restore
-
-        return would_restore(sources)
-
 
 class PartitionTakeOver(_OrderCommand):
     """Replace a partitions file that was there before ibstack; a copy is kept."""
@@ -64,22 +61,12 @@ class PartitionTakeOver(_OrderCommand):
     example = "ibstack partition take-over --dry-run"
     order = "take-over"
 
-    def would(self, sources: Sources, parsed: Namespace) -> list[str]:
-        from ibstack.views.operator_orders import would_take_over
-
-        return would_take_over(sources)
-
 
 class PartitionAllowRemovals(_OrderCommand):
     """Publish once, however many members go."""
 
     example = "ibstack partition allow-removals --dry-run"
     order = "allow-removals"
-
-    def would(self, sources: Sources, parsed: Namespace) -> list[str]:
-        from ibstack.views.operator_orders import would_allow_removals
-
-        return would_allow_removals(sources)
 
 
 class PartitionAcceptHost(_OrderCommand):
@@ -90,10 +77,9 @@ class PartitionAcceptHost(_OrderCommand):
 
     example = "ibstack partition accept-host node001 node002"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("host", metavar="HOST", nargs="+", help="its name in Neutron")
-        return parser
 
     def give(self, sources: Sources, parsed: Namespace) -> list[str]:
         from ibstack.views.operator_orders import give_accept_host
@@ -114,15 +100,14 @@ class PartitionRepair(PartitionAudit):
 
     example = "ibstack partition repair --dry-run"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument(
             "--dry-run",
             action="store_true",
             help="order nothing: list what differs, as `ibstack partition audit` does",
         )
-        return parser
 
-    def answer(self, sources: Sources, parsed: Namespace) -> tuple[Any, Any]:
+    def answer(self, sources: Sources, parsed: Namespace) -> Table:
         parsed.repair = not parsed.dry_run
         return super().answer(sources, parsed)

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import astuple
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from ibstack.cli.shell import Lister, say
+from ibstack.cli.shell import FABRICD_CONF, Lister, Table, say, table
+from ibstack.fabric.errors import DIFFERS
 from ibstack.fabric.partition import PartitionKey
 from ibstack.fabric.printable import printable
 from ibstack.views.partitions import Sources, members, partitions, planned_steps
@@ -18,42 +18,29 @@ if TYPE_CHECKING:
 
     from ibstack.views.partition_audit import DriftRow
 
-_CONFIG: Final = "/etc/ibstack/fabricd.conf"
-DIFFERS: Final = 3
-_NOT_KNOWN: Final = 4
 _WATCH_S: Final = 5.0
-
-Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
 
 
 class PartitionCommand(Lister):
-    """A command that lists something of the fabric; its exit code says more than success."""
+    """A command that lists something of the fabric."""
 
-    status = 0
-
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--config-file",
             metavar="FILE",
             action="append",
-            help=f"the settings of ibstack-fabricd, may be repeated ({_CONFIG})",
+            help=f"the settings of ibstack-fabricd, may be repeated ({FABRICD_CONF})",
         )
-        return parser
 
     def take_action(self, parsed: Namespace) -> Table:
         return self.answer(self.sources(parsed), parsed)
 
     @staticmethod
     def sources(parsed: Namespace) -> Sources:
-        return Sources(parsed.config_file or [_CONFIG], say)
+        return Sources(parsed.config_file or [FABRICD_CONF], say)
 
     def answer(self, sources: Sources, parsed: Namespace) -> Table:
         raise NotImplementedError
-
-    def run(self, parsed: Namespace) -> int:
-        printed = int(super().run(parsed))
-        return printed or self.status
 
 
 class PartitionList(PartitionCommand):
@@ -66,11 +53,7 @@ class PartitionList(PartitionCommand):
     example = "ibstack partition list -f json"
 
     def answer(self, sources: Sources, parsed: Namespace) -> Table:
-        rows = [
-            (str(each.key), each.members, each.full, each.limited, each.in_force)
-            for each in partitions(sources)
-        ]
-        return ("key", "members", "full", "limited", "in_force"), rows
+        return table(("key", "members", "full", "limited", "in_force"), partitions(sources))
 
 
 class PartitionShow(PartitionCommand):
@@ -82,17 +65,13 @@ class PartitionShow(PartitionCommand):
 
     example = "ibstack partition show 0x0001"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         parser.add_argument("key", metavar="KEY", help="the partition key: 0x0001, or 1")
-        return parser
 
     def answer(self, sources: Sources, parsed: Namespace) -> Table:
-        rows = [
-            (str(each.guid), each.host, each.membership.value, each.index, each.in_force)
-            for each in members(sources, PartitionKey.parse(parsed.key))
-        ]
-        return ("guid", "host", "membership", "index", "in_force"), rows
+        rows = members(sources, PartitionKey.parse(parsed.key))
+        return table(("guid", "host", "membership", "index", "in_force"), rows)
 
 
 class PartitionPlan(PartitionCommand):
@@ -110,7 +89,7 @@ class PartitionPlan(PartitionCommand):
     def answer(self, sources: Sources, parsed: Namespace) -> Table:
         steps = planned_steps(sources)
         self.status = DIFFERS if steps else 0
-        return ("step", "host"), [astuple(each) for each in steps]
+        return table(("step", "host"), steps)
 
 
 class PartitionAudit(PartitionCommand):
@@ -125,8 +104,8 @@ class PartitionAudit(PartitionCommand):
 
     example = "ibstack partition audit -f json"
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
+        super().add_options(parser)
         doing = parser.add_mutually_exclusive_group()
         doing.add_argument(
             "--repair",
@@ -147,7 +126,6 @@ class PartitionAudit(PartitionCommand):
             default=_WATCH_S,
             help=f"between two looks of --watch ({_WATCH_S:g})",
         )
-        return parser
 
     def run(self, parsed: Namespace) -> int:
         return _watch(parsed) if parsed.watch else super().run(parsed)
@@ -156,11 +134,8 @@ class PartitionAudit(PartitionCommand):
         from ibstack.views.partition_audit import audited
 
         answer = audited(sources, repairs=parsed.repair)
-        if answer.differs:
-            self.status = DIFFERS
-        elif answer.overlooked:
-            self.status = _NOT_KNOWN
-        else:
+        self.status = answer.exit_code
+        if not self.status:
             say(f"no difference: {answer.ends} ports are as Neutron wants them")
         columns = ("class", "alarm", "guid", "port", "entry", "detail")
         rows = [tuple(_facts(row).values()) for row, _ in answer.rows]
@@ -179,9 +154,7 @@ def _watch(parsed: Namespace) -> int:
         for appears, row in watch.events(PartitionCommand.sources(parsed)):
             print(_line(appears, row, as_json=parsed.formatter == "json"), flush=True)
     except KeyboardInterrupt:
-        if watch.differs:
-            return DIFFERS
-        return 0 if watch.complete else _NOT_KNOWN
+        return watch.exit_code
     return 0
 
 

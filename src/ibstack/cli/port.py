@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.cli.host_facts import add_places, here
-from ibstack.cli.shell import Lister
+from ibstack.cli.shell import Lister, Table
 from ibstack.fabric.printable import printable
 from ibstack.views.diagnosis import NO_HOST, explain
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
 
-    from ibstack.diagnose.diagnosis import Diagnosis
+    from ibstack.views.diagnosis import Diagnosis
 
 COLUMNS: Final = ("looked_at", "state", "found", "source")
 
@@ -31,12 +31,9 @@ class PortExplain(Lister):
 
     example = "ibstack port explain vm1"
 
-    def __init__(self, app: Any, app_args: Any, **others: Any) -> None:
-        super().__init__(app, app_args, **others)
-        self._explained: Diagnosis | None = None
+    _explained: Diagnosis | None = None
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
+    def add_options(self, parser: ArgumentParser) -> None:
         parser.add_argument("port", metavar="PORT", help="name, id, MAC, GUID or PCI address")
         parser.add_argument("--host", help="tells VFs of one PCI address apart")
         parser.add_argument(
@@ -53,18 +50,13 @@ class PortExplain(Lister):
             help="the settings of this machine's clusters, whose [ssh] reaches other hosts",
         )
         add_places(parser)
-        return parser
 
-    def take_action(self, parsed: Namespace) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    def take_action(self, parsed: Namespace) -> Table:
         self._explained = explain(
             parsed.port, parsed.host, here(parsed), parsed.reach, parsed.config
         )
+        self.status = self._explained.exit_code
         return COLUMNS, rows(self._explained)
-
-    def run(self, parsed: Namespace) -> int:
-        printed = int(super().run(parsed))
-        explained = self._explained
-        return printed or (explained.exit_code if explained else 0)
 
     def produce_output(self, parsed: Namespace, names: Any, data: Any) -> int:
         """Print the answer first and what to do last; JSON holds all three.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import enum
 import importlib.metadata
 import logging
 import sys
@@ -17,8 +18,8 @@ from ibstack.fabric.errors import IbstackError
 from ibstack.fabric.printable import lines, printable
 
 if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Iterable, Sequence
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable, Iterable, Sequence
 
     from cliff.command import Command
     from cliff.commandmanager import CommandManager
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 _ESCAPES: Final = ("json", "yaml")
 """Formats that write out by themselves what is not printable, and that programs read."""
 _RUNS_ANOTHER: Final = ("lab", "exec")
+FABRICD_CONF: Final = "/etc/ibstack/fabricd.conf"
+
+Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
+"""The names of the columns, which are the keys of `-f json` and must not change, and the rows."""
 
 
 class Shell(App):
@@ -83,9 +88,17 @@ def _options_left(argv: Sequence[str]) -> list[str]:
 
 
 class ExampleInHelp:
-    """For a command: `--help` ends with `example`, a line that a person can paste."""
+    """A command with options, whose `--help` ends with a line that a person can paste."""
 
     example: str
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        parser: ArgumentParser = super().get_parser(prog_name)  # type: ignore[misc]
+        self.add_options(parser)
+        return parser
+
+    def add_options(self, parser: ArgumentParser) -> None:
+        """Give *parser* the options of the command; none of its own: without more."""
 
     def get_epilog(self) -> str:
         return f"example: {self.example}"
@@ -93,6 +106,13 @@ class ExampleInHelp:
 
 class Lister(ExampleInHelp, cliff.lister.Lister):
     """A command that answers with rows; what a host, an agent or a tenant chose is written out."""
+
+    status = 0
+    """The exit code, once the rows are printed."""
+
+    def run(self, parsed: Namespace) -> int:
+        printed = int(super().run(parsed))
+        return printed or self.status
 
     def produce_output(
         self, parsed_args: Namespace, column_names: Sequence[str], data: Iterable[Sequence[Any]]
@@ -116,6 +136,40 @@ class ShowOne(ExampleInHelp, cliff.show.ShowOne):
 def say(line: object) -> None:
     """Tell a person one line beside the answer."""
     print(f"ibstack: {printable(str(line))}", file=sys.stderr)
+
+
+def table(
+    columns: Sequence[str],
+    rows: Iterable[object],
+    fold: Callable[[Sequence[str]], str] = ",".join,
+) -> Table:
+    """Return the fields of a view's rows that *columns* name, as every format can write them.
+
+    None stays null, a value is spelled as str() spells it, and *fold* makes one line of names.
+    """
+
+    def spelled(value: Any) -> Any:
+        if isinstance(value, enum.Enum):
+            return value.value
+        if value is None or isinstance(value, str | int):
+            return value
+        return _Names(value, fold) if isinstance(value, tuple) else str(value)
+
+    return tuple(columns), [tuple(spelled(getattr(row, name)) for name in columns) for row in rows]
+
+
+class _Names(FormattableColumn[tuple[str, ...]]):
+    """Several names: a list for programs, a line for people."""
+
+    def __init__(self, names: tuple[str, ...], fold: Callable[[Sequence[str]], str]) -> None:
+        super().__init__(names)
+        self._fold = fold
+
+    def human_readable(self) -> str:
+        return self._fold(self._value)
+
+    def machine_readable(self) -> Any:
+        return list(self._value)
 
 
 class _Printable(FormattableColumn[FormattableColumn[Any]]):

@@ -7,40 +7,16 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ibstack.cli.shell import Lister
-from ibstack.fabric.errors import BadInput
+from ibstack.cli.shell import Lister, Table, table
 from ibstack.fabric.printable import printable
-from ibstack.upgrade.check import Sources, check
+from ibstack.views.upgrade import FILES, PLACES, upgrade_check
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from ibstack.upgrade.check import Answer
-    from ibstack.upgrade.finding import Finding
+    from ibstack.views.upgrade import Answer
 
 COLUMNS: Final = ("verdict", "source", "line", "key", "value", "ibstack", "to_do")
-_FILES: Final = {
-    "agent": "of neutron-mlnx-agent",
-    "eswitchd": "of eswitchd",
-    "ml2": "of neutron-server",
-    "neutron": "names the database",
-    "partitions": "of OpenSM",
-}
-_PLACES: Final = {
-    "agent": (
-        "/etc/neutron/plugins/mlnx/mlnx_conf.ini",
-        "/etc/kolla/neutron-mlnx-agent/mlnx_agent.ini",
-    ),
-    "eswitchd": (
-        "/etc/neutron/plugins/ml2/eswitchd.conf",
-        "/etc/eswitchd/eswitchd.conf",
-        "/etc/kolla/neutron-eswitchd/eswitchd.conf",
-    ),
-    "ml2": ("/etc/neutron/plugins/ml2/ml2_conf.ini", "/etc/kolla/neutron-server/ml2_conf.ini"),
-    "neutron": ("/etc/neutron/neutron.conf", "/etc/kolla/neutron-server/neutron.conf"),
-    "partitions": ("/etc/opensm/partitions.conf", "/etc/rdma/partitions.conf"),
-}
-"""Where packages, older ones, kolla-ansible and RHEL keep them; the first that there is counts."""
 
 
 class UpgradeCheck(Lister):
@@ -52,40 +28,27 @@ class UpgradeCheck(Lister):
 
     example = "ibstack upgrade-check --agent mlnx_conf.ini --partitions partitions.conf -f json"
 
-    def __init__(self, app: Any, app_args: Any, **others: Any) -> None:
-        super().__init__(app, app_args, **others)
-        self._answer: Answer | None = None
+    _answer: Answer | None = None
 
-    def get_parser(self, prog_name: str) -> ArgumentParser:
-        parser: ArgumentParser = super().get_parser(prog_name)
-        for name, what in _FILES.items():
+    def add_options(self, parser: ArgumentParser) -> None:
+        for name, what in FILES.items():
             parser.add_argument(
                 f"--{name}",
                 metavar="FILE",
                 type=Path,
-                help=f"the file {what} ({' or '.join(_PLACES[name])})",
+                help=f"the file {what} ({' or '.join(PLACES[name])})",
             )
         parser.add_argument(
             "--database",
             metavar="URL",
             help="Neutron's database, as SQLAlchemy spells it, in place of neutron.conf's",
         )
-        return parser
 
-    def take_action(self, parsed: Namespace) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        places = {name: getattr(parsed, name) or usual(name) for name in _FILES}
-        if parsed.database is None and not any(places.values()):
-            looked = ", ".join(place for name in _FILES for place in _PLACES[name])
-            raise BadInput(
-                f"cannot check anything: no file is at its usual place ({looked}); name those of"
-                f" this site ({', '.join(f'--{name}' for name in _FILES)}), or --database"
-            )
-        self._answer = check(Sources(**places, database=parsed.database))
-        return COLUMNS, [row(finding) for finding in self._answer.findings]
-
-    def run(self, parsed: Namespace) -> int:
-        printed = int(super().run(parsed))
-        return printed or (self._answer.exit_code if self._answer else 0)
+    def take_action(self, parsed: Namespace) -> Table:
+        named = {name: getattr(parsed, name) for name in FILES}
+        self._answer = upgrade_check(named, parsed.database)
+        self.status = self._answer.exit_code
+        return table(COLUMNS, self._answer.findings)
 
     def produce_output(self, parsed: Namespace, names: Any, data: Any) -> int:
         """JSON holds what could not be read; for people that is said beside the table."""
@@ -101,28 +64,11 @@ class UpgradeCheck(Lister):
         return 0
 
 
-def row(finding: Finding) -> tuple[Any, ...]:
-    return (
-        finding.verdict.value,
-        finding.source,
-        finding.line,
-        finding.key,
-        finding.value,
-        finding.ibstack,
-        finding.to_do,
-    )
-
-
 def as_json(answer: Answer) -> dict[str, Any]:
     """Return the whole answer; its keys must not change."""
+    columns, rows = table(COLUMNS, answer.findings)
     return {
         "exit_code": answer.exit_code,
         "not_known": list(answer.not_known),
-        "findings": [dict(zip(COLUMNS, row(each), strict=True)) for each in answer.findings],
+        "findings": [dict(zip(columns, row, strict=True)) for row in rows],
     }
-
-
-def usual(name: str, root: Path = Path("/")) -> Path | None:
-    """Return where the file of an option is on this machine; None: at none of its places."""
-    places = (root / place.lstrip("/") for place in _PLACES[name])
-    return next((place for place in places if place.exists()), None)

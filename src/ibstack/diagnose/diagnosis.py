@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from ibstack.diagnose import dhcp_steps, fabric_steps, host_steps, neutron_steps, table_steps
 from ibstack.diagnose.cloud_facts import is_own
 from ibstack.diagnose.finding import Facts, Finding, State, not_needed
+from ibstack.fabric.errors import DIFFERS, NOT_KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,8 +112,8 @@ class Diagnosis:
     def exit_code(self) -> int:
         """0: all is right; 3: something is wrong; 4: it could not be known."""
         if self.fault is not None:
-            return 3
-        return 4 if self.unknown else 0
+            return DIFFERS
+        return NOT_KNOWN if self.unknown else 0
 
 
 def _not_of_a_guest(step: Step, facts: Facts) -> Finding | None:

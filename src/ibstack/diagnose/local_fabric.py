@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ibstack.diagnose.host_facts import Question
     from ibstack.mad import FabricMap, FabricReader
     from ibstack.neutron.protocol.replies import FabricMembers
-    from ibstack.subnet_manager.options import FabricdSettings
+    from ibstack.subnet_manager.settings import FabricdSettings
 
 _NOT_KNOWN: Final = "not known"
 _AGAIN_S: Final = 0.1

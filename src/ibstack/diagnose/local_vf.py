@@ -13,7 +13,7 @@ from ibstack.diagnose.kernel_log import KERNEL_LOG, was_declined
 from ibstack.diagnose.vf_guids import read_alias, read_guids
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.pci import PciAddress
-from ibstack.host.eswitch_client import DEFAULT_SOCKET, EswitchClient, EswitchUnreachable
+from ibstack.host.client.eswitch_client import DEFAULT_SOCKET, EswitchClient, EswitchUnreachable
 from ibstack.runtime.sysfs import Sysfs
 
 if TYPE_CHECKING:
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
     from ibstack.diagnose.host_facts import Question
     from ibstack.diagnose.vf_guids import NetlinkVf
-    from ibstack.host.observed import ObservedAdapter, ObservedAttachment, ObservedHost, ObservedVf
+    from ibstack.host.client.observed import (
+        ObservedAdapter,
+        ObservedAttachment,
+        ObservedHost,
+        ObservedVf,
+    )
 
 
 def _says_nothing(_index: int) -> Mapping[int, NetlinkVf]:

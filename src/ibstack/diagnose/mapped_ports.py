@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import IbstackError
-from ibstack.host.eswitch_client import EswitchClient
+from ibstack.host.client.eswitch_client import EswitchClient
 from ibstack.runtime.sysfs import Sysfs
 
 if TYPE_CHECKING:

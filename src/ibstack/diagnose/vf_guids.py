@@ -15,7 +15,7 @@ from ibstack.fabric.errors import IbstackError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ibstack.host.observed import ObservedAdapter, ObservedVf
+    from ibstack.host.client.observed import ObservedAdapter, ObservedVf
     from ibstack.runtime.sysfs import Sysfs
 
 # Groups of 16 bits of a GID that are its prefix.

@@ -10,6 +10,12 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from typing import Final
+
+DIFFERS: Final = 3
+"""The exit code where something was found that is not as it should be."""
+NOT_KNOWN: Final = 4
+"""The exit code of what could not be known now."""
 
 
 class IbstackError(Exception):
@@ -39,7 +45,7 @@ class BadValue(BadInput, ValueError):
 class TryLater(IbstackError):
     """It could not be done now, and the same call may succeed later; nothing was lost."""
 
-    exit_code = 4
+    exit_code = NOT_KNOWN
 
 
 class Refused(IbstackError):

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def folded(names: Iterable[str]) -> str:
@@ -18,3 +21,13 @@ def folded(names: Iterable[str]) -> str:
     from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet
 
     return str(NodeSet.fromlist(listed, resolver=RESOLVER_NOGROUP))
+
+
+def fold(names: Sequence[str]) -> str:
+    """Return *names*, which may be anything, in one line: folded, or quoted where none is a node's.
+
+    A node's description may be anything, for a guest can write its VF's.
+    """
+    named = [name for name in names if _NAME.fullmatch(name)]
+    strange = [repr(name) for name in names if name and not _NAME.fullmatch(name)]
+    return ",".join([*([folded(named)] if named else []), *strange])

@@ -20,7 +20,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.fabric.errors import IbstackError
+from ibstack.fabric.errors import NOT_KNOWN, IbstackError
 from ibstack.mad.datagrams import DIRECTED_CLASS, LENGTH
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class CannotReadFabric(IbstackError):
     why: str
     remedy: str
 
-    exit_code = 4
+    exit_code = NOT_KNOWN
 
     def __str__(self) -> str:
         return f"cannot read the fabric: {self.why}; {self.remedy}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How one fabric is kept."""
+"""How one fabric is kept, and how one fabricd runs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ibstack.fabric.guid import Guid
     from ibstack.fabric.partition import KeyRange
+    from ibstack.runtime.metrics import Endpoint
 
 
 SETTLED_S: Final = 15.0
@@ -53,3 +54,24 @@ class Settings:
     host_guids: Mapping[str, frozenset[Guid]] = field(default_factory=dict)
     """The port GUIDs that the site says are a host's."""
     limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class FabricdSettings:
+    """How one fabricd runs; times in seconds."""
+
+    host: str
+    physical_network: str
+    partitions_conf: Path
+    state_path: Path
+    fabric: Settings
+    opensm_pid_file: Path | None
+    reload_command: tuple[str, ...]
+    ca: str | None
+    port: int | None
+    m_key: int
+    poll_interval_s: float
+    report_interval_s: int
+    rpc_timeout_s: int
+    metrics: Endpoint
+    answer_key_file: str = ""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ibstack.fabric.errors import TryLater
+from ibstack.fabric.errors import DIFFERS, NOT_KNOWN, TryLater
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS
 from ibstack.facts.collected_files import content_of
 from ibstack.formats.ini import IniText
@@ -51,8 +51,8 @@ class Answer:
     def exit_code(self) -> int:
         """3: something must be decided; 4: nothing of what was read, and not all was; else 0."""
         if any(finding.verdict is Verdict.DECIDE for finding in self.findings):
-            return 3
-        return TryLater.exit_code if self.not_known else 0
+            return DIFFERS
+        return NOT_KNOWN if self.not_known else 0
 
 
 def check(sources: Sources) -> Answer:

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ibstack.formats.nodeset import folded
+from ibstack.fabric.errors import DIFFERS, NOT_KNOWN
+from ibstack.formats.nodeset import fold
 from ibstack.verify.check import State
 
 if TYPE_CHECKING:
@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
     from ibstack.verify.check import Check
 
-DIFFERS: Final = 3
-NOT_KNOWN: Final = 4
 _ORDER: Final = (State.FAILED, State.NOT_KNOWN, State.OK)
-_HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _NAMED: Final = 3
 """How many things of one kind are named in a line."""
 
@@ -53,14 +50,6 @@ class Entry:
             f"{check.state.value}: {about}not true that {check.fact}: found {check.found}{source},"
             f" wanted {check.wanted}; {check.remedy}"
         )
-
-
-def fold(hosts: Sequence[str]) -> str:
-    """Return the names of hosts as clush writes them: `node[001-003]`."""
-    named = [host for host in hosts if _HOST.fullmatch(host)]
-    # A node's description may be anything, for a guest can write its VF's.
-    strange = [repr(host) for host in hosts if host and not _HOST.fullmatch(host)]
-    return ",".join([*([folded(named)] if named else []), *strange])
 
 
 def entries(checks: Iterable[Check]) -> list[Entry]:

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from ibstack.cluster.rollout.settings import PATH, Settings, read_settings, settings_path
 from ibstack.fabric.errors import Refused
 
 if TYPE_CHECKING:
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
     from ibstack.cluster.model.state import Change, State
     from ibstack.cluster.rollout.backend import Drift, HostBackend
     from ibstack.cluster.rollout.events import Event
-    from ibstack.cluster.rollout.settings import Settings
     from ibstack.cluster.store.store import Store
+
+SETTINGS: Final = PATH
+"""The usual file of settings."""
 
 # What a shell imports here is what it needs at its start: the rest is imported where it is used.
 
@@ -45,8 +48,6 @@ def settings_of(store: str | None, config: Path | None) -> Settings:
     *store*: the URL of a store in place of the settings' one.  *config*: the settings' file; None:
     the environment's or the usual one.
     """
-    from ibstack.cluster.rollout.settings import Settings, read_settings, settings_path
-
     if store is None:
         return read_settings(settings_path(config))
     # Another store is another cluster: the settings' hosts must not get what is committed there.

@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.rollout.settings import read_settings, settings_path
 from ibstack.diagnose.broadcast_group import SUBNET_ADMINISTRATION
-from ibstack.diagnose.diagnosis import Diagnosis, diagnose
+from ibstack.diagnose.diagnosis import Diagnosis as Diagnosis
+from ibstack.diagnose.diagnosis import diagnose
 from ibstack.diagnose.gather import gather
+from ibstack.diagnose.host_facts import Question
 from ibstack.diagnose.local_dhcp import DhcpSource
-from ibstack.diagnose.local_facts import LocalSources, read_local
+from ibstack.diagnose.local_facts import LocalSources as LocalSources
+from ibstack.diagnose.local_facts import read_local
 from ibstack.diagnose.local_group import GroupSource
 from ibstack.diagnose.local_vf import VfSource
 from ibstack.diagnose.mapped_ports import mapped_ports
 from ibstack.diagnose.remote_facts import RemoteHosts, no_facts
-from ibstack.fabric.errors import TryLater
-from ibstack.host.netlink import Netlink
+from ibstack.fabric.errors import BadInput, TryLater
+from ibstack.host.adapters.netlink import Netlink
 from ibstack.mad import open_port
 from ibstack.mad.umad import UmadPort
 from ibstack.transport.reach_command import ReachCommand
@@ -29,8 +32,9 @@ from ibstack.transport.ssh_settings import SshSettings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ibstack.diagnose.host_facts import HostFacts, Question
+    from ibstack.diagnose.host_facts import HostFacts
     from ibstack.diagnose.local_fabric import FabricSource
+    from ibstack.fabric.partition import PartitionKey
     from ibstack.mad import DatagramPort
     from ibstack.neutron.protocol.replies import FabricMembers
     from ibstack.transport.ssh import SshTransport
@@ -86,6 +90,39 @@ def ssh_transport(config: Path | None) -> SshTransport:
     readable = config is not None or os.access(path, os.R_OK)
     ssh = read_settings(path).ssh if readable else None
     return SshTransport(ssh or SshSettings(), lambda: datetime.now(UTC))
+
+
+def host_facts(
+    sources: LocalSources,
+    *,
+    mac: str,
+    pci: str | None,
+    key: PartitionKey | None,
+    port_id: str | None,
+    guids: Sequence[str],
+    network: str | None,
+    group: PartitionKey | None,
+    physical_network: str | None,
+) -> HostFacts:
+    """Return what this host shows of one port: its VF by *mac* or *pci*, BadInput without both.
+
+    *key* and *guids*: of the fabric, on a host of ibstack-fabricd.  *network*: its id, for DHCP.
+    *group*: the partition whose IPoIB broadcast group to look for, by the port that serves
+    *physical_network*.
+    """
+    if not (mac or pci):
+        raise BadInput("cannot look at this host: give --mac or --pci")
+    question = Question(
+        mac=mac.lower(),
+        pci=pci,
+        key=key.base if key else None,
+        port_id=port_id,
+        guids=tuple(guids),
+        network=network,
+        group=group.base if group else None,
+        physical_network=physical_network,
+    )
+    return read_local(sources, question)
 
 
 def local_sources(
@@ -154,9 +191,9 @@ def fabric_source(host: str, config_files: Sequence[str]) -> FabricSource:
     import ibstack.neutron.client.native_threads  # noqa: F401  Before what imports oslo.messaging.
     from ibstack.diagnose.local_fabric import FabricSource
     from ibstack.neutron.client.rpc_client import PluginClient, open_transport
-    from ibstack.subnet_manager import options
+    from ibstack.subnet_manager.fabricd import options
 
-    conf = cfg.CONF  # The global one: see ibstack.subnet_manager.daemon.main().
+    conf = cfg.CONF  # The global one: see ibstack.subnet_manager.fabricd.daemon.main().
     options.register(conf)
     try:
         conf([f"--config-file={path}" for path in config_files], project="ibstack")

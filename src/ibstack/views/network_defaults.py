@@ -17,12 +17,9 @@ from ibstack.neutron.networks.default_network import (
     TypeOptions,
     network_placements,
 )
-from ibstack.neutron.networks.fabric_mtu import (
-    FabricMtu,
-    MtuOptions,
-    explain_difference,
-    network_mtu,
-)
+from ibstack.neutron.networks.fabric_mtu import IB_MTUS_BYTES as IB_MTUS_BYTES
+from ibstack.neutron.networks.fabric_mtu import FabricMtu as FabricMtu
+from ibstack.neutron.networks.fabric_mtu import MtuOptions, explain_difference, network_mtu
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

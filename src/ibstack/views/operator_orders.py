@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from difflib import unified_diff
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import BadInput, Refused
-from ibstack.subnet_manager.daemon import publication
+from ibstack.subnet_manager.fabricd.daemon import publication
 from ibstack.subnet_manager.opensm.partitions_file_store import FileOwner
 from ibstack.subnet_manager.reconcile.known_hosts import KnownHosts
 from ibstack.subnet_manager.reconcile.operator_requests import OperatorRequests, Order
@@ -68,6 +68,14 @@ def would_allow_removals(sources: Sources) -> list[str]:
     """Return who would be expelled, however many there are."""
     steps = planned_steps(sources)
     return [each.step for each in steps if each.step.startswith("expel ")]
+
+
+WOULD: Final = {
+    Order.RESTORE.value: would_restore,
+    Order.TAKE_OVER.value: would_take_over,
+    Order.ALLOW_REMOVALS.value: would_allow_removals,
+}
+"""What each order would do, by its value."""
 
 
 def would_accept(sources: Sources, hosts: Sequence[str]) -> list[str]:

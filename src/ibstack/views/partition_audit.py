@@ -8,9 +8,9 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from ibstack.fabric.errors import BadInput, IbstackError, Refused, TryLater
+from ibstack.fabric.errors import DIFFERS, NOT_KNOWN, BadInput, IbstackError, Refused, TryLater
 from ibstack.fabric.guid import Guid
-from ibstack.subnet_manager.daemon import publication
+from ibstack.subnet_manager.fabricd.daemon import publication
 from ibstack.subnet_manager.opensm.site_partitions import site_partitions
 from ibstack.subnet_manager.opensm.subnet_manager import declared_by
 from ibstack.subnet_manager.policy.both_audits import both
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from ibstack.views.partitions import Sources
 
 _SECOND_LOOK_S: Final = 0.5
-UNKNOWN: Final = 4
-"""The exit code of what could not be known."""
 _REPAIR_S: Final = 20.0
 """How long a repair may take: two looks, and two files that are proved."""
 _MAY_COME: Final = (Became.FAILED, None)
@@ -77,9 +75,11 @@ class AuditAnswer:
     """What a look could not see, a line each; empty: it saw all."""
 
     @property
-    def differs(self) -> bool:
-        """Whether a difference is left."""
-        return any(became in (Became.LEFT, Became.FAILED) for _, became in self.rows)
+    def exit_code(self) -> int:
+        """0: there is no difference; 3: one is left; 4: not every port could be looked at."""
+        if any(became in (Became.LEFT, Became.FAILED) for _, became in self.rows):
+            return DIFFERS
+        return NOT_KNOWN if self.overlooked else 0
 
 
 def audited(sources: Sources, *, repairs: bool) -> AuditAnswer:
@@ -117,14 +117,11 @@ class Watch:
         self._without: tuple[str, ...] = ()
 
     @property
-    def differs(self) -> bool:
-        """Whether there are differences now."""
-        return bool(self._auditor.known)
-
-    @property
-    def complete(self) -> bool:
-        """Whether there was a look, and the last one saw all."""
-        return bool(self._auditor.looks) and not self._trouble
+    def exit_code(self) -> int:
+        """3: there are differences now; 4: there was no look, or the last one did not see all."""
+        if self._auditor.known:
+            return DIFFERS
+        return 0 if self._auditor.looks and not self._trouble else NOT_KNOWN
 
     def events(self, sources: Sources) -> Iterator[tuple[bool, DriftRow]]:
         """Yield (whether it appears, difference): each when it appears, and when it ends."""
@@ -133,7 +130,7 @@ class Watch:
             try:
                 look, fabric, groups = _look(sources)
             except IbstackError as error:
-                if not self._auditor.looks and error.exit_code != UNKNOWN:
+                if not self._auditor.looks and error.exit_code != NOT_KNOWN:
                     raise  # It would not have started: a setting is wrong, and not something away.
                 self._trouble = _new(sources, (str(error),), self._trouble)
                 time.sleep(self._interval_s)

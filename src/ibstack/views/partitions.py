@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ibstack.fabric.partition import Membership, Partitions
-    from ibstack.subnet_manager.neutron_cloud import NeutronCloud
+    from ibstack.subnet_manager.fabricd.neutron_cloud import NeutronCloud
     from ibstack.subnet_manager.opensm.partitions_conf import PartitionsFile
-    from ibstack.subnet_manager.options import FabricdSettings
     from ibstack.subnet_manager.policy.drift import ObservedPort, Survey
     from ibstack.subnet_manager.reconcile.pass_context import Desired
     from ibstack.subnet_manager.seam import Manager
+    from ibstack.subnet_manager.settings import FabricdSettings
 
 _ASKING: Final = "ask Neutron for the members"
 Remark = Callable[[object], None]
@@ -78,9 +78,9 @@ class Sources:
         """*config_files*: fabricd's.  BadInput where they cannot be read."""
         from oslo_config import cfg
 
-        from ibstack.subnet_manager import options
+        from ibstack.subnet_manager.fabricd import options
 
-        conf = cfg.CONF  # The global one: see ibstack.subnet_manager.daemon.main().
+        conf = cfg.CONF  # The global one: see ibstack.subnet_manager.fabricd.daemon.main().
         options.register(conf)
         try:
             conf([f"--config-file={path}" for path in config_files], project="ibstack")
@@ -115,7 +115,7 @@ class Sources:
         import ibstack.neutron.client.native_threads  # noqa: F401  Before what imports oslo.messaging.
         from ibstack.neutron.client.rpc_client import PluginClient, open_transport
         from ibstack.neutron.protocol.signature import Signer
-        from ibstack.subnet_manager.neutron_cloud import NeutronCloud
+        from ibstack.subnet_manager.fabricd.neutron_cloud import NeutronCloud
 
         settings = self.settings
         client = PluginClient(
@@ -156,7 +156,7 @@ class Sources:
 
     def fitting(self, desired: Desired, fabric: Fabric) -> DesiredPartitions:
         """Return what fabricd publishes of *desired* on *fabric*: no more than fits."""
-        from ibstack.subnet_manager.daemon import publication
+        from ibstack.subnet_manager.fabricd.daemon import publication
 
         file, settings = publication(self.settings), self.settings.fabric
         seen = AdmissionFacts(
@@ -169,7 +169,7 @@ class Sources:
         return judged(desired, settings, site_partitions(settings), seen)[0]
 
     def published(self) -> Found:
-        from ibstack.subnet_manager.daemon import publication
+        from ibstack.subnet_manager.fabricd.daemon import publication
 
         return publication(self.settings).read()
 
@@ -184,7 +184,7 @@ class Sources:
 
     def observed(self) -> Fabric:
         """Read every port's table; CannotReadFabric or TryLater where that cannot be done."""
-        from ibstack.subnet_manager.daemon import fabric_view
+        from ibstack.subnet_manager.fabricd.daemon import fabric_view
 
         with fabric_view(self.settings).open() as view:
             port = view.reader.port

@@ -18,7 +18,7 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.ipoib import IpoibAddress
 from ibstack.fabric.partition import PartitionKey, TableEntry
 from ibstack.formats.ini import IniText
-from ibstack.host.physical_function import find, virtual_functions
+from ibstack.host.adapters.physical_function import find, virtual_functions
 from ibstack.runtime.sysfs import Sysfs
 from ibstack_lab.hosts.hardware import Hardware
 from ibstack_lab.topology import ARTICLE, INTERFACE

@@ -11,7 +11,7 @@ import pytest
 
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PartitionKey, TableEntry
-from ibstack.host.netlink import attributes, messages
+from ibstack.host.adapters.netlink import attributes, messages
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -29,7 +29,7 @@ from ibstack.neutron.client.rpc_client import (
 from ibstack.neutron.protocol import conventions
 from ibstack.neutron.protocol.replies import HostReport
 from ibstack.neutron.protocol.signature import Signer
-from ibstack.subnet_manager.neutron_cloud import NeutronCloud
+from ibstack.subnet_manager.fabricd.neutron_cloud import NeutronCloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

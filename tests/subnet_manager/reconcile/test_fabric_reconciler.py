@@ -16,13 +16,13 @@ from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import DEFAULT_OWNED_KEYS, PartitionKey, TableEntry
 from ibstack.mad import SmState
+from ibstack.subnet_manager.fabricd.with_opensm import opensm_reconciler
 from ibstack.subnet_manager.observed.fabric_view import FabricView
 from ibstack.subnet_manager.opensm.partitions_file_store import PartitionsFileStore
 from ibstack.subnet_manager.policy.drift import Audit, DriftClass
 from ibstack.subnet_manager.reconcile.assembly import assemble
 from ibstack.subnet_manager.reconcile.operator_requests import OperatorRequests, Order
 from ibstack.subnet_manager.settings import Limits, Settings
-from ibstack.subnet_manager.with_opensm import opensm_reconciler
 from memory_fabric import MemoryFabric, MemoryOpenSm
 from one_reconciler import Tenants
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ibstack.host.eswitch_client import EswitchClient
+from ibstack.host.client.eswitch_client import EswitchClient
 from ibstack.runtime.atomic_file import replace_file
 from ibstack_lab.startup import Component
 from ibstack_lab.topology import INTERFACE, PHYSICAL_NETWORK

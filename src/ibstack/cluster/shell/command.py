@@ -6,18 +6,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from ibstack.cluster.shell.context import (
+    Answering,
+    Attended,
+    Moving,
+    OnStore,
+    Running,
+    Selecting,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
-    from datetime import datetime
 
-    from ibstack.cluster.model.state import Draft
-    from ibstack.cluster.shell.commit_flow import CommitFlow, CommitStore
     from ibstack.cluster.shell.grammar import Statement
-    from ibstack.cluster.shell.host_link import HostLink
     from ibstack.cluster.shell.options import Given, Option
-    from ibstack.cluster.shell.output import Output
-    from ibstack.cluster.shell.place import Place, Range
+    from ibstack.cluster.shell.place import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,68 +113,15 @@ class Words(Protocol):
         ...
 
 
-class ShellContext(Protocol):
-    """What a command finds where it is run; implemented by Session."""
+class Worded(Answering, Protocol):
+    """The words that the shell knows."""
 
-    place: Place
-    range: Range | None
-    finished: bool
-    """Whether the shell ends when the statement is done."""
-    depth: int
-    """How many files of commands are being run inside each other."""
-    author: str
-    edit: Callable[[str], str] | None
-    """Lets a person edit a text; None: nobody is there."""
-    rest: Callable[[float], None] | None
-    """Waits so many seconds before a person, who may interrupt it; None: nobody is there."""
-    clock: Callable[[], datetime]
-
-    @property
-    def draft(self) -> Draft: ...
-    @property
-    def previous(self) -> Place:
-        """Where one was before one came here."""
-        ...
-
-    @property
-    def in_range(self) -> bool:
-        """Whether commands here are about the devices of the range."""
-        ...
-
-    @property
-    def output(self) -> Output: ...
-    @property
-    def hosts(self) -> HostLink: ...
-    @property
-    def commit_flow(self) -> CommitFlow: ...
-    @property
-    def store(self) -> CommitStore: ...
     @property
     def vocabulary(self) -> Words: ...
 
-    def go(self, place: Place) -> None:
-        """Move to *place*."""
-        ...
 
-    def in_the_range(self) -> list[str]:
-        """Return those devices of the range that are still there."""
-        ...
+class ShellContext(Moving, Selecting, OnStore, Running, Attended, Worded, Protocol):
+    """All that a command may find; implemented by Session.
 
-    def run(self, text: str) -> bool:
-        """Run a line; False when a statement failed, which was said then."""
-        ...
-
-    def perform(self, statement: Statement) -> None:
-        """Run one statement; IbstackError where it fails."""
-        ...
-
-    def chain(self, statements: Sequence[Statement], *, comes_back: bool = False) -> bool:
-        """Run statements one after another; False where the rest was not run.
-
-        *comes_back*: after them one is where one was, whatever they do.
-        """
-        ...
-
-    def aside(self) -> AbstractContextManager[None]:
-        """Go elsewhere for a while: one comes back to this place in the end."""
-        ...
+    Only the table of commands asks for all of it: a command takes what it uses.
+    """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ibstack.cluster.model.entity import Entity
     from ibstack.cluster.model.kind import Kind, Property
     from ibstack.cluster.model.state import View
-    from ibstack.cluster.shell.command import ShellContext
+    from ibstack.cluster.shell.context import OnHosts
     from ibstack.cluster.shell.tables import Cell
 
     Filler = Callable[[Entity], tuple[Cell, str | None]]
@@ -59,7 +59,7 @@ def default_columns(kind: Kind) -> tuple[Column, ...]:
 
 
 def listing(
-    shell: ShellContext, entities: Sequence[Entity], columns: Sequence[Column], *, device: str = ""
+    shell: OnHosts, entities: Sequence[Entity], columns: Sequence[Column], *, device: str = ""
 ) -> Listing:
     """Return what is in *columns* of the objects, which are of one kind.
 
@@ -119,7 +119,7 @@ def _has(kind: Kind, name: str) -> bool:
 
 
 def _filler(
-    shell: ShellContext, kind: Kind, name: str, entities: Sequence[Entity], device: str
+    shell: OnHosts, kind: Kind, name: str, entities: Sequence[Entity], device: str
 ) -> Filler:
     view = shell.draft
     if name == "status":
@@ -174,7 +174,7 @@ def _source(view: View, entity: Entity, prop: Property) -> tuple[Cell, str | Non
     return source or None, source
 
 
-def _states(shell: ShellContext, names: Sequence[str]) -> dict[str, str]:
+def _states(shell: OnHosts, names: Sequence[str]) -> dict[str, str]:
     if not shell.hosts.reached:
         return {}
     return {name: each.state for name, each in shell.hosts.backend.status(names).items()}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ibstack.cluster.model.entity import Entity
     from ibstack.cluster.model.state import View
-    from ibstack.cluster.shell.command import ShellContext
+    from ibstack.cluster.shell.context import Selecting
     from ibstack.cluster.shell.options import Given
 
 ALL: Final = "*"
@@ -37,7 +37,7 @@ GROUPING: Final = (
 _GROUPS: Final = ("nodes", "category", "group", "role", "image", "type", "status")
 
 
-def selected(shell: ShellContext, given: Given) -> list[str] | None:
+def selected(shell: Selecting, given: Given) -> list[str] | None:
     """Return the devices that the options and arguments name, in order; None: they name none."""
     view = shell.draft
     groups = [_names(shell, word, given.get(word)) for word in _GROUPS if given.has(word)]
@@ -53,7 +53,7 @@ def selected(shell: ShellContext, given: Given) -> list[str] | None:
     return [name for name in view.names("device") if name in chosen]
 
 
-def devices(shell: ShellContext, given: Given) -> list[str]:
+def devices(shell: Selecting, given: Given) -> list[str]:
     """Return the devices that are meant: those named, the one that one is at, or all."""
     names = selected(shell, given)
     if names is not None:
@@ -114,7 +114,7 @@ def _known(view: View, kind: str, parent: EntityPath | None, name: str) -> str:
     return find_name(view, kind, name, parent) or name
 
 
-def _names(shell: ShellContext, group: str, text: str) -> list[str]:
+def _names(shell: Selecting, group: str, text: str) -> list[str]:
     view = shell.draft
     if group == "nodes":
         return named(view, "device", None, [text])

@@ -20,7 +20,7 @@ from ibstack.cluster.shell.output import Output
 from ibstack.cluster.shell.place import TOP, Place, Range
 from ibstack.cluster.shell.prompt import prompt
 from ibstack.cluster.shell.vocabulary import Vocabulary
-from ibstack.fabric.errors import Refused
+from ibstack.fabric.errors import DIFFERS, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 _AT_DEVICES: Final = (("device", ""),)
 _FAILED: Final = 1
-_DIFFERS: Final = 3
-"""As of `ibstack cluster drift` and all that compares."""
 
 
 def _now() -> datetime:
@@ -93,7 +91,7 @@ class Session:
         """What a batch ends with: 1 where a statement failed, 3 where `drift` found any."""
         if self.output.failures:
             return _FAILED
-        return _DIFFERS if self.output.differs else 0
+        return DIFFERS if self.output.differs else 0
 
     @property
     def unix(self) -> UnixCommands:

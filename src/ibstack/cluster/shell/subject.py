@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ibstack.cluster.model.entity import Entity
-    from ibstack.cluster.shell.command import ShellContext
+    from ibstack.cluster.shell.context import AtObject
 
 
-def object_named(shell: ShellContext, name: str, doing: str) -> Entity:
+def object_named(shell: AtObject, name: str, doing: str) -> Entity:
     """Return the object of that name in the mode or submode; BadInput where there is none."""
     place = shell.place
     known = find_name(shell.draft, place.kind, name, place.parent)
@@ -27,7 +27,7 @@ def object_named(shell: ShellContext, name: str, doing: str) -> Entity:
     return the_object(shell.draft, path, doing)
 
 
-def subject(shell: ShellContext, words: Sequence[str], doing: str) -> tuple[Entity, Sequence[str]]:
+def subject(shell: AtObject, words: Sequence[str], doing: str) -> tuple[Entity, Sequence[str]]:
     """Part `[NAME] PROPERTY …` into the object that is meant, and the rest."""
     at = shell.place.path
     kind = KINDS[shell.place.kind]
@@ -41,7 +41,7 @@ def subject(shell: ShellContext, words: Sequence[str], doing: str) -> tuple[Enti
     return object_named(shell, words[0], doing), words[1:]
 
 
-def the_one(shell: ShellContext, words: Sequence[str], doing: str) -> Entity:
+def the_one(shell: AtObject, words: Sequence[str], doing: str) -> Entity:
     """Return the object that the only word names, or the one that one is at."""
     if len(words) > 1:
         raise BadInput(f"cannot {doing} {' '.join(words)}: it takes one name")
@@ -52,17 +52,17 @@ def the_one(shell: ShellContext, words: Sequence[str], doing: str) -> Entity:
     return the_object(shell.draft, shell.place.path, doing)
 
 
-def _is_name(shell: ShellContext, word: str) -> bool:
+def _is_name(shell: AtObject, word: str) -> bool:
     place = shell.place
     return find_name(shell.draft, place.kind, word, place.parent) is not None
 
 
-def _none_chosen(shell: ShellContext, doing: str) -> str:
+def _none_chosen(shell: AtObject, doing: str) -> str:
     what = noun(shell.place.kind)
     return f"cannot {doing}: no {what} is chosen; use NAME first, or name it in the command"
 
 
-def _refuse_inherited(shell: ShellContext, path: EntityPath, doing: str) -> None:
+def _refuse_inherited(shell: AtObject, path: EntityPath, doing: str) -> None:
     """Say where an object is that a device has from its category."""
     owner = path.parent
     device = shell.draft.get(owner) if owner is not None and owner.kind == "device" else None

@@ -10,7 +10,6 @@ from ibstack.cluster.model.state import Change, State
 from ibstack.cluster.store.commit import Commit, same_object
 from ibstack.cluster.store.conflict import Conflict, clashes, reversal
 from ibstack.cluster.store.database import Database
-from ibstack.cluster.store.gc_pause import paused_collector
 from ibstack.cluster.store.journal import (
     add_operator_stopped,
     check_paths,
@@ -24,6 +23,7 @@ from ibstack.cluster.store.journal import (
 )
 from ibstack.cluster.store.migrate import migrate
 from ibstack.fabric.errors import BadInput, Refused
+from ibstack.runtime.gc_pause import paused_collector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -12,7 +12,6 @@ from ibstack.cluster.model.kind import SINGLE
 from ibstack.cluster.model.naming import meant, name_fault, noun
 from ibstack.cluster.model.state import State
 from ibstack.cluster.model.value import NO_ADDRESS, NO_MAC
-from ibstack.cluster.store.gc_pause import paused_collector
 from ibstack.cluster.text_file.nodes import BadFile, Fault, Items, Pairs, Position, Text, composed
 from ibstack.cluster.text_file.schema import (
     FORMAT,
@@ -22,6 +21,7 @@ from ibstack.cluster.text_file.schema import (
     written_properties,
 )
 from ibstack.fabric.errors import BadValue
+from ibstack.runtime.gc_pause import paused_collector
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from ibstack.cluster.config.checks import problems_of
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.shell import tables
-from ibstack.cluster.shell.command import Call, Command, ShellContext
+from ibstack.cluster.shell.command import Call, Command
 from ibstack.cluster.shell.commands.properties import FORMAT
 from ibstack.cluster.shell.commit_flow import problem_listing
 from ibstack.cluster.shell.differences import as_objects, differences
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ibstack.cluster.model.entity import EntityPath
+    from ibstack.cluster.shell.context import OnStore
     from ibstack.cluster.store.commit import Commit
 
 _SHOWN: Final = 20
@@ -30,7 +31,7 @@ _JOBS: Final = named_columns("number", "job", "state", "percent", "started")
 _COMMITS: Final = named_columns("number", "author", "time", "changes")
 
 
-def _commit(shell: ShellContext, call: Call) -> None:
+def _commit(shell: OnStore, call: Call) -> None:
     if call.arguments:
         raise BadInput(f"cannot commit {' '.join(call.arguments)}: it takes options only")
     at = shell.place.owner
@@ -62,7 +63,7 @@ def _commit(shell: ShellContext, call: Call) -> None:
 
 
 @contextmanager
-def _waiting(shell: ShellContext, call: Call) -> Iterator[None]:
+def _waiting(shell: OnStore, call: Call) -> Iterator[None]:
     """Wait for what takes long, or do not, as the options say."""
     if call.given.has("wait") and call.given.has("no-wait"):
         raise BadInput("cannot both wait and not wait; give one of --wait and --no-wait")
@@ -74,7 +75,7 @@ def _waiting(shell: ShellContext, call: Call) -> Iterator[None]:
         shell.hosts.waits = before
 
 
-def _jobs(shell: ShellContext, call: Call) -> None:
+def _jobs(shell: OnStore, call: Call) -> None:
     if call.arguments:
         raise BadInput(f"cannot list jobs {' '.join(call.arguments)}: it takes options only")
     shell.output.tell(list(shell.output.pending_events()))
@@ -94,7 +95,7 @@ def _jobs(shell: ShellContext, call: Call) -> None:
     shell.output.say(*tables.printed(listing, call.given.get("format"), "No jobs"))
 
 
-def _validate(shell: ShellContext, call: Call) -> None:
+def _validate(shell: OnStore, call: Call) -> None:
     draft = shell.draft
     at = shell.place.owner
     paths: list[EntityPath]
@@ -116,11 +117,11 @@ def _validate(shell: ShellContext, call: Call) -> None:
         raise Refused("cannot commit that: a value is wrong; set what the table names")
 
 
-def _is_here(shell: ShellContext, path: EntityPath) -> bool:
+def _is_here(shell: OnStore, path: EntityPath) -> bool:
     return not shell.place.mode or path.top.kind == shell.place.mode
 
 
-def _refresh(shell: ShellContext, call: Call) -> None:
+def _refresh(shell: OnStore, call: Call) -> None:
     if call.arguments:
         raise BadInput(f"cannot refresh {' '.join(call.arguments)}: use it first, then refresh")
     at = shell.place.owner
@@ -131,7 +132,7 @@ def _refresh(shell: ShellContext, call: Call) -> None:
     shell.commit_flow.take(shell.store.load(shell.draft.base))
 
 
-def _history(shell: ShellContext, call: Call) -> None:
+def _history(shell: OnStore, call: Call) -> None:
     if len(call.arguments) > 1:
         raise BadInput("cannot tell the history: expected history [NUMBER]")
     if call.arguments:
@@ -160,7 +161,7 @@ def _row(commit: Commit) -> dict[str, tables.Cell]:
     }
 
 
-def _numbered(shell: ShellContext, text: str) -> Commit:
+def _numbered(shell: OnStore, text: str) -> Commit:
     commits = shell.store.history(None)
     for each in commits:
         if str(each.number) == text:
@@ -181,12 +182,12 @@ def _some(count: int, kind: str, tops: Sequence[EntityPath] | dict[EntityPath, N
     return f"{count} {KINDS[kind].plural}"
 
 
-def _undo(shell: ShellContext, call: Call) -> None:
+def _undo(shell: OnStore, call: Call) -> None:
     with _waiting(shell, call):
         _take_back(shell, call)
 
 
-def _take_back(shell: ShellContext, call: Call) -> None:
+def _take_back(shell: OnStore, call: Call) -> None:
     if len(call.arguments) > 1 or not all(text.isdecimal() for text in call.arguments):
         raise BadInput("cannot undo: expected undo [NUMBER]; history lists commits")
     if call.arguments:

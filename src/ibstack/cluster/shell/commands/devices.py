@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final, Protocol, get_args
 
 from ibstack.cluster.model.entity import EntityPath
 from ibstack.cluster.rollout.backend import PowerAction
 from ibstack.cluster.shell import tables
-from ibstack.cluster.shell.command import Call, Command, ShellContext, in_kinds
+from ibstack.cluster.shell.command import Call, Command, in_kinds
 from ibstack.cluster.shell.commands.properties import FORMAT
+from ibstack.cluster.shell.context import OnStore, Selecting
 from ibstack.cluster.shell.options import Given
 from ibstack.cluster.shell.selection import GROUPING, devices, selected
 from ibstack.cluster.shell.states import bracketed, device_line
@@ -29,7 +30,11 @@ _DRIFT: Final = named_columns("host", "what", "wanted", "found")
 _ACTIONS: Final[tuple[PowerAction, ...]] = get_args(PowerAction)
 
 
-def _status(shell: ShellContext, call: Call) -> None:
+class _OfDevices(OnStore, Selecting, Protocol):
+    """Devices that are chosen, and a store that their installer may write to."""
+
+
+def _status(shell: _OfDevices, call: Call) -> None:
     names = devices(shell, call.given)
     known: dict[str, DeviceStatus] = {}
     if shell.hosts.reached:
@@ -46,7 +51,7 @@ def _status_row(name: str, status: DeviceStatus | None) -> dict[str, tables.Cell
     return {"device": name, "status": state, "flags": flags}
 
 
-def _chosen(shell: ShellContext, given: Given, doing: str) -> list[str]:
+def _chosen(shell: _OfDevices, given: Given, doing: str) -> list[str]:
     """Return the devices that are named, or the one that one is at: never all by omission."""
     names = selected(shell, given)
     if names is None and shell.place.owner is not None:
@@ -56,13 +61,13 @@ def _chosen(shell: ShellContext, given: Given, doing: str) -> list[str]:
     return names
 
 
-def _reboot(shell: ShellContext, call: Call) -> None:
+def _reboot(shell: _OfDevices, call: Call) -> None:
     names = _chosen(shell, call.given, "reboot")
     shell.output.tell(shell.hosts.backend.reboot(names))
     _see_installer(shell, names)
 
 
-def _see_installer(shell: ShellContext, names: Sequence[str]) -> None:
+def _see_installer(shell: _OfDevices, names: Sequence[str]) -> None:
     """Go on with what an installation has committed.
 
     Not under edits of the same devices: they would bring back a mode that is for one time only.
@@ -72,7 +77,7 @@ def _see_installer(shell: ShellContext, names: Sequence[str]) -> None:
         shell.commit_flow.take(shell.store.load(draft.base))
 
 
-def _power(shell: ShellContext, call: Call) -> None:
+def _power(shell: _OfDevices, call: Call) -> None:
     action = next((each for each in _ACTIONS if call.arguments[:1] == (each,)), None)
     if action is None:
         raise BadInput(f"cannot run power: expected power {'|'.join(_ACTIONS)}")
@@ -87,7 +92,7 @@ def _power(shell: ShellContext, call: Call) -> None:
         shell.output.say(*(f"{f'{name} ':.<26} {bracketed(known.get(name))}" for name in names))
 
 
-def _drift(shell: ShellContext, call: Call) -> None:
+def _drift(shell: _OfDevices, call: Call) -> None:
     names = devices(shell, call.given)
     found = shell.hosts.backend.drift(names)
     rows = tuple(asdict(each) for each in found)

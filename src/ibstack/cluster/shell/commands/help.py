@@ -6,13 +6,14 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ibstack.cluster.model.catalogue import KINDS, top_kinds
 from ibstack.cluster.model.naming import meant
 from ibstack.cluster.shell import tables
-from ibstack.cluster.shell.command import Call, Command, ShellContext
+from ibstack.cluster.shell.command import Call, Command, Worded
 from ibstack.cluster.shell.commands.properties import FORMAT
+from ibstack.cluster.shell.context import AtObject, Running
 from ibstack.cluster.shell.grammar import parse, quote
 from ibstack.cluster.shell.lines import whole_lines
 from ibstack.cluster.shell.options import Option
@@ -29,7 +30,11 @@ _DEEPEST: Final = 16
 _OF_PROPERTIES: Final = ("set", "get", "append", "removefrom", "clear")
 
 
-def _help(shell: ShellContext, call: Call) -> None:
+class _Explaining(AtObject, Running, Worded, Protocol):
+    """The words, where one is, and lines of files to run."""
+
+
+def _help(shell: _Explaining, call: Call) -> None:
     if call.arguments:
         _explain(shell, " ".join(call.arguments))
         return
@@ -48,7 +53,7 @@ def _summaries(commands: Sequence[Command]) -> list[str]:
     return [f"  {each.name:{width}}  {each.summary}" for each in commands]
 
 
-def _explain(shell: ShellContext, text: str) -> None:
+def _explain(shell: _Explaining, text: str) -> None:
     word, _, prop = text.partition(" ")
     found = [each for each in shell.vocabulary.commands if word in (each.name, *each.aliases)]
     here = [each for each in found if each.where.allows(shell.place)]
@@ -86,7 +91,7 @@ def _kind_explanation(kind: Kind) -> list[str]:
     return [*lines, *(f"  {each.name:{width}}  {each.help}" for each in kind.properties)]
 
 
-def _explain_property(shell: ShellContext, name: str) -> None:
+def _explain_property(shell: _Explaining, name: str) -> None:
     kind = KINDS.get(shell.place.kind)
     prop = kind.find(name) if kind else None
     if kind is None or prop is None:
@@ -100,7 +105,7 @@ def _explain_property(shell: ShellContext, name: str) -> None:
         shell.output.say(f"  Default: {default}")
 
 
-def _run(shell: ShellContext, call: Call) -> None:
+def _run(shell: _Explaining, call: Call) -> None:
     if len(call.arguments) != 1:
         raise BadInput("cannot run: expected run FILE")
     name = call.arguments[0]
@@ -126,7 +131,7 @@ _ALIASES: Final = named_columns("name", "commands")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
-def _alias(shell: ShellContext, call: Call) -> None:
+def _alias(shell: Worded, call: Call) -> None:
     known = shell.vocabulary.aliases
     if not call.arguments:
         rows = tuple({"name": name, "commands": text} for name, text in sorted(known.items()))
@@ -147,7 +152,7 @@ def _alias(shell: ShellContext, call: Call) -> None:
     known[name] = text
 
 
-def _check(shell: ShellContext, name: str) -> None:
+def _check(shell: Worded, name: str) -> None:
     if not _NAME.fullmatch(name):
         raise BadInput(f"cannot alias {name!r}: expected letters, digits and _ . - for a name")
     if name in KINDS or shell.vocabulary.command(name) is not None:
@@ -155,7 +160,7 @@ def _check(shell: ShellContext, name: str) -> None:
         raise BadInput(f"cannot alias {name}: there is a {what} of that name; use another")
 
 
-def _unalias(shell: ShellContext, call: Call) -> None:
+def _unalias(shell: Worded, call: Call) -> None:
     known = shell.vocabulary.aliases
     if not call.arguments:
         raise BadInput("cannot unalias: no name is given; alias lists them")
@@ -166,7 +171,7 @@ def _unalias(shell: ShellContext, call: Call) -> None:
         known.pop(name, None)
 
 
-def _export(shell: ShellContext, call: Call) -> None:
+def _export(shell: Worded, call: Call) -> None:
     if call.arguments:
         raise BadInput("cannot export: it takes nothing; write export > FILE")
     for name, text in sorted(shell.vocabulary.aliases.items()):

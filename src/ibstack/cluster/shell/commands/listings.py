@@ -10,7 +10,7 @@ from ibstack.cluster.model.index import used_by
 from ibstack.cluster.model.inheritance import effective_objects
 from ibstack.cluster.model.natural_order import natural_key
 from ibstack.cluster.shell import object_table, tables
-from ibstack.cluster.shell.command import IN_A_MODE, Call, Command, ShellContext, in_kinds
+from ibstack.cluster.shell.command import IN_A_MODE, Call, Command, in_kinds
 from ibstack.cluster.shell.commands.properties import FORMAT
 from ibstack.cluster.shell.options import Option
 from ibstack.cluster.shell.subject import the_one
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ibstack.cluster.model.entity import Entity
     from ibstack.cluster.model.kind import Kind
+    from ibstack.cluster.shell.context import OnHosts
     from ibstack.cluster.shell.options import Given
 
 _MODIFIED: Final = named_columns("state", "type", "name")
@@ -29,7 +30,7 @@ _USES: Final = named_columns("type", "name", "parameter")
 _MODES: Final = named_columns("mode", "objects", "modified")
 
 
-def _list(shell: ShellContext, call: Call) -> None:
+def _list(shell: OnHosts, call: Call) -> None:
     if call.arguments:
         raise BadInput(f"cannot list {' '.join(call.arguments)}: it takes options only")
     if not shell.place.levels:
@@ -44,7 +45,7 @@ def _list(shell: ShellContext, call: Call) -> None:
     _print(shell, kind, entities, call.given)
 
 
-def _print(shell: ShellContext, kind: Kind, entities: Sequence[Entity], given: Given) -> None:
+def _print(shell: OnHosts, kind: Kind, entities: Sequence[Entity], given: Given) -> None:
     format_ = given.get("format") or ("json" if given.get("delimiter") == "{}" else "")
     known = list(object_table.columns_of(kind).values())
     sort = tables.chosen(known, given.get("sort")) if given.has("sort") else ()
@@ -74,12 +75,12 @@ def _sorted(
     return tuple(row for row, _ in pairs), tuple(text for _, text in pairs)
 
 
-def _device(shell: ShellContext) -> str:
+def _device(shell: OnHosts) -> str:
     parent = shell.place.parent
     return parent.name if parent is not None and parent.kind == "device" else ""
 
 
-def _list_inherited(shell: ShellContext, kind: Kind, given: Given) -> None:
+def _list_inherited(shell: OnHosts, kind: Kind, given: Given) -> None:
     """List roles, services and the like with those that the device has from its category."""
     device = _device(shell)
     if device:
@@ -104,7 +105,7 @@ def _list_inherited(shell: ShellContext, kind: Kind, given: Given) -> None:
 
 
 def _own_columns(
-    shell: ShellContext,
+    shell: OnHosts,
     device: str,
     kind: Kind,
     rows: Sequence[dict[str, tables.Cell]],
@@ -122,7 +123,7 @@ def _own_columns(
     return columns
 
 
-def _modes(shell: ShellContext) -> Listing:
+def _modes(shell: OnHosts) -> Listing:
     edited = shell.draft.edited_kinds()
     return Listing(
         _MODES,
@@ -137,7 +138,7 @@ def _modes(shell: ShellContext) -> Listing:
     )
 
 
-def _modified(shell: ShellContext, call: Call) -> None:
+def _modified(shell: OnHosts, call: Call) -> None:
     draft = shell.draft
     mode = shell.place.mode
     tops = dict.fromkeys(path.top for path in sorted(draft.edits))
@@ -153,7 +154,7 @@ def _modified(shell: ShellContext, call: Call) -> None:
     shell.output.say(*tables.printed(found, call.given.get("format"), none))
 
 
-def _usedby(shell: ShellContext, call: Call) -> None:
+def _usedby(shell: OnHosts, call: Call) -> None:
     entity = the_one(shell, call.arguments, "tell who uses")
     rows: list[dict[str, tables.Cell]] = [
         {"type": use.type, "name": use.name, "parameter": use.parameter}
@@ -164,7 +165,7 @@ def _usedby(shell: ShellContext, call: Call) -> None:
     shell.output.say(*tables.printed(found, call.given.get("format"), none))
 
 
-def _listnodes(shell: ShellContext, call: Call) -> None:
+def _listnodes(shell: OnHosts, call: Call) -> None:
     category = the_one(shell, call.arguments, "list the nodes of").path
     users = (use.path for use in used_by(shell.draft, category) if use.path.kind == "device")
     paths = dict.fromkeys(path for path in users if path.parent is None)

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ibstack.cluster.model import edits
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.naming import noun
-from ibstack.cluster.shell.command import IN_A_MODE, Call, Command, ShellContext, in_kinds
+from ibstack.cluster.shell.command import IN_A_MODE, Call, Command, in_kinds
+from ibstack.cluster.shell.context import Attended, Moving, OnStore, Running, Selecting
 from ibstack.cluster.shell.grammar import quote
 from ibstack.cluster.shell.node_list import expand
 from ibstack.cluster.shell.options import Given, Option
@@ -27,7 +28,11 @@ if TYPE_CHECKING:
 _GROUPS: Final = tuple(each.word for each in GROUPING)
 
 
-def _foreach(shell: ShellContext, call: Call) -> None:
+class _Looping(Attended, Moving, OnStore, Running, Selecting, Protocol):
+    """Statements for each object of many, gathered into one commit."""
+
+
+def _foreach(shell: _Looping, call: Call) -> None:
     if call.block is None:
         raise BadInput("cannot run foreach: no (…) follows; write foreach NAMES (COMMANDS)")
     given = call.given
@@ -45,7 +50,7 @@ def _foreach(shell: ShellContext, call: Call) -> None:
 
 
 def _turn(
-    shell: ShellContext, path: EntityPath, block: Sequence[Statement], verbose: bool, quits: bool
+    shell: _Looping, path: EntityPath, block: Sequence[Statement], verbose: bool, quits: bool
 ) -> bool:
     """Run the statements at one object; False: no other shall follow."""
     if verbose:
@@ -56,7 +61,7 @@ def _turn(
     return not (shell.finished or (quits and shell.output.failures > before))
 
 
-def _names(shell: ShellContext, given: Given) -> list[str]:
+def _names(shell: _Looping, given: Given) -> list[str]:
     kind = KINDS[shell.place.kind]
     groups = [word for word in _GROUPS if given.has(word)]
     if kind.name == "device":
@@ -72,7 +77,7 @@ def _names(shell: ShellContext, given: Given) -> list[str]:
     return names
 
 
-def _new_names(shell: ShellContext, given: Given) -> list[str]:
+def _new_names(shell: _Looping, given: Given) -> list[str]:
     """Return the names of what is to be made."""
     text = " ".join((given.get("nodes"), *given.arguments))
     names = expand(text)
@@ -81,7 +86,7 @@ def _new_names(shell: ShellContext, given: Given) -> list[str]:
     return names
 
 
-def _make_all(shell: ShellContext, given: Given, names: Sequence[str]) -> None:
+def _make_all(shell: _Looping, given: Given, names: Sequence[str]) -> None:
     """Make what is missing of the objects, or none of them."""
     made: list[EntityPath] = []
     try:
@@ -96,7 +101,7 @@ def _make_all(shell: ShellContext, given: Given, names: Sequence[str]) -> None:
         raise
 
 
-def _make(shell: ShellContext, given: Given, name: str) -> None:
+def _make(shell: _Looping, given: Given, name: str) -> None:
     place = shell.place
     if given.has("clone"):
         source = object_named(shell, given.get("clone"), "clone")
@@ -105,7 +110,11 @@ def _make(shell: ShellContext, given: Given, name: str) -> None:
         edits.add(shell.draft, place.kind, name, place.parent, given.get("add"))
 
 
-def _range(shell: ShellContext, call: Call) -> None:
+class _Choosing(Moving, Selecting, Protocol):
+    """Choosing devices is going to the mode of them."""
+
+
+def _range(shell: _Choosing, call: Call) -> None:
     before, shell.range = shell.range, None
     try:
         names = selected(shell, call.given)

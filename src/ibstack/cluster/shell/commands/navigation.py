@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ibstack.cluster.model.catalogue import KINDS
-from ibstack.cluster.shell.command import IN_A_MODE, Call, Command, ShellContext
+from ibstack.cluster.shell.command import IN_A_MODE, Call, Command
 from ibstack.cluster.shell.place import TOP
 from ibstack.cluster.shell.subject import object_named
 from ibstack.fabric.errors import BadInput
 
+if TYPE_CHECKING:
+    from ibstack.cluster.shell.context import Moving
 
-def _use(shell: ShellContext, call: Call) -> None:
+
+def _use(shell: Moving, call: Call) -> None:
     if KINDS[shell.place.kind].single:
         raise BadInput(f"cannot use {shell.place.kind}: there is only one, and this is it")
     if len(call.arguments) != 1:
@@ -20,7 +23,7 @@ def _use(shell: ShellContext, call: Call) -> None:
     shell.go(shell.place.use(object_named(shell, call.arguments[0], "use").name))
 
 
-def _exit(shell: ShellContext, call: Call) -> None:
+def _exit(shell: Moving, call: Call) -> None:
     if not shell.place.levels:
         shell.finished = True
         return
@@ -28,21 +31,21 @@ def _exit(shell: ShellContext, call: Call) -> None:
     shell.go(shell.place.left().up() if single else shell.place.up())
 
 
-def _quit(shell: ShellContext, call: Call) -> None:
+def _quit(shell: Moving, call: Call) -> None:
     shell.finished = True
 
 
-def _home(shell: ShellContext, call: Call) -> None:
+def _home(shell: Moving, call: Call) -> None:
     shell.go(TOP)
 
 
-def _goto(shell: ShellContext, call: Call) -> None:
+def _goto(shell: Moving, call: Call) -> None:
     if call.arguments not in ((), ("-",)):
         raise BadInput(f"cannot go to {' '.join(call.arguments)}: it takes - only; use goto -")
     shell.go(shell.previous)
 
 
-def _path(shell: ShellContext, call: Call) -> None:
+def _path(shell: Moving, call: Call) -> None:
     shell.output.say(shell.place.commands())
 
 

@@ -11,7 +11,7 @@ from ibstack.cluster.model.base_partition import BASE_PARTITION
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.device import NODES
 from ibstack.cluster.model.naming import noun
-from ibstack.cluster.shell.command import IN_A_MODE, Call, Command, ShellContext, in_kinds
+from ibstack.cluster.shell.command import IN_A_MODE, Call, Command, in_kinds
 from ibstack.cluster.shell.node_list import expand
 from ibstack.cluster.shell.place import Place
 from ibstack.cluster.shell.subject import object_named, the_one
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from ibstack.cluster.model.entity import Entity, EntityPath
     from ibstack.cluster.model.kind import Kind
     from ibstack.cluster.model.state import Draft
+    from ibstack.cluster.shell.context import Moving
 
 
-def _add(shell: ShellContext, call: Call) -> None:
+def _add(shell: Moving, call: Call) -> None:
     place = shell.place
     kind = KINDS[place.kind]
     typed = bool(kind.types) and not kind.names
@@ -89,14 +90,14 @@ _GIVES: Final[dict[str, Callable[..., None]]] = {
 }
 
 
-def _clone(shell: ShellContext, call: Call) -> None:
+def _clone(shell: Moving, call: Call) -> None:
     if len(call.arguments) != 2:
         raise BadInput("cannot clone: expected clone SOURCE NAME")
     source = object_named(shell, call.arguments[0], "clone")
     shell.go(Place.at(edits.clone(shell.draft, source.path, call.arguments[1])))
 
 
-def _remove(shell: ShellContext, call: Call) -> None:
+def _remove(shell: Moving, call: Call) -> None:
     at = shell.place.path
     if not call.arguments:
         paths = [the_one(shell, (), "remove").path]
@@ -122,11 +123,11 @@ def _remove_all(draft: Draft, paths: Sequence[EntityPath]) -> None:
         raise
 
 
-def _is_device(shell: ShellContext) -> bool:
+def _is_device(shell: Moving) -> bool:
     return shell.place.kind == "device"
 
 
-def _assign(shell: ShellContext, call: Call) -> None:
+def _assign(shell: Moving, call: Call) -> None:
     if len(call.arguments) != 1:
         raise BadInput("cannot assign: expected assign ROLE")
     place = shell.place
@@ -134,14 +135,14 @@ def _assign(shell: ShellContext, call: Call) -> None:
     shell.go(Place.at(path))
 
 
-def _unassign(shell: ShellContext, call: Call) -> None:
+def _unassign(shell: Moving, call: Call) -> None:
     role = the_one(shell, call.arguments, "unassign").path
     edits.remove(shell.draft, role)
     if shell.place.path == role:
         shell.go(shell.place.left())
 
 
-def _swap(shell: ShellContext, call: Call) -> None:
+def _swap(shell: Moving, call: Call) -> None:
     if len(call.arguments) != 2:
         raise BadInput("cannot swap: expected swap NAME NAME")
     one, other = (object_named(shell, name, "swap").path for name in call.arguments)

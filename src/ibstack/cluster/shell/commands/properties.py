@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ibstack.cluster.model import edits
 from ibstack.cluster.model.catalogue import KINDS
 from ibstack.cluster.model.naming import spoken, the_property
 from ibstack.cluster.model.value import Blob, References
-from ibstack.cluster.shell.command import IN_A_MODE, Call, Command, ShellContext
+from ibstack.cluster.shell.command import IN_A_MODE, Call, Command
+from ibstack.cluster.shell.context import Answering, AtObject, Attended
 from ibstack.cluster.shell.options import Option
 from ibstack.cluster.shell.place import Place
 from ibstack.cluster.shell.selection import device_list
@@ -27,7 +28,11 @@ if TYPE_CHECKING:
 FORMAT: Final = Option("f", "format", "FORMAT", "table or json")
 
 
-def _parted(shell: ShellContext, call: Call, doing: str) -> tuple[Entity, str, Sequence[str]]:
+class _Editing(Answering, AtObject, Attended, Protocol):
+    """One object, and a person who may edit a text of it."""
+
+
+def _parted(shell: _Editing, call: Call, doing: str) -> tuple[Entity, str, Sequence[str]]:
     """Part `[NAME] PROPERTY VALUE…`."""
     entity, words = subject(shell, call.arguments, doing)
     if not words:
@@ -35,7 +40,7 @@ def _parted(shell: ShellContext, call: Call, doing: str) -> tuple[Entity, str, S
     return entity, words[0], words[1:]
 
 
-def _set(shell: ShellContext, call: Call) -> None:
+def _set(shell: _Editing, call: Call) -> None:
     entity, name, words = _parted(shell, call, "set")
     if not words:
         before, after = _edited(shell, entity, name)
@@ -52,7 +57,7 @@ def _set(shell: ShellContext, call: Call) -> None:
     edits.set_value(shell.draft, entity.path, name, words)
 
 
-def _rename(shell: ShellContext, entity: Entity, words: Sequence[str]) -> None:
+def _rename(shell: _Editing, entity: Entity, words: Sequence[str]) -> None:
     if len(words) != 1:
         raise BadInput(f"cannot rename {spoken(entity.path)}: expected one name")
     path = edits.rename(shell.draft, entity.path, words[0])
@@ -60,7 +65,7 @@ def _rename(shell: ShellContext, entity: Entity, words: Sequence[str]) -> None:
         shell.place = Place.at(path)
 
 
-def _edited(shell: ShellContext, entity: Entity, name: str) -> tuple[str, str]:
+def _edited(shell: _Editing, entity: Entity, name: str) -> tuple[str, str]:
     """Let the person edit a text; return it before and after.  BadInput where it is no text."""
     prop = the_property(entity, name, f"set {name} of")
     if shell.edit is None or not isinstance(prop.type, Blob):
@@ -74,9 +79,7 @@ def _edited(shell: ShellContext, entity: Entity, name: str) -> tuple[str, str]:
     return before, before if after == f"{before}\n" else after
 
 
-def _names_in(
-    shell: ShellContext, entity: Entity, name: str, words: Sequence[str]
-) -> Sequence[str]:
+def _names_in(shell: _Editing, entity: Entity, name: str, words: Sequence[str]) -> Sequence[str]:
     """Return the devices that node lists among *words* stand for, where the property takes them."""
     prop = KINDS[entity.path.kind].find(name)
     if prop is None or not isinstance(prop.type, References) or prop.type.kind != "device":
@@ -84,7 +87,7 @@ def _names_in(
     return device_list(shell.draft, words) if any(words) else words
 
 
-def _get(shell: ShellContext, call: Call) -> None:
+def _get(shell: _Editing, call: Call) -> None:
     entity, name, words = _parted(shell, call, "get")
     if words:
         raise BadInput(f"cannot get {' '.join((name, *words))}: it takes one property")
@@ -92,14 +95,14 @@ def _get(shell: ShellContext, call: Call) -> None:
     shell.output.say(*shown(shell.draft, entity, prop).alone)
 
 
-def _append(shell: ShellContext, call: Call) -> None:
+def _append(shell: _Editing, call: Call) -> None:
     entity, name, words = _parted(shell, call, "append")
     _need(words, "append to", name)
     words = _names_in(shell, entity, name, words)
     edits.append_values(shell.draft, entity.path, name, words)
 
 
-def _removefrom(shell: ShellContext, call: Call) -> None:
+def _removefrom(shell: _Editing, call: Call) -> None:
     entity, name, words = _parted(shell, call, "removefrom")
     _need(words, "remove from", name)
     words = _names_in(shell, entity, name, words)
@@ -111,7 +114,7 @@ def _need(words: Sequence[str], doing: str, name: str) -> None:
         raise BadInput(f"cannot {doing} {name}: no value is given; give one or more")
 
 
-def _clear(shell: ShellContext, call: Call) -> None:
+def _clear(shell: _Editing, call: Call) -> None:
     entity, name, words = _parted(shell, call, "clear")
     try:
         for each in (name, *words):
@@ -121,7 +124,7 @@ def _clear(shell: ShellContext, call: Call) -> None:
         raise
 
 
-def _show(shell: ShellContext, call: Call) -> None:
+def _show(shell: _Editing, call: Call) -> None:
     entity = the_one(shell, call.arguments, "show")
     if json_asked(call.given.get("format")):
         shell.output.say(as_json(as_object(shell.draft, entity)))

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
-from ibstack.cluster.shell.command import Call, Command, ShellContext
+from ibstack.cluster.shell.command import Call, Command
+from ibstack.cluster.shell.context import Attended, Moving, OnStore, Running
 from ibstack.cluster.shell.grammar import Part, Statement, Word, quote
 from ibstack.cluster.shell.options import Option
 from ibstack.fabric.errors import BadInput, IbstackError, Refused
@@ -15,6 +16,10 @@ _LONGEST_S: Final = 86400
 _CLEAR: Final = "\033[H\033[2J"
 
 
+class _Repeating(Attended, Moving, OnStore, Running, Protocol):
+    """A statement again and again, before a person, on what is committed meanwhile."""
+
+
 def _statement(call: Call, doing: str) -> Statement:
     if not call.arguments:
         raise BadInput(f"cannot {doing}: no command is given; write {doing} COMMAND")
@@ -22,7 +27,7 @@ def _statement(call: Call, doing: str) -> Statement:
     return Statement(words, call.block)
 
 
-def _time(shell: ShellContext, call: Call) -> None:
+def _time(shell: _Repeating, call: Call) -> None:
     statement = _statement(call, "time")
     started = shell.clock()
     try:
@@ -31,7 +36,7 @@ def _time(shell: ShellContext, call: Call) -> None:
         shell.output.say(f"real {(shell.clock() - started).total_seconds():.3f} s")
 
 
-def _watch(shell: ShellContext, call: Call) -> None:
+def _watch(shell: _Repeating, call: Call) -> None:
     statement = _statement(call, "watch")
     every_s = _seconds(call.given.get("interval") or _EVERY_S)
     if shell.rest is None:
@@ -66,7 +71,7 @@ def _seconds(text: str) -> float:
     return every_s
 
 
-def _refresh(shell: ShellContext) -> None:
+def _refresh(shell: _Repeating) -> None:
     """See what others have committed; not under edits: they are judged by what was seen."""
     if not shell.draft.edits:
         shell.commit_flow.take(shell.store.load(shell.draft.base))

@@ -10,7 +10,7 @@ from ibstack.cluster.model.index import used_by
 from ibstack.cluster.model.inheritance import effective_services
 from ibstack.cluster.model.naming import meant, spoken
 from ibstack.cluster.shell import tables
-from ibstack.cluster.shell.command import Call, Command, ShellContext, in_kinds
+from ibstack.cluster.shell.command import Call, Command, in_kinds
 from ibstack.cluster.shell.commands.properties import FORMAT
 from ibstack.cluster.shell.states import node_service_line, service_lines
 from ibstack.cluster.shell.tables import Listing, named_columns
@@ -20,18 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ibstack.cluster.model.entity import EntityPath
+    from ibstack.cluster.shell.context import OnStore
     from ibstack.transport.apply_request import ServiceAction
 
 _STATES: Final = named_columns("node", "service", "state")
 
 
-def _owner(shell: ShellContext) -> EntityPath:
+def _owner(shell: OnStore) -> EntityPath:
     owner = shell.place.parent
     assert owner is not None, "services are inside a device or a category"
     return owner
 
 
-def _hosts(shell: ShellContext, owner: EntityPath) -> list[str]:
+def _hosts(shell: OnStore, owner: EntityPath) -> list[str]:
     """Return the device, or the nodes of the category."""
     if owner.kind == "device":
         return [owner.name]
@@ -40,13 +41,13 @@ def _hosts(shell: ShellContext, owner: EntityPath) -> list[str]:
     return list(dict.fromkeys(path.name for path in nodes))
 
 
-def _known(shell: ShellContext, owner: EntityPath) -> list[str]:
+def _known(shell: OnStore, owner: EntityPath) -> list[str]:
     if owner.kind == "device":
         return list(effective_services(shell.draft, owner.name))
     return shell.draft.names("services", owner)
 
 
-def _names(shell: ShellContext, words: Sequence[str], doing: str) -> list[str]:
+def _names(shell: OnStore, words: Sequence[str], doing: str) -> list[str]:
     """Return the services that are meant: those named, the one that one is at, or none."""
     owner = _owner(shell)
     if not words and shell.place.path is not None:
@@ -59,7 +60,7 @@ def _names(shell: ShellContext, words: Sequence[str], doing: str) -> list[str]:
     return list(words)
 
 
-def _status(shell: ShellContext, call: Call) -> None:
+def _status(shell: OnStore, call: Call) -> None:
     owner = _owner(shell)
     names = _names(shell, call.arguments, "tell the status of") or _known(shell, owner)
     asked = [(host, name) for host in _hosts(shell, owner) for name in names]
@@ -75,7 +76,7 @@ def _status(shell: ShellContext, call: Call) -> None:
         shell.output.say(*(node_service_line(*each) for each in found))
 
 
-def _act(action: ServiceAction, shell: ShellContext, call: Call) -> None:
+def _act(action: ServiceAction, shell: OnStore, call: Call) -> None:
     names = _names(shell, call.arguments, action)
     if not names:
         raise BadInput(f"cannot {action}: no service is named; write {action} NAME")
@@ -91,7 +92,7 @@ def _act(action: ServiceAction, shell: ShellContext, call: Call) -> None:
             _remember(shell, action, host, name)
 
 
-def _remember(shell: ShellContext, action: ServiceAction, host: str, name: str) -> None:
+def _remember(shell: OnStore, action: ServiceAction, host: str, name: str) -> None:
     if action == "stop":
         shell.store.keep_stopped(host, name)
     elif action in ("start", "restart"):
