@@ -212,9 +212,11 @@ def _says_something_else(step: FileStep) -> bool:
 def _file_order(step: FileStep) -> FileRequest:
     """Return the order that carries out *step*."""
     file = step.file
-    return FileRequest(file.path, step.before, step.after, file.mode, file.group, step.keeps_aside)
+    return FileRequest(
+        file.path, step.before, step.after, file.mode, file.group, step.keeps_aside, file.secret
+    )
 
 
 def _file_event(step: FileStep, done: FileResult) -> FileEvent:
     """Return what there is to tell of *step*."""
-    return FileEvent(step, done.kept, done.failed)
+    return FileEvent(step, done.kept, done.failed, done.narrowed)
