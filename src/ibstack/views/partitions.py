@@ -24,6 +24,7 @@ from ibstack.subnet_manager.policy.site import TenantKeys
 from ibstack.subnet_manager.reconcile.admission import Seen, judged
 from ibstack.subnet_manager.reconcile.kept_members import KeptMembers
 from ibstack.subnet_manager.reconcile.known_hosts import KnownHosts
+from ibstack.subnet_manager.reconcile.published_members import PublishedMembers
 from ibstack.subnet_manager.reconcile.standing_ports import StandingPorts
 from ibstack.views.patience import within
 
@@ -128,6 +129,7 @@ class Sources:
             settings.physical_network,
             settings.poll_interval_s,
             kept=KeptMembers(settings.state_path, remembers=False),
+            published=PublishedMembers(settings.state_path, lambda: self.published().published),
         )
 
     def wanted(
