@@ -37,6 +37,7 @@ from ibstack.neutron.server.alone import after_those_alone, alone
 from ibstack.neutron.server.binding import vif_details, why_not, why_not_own
 from ibstack.neutron.server.desired import ACTIVE
 from ibstack.neutron.server.options import Settings, read_settings
+from ibstack.neutron.server.refusals import Refusal, log_in_one_line
 from ibstack.neutron.server.rpc import start_listener
 from ibstack.neutron.server.said_once import SaidOnce
 
@@ -51,7 +52,7 @@ _PLACE_OF_A_GUEST = (portbindings.HOST_ID, portbindings.PROFILE)
 """What of a port decides in which tables its network needs a place."""
 
 
-class UnknownClientId(exceptions.BadRequest):
+class UnknownClientId(exceptions.BadRequest, Refusal):
     """HTTP 400: no guest sends such a client-id over InfiniBand."""
 
     message = "cannot set the DHCP options of port %(port_id)s: %(why)s"
@@ -69,6 +70,7 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
     def initialize(self) -> None:
         self.settings = read_settings(cfg.CONF)
         project_quota.register(self._infiniband)
+        log_in_one_line()
 
     @property
     def connectivity(self) -> str:
