@@ -40,6 +40,7 @@ from ibstack.neutron.server.options import Settings, read_settings
 from ibstack.neutron.server.refusals import Refusal, log_in_one_line
 from ibstack.neutron.server.rpc import start_listener
 from ibstack.neutron.server.said_once import SaidOnce
+from ibstack.neutron.server.senders import Senders, watch_heartbeats
 
 if TYPE_CHECKING:
     from ibstack.neutron.server.hints import Hints, Standing
@@ -71,6 +72,7 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
         self.settings = read_settings(cfg.CONF)
         project_quota.register(self._infiniband)
         log_in_one_line()
+        watch_heartbeats(Senders())
 
     @property
     def connectivity(self) -> str:
