@@ -30,9 +30,14 @@ class Plugin:
 
     target = oslo_messaging.Target(version="1.0")
 
-    def __init__(self, neutron: NeutronStandIn, became_active: dict[str, float]) -> None:
+    def __init__(
+        self, neutron: NeutronStandIn, became_active: dict[str, float], states: list[Json]
+    ) -> None:
         self._neutron = neutron
         self._became_active = became_active
+        self._states = states
+        self.reports: list[tuple[object, int]] = []
+        """The instance of each report, and how many heartbeats were there before it."""
 
     def host_ports(self, context: object, host: str, etag: str | None = None) -> Json:
         return self._neutron.host_ports_on_the_wire(host, etag)
@@ -44,7 +49,9 @@ class Plugin:
         ready: list[str],
         gone: list[str],
         failed: Collection[str] = (),
+        instance: object = None,
     ) -> Json:
+        self.reports.append((instance, len(self._states)))
         answer = self._neutron.report_host_on_the_wire(host, ready, gone, failed)
         self._became_active.update((port_id, time.monotonic()) for port_id in ready)
         return answer
@@ -76,12 +83,13 @@ def main() -> None:
 
     neutron, reports = NeutronStandIn(hint), Reports()
     became_active: dict[str, float] = {}
+    plugin = Plugin(neutron, became_active, reports.states)
     servers = [
         oslo_messaging.get_rpc_server(
             transport, oslo_messaging.Target(topic=topic, server="stand-in"), [endpoint]
         )
         for topic, endpoint in (
-            (PLUGIN_TOPIC, Plugin(neutron, became_active)),
+            (PLUGIN_TOPIC, plugin),
             ("q-reports-plugin", reports),
         )
     ]
@@ -93,6 +101,7 @@ def main() -> None:
         "status": lambda port_id: neutron.status(port_id),
         "became active": lambda port_id: became_active.get(port_id),
         "states": lambda: reports.states,
+        "reports": lambda: plugin.reports,
     }
     print("ready", flush=True)
     for line in sys.stdin:

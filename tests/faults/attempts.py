@@ -57,7 +57,7 @@ class Attempt:
     do: Callable[[], str]
     """Returns what the actor was answered; Void, or an error of what is away."""
     promises: tuple[Promise, ...] = ()
-    """Empty: nobody promises to tell of it, or it is no more than load."""
+    """Empty: it is nothing that a project may not do, only often; or a word that may be true."""
     holds_up: frozenset[str] = frozenset()
     """The hosts on which nothing new is admitted while it lasts."""
     every_s: float = 0.3

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from faults.world import World
 
 _GHOSTS: Final = 20
-_REPORTS, _HINTS = 10, 20
+_BEATS, _REPORTS, _HINTS = 10, 50, 20
 """Of a flood, each time."""
-_UNKNOWN_PORTS: Final = 100
+_UNKNOWN_PORTS: Final = 20
 _FLOODS_EVERY_S: Final = 2.0
 _DAEMONS: Final = {
     AGENT: ("ibstack-agent", "ibstack-agent"),
@@ -156,10 +156,7 @@ def _ghosts(hostile: HostileHost, other: str) -> Attempt:
 
 
 def _as_fabricd(hostile: HostileHost, other: str) -> Attempt:
-    """Hide fabricd's alarms, and make an Ethernet network InfiniBand, and the fabric none.
-
-    Nobody tells of it: the next heartbeat of each fabricd is true again, and its log always was.
-    """
+    """Hide fabricd's alarms, and make an Ethernet network InfiniBand, and the fabric none."""
     del other
     world = hostile.world
     names = [host.name for host in world.cloud.topology.subnet_manager_hosts]
@@ -171,7 +168,13 @@ def _as_fabricd(hostile: HostileHost, other: str) -> Attempt:
                 _beat(line, name, told, agent_type=FABRICD, wait=True)
         return ""
 
-    return Attempt(f"host {hostile.name} reports for every fabricd", do, is_a_lie=True)
+    promises = tuple(
+        Promise(
+            Where.NEUTRON_LOG, (f"a heartbeat of '{FABRICD}' in the name of host '{name}'", "two")
+        )
+        for name in names
+    )
+    return Attempt(f"host {hostile.name} reports for every fabricd", do, promises, is_a_lie=True)
 
 
 _LIES: Final[dict[str, Callable[[HostileHost, str], Attempt]]] = {
@@ -259,10 +262,13 @@ def report_ports(world: World) -> str:
         promises = (Promise(Where.NEUTRON_LOG, told),) if state != "gone" else ()
         do = partial(_report_ports, hostile, hostile.name, state, own=False)
         return world.attempt(Attempt(what, do, promises))
-    # That a port is ready in its host's name nobody can tell from that host's own word.
+    # Ports that are called ready too early are ACTIVE too early: what is told does not stop it.
     state = "gone" if state == "ready" else state
     what = f"host {hostile.name} reports in the name of {other} that its ports are {state}"
-    return world.attempt(Attempt(what, partial(_report_ports, hostile, other, state, own=True)))
+    in_its_name = f"reports about ports in the name of host '{other}' are not of the ibstack-agent"
+    promises = (Promise(Where.NEUTRON_LOG, (in_its_name, "somebody else")),)
+    do = partial(_report_ports, hostile, other, state, own=True)
+    return world.attempt(Attempt(what, do, promises))
 
 
 def _report_ports(hostile: HostileHost, name: str, state: str, *, own: bool) -> str:
@@ -321,8 +327,9 @@ def flood_reports_and_hints(world: World) -> str:
 
     def do() -> str:
         with hostile.line() as line:
-            for _ in range(_REPORTS):
+            for _ in range(_BEATS):
                 _beat(line, hostile.name, world.truth[hostile.name], wait=False)
+            for _ in range(_REPORTS):
                 unknown = [str(uuid.uuid4()) for _ in range(_UNKNOWN_PORTS)]
                 told = {"host": hostile.name, "ready": unknown, "gone": unknown}
                 line.cast(PLUGIN, "report_host", told)
@@ -332,8 +339,11 @@ def flood_reports_and_hints(world: World) -> str:
                     line.cast(f"ibstack-agent.{host}", "port_hint", {"port_id": "x"})
         return ""
 
+    # Of hints nothing says whose they are: they carry nothing.
+    named = "reports about ports came in the name of", f"host '{hostile.name}' within"
+    promises = (Promise(Where.NEUTRON_LOG, named),)
     what = f"host {hostile.name} floods reports and hints"
-    return world.attempt(Attempt(what, do, every_s=_FLOODS_EVERY_S))
+    return world.attempt(Attempt(what, do, promises, every_s=_FLOODS_EVERY_S))
 
 
 def answer_for_neutron(world: World) -> str:

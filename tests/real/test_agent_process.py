@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ibstack.fabric.adapter import AdapterKind
+from ibstack.neutron.protocol.instance import is_instance
 from ibstack_lab.folder import LabFolder, free_ports
 from ibstack_lab.process import Process, tail
 from ibstack_lab.services.rabbitmq import RabbitMq
@@ -144,6 +145,28 @@ def agent(cloud: Cloud) -> Iterator[Process]:
     cloud.start_agent()
     yield cloud.agent
     cloud.agent.stop()
+
+
+def test_reports_about_ports_follow_a_heartbeat_of_the_same_process(
+    cloud: Cloud, agent: Process
+) -> None:
+    """Else Neutron would take a daemon that has just started for somebody in its host's name."""
+    port = cloud.host.port(5)
+    cloud.bring_up(port)
+    before = len(cloud.neutron.ask("reports"))
+    agent.stop()
+    cloud.start_agent()
+
+    eventually(lambda: len(cloud.neutron.ask("reports")) > before, log=cloud.log)
+
+    states = cloud.neutron.ask("states")
+    digests = []
+    for instance, heartbeats in cloud.neutron.ask("reports"):
+        digests.append(states[heartbeats - 1]["configurations"]["instance"])
+        assert is_instance(instance, digests[-1])
+    assert digests[before] != digests[0]
+    cloud.host.unplug(port)
+    cloud.neutron.ask("delete", port.id)
 
 
 def numbers(port: int) -> dict[str, float]:

@@ -9,11 +9,16 @@ import pytest
 from ibstack.fabric.errors import TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.member import LeftVf, Member
-from ibstack.fabric.partition import Membership, PartitionKey
+from ibstack.fabric.partition import Membership, Partition, PartitionKey, Partitions
 from ibstack.fabric.pci import PciAddress
 from ibstack.neutron.protocol.replies import FabricMembers, Held
 from ibstack.subnet_manager.fabricd.neutron_cloud import NeutronCloud
+from ibstack.subnet_manager.reconcile import known_hosts_file
 from ibstack.subnet_manager.reconcile.kept_members import KeptMembers
+from ibstack.subnet_manager.reconcile.known_hosts_file import Remembered
+from ibstack.subnet_manager.reconcile.published_members import PublishedMembers
+
+A, B, VF = Guid(0xA), Guid(0xB), Guid(0xFA163E0000000001)
 
 
 class Client:
@@ -173,6 +178,78 @@ def test_what_a_port_keeps_is_kept_over_a_restart(client: Client, tmp_path: Path
     assert ports(started()) == []
     client.held = (Held("p1", "no adapter", "h", PartitionKey(1)),)
     assert ports(started()) == [], "what was taken away does not come back"
+
+
+def held_at_start(
+    client: Client, folder: Path, hosts: dict[str, dict[Guid, bool | None]]
+) -> set[tuple[str, Guid]]:
+    """Return what the held ports p1 (key 1) and p2 (key 2) of host h have when a fabricd starts.
+
+    By the file A and B are in partition 1, and a VF of somebody.
+    """
+    known_hosts_file.write(folder / "known_hosts.json", Remembered(hosts))
+    members = dict.fromkeys((A, B, VF), Membership.FULL)
+    published = {PartitionKey(1): Partition(PartitionKey(1), members)}
+    client.held = tuple(Held(f"p{key}", "no adapter", "h", PartitionKey(key)) for key in (1, 2))
+    cloud = NeutronCloud(
+        client,  # type: ignore[arg-type]
+        "ibhostnet",
+        10,
+        kept=KeptMembers(folder),
+        published=PublishedMembers(folder, lambda: published),
+    )
+    found = cloud.desired()
+    assert found is not None
+    return {(one.port_id, one.guid) for one in found.members if one.shared}
+
+
+@pytest.mark.parametrize(
+    ("ports_of_h", "kept"),
+    [
+        ({A: True}, {("p1", A)}),
+        ({A: True, B: True}, {("p1", A), ("p1", B)}),
+        ({A: False}, set()),
+        ({A: None}, set()),
+        ({Guid(0xC): True}, set()),
+        ({}, set()),
+    ],
+    ids=["one", "two", "VFs have their own", "not known", "not in the file", "no port"],
+)
+def test_what_stopped_being_reported_while_no_fabricd_ran_is_kept_by_the_file(
+    client: Client,
+    tmp_path: Path,
+    ports_of_h: dict[Guid, bool | None],
+    kept: set[tuple[str, Guid]],
+) -> None:
+    assert held_at_start(client, tmp_path, {"h": ports_of_h, "other": {B: True}}) == kept
+    # It is written down, and goes on as what a fabricd has seen held.
+    stored = {(one.port_id, one.guid) for one in KeptMembers(tmp_path).load()}
+    assert stored == kept
+
+
+def test_what_a_file_cannot_tell_is_not_kept(client: Client, tmp_path: Path) -> None:
+    def unreadable() -> Partitions:
+        raise TryLater("cannot read the file")
+
+    known_hosts_file.write(tmp_path / "known_hosts.json", Remembered({"h": {A: True}}))
+    held = "p1", "h", PartitionKey(1)
+    assert not [*PublishedMembers(tmp_path, unreadable).of([held])]
+    (tmp_path / "known_hosts.json").write_text("{")
+    assert not [*PublishedMembers(tmp_path, dict).of([held])]
+
+
+def test_the_file_is_no_word_of_what_is_held_later(client: Client, tmp_path: Path) -> None:
+    """What a fabricd has seen leave comes back by Neutron's word alone."""
+    known_hosts_file.write(tmp_path / "known_hosts.json", Remembered({"h": {A: True}}))
+    members = {A: Membership.FULL}
+    published = {PartitionKey(1): Partition(PartitionKey(1), members)}
+    source = PublishedMembers(tmp_path, lambda: published)
+    cloud = NeutronCloud(client, "n", 10, published=source)  # type: ignore[arg-type]
+    assert ports(cloud) == []
+
+    client.held = (Held("p1", "no adapter", "h", PartitionKey(1)),)
+    cloud.hint()
+    assert ports(cloud) == []
 
 
 @pytest.mark.parametrize("text", ["", "{}", '[["p1"]]', "null"])

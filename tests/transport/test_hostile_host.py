@@ -34,7 +34,7 @@ SHOWN: dict[str, Any] = {
     "boot": "first",
     "kernel": "quiet",
 }
-DONE: dict[str, Any] = {"files": {str(FILE): ["", ""]}, "services": [""]}
+DONE: dict[str, Any] = {"files": {str(FILE): ["", "", ""]}, "services": [""]}
 MIB = 1 << 20
 
 

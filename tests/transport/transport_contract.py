@@ -156,6 +156,41 @@ class HostsContract:
         assert (place.read_bytes(), found.st_uid, found.st_gid) == (b"y", 12, 34)
         assert found.st_mode & 0o7777 == 0o644
 
+    @pytest.mark.parametrize(
+        ("former", "mode", "group", "is_now", "said"),
+        [
+            # Its owner's, its group's, all users': who read it as one of all reads it by his group.
+            (0o644, 0o600, "", (0o600, 0), "narrowed from 0644 to 0600, for it holds a secret"),
+            (0o644, 0o640, "neutron", (0o640, 1234), "0640 and given to group neutron, for"),
+            (0o664, 0o640, "", (0o640, 0), "narrowed from 0664 to 0640"),
+            (0o644, 0o640, "nova", (0o600, 0), "narrowed from 0644 to 0600"),
+            (0o600, 0o640, "neutron", (0o600, 0), ""),
+            (0o640, 0o640, "neutron", (0o640, 0), ""),
+            (0o400, 0o600, "", (0o400, 0), ""),
+        ],
+    )
+    def test_a_file_that_is_given_a_secret_is_narrowed_and_never_widened(
+        self, rig: Rig, former: int, mode: int, group: str, is_now: tuple[int, int], said: str
+    ) -> None:
+        self.place(rig, PurePosixPath("/etc/group")).write_text("root:x:0:\nneutron:x:1234:\n")
+        place = self.place(rig)
+        place.write_bytes(b"a")
+        place.chmod(former)
+
+        def bring(before: bytes, after: bytes, *, secret: bool) -> str:
+            order = FileRequest(FILE, before, after, mode, group, secret=secret)
+            done = rig.hosts.bring({HERE: ApplyRequest((order,))})[HERE].files[FILE]
+            assert not done.failed
+            return done.narrowed
+
+        assert bring(b"a", b"b", secret=False) == ""
+        assert place.stat().st_mode & 0o7777 == former
+        told = bring(b"b", b"password", secret=True)
+        found = place.stat()
+        assert (found.st_mode & 0o7777, found.st_gid) == is_now
+        assert (said in told) if said else told == ""
+        assert bring(b"password", b"another", secret=True) == ""
+
     def test_a_file_in_a_linked_folder_is_left_alone(self, rig: Rig) -> None:
         real = self.place(rig, PurePosixPath("/opt/neutron/dhcp_agent.ini"))
         real.write_bytes(b"somebody's\n")

@@ -29,6 +29,9 @@ class FileRequest:
     """The same; where the host has no such group, the file is its owner's alone.  Empty: none."""
     keep: bool = False
     """Whether what stands there is kept aside first."""
+    secret: bool = False
+    """Whether *after* holds a secret: a file that is there then loses what a new one would not
+    have of *mode*, and is given to *group* where all users could read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class FileResult:
     """Where the former file was put; empty: nowhere."""
     failed: str = ""
     """Why it could not be done: a whole message; empty: it was."""
+    narrowed: str = ""
+    """How the mode of a file that was there was narrowed; empty: it was not."""
 
 
 @dataclass(frozen=True, slots=True)

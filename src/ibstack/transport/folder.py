@@ -96,7 +96,7 @@ class FolderTransport:
         files = [
             (
                 *(str(each.path), remote_files.digest(each.before), each.after),
-                *(each.mode, each.group, each.keep),
+                *(each.mode, each.group, each.keep, each.secret),
             )
             for each in request.files
         ]

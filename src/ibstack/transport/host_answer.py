@@ -74,7 +74,7 @@ def apply_result(found: object, request: ApplyRequest) -> ApplyResult:
     if failed:
         return ApplyResult(failed=failed)
     files = {
-        PurePosixPath(path): FileResult(*_two_lines(each, path))
+        PurePosixPath(path): FileResult(*_three_lines(each, path))
         for path, each in _named(whole, "files", (str(f.path) for f in request.files)).items()
     }
     services = whole.get("services")
@@ -149,10 +149,10 @@ def _content(file: dict[str, Any], path: str) -> bytes | None:
         raise BadAnswer(f"the content of {path} is not in base 64") from None
 
 
-def _two_lines(found: object, path: str) -> tuple[str, str]:
-    if not isinstance(found, list) or len(found) != 2:
+def _three_lines(found: object, path: str) -> tuple[str, str, str]:
+    if not isinstance(found, list) or len(found) != 3:
         raise BadAnswer(f"it does not tell what became of {path}")
-    return _text(found[0], path), _text(found[1], path)
+    return _text(found[0], path), _text(found[1], path), _text(found[2], path)
 
 
 def _kernel(whole: dict[str, Any]) -> str | None:

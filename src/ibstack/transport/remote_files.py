@@ -106,15 +106,57 @@ def asked_paths(root: str, paths: List[str]) -> List[str]:
     return [p for path in paths for p in (matching(root, path) if "*" in path else [path])]
 
 
-def write(root: str, path: str, content: bytes, mode: int, group: str = "") -> None:
+def write(
+    root: str, path: str, content: bytes, mode: int, group: str = "", secret: bool = False
+) -> str:
     """Replace the file in one step; one that is there keeps its mode and owner.
 
-    A new one is its owner's alone where the host has no such *group*; empty: it needs none.
+    A new one is its owner's alone where the host has no such *group*; empty: it needs none.  With a
+    *secret* in it one that is there loses what a new one would not have: returns how, or nothing.
     """
     target = place(root, path)
     os.makedirs(os.path.dirname(target), exist_ok=True)
     number = group_number(root, group) if group else -1
-    _replace(target, content, mode & 0o700 if group and number < 0 else mode, number)
+    wanted = mode & 0o700 if group and number < 0 else mode
+    narrowed = _narrowed(target, wanted, number) if secret else None
+    _replace(target, content, wanted, number, narrowed)
+    if narrowed is None:
+        return ""
+    given = " and given to group %s" % group if narrowed.group >= 0 else ""
+    return "narrowed from %04o to %04o%s, for it holds a secret" % (
+        narrowed.former,
+        narrowed.mode,
+        given,
+    )
+
+
+class _Narrowed:
+    """The mode of a file that comes to hold a secret, and whose it becomes."""
+
+    def __init__(self, former: int, mode: int, group: int) -> None:
+        self.former = former
+        self.mode = mode
+        self.group = group
+        """-1: the group that it has."""
+
+
+def _narrowed(target: str, wanted: int, group: int) -> Optional[_Narrowed]:
+    """Return how the file that is there is narrowed; None where it is narrow, or not there.
+
+    Who read it as one of all users, and is of *group*, reads it as that.
+    """
+    try:
+        before = os.stat(target)
+    except FileNotFoundError:
+        return None
+    former = before.st_mode & 0o7777
+    mode = former & ~0o777 | former & wanted & 0o777
+    if mode == former:
+        return None
+    open_to_all = former & 0o004 and wanted & 0o040 and group >= 0 and before.st_gid != group
+    if not open_to_all:
+        return _Narrowed(former, mode, -1)
+    return _Narrowed(former, mode & ~0o070 | wanted & 0o040, group)
 
 
 def group_number(root: str, group: str) -> int:
@@ -177,7 +219,13 @@ def _copies(folder: str, name: str) -> List[Tuple[str, int, str]]:
     return sorted((each.group(1), int(each.group(2) or 1), each.group()) for each in found if each)
 
 
-def _replace(target: str, content: bytes, mode: int, group: int = -1) -> None:
+def _replace(
+    target: str,
+    content: bytes,
+    mode: int,
+    group: int = -1,
+    narrowed: Optional[_Narrowed] = None,
+) -> None:
     """Put *content* there so that any reader sees the old file or the new one, whole.
 
     *mode* and *group*, a number or -1 for ours, are of a file that is not there yet.
@@ -189,6 +237,9 @@ def _replace(target: str, content: bytes, mode: int, group: int = -1) -> None:
             out.write(content)
             out.flush()
             _set_owner(target, handle, mode, group)
+            if narrowed is not None:
+                os.fchown(handle, -1, narrowed.group)
+                os.fchmod(handle, narrowed.mode)
             os.fsync(handle)
         os.replace(scratch, target)
     except BaseException:
@@ -224,15 +275,18 @@ def digest(content: Optional[bytes]) -> Optional[str]:
     return None if content is None else hashlib.sha256(content).hexdigest()
 
 
-FileRequest = Tuple[str, Optional[str], Optional[bytes], int, str, bool]
+FileRequest = Tuple[str, Optional[str], Optional[bytes], int, str, bool, bool]
 """Path, digest of what was seen there, content to be there, mode and group of a new file, whether
-the former is kept."""
+the former is kept, whether the content holds a secret."""
+
+FileDone = Tuple[str, str, str]
+"""Where the former file was kept, why it failed, how its mode was narrowed; each may be empty."""
 
 
 def apply_files(
     root: str, requests: List[FileRequest], kept: str, stamp: str, revision: int = 0
-) -> Optional[Dict[str, Tuple[str, str]]]:
-    """Return by path where the former file was kept and why it failed; each may be empty.
+) -> Optional[Dict[str, FileDone]]:
+    """Return by path what became of each file.
 
     None: another content stands in one of the files than was seen, and nothing was done.
     Overtaken, and nothing was done, where a commit newer than *revision* was brought since the host
@@ -246,13 +300,13 @@ def apply_files(
         raise OSError(1, "%s: %s" % (LOCK, error)) from None
     try:
         _take_turn(lock, revision)
-        failed = {}  # type: Dict[str, Tuple[str, str]]
-        for path, before, _, _, _, _ in requests:
+        failed = {}  # type: Dict[str, FileDone]
+        for path, before, _, _, _, _, _ in requests:
             try:
                 if digest(read(root, path)) != before:
                     return None
             except (OSError, Refusal) as error:
-                failed[path] = ("", failure("read", path, error))
+                failed[path] = ("", failure("read", path, error), "")
         done = {
             request[0]: _apply_file(root, request, kept, stamp)
             for request in requests
@@ -263,9 +317,9 @@ def apply_files(
         os.close(lock)
 
 
-def _apply_file(root: str, request: FileRequest, kept: str, stamp: str) -> Tuple[str, str]:
-    path, _, after, mode, group, keeps = request
-    copy, doing = "", "keep"
+def _apply_file(root: str, request: FileRequest, kept: str, stamp: str) -> FileDone:
+    path, _, after, mode, group, keeps, secret = request
+    copy, doing, narrowed = "", "keep", ""
     try:
         if keeps:
             copy = keep(root, path, kept, stamp)
@@ -274,10 +328,10 @@ def _apply_file(root: str, request: FileRequest, kept: str, stamp: str) -> Tuple
             remove(root, path)
         else:
             doing = "write"
-            write(root, path, after, mode, group)
+            narrowed = write(root, path, after, mode, group, secret)
     except (OSError, Refusal) as error:
-        return copy, failure(doing, path, error)
-    return copy, ""
+        return copy, failure(doing, path, error), ""
+    return copy, "", narrowed
 
 
 def _lock(root: str) -> int:

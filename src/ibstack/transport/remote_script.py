@@ -123,6 +123,7 @@ def apply(root: str, request: Dict[str, Any]) -> Dict[str, Any]:
             each["mode"],
             each["group"],
             each["keep"],
+            each["secret"],
         )
         for each in request["files"]
     ]

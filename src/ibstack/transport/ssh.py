@@ -140,6 +140,7 @@ class SshTransport:
                 "mode": each.mode,
                 "group": each.group,
                 "keep": each.keep,
+                "secret": each.secret,
             }
             for each in request.files
         ]

@@ -25,6 +25,7 @@ from ibstack.subnet_manager.reconcile.admission import AdmissionFacts, judged
 from ibstack.subnet_manager.reconcile.kept_members import KeptMembers
 from ibstack.subnet_manager.reconcile.known_hosts import KnownHosts
 from ibstack.subnet_manager.reconcile.physical_ports import PhysicalPorts
+from ibstack.subnet_manager.reconcile.published_members import PublishedMembers
 from ibstack.views.patience import within
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ class Sources:
             settings.physical_network,
             settings.poll_interval_s,
             kept=KeptMembers(settings.state_path, remembers=False),
+            published=PublishedMembers(settings.state_path, lambda: self.published().published),
         )
 
     def wanted(

@@ -51,6 +51,23 @@ def test_a_commit_brings_each_secret_to_its_hosts_alone(cluster: TreeCluster) ->
     assert not [each for each in SECRETS.values() if each.encode() in stored]
 
 
+def test_a_file_that_comes_to_hold_a_secret_is_narrowed_and_that_is_told(
+    cluster: TreeCluster,
+) -> None:
+    agent = cluster.root(COMPUTE) / AGENT[1:]
+    agent.chmod(0o644)
+
+    said = cluster.type(f"{USE}; set exchange neutron2; commit")
+    assert "narrowed" not in said
+    assert agent.stat().st_mode & 0o777 == 0o644
+    said = cluster.type(NODES)
+
+    assert "ibstack-compute" in cluster.read(COMPUTE, AGENT)
+    assert agent.stat().st_mode & 0o777 == 0o600
+    how = "narrowed from 0644 to 0600, for it holds a secret"
+    assert f"[warning] {COMPUTE}: replace {AGENT}; {how}" in said
+
+
 def test_a_secret_that_changes_is_seen_by_drift_and_brought_by_bring(cluster: TreeCluster) -> None:
     key = secret(cluster, "answerkeyfile")
     cluster.type(f"{USE}; set nodes ctrl1; set answerkeyfile {key}; commit")

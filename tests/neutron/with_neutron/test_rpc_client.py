@@ -27,6 +27,7 @@ from ibstack.neutron.client.rpc_client import (
     open_transport,
 )
 from ibstack.neutron.protocol import conventions
+from ibstack.neutron.protocol.instance import digest_of
 from ibstack.neutron.protocol.replies import HostReport
 from ibstack.neutron.protocol.signature import Signer
 from ibstack.subnet_manager.fabricd.neutron_cloud import NeutronCloud
@@ -286,8 +287,10 @@ def heartbeat(transport: Any, **options: Any) -> Heartbeat:
 
 def test_the_first_report_says_so_and_is_one_that_neutron_reads(transport: Any, serve: Any) -> None:
     neutron = serve("q-reports-plugin")
-    beats = heartbeat(transport)
+    beats = heartbeat(transport, instance="5" * 32)
+    assert not beats.heard.is_set()
     beats.beat()
+    assert beats.heard.is_set()
     beats.beat()
     assert neutron.reported.acquire(timeout=LIMIT_S)
     assert neutron.reported.acquire(timeout=LIMIT_S)
@@ -299,7 +302,7 @@ def test_the_first_report_says_so_and_is_one_that_neutron_reads(transport: Any, 
         "binary": "ibstack-agent",
         "host": "node002",
         "topic": "ibstack-agent",
-        "configurations": {"adapters": []},
+        "configurations": {"adapters": [], "instance": digest_of("5" * 32)},
         "uuid": "",
         "start_flag": True,
     }

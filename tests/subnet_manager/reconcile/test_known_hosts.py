@@ -140,6 +140,26 @@ def test_hosts_that_somebody_makes_up_hide_no_alarm_of_a_host_that_there_is(
     assert problems[-1] == "and more: see the daemon's log"
 
 
+def test_a_host_that_is_first_seen_does_not_get_the_guid_of_a_vf(known: KnownHosts) -> None:
+    """A walk may show the VF as a node like any adapter's: it is Neutron that knows."""
+    guest = member("p1", VF, X, shared=False)
+    known.judge(desired(guest, **{X: {B: False}}))
+    lie = desired(guest, member("p2", VF), **{X: {B: False}, H: {VF: True, A: True}})
+
+    judged = known.judge(lie)
+
+    assert {(one.port_id, one.guid) for one in judged.members} == {("p1", VF)}
+    (alarm,) = judged.alarms
+    assert f"host '{H}' reports port GUID {VF}, which is a VF's" in alarm
+    # Also when the VF has gone: then it is a GUID that is new on a known host.
+    later = known.judge(desired(member("p2", VF), **{X: {B: False}, H: {VF: True, A: True}}))
+    assert not later.members
+    assert "is new there" in later.alarms[0]
+    # Its own adapter it has.
+    own = known.judge(desired(member("p3", A), **{H: {A: True}}))
+    assert {one.guid for one in own.members} == {A}
+
+
 def test_an_order_takes_what_is_reported_then_and_from_whom_had_it(
     tmp_path: Path, known: KnownHosts
 ) -> None:

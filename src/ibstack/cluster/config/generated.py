@@ -103,6 +103,8 @@ class GeneratedFile:
     """Why it cannot be made now; empty: it can."""
     needs_reboot: bool = False
     """The kernel reads it, and only when it starts."""
+    has_secret_keys: bool = False
+    """The text itself gives a value to a key that holds a secret by its name."""
     stays: bool = False
     """It is left where it is when it is not generated any more: a program is unsafe without it."""
     ini: bool = False
@@ -111,6 +113,11 @@ class GeneratedFile:
     """How the text is fitted to what others have written on the host; None: as it is."""
     remarks: tuple[Remark, ...] = ()
     """What of the cluster the text leaves out."""
+
+    @property
+    def secret(self) -> bool:
+        """Whether it holds a secret: one that is there loses what a new one would not have."""
+        return self.has_secret_keys or bool(self.secrets)
 
     def content(self, before: bytes | None, fitted: str | None = None) -> bytes:
         """Return the bytes of the file, given those that stand there; Refused for broken marks.

@@ -66,10 +66,19 @@ class FilesRead(Protocol):
 class HostFiles(FilesRead, Protocol):
     """The files of one host.  What cannot be done is an IbstackError that says why."""
 
-    def write(self, path: PurePosixPath, content: bytes, mode: int, group: str = "") -> None:
+    def write(
+        self,
+        path: PurePosixPath,
+        content: bytes,
+        mode: int,
+        group: str = "",
+        *,
+        secret: bool = False,
+    ) -> str:
         """Replace the file in one step; one that is there keeps its mode and owner.
 
         A new one is its owner's alone where the host has no such *group*; empty: it needs none.
+        With a *secret* in it one that is there loses what a new one would not have: returns how.
         """
         ...
 
@@ -145,15 +154,18 @@ class FileEvent:
     """Where the former file was put; empty: there was nothing to keep."""
     failed: str = ""
     """Why it could not be done; empty: it was."""
+    narrowed: str = ""
+    """How its mode was narrowed; empty: it was not."""
 
     def __str__(self) -> str:
         if self.failed:
             return f"{self.step.file.path}: {self.failed}"
-        return f"{self.step}" + (f"; it is kept as {self.kept}" if self.kept else "")
+        kept = f"; it is kept as {self.kept}" if self.kept else ""
+        return f"{self.step}{kept}" + (f"; {self.narrowed}" if self.narrowed else "")
 
     def messages(self) -> Iterator[tuple[str, str]]:
         """Yield what there is to tell, with its severity: info, warning or error."""
-        severity = "warning" if self.kept else "info"
+        severity = "warning" if self.kept or self.narrowed else "info"
         if self.step.action is not FileAction.SHORT or self.failed:
             yield str(self), "error" if self.failed else severity
         yield from ((each, "warning") for each in self.step.warnings)
@@ -251,14 +263,17 @@ def _apply(host_files: HostFiles, step: FileStep) -> FileEvent | None:
         return None if now is None else FileEvent(now)
     if now.action is FileAction.BLOCKED:
         return FileEvent(now, failed=now.why)
-    kept = ""
+    kept, narrowed = "", ""
+    file = now.file
     try:
         if now.needs_backup:
             kept = host_files.back_up(now.file.path)
         if now.after is None:
             host_files.remove(now.file.path)
         else:
-            host_files.write(now.file.path, now.after, now.file.mode, now.file.group)
+            narrowed = host_files.write(
+                file.path, now.after, file.mode, file.group, secret=file.secret
+            )
     except IbstackError as error:
         return FileEvent(now, kept, str(error))
-    return FileEvent(now, kept)
+    return FileEvent(now, kept, narrowed=narrowed)

@@ -33,9 +33,17 @@ class HostFolder:
     def matching(self, pattern: PurePosixPath) -> tuple[PurePosixPath, ...]:
         return tuple(map(PurePosixPath, remote_files.matching(self._root, str(pattern))))
 
-    def write(self, path: PurePosixPath, content: bytes, mode: int, group: str = "") -> None:
+    def write(
+        self,
+        path: PurePosixPath,
+        content: bytes,
+        mode: int,
+        group: str = "",
+        *,
+        secret: bool = False,
+    ) -> str:
         with _with_message("write", path):
-            remote_files.write(self._root, str(path), content, mode, group)
+            return remote_files.write(self._root, str(path), content, mode, group, secret)
 
     def remove(self, path: PurePosixPath) -> None:
         with _with_message("remove", path):

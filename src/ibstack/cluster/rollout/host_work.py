@@ -138,8 +138,13 @@ def apply_request(work: HostWork, revision: int) -> ApplyRequest:
     """Return what the host is told by the commit *revision*."""
     files = [
         FileRequest(
-            *(step.file.path, step.before, step.after),
-            *(step.file.mode, step.file.group, step.needs_backup),
+            path=step.file.path,
+            before=step.before,
+            after=step.after,
+            mode=step.file.mode,
+            group=step.file.group,
+            keep=step.needs_backup,
+            secret=step.file.secret,
         )
         for step in work.steps
         if step.action in _WRITTEN
@@ -189,7 +194,7 @@ def _of_files(steps: Iterable[FileStep], result: ApplyResult) -> Iterator[tuple[
             yield from FileEvent(step, failed=step.why).messages()
         elif step.action is not FileAction.FROZEN:
             written = result.files.get(step.file.path, FileResult())
-            yield from FileEvent(step, written.kept, written.failed).messages()
+            yield from FileEvent(step, written.kept, written.failed, written.narrowed).messages()
     flag = result.files.get(RESTART_REQUIRED)
     if flag is not None and flag.failed:
         yield f"{RESTART_REQUIRED}: {flag.failed}", "error"

@@ -39,6 +39,7 @@ from ibstack.neutron.client.rpc_client import (
     open_transport,
 )
 from ibstack.neutron.protocol.conventions import AGENT_TOPIC
+from ibstack.neutron.protocol.instance import new_instance
 from ibstack.runtime import systemd
 from ibstack.runtime.daemon import catch_signals, doubling, start_thread
 from ibstack.runtime.loop import Loop
@@ -59,6 +60,8 @@ _BACKOFF: Final = doubling(0.5, 10.0)
 _STOP_S: Final = 1.5
 # Prometheus itself gives up after 10 s.
 _SCRAPE_S: Final = 5.0
+# Reports about ports wait so long for the first heartbeat to be answered.
+_HEARD_WITHIN_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class Agent:
         start_thread("heartbeat", self._beat)
         start_thread("watch", self.watcher.run)
         for number in range(THREADS):
-            start_thread(f"report {number}", self.reporter.run)
+            start_thread(f"report {number}", self._tell)
         self.hints.start()
         start_thread("listening", self._catch_up)
         systemd.notify("READY=1")
@@ -117,6 +120,12 @@ class Agent:
         self.seen.wait()
         self.heartbeat.run()
 
+    def _tell(self) -> None:
+        # Neutron takes who reports before his heartbeat for another than the host's agent.
+        self.seen.wait()
+        self.heartbeat.heard.wait(_HEARD_WITHIN_S)
+        self.reporter.run()
+
     def _catch_up(self) -> None:
         """Look once more when hints are heard: those sent before that are lost."""
         self.hints.wait_until_listening(threading.TIMEOUT_MAX)
@@ -134,7 +143,8 @@ def wire(conf: cfg.ConfigOpts) -> Agent:
         seen.set()
         heartbeat.nudge()
 
-    neutron = PluginClient(transport, timeout_s=settings.rpc_timeout_s)
+    instance = new_instance()
+    neutron = PluginClient(transport, timeout_s=settings.rpc_timeout_s, instance=instance)
     reporter = Reporter(settings.host, neutron, resync_s=settings.resync_interval_s)
     reconciler = HostReconciler(settings.host, eswitch, neutron, reporter, on_observed=tell)
     quick = EswitchClient(settings.eswitch_socket, answer_timeout_s=_SCRAPE_S)
@@ -152,7 +162,7 @@ def wire(conf: cfg.ConfigOpts) -> Agent:
         loop.nudge()
 
     reporter.look_again = look_again
-    heartbeat = _heartbeat(settings, transport, reconciler, look_again)
+    heartbeat = _heartbeat(settings, transport, reconciler, look_again, instance)
     return Agent(
         loop=loop,
         heartbeat=heartbeat,
@@ -171,6 +181,7 @@ def _heartbeat(
     transport: Transport,
     reconciler: HostReconciler,
     look_again: Callable[[], None],
+    instance: str,
 ) -> Heartbeat:
     return Heartbeat(
         transport,
@@ -180,6 +191,7 @@ def _heartbeat(
         topic=AGENT_TOPIC,
         configurations=reconciler.configurations,
         interval_s=settings.report_interval_s,
+        instance=instance,
         on_return=look_again,
     )
 

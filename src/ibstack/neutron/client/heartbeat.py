@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.fabric.errors import TryLater
 from ibstack.neutron.client.rpc_client import Caller
+from ibstack.neutron.protocol import instance as instances
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,9 +53,13 @@ class Heartbeat:
         topic: str,
         configurations: Callable[[], Mapping[str, Any]],
         interval_s: float = 30,
+        instance: str | None = None,
         on_return: Callable[[], None] | None = None,
     ) -> None:
-        """*on_return* is called when Neutron answers again after a failed report."""
+        """*on_return* is called when Neutron answers again after a failed report.
+
+        *instance*: that of this process, where it says it elsewhere too.
+        """
         self._caller = Caller(
             transport,
             _REPORTS_TOPIC,
@@ -63,18 +68,21 @@ class Heartbeat:
         )
         self._who = {"agent_type": agent_type, "binary": binary, "host": host, "topic": topic}
         self._configurations = configurations
+        self._instance = instances.digest_of(instance or instances.new_instance())
         self._interval_s = interval_s
         self._on_return = on_return
         self._started = False
         self._failed: str | None = None
         self._certain = False
+        self.heard = threading.Event()
+        """Set once Neutron has answered a report."""
         self._nudged = threading.Event()
         self._stopping = threading.Event()
 
     def beat(self) -> None:
         """Report once; TryLater where Neutron or the broker is away."""
         state: dict[str, Any] = dict(self._who)
-        state["configurations"] = fit(self._configurations())
+        state["configurations"] = fit({**self._configurations(), instances.KEY: self._instance})
         state["uuid"] = str(uuid.uuid4())
         if not self._started:
             state["start_flag"] = True
@@ -90,6 +98,7 @@ class Heartbeat:
             self._certain = False
             raise
         self._started = self._certain = True
+        self.heard.set()
 
     def nudge(self) -> None:
         """Report now: the configurations have changed."""

@@ -29,6 +29,7 @@ from ibstack.neutron.protocol.conventions import (
     PLUGIN_TOPIC,
     RPC_VERSION,
 )
+from ibstack.neutron.protocol.instance import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -162,14 +163,21 @@ class PluginClient:
     """
 
     def __init__(
-        self, transport: Transport, *, timeout_s: float = 15, signer: Signer | None = None
+        self,
+        transport: Transport,
+        *,
+        timeout_s: float = 15,
+        signer: Signer | None = None,
+        instance: str | None = None,
     ) -> None:
         """*timeout_s*: how long to wait for each answer, in seconds.
 
         *signer*: believe no answer about a fabric that is not signed, and sign what is in force.
+        *instance*: what the heartbeats of this process say the digest of.
         """
         self._caller = Caller(transport, PLUGIN_TOPIC, timeout_s=timeout_s)
         self._signer = signer
+        self._instance = instance
 
     def host_ports(self, host: str, etag: str | None = None) -> replies.HostPorts:
         """Return what *host* should have; ports None where nothing is new since *etag*."""
@@ -189,9 +197,11 @@ class PluginClient:
         Safe to repeat.
         """
         doing = f"tell Neutron about the ports of host {host}"
-        told = {"ready": sorted(ready), "gone": sorted(gone)}
+        told: dict[str, Any] = {"ready": sorted(ready), "gone": sorted(gone)}
         if failed:
             told["failed"] = sorted(failed)
+        if self._instance is not None:
+            told[KEY] = self._instance
         raw = self._caller.call(doing, "report_host", host=host, **told)
         return replies.read_host_report(raw, doing)
 

@@ -15,6 +15,7 @@ from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import PciAddress, unfold
+from ibstack.neutron.protocol.instance import told_in
 
 LOG = logging.getLogger(__name__)
 
@@ -85,6 +86,11 @@ def _left(row: object) -> LeftVf | None:
     except ValueError as error:
         LOG.debug("an agent reports a VF that cannot be read: %s: %r", error, row)
         return None
+
+
+def instance_in(text: str) -> str | None:
+    """Return the digest of the instance that a heartbeat is of; None where it says none."""
+    return told_in(_object(text))
 
 
 def served_networks(text: str) -> frozenset[str]:

@@ -16,6 +16,7 @@ from ibstack.fabric.guid import Guid
 from ibstack.fabric.ipoib import ClientIdForm, client_id, parse_client_id
 from ibstack.formats.extra_dhcp_opts import client_ids
 from ibstack.neutron.server import tables
+from ibstack.neutron.server.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger(__name__)
 
 
-class DuplicateMacOnFabric(exceptions.Conflict):
+class DuplicateMacOnFabric(exceptions.Conflict, Refusal):
     """The GUID of the port would not be its alone."""
 
     message = (
@@ -33,7 +34,7 @@ class DuplicateMacOnFabric(exceptions.Conflict):
     )
 
 
-class GuidOfTheFabric(exceptions.Conflict):
+class GuidOfTheFabric(exceptions.Conflict, Refusal):
     """The GUID of the port is one that the fabric has already."""
 
     message = (
@@ -43,7 +44,7 @@ class GuidOfTheFabric(exceptions.Conflict):
     )
 
 
-class ClientIdTaken(exceptions.Conflict):
+class ClientIdTaken(exceptions.Conflict, Refusal):
     """Two guests of a network would ask for an address in one name."""
 
     message = (

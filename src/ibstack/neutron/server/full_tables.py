@@ -10,6 +10,7 @@ from neutron_lib import exceptions
 
 from ibstack.neutron.server import tables
 from ibstack.neutron.server.alone import alone
+from ibstack.neutron.server.refusals import Refusal
 from ibstack.neutron.server.table_places import keys_in, shared_tables, why_full
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger(__name__)
 
 
-class TableFull(exceptions.Conflict):
+class TableFull(exceptions.Conflict, Refusal):
     """The host has no place for the port's network."""
 
     message = "cannot bind port %(port_id)s: %(why)s"

@@ -38,7 +38,9 @@ from ibstack.neutron.server.binding import vif_details, why_not, why_not_own
 from ibstack.neutron.server.desired import ACTIVE
 from ibstack.neutron.server.log_once import LogOnce
 from ibstack.neutron.server.options import Settings, read_settings
+from ibstack.neutron.server.refusals import Refusal, log_in_one_line
 from ibstack.neutron.server.rpc import start_listener
+from ibstack.neutron.server.senders import Senders, watch_heartbeats
 
 if TYPE_CHECKING:
     from ibstack.neutron.server.hints import Hints, PortSnapshot
@@ -51,7 +53,7 @@ _PLACE_OF_A_GUEST = (portbindings.HOST_ID, portbindings.PROFILE)
 """What of a port decides in which tables its network needs a place."""
 
 
-class UnknownClientId(exceptions.BadRequest):
+class UnknownClientId(exceptions.BadRequest, Refusal):
     """HTTP 400: no guest sends such a client-id over InfiniBand."""
 
     message = "cannot set the DHCP options of port %(port_id)s: %(why)s"
@@ -69,6 +71,8 @@ class InfinibandMechanismDriver(mech_agent.SimpleAgentMechanismDriverBase):
     def initialize(self) -> None:
         self.settings = read_settings(cfg.CONF)
         project_quota.register(self._infiniband)
+        log_in_one_line()
+        watch_heartbeats(Senders())
 
     @property
     def connectivity(self) -> str:

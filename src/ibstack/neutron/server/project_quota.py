@@ -15,12 +15,13 @@ from oslo_config import cfg
 
 from ibstack.neutron.server import tables
 from ibstack.neutron.server.options import QUOTA, QUOTA_GROUP, QUOTA_OPTIONS
+from ibstack.neutron.server.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class TooManyNetworks(exceptions.Conflict):
+class TooManyNetworks(exceptions.Conflict, Refusal):
     """The project has as many InfiniBand networks as it may have."""
 
     message = (

@@ -22,6 +22,7 @@ from ibstack.neutron.server import desired, desired_tables, provisioning, tables
 from ibstack.neutron.server.fabric_answer import fabric_answer, is_stamped, stamp_of
 from ibstack.neutron.server.host_answer import host_answer
 from ibstack.neutron.server.revision_stamp import revision_stamp
+from ibstack.neutron.server.senders import Senders
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -57,6 +58,7 @@ class PluginEndpoint:
         self._owned = settings.owned_keys
         self._signer = Signer.read(settings.answer_key_file)
         self._unsigned_too = settings.accept_unsigned_reports
+        self._senders = Senders()
 
     @db_api.retry_if_session_inactive()
     def host_ports(
@@ -99,8 +101,10 @@ class PluginEndpoint:
         ready: list[str],
         gone: list[str],
         failed: Collection[str] = (),
+        instance: object = None,
         **_later: object,
     ) -> dict[str, Any]:
+        self._senders.heard_report(host, instance, tables.instance_of(context, host))
         found = tables.bindings_on(context, host, {*ready, *gone, *failed})
         _send_hints(context, host, {*ready, *failed} - found.keys())
         here = {port_id for port_id, (binding, _) in found.items() if binding == constants.ACTIVE}

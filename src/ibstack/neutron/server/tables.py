@@ -138,6 +138,12 @@ def adapters_of(context: Any, host: str) -> tuple[agent_report.ReportedAdapter, 
     return agent_report.adapters_in(found[0].configurations) if found else ()
 
 
+def instance_of(context: Any, host: str) -> str | None:
+    """Return the digest of the instance of *host*'s ibstack-agent that was heard last."""
+    found = _execute(context, agent_of(host))
+    return agent_report.instance_in(found[0].configurations) if found else None
+
+
 def table_rooms(context: Any, physical_network: str | None) -> agent_report.TableRooms:
     """Return what ibstack-fabricds report of the tables on *physical_network*."""
     texts = [row.configurations for row in _fabricds(context)]

@@ -47,6 +47,7 @@ from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
 from ibstack.subnet_manager.reconcile.kept_members import KeptMembers
 from ibstack.subnet_manager.reconcile.known_hosts import KnownHosts
 from ibstack.subnet_manager.reconcile.operator_requests import OperatorRequests, Order
+from ibstack.subnet_manager.reconcile.published_members import PublishedMembers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -162,6 +163,9 @@ def _cloud(settings: FabricdSettings, transport: Any) -> NeutronCloud:
         settings.physical_network,
         settings.poll_interval_s,
         kept=KeptMembers(settings.state_path),
+        published=PublishedMembers(
+            settings.state_path, lambda: publication(settings).read().published
+        ),
     )
 
 

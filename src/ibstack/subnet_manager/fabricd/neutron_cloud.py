@@ -12,12 +12,13 @@ from ibstack.fabric.errors import TryLater
 from ibstack.subnet_manager.reconcile.pass_context import Desired
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from ibstack.fabric.member import Member
     from ibstack.neutron.client.rpc_client import PluginClient
     from ibstack.neutron.protocol.replies import Held
     from ibstack.subnet_manager.reconcile.kept_members import KeptMembers
+    from ibstack.subnet_manager.reconcile.published_members import PublishedMembers
 
 
 class NeutronCloud:
@@ -33,9 +34,14 @@ class NeutronCloud:
         clock: Callable[[], float] = time.monotonic,
         *,
         kept: KeptMembers | None = None,
+        published: PublishedMembers | None = None,
     ) -> None:
-        """*kept* remembers over a restart what ports keep; None: nothing does."""
+        """*kept* remembers over a restart what ports keep; None: nothing does.
+
+        *published* tells what else those have at the start that are held.
+        """
         self._kept_before = kept
+        self._published = published
         self._client = client
         self._physical_network = physical_network
         self._poll_s = poll_s
@@ -89,17 +95,23 @@ class NeutronCloud:
             self._latest = replace(self._latest, answers=self._answers)
         self._due_at = self._clock() + self._poll_s
 
-    def _kept(self, held: Iterable[Held]) -> Iterator[Member]:
+    def _kept(self, held: Collection[Held]) -> Iterator[Member]:
         """Yield what ports have whose adapter their host does not report any more.
 
         An adapter that is reset, or an agent that was given another file, is no word of Neutron's
         that the port has left: its guest goes on with what it had on that host, in that partition.
         """
-        still = {(each.port_id, each.host, each.key) for each in held if each.key is not None}
+        still = {
+            (each.port_id, each.host, each.key)
+            for each in held
+            if each.host is not None and each.key is not None
+        }
         if self._latest is not None:
             before = self._latest.members
         else:
             before = () if self._kept_before is None else self._kept_before.load()
-        for member in before:
-            if (member.port_id, member.host, member.key) in still:
-                yield member
+        kept = [one for one in before if (one.port_id, one.host, one.key) in still]
+        yield from kept
+        if self._latest is None and self._published is not None:
+            known = {(one.port_id, one.host, one.key) for one in kept}
+            yield from self._published.of(sorted(still - known))

@@ -62,6 +62,9 @@ class KnownHosts:
         self._seen: KnownPorts | None = None
         self._heard: Desired | None = None
         self._judged: Desired | None = None
+        self._vfs: frozenset[Guid] = frozenset()
+        """What Neutron has given to VFs: where a fabric shows those as nodes of their own, nothing
+        in a walk tells them from adapters."""
 
     def accept(self, host: str) -> None:
         """Tell the running daemon, or the next one, to take what *host* reports now."""
@@ -112,6 +115,7 @@ class KnownHosts:
                     desired, members=judged.members, alarms=judged.alarms, doubted=judged.doubted
                 )
         told, self._seen = _reported_ports(desired), seen
+        self._vfs = frozenset(one.guid for one in desired.members if not one.shared)
         if self._learn(told, seen):
             self._compare(seen)
         own = {member.host for member in desired.members if not member.shared}
@@ -178,7 +182,8 @@ class KnownHosts:
             known[host] = {
                 guid: kind
                 for guid, kind in ports.items()
-                if guid not in owners and why_not_new(guid, host, seen, nodes, everyone) is None
+                if guid not in owners and guid not in self._vfs
+                if why_not_new(guid, host, seen, nodes, everyone) is None
             }
             self._learnt = True
 
@@ -227,6 +232,8 @@ class KnownHosts:
         return found
 
     def _new(self, guid: Guid, host: str, seen: KnownPorts) -> str:
+        if guid in self._vfs:
+            return "is a VF's, which Neutron has given it to"
         known = self._load()
         why = why_not_new(guid, host, seen, owners_of_nodes({}, known, seen), known)
         return "is new there" if why is None else why

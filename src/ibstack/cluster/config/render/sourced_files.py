@@ -67,24 +67,25 @@ class IniFile:
         path = PurePosixPath(self.path)
         own = host.modifications(path)
         text, origin = _written(tuple(self._keys), own, self.path)
+        secret = any(is_secret(key.rpartition("]")[2]) for key, _ in origin)
         return GeneratedFile(
             path,
             text,
             ", ".join(objects_of(origin)),
             origin,
-            mode=self._mode(origin),
+            mode=self._mode(secret=secret),
             group=self.group,
             whole=self.whole,
             services=self.services,
             secrets=tuple(self._secrets),
+            has_secret_keys=secret,
             ini=True,
         )
 
-    def _mode(self, origin: tuple[tuple[str, str], ...]) -> int:
-        """Return a new file's mode; *origin*: each of its keys as `[section]key`."""
+    def _mode(self, *, secret: bool) -> int:
+        """Return a new file's mode."""
         if self.group:
             return 0o640
-        secret = any(is_secret(key.rpartition("]")[2]) for key, _ in origin)
         return 0o600 if secret else 0o644
 
 
