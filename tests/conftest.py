@@ -11,7 +11,6 @@ TESTS = Path(__file__).parent
 
 # Whole daemons, servers or commands as processes, root's privileges, or Neutron itself.
 REAL = (
-    "cli",
     "cluster/rollout",
     "cluster/replay",
     "cluster/shell/test_program.py",
