@@ -1,17 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which tests are quick and need no root: those that `make check` runs.  The rest are `real`."""
+"""Which tests are quick and need no root: those that `make check` runs.  The rest are `real`.
+
+And what hypothesis may take.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).parent
 
+# How long examples take tells of the machine; what hangs is ended by the limit of its test.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
+
 # Whole daemons, servers or commands as processes, root's privileges, or Neutron itself.
 REAL = (
-    "cli",
     "cluster/rollout",
     "cluster/replay",
     "cluster/shell/test_program.py",

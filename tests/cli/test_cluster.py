@@ -4,22 +4,21 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cluster.article import starting_state
 from cluster.lint.cloud_folders import article
+from command_line import Answer, ibstack
 from ibstack.cluster.model.state import State
 from ibstack.cluster.store.store import open_store
 from ibstack.cluster.text_file.plan import changes_to
 from ibstack.cluster.text_file.schema import schema
 from ibstack.cluster.text_file.writing import export
 
-IBSTACK = str(Path(sys.executable).with_name("ibstack"))
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Cluster:
@@ -34,15 +33,9 @@ class Cluster:
         reach = f"[hosts]\nreach = tree:{folder}/hosts\nimages = {folder}/images\n"
         self.settings.write_text(f"[store]\nurl = {self.url}\n{reach}")
 
-    def run(
-        self, *arguments: str, status: int = 0, given: str | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        argv = [IBSTACK, "cluster", *arguments]
-        if arguments[0] != "schema":
-            argv += ["--config", str(self.settings)]
-        done = subprocess.run(
-            argv, input=given, capture_output=True, text=True, timeout=120, check=False
-        )
+    def run(self, *arguments: str, status: int = 0, given: str = "") -> Answer:
+        config = () if arguments[0] == "schema" else ("--config", str(self.settings))
+        done = ibstack("cluster", *arguments, *config, given=given)
         assert done.returncode == status, done.stderr
         assert "Traceback" not in done.stderr
         return done
@@ -184,8 +177,8 @@ def test_hosts_are_brought_what_they_missed(applied: Cluster) -> None:
 
 def test_the_shells_drift_ends_as_drift_does(applied: Cluster) -> None:
     def shell(*commands: str) -> int:
-        argv = [IBSTACK, "shell", "--config", str(applied.settings), "-c", "\n".join(commands)]
-        return subprocess.run(argv, capture_output=True, timeout=60, check=False).returncode
+        words = ("--config", str(applied.settings), "-c", "\n".join(commands))
+        return ibstack("shell", *words).returncode
 
     assert shell("drift -n node001") == 3
     assert shell("drift -n node001 -f json", "device get node001 bogus") == 1

@@ -2,27 +2,28 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from command_line import Answer, ibstack
 from ibstack.cli.app import main
 
-IBSTACK = str(Path(sys.executable).with_name("ibstack"))
+if TYPE_CHECKING:
+    from pathlib import Path
+
 PORT = "--mac fa:16:3e:0a:bc:de"
 
 
-def guest_config(arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [IBSTACK, "guest", "config", *arguments.split()],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={name: value for name, value in os.environ.items() if not name.startswith("OS_")},
-    )
+@pytest.fixture(autouse=True)
+def no_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("OS_"):
+            monkeypatch.delenv(name)
+
+
+def guest_config(arguments: str, cwd: Path) -> Answer:
+    return ibstack("guest", "config", *arguments.split(), cwd=cwd)
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-IBSTACK = str(Path(sys.executable).with_name("ibstack"))
+from command_line import ibstack
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -31,15 +31,7 @@ IBSTACK = str(Path(sys.executable).with_name("ibstack"))
 def test_what_cannot_be_meant_is_said_in_a_sentence(
     arguments: str, said: str, tmp_path: Path
 ) -> None:
-    done = subprocess.run(
-        [IBSTACK, *arguments.split()],
-        cwd=tmp_path,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = ibstack(*arguments.split(), cwd=tmp_path)
 
     assert done.returncode == 2
     assert said in done.stderr

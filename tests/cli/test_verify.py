@@ -5,19 +5,17 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from command_line import Answer, ibstack
 from verify.faults import CLOUD, SITE
 
-IBSTACK = str(Path(sys.executable).with_name("ibstack"))
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-def verify(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [IBSTACK, "verify", *arguments], capture_output=True, text=True, timeout=60, check=False
-    )
+def verify(*arguments: str) -> Answer:
+    return ibstack("verify", *arguments)
 
 
 def test_where_all_holds_it_says_so_and_exits_with_0() -> None:

@@ -3,18 +3,19 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from cluster.article import starting_state
+from command_line import ibstack
 from ibstack.cluster.model.state import State
 from ibstack.cluster.store.store import open_store
 from ibstack.cluster.text_file.plan import changes_to
 
-IBSTACK = str(Path(sys.executable).with_name("ibstack"))
+if TYPE_CHECKING:
+    from pathlib import Path
+
 SECRET = "hunter2"
 FILE = "/etc/neutron/plugins/linuxbridge/linuxbridge_conf.ini"
 ROLE = "category; use openstack-compute-hosts; roles; use openstacknode"
@@ -40,8 +41,7 @@ class Site:
         store.commit(changes_to(State(), starting_state()), base=store.load(), author="somebody")
 
     def run(self, *words: str) -> str:
-        argv = [IBSTACK, *words, "--config", str(self.settings)]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+        done = ibstack(*words, "--config", str(self.settings))
         return done.stdout + done.stderr
 
     def shell(self, commands: str) -> str:

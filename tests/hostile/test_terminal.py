@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.article import starting_state
+from command_line import ibstack
 from ibstack.cli.shell import Lister, ShowOne, say
 from ibstack.cluster.config.file_difference import differences, shown
 from ibstack.cluster.model.state import State
@@ -30,7 +31,6 @@ from ibstack.cluster.text_file.plan import changes_to
 from ibstack.fabric import printable as home
 from verify.faults import SITE
 
-IBSTACK = str(Path(sys.executable).with_name("ibstack"))
 CONTROLS = "\x1b]0;title\x07\x1b[2J\r\x9b31m\u202e\u2028\x7f"
 """A title, a cleared screen, the begin of a line, a colour in C1, a turned direction, a line."""
 BEGUN = "ibstack: all is well"
@@ -47,9 +47,9 @@ def is_clean(text: str) -> bool:
 
 
 def run(*words: str) -> str:
-    """Return all that a command says; as bytes, so that no line ending is made another."""
-    done = subprocess.run([IBSTACK, *words], capture_output=True, timeout=120, check=False)
-    said = (done.stdout + done.stderr).decode()
+    """Return all that a command says, line endings as it writes them."""
+    done = ibstack(*words)
+    said = done.stdout + done.stderr
     assert "Traceback" not in said
     return said
 

@@ -179,7 +179,7 @@ class HostsContract:
 
         def bring(before: bytes, after: bytes, *, secret: bool) -> str:
             order = FileRequest(FILE, before, after, mode, group, secret=secret)
-            done = rig.hosts.bring({HERE: ApplyRequest((order,))})[HERE].files[FILE]
+            done = rig.hosts.apply({HERE: ApplyRequest((order,))})[HERE].files[FILE]
             assert not done.failed
             return done.narrowed
 

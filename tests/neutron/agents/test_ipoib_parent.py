@@ -14,7 +14,8 @@ from ibstack.fabric.errors import BadInput, BadValue, Refused, TryLater
 from ibstack.fabric.partition import DEFAULT_PARTITION, PartitionKey, TableEntry
 from ibstack.neutron.agents.interface_networks import Networks, ServedNetwork
 from ibstack.neutron.agents.ipoib_choice import ParentChoice
-from ibstack.neutron.agents.ipoib_parent import Parents
+from ibstack.neutron.agents.ipoib_parent import Parent, Parents
+from ibstack.runtime.waiting import wait_until
 from ibstack_lab.hosts import hardware
 from ibstack_lab.hosts.hardware import PortState
 from ibstack_lab.topology import ARTICLE
@@ -27,6 +28,7 @@ with warnings.catch_warnings():
     from ibstack.neutron.agents.interface_options import GROUP, read_interface_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from ibstack_lab.hosts.hardware import Hardware
@@ -101,15 +103,48 @@ def test_it_waits_for_the_partition_and_says_so_once(
     ]
     for thread in threads:
         thread.start()
-    until = threading.Event()
-    while "waits: P_Key 0x8001 is not in the table of ib0" not in caplog.text:
-        until.wait(0.01)
+    assert wait_until(lambda: "waits: P_Key 0x8001 is not in" in caplog.text, LIMIT_S)
 
     adapter.show_table([0x7FFF, 0x8001])
     for thread in threads:
         thread.join(LIMIT_S)
 
     assert chosen == ["ib0"] * 3
+    assert caplog.text.count("waits: P_Key") == 1
+    assert caplog.text.count("has its P_Key 0x8001 now") == 1
+
+
+class SlowToAnswer(Parents):
+    """Whoever looks second hears what was so before *meanwhile*, and after it was done."""
+
+    def __init__(self, root: Path, meanwhile: Callable[[], None]) -> None:
+        super().__init__(root)
+        self._meanwhile = {2: meanwhile}
+        self._looks = 0
+
+    def look(self, interface: str) -> Parent:
+        self._looks += 1
+        seen = super().look(interface)
+        self._meanwhile.pop(self._looks, lambda: None)()
+        return seen
+
+
+def test_who_looked_before_the_partition_came_does_not_say_afterwards_that_it_waits(
+    adapter: Hardware, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    def partition_comes() -> None:
+        adapter.show_table([0x7FFF, 0x8001])
+        another.start()
+        another.join(1)
+
+    choice = ParentChoice(SlowToAnswer(adapter.root, partition_comes), LIMIT_S)
+    another = threading.Thread(target=lambda: choice.choose(WANTED, "tap2"))
+
+    assert choice.choose(WANTED, "tap1") == "ib0"
+    another.join(LIMIT_S)
+
     assert caplog.text.count("waits: P_Key") == 1
     assert caplog.text.count("has its P_Key 0x8001 now") == 1
 

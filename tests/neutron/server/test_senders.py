@@ -7,9 +7,9 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ibstack.neutron.protocol.reported import instance_in
 
 from ibstack.fabric.neutron_names import MELLANOX_AGENT, PARTITION_AGENT
+from ibstack.neutron.protocol.agent_report import instance_in
 from ibstack.neutron.protocol.instance import KEY, digest_of, is_instance, new_instance
 from ibstack.neutron.server.senders import MOST_REPORTS, Senders
 

@@ -28,6 +28,7 @@ class ParentChoice:
         self._parents = parents
         self._wait_s = wait_s
         self._missing = _Missing()
+        self._lock = threading.Lock()
 
     def usable(self, wanted: ServedNetwork) -> tuple[str, ...]:
         """Return the interfaces that are up; all of them where none is: nothing is better."""
@@ -43,28 +44,38 @@ class ParentChoice:
         """
         until = time.monotonic() + self._wait_s
         while True:
-            seen = [self._parents.read(name) for name in wanted.interfaces]
-            up = [parent for parent in seen if parent.trouble is None]
-            if not up:
-                why = "; ".join(str(parent.trouble) for parent in seen)
-                raise TryLater(f"cannot plug {device_name} into network {wanted.network_id}: {why}")
-            for parent in up:
-                if parent.carries(wanted.entry):
-                    self._missing.found(wanted)
-                    return parent.interface
-            if time.monotonic() >= until:
-                self._missing.late(wanted, up)
-                return up[0].interface
-            self._missing.begins(wanted, up)
+            with self._lock:  # What is logged follows the looks: none is older than the one before.
+                chosen = self._chosen(wanted, device_name, is_last=time.monotonic() >= until)
+            if chosen is not None:
+                return chosen
             time.sleep(_LOOK_AGAIN_S)
+
+    def _chosen(self, wanted: ServedNetwork, device_name: str, *, is_last: bool) -> str | None:
+        """Return the interface to use, and log what changed; None where the partition may come."""
+        seen = [self._parents.read(name) for name in wanted.interfaces]
+        up = [parent for parent in seen if parent.trouble is None]
+        if not up:
+            why = "; ".join(str(parent.trouble) for parent in seen)
+            raise TryLater(f"cannot plug {device_name} into network {wanted.network_id}: {why}")
+        for parent in up:
+            if parent.carries(wanted.entry):
+                self._missing.found(wanted)
+                return parent.interface
+        if is_last:
+            self._missing.late(wanted, up)
+            return up[0].interface
+        self._missing.begins(wanted, up)
+        return None
 
 
 class _Missing:
-    """Which partitions are waited for: each thing is said once, until the partition is there."""
+    """Which partitions are waited for: each thing is said once, until the partition is there.
+
+    For one thread at a time.
+    """
 
     def __init__(self) -> None:
         self._said: dict[tuple[str, TableEntry], set[str]] = {}
-        self._lock = threading.Lock()
 
     def begins(self, wanted: ServedNetwork, up: list[Parent]) -> None:
         if self._first_time(wanted, "begins"):
@@ -80,17 +91,14 @@ class _Missing:
             )
 
     def found(self, wanted: ServedNetwork) -> None:
-        with self._lock:
-            said = self._said.pop((wanted.physical_network, wanted.entry), None)
-        if said:
+        if self._said.pop((wanted.physical_network, wanted.entry), None):
             LOG.info("network %s has its P_Key %s now", wanted.network_id, wanted.entry)
 
     def _first_time(self, wanted: ServedNetwork, what: str) -> bool:
-        with self._lock:
-            said = self._said.setdefault((wanted.physical_network, wanted.entry), set())
-            known = what in said
-            said.add(what)
-        return not known
+        said = self._said.setdefault((wanted.physical_network, wanted.entry), set())
+        is_known = what in said
+        said.add(what)
+        return not is_known
 
 
 def _what_is_missing(wanted: ServedNetwork, up: list[Parent]) -> str:
