@@ -122,9 +122,9 @@ class SlowToAnswer(Parents):
         self._meanwhile = {2: meanwhile}
         self._looks = 0
 
-    def look(self, interface: str) -> Parent:
+    def read(self, interface: str) -> Parent:
         self._looks += 1
-        seen = super().look(interface)
+        seen = super().read(interface)
         self._meanwhile.pop(self._looks, lambda: None)()
         return seen
 

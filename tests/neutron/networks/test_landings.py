@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from neutron.common import config  # noqa: F401
 
 from ibstack.fabric.errors import BadInput
 from ibstack.neutron.networks.default_network import (
