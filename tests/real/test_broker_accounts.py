@@ -12,7 +12,7 @@ import sys
 import threading
 import warnings
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,11 +20,10 @@ import amqp
 import pytest
 from oslo_config import cfg
 
-from cluster.broker_cluster import COMPUTE as COMPUTE_HOST
-from cluster.broker_cluster import HEAD, SECRETS, broker_cluster, filled
-from cluster.infiniband_cluster import ML2
+from broker_accounts import COMPUTE, FABRICD, PASSWORDS, SERVER, Accounts
+from cluster.broker_cluster import broker_cluster
 from ibstack_lab.services.neutron_stand_in import StandInPort
-from one_broker import ALL, THERE, Broker, running_broker
+from one_broker import ALL, THERE, running_broker
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's, by way of oslo.service.
@@ -43,58 +42,13 @@ with warnings.catch_warnings():
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ibstack.cluster.model.state import Draft
-
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(not THERE, reason="needs rabbitmq-server: apt-get install rabbitmq-server"),
 ]
 
 ROOT: Final = Path(__file__).parents[2]
-ACCOUNTS: Final = "/etc/ibstack/broker-accounts.sh"
 LIMIT_S: Final = 30
-COMPUTE, FABRICD, SERVER = "ibstack-compute", "ibstack-fabricd", "ibstack-server"
-READS: Final = {
-    COMPUTE: (COMPUTE_HOST, "/etc/ibstack/agent.conf"),
-    FABRICD: (HEAD, "/etc/ibstack/fabricd.conf"),
-    SERVER: (HEAD, ML2),
-}
-"""By account the host and the file that have it."""
-PASSWORDS: Final = {
-    COMPUTE: SECRETS["agentpasswordfile"],
-    FABRICD: SECRETS["fabricdpasswordfile"],
-    SERVER: SECRETS["serverpasswordfile"],
-    ALL: "secret",
-}
-
-
-@dataclass(frozen=True)
-class Accounts:
-    """A RabbitMQ with the accounts that a cluster's head node has the commands for."""
-
-    broker: Broker
-    cluster: Draft
-
-    @property
-    def folder(self) -> Path:
-        return self.broker.lab.root
-
-    def config(self, user: str) -> Path:
-        """Write the file that has the account, as it is brought to its host, and return it."""
-        host, path = READS[user]
-        file = self.folder / f"{user}.conf"
-        file.write_bytes(filled(self.cluster, host, path).content(None))
-        return file
-
-    def make(self) -> None:
-        """Run what the head node is brought."""
-        script = self.folder / "accounts.sh"
-        script.write_bytes(filled(self.cluster, HEAD, ACCOUNTS).content(None))
-        said = self.broker.run_script(script)
-        assert not any(each in said for each in PASSWORDS.values())
-
-    def channel(self, opened: ExitStack, user: str) -> Any:
-        return self.broker.channel(opened, user, PASSWORDS[user])
 
 
 @pytest.fixture(scope="module")
@@ -112,11 +66,8 @@ def neutron(accounts: Accounts) -> Iterator[Callable[..., Any]]:
 
     It has neutron-server's account.
     """
-    read = cfg.ConfigOpts()
-    read.register_opt(cfg.StrOpt("transport_url"))
-    read([], default_config_files=[str(accounts.config(SERVER))])
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / "tests/rpc_stand_in.py"), read.transport_url],
+        [sys.executable, str(ROOT / "tests/rpc_stand_in.py"), accounts.url(SERVER)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
