@@ -103,7 +103,7 @@ def test_a_commit_reaches_the_hosts_that_answer_and_names_those_that_do_not(
 
     assert f"[info] node002: create {BRIDGE}\n" in said
     assert f"[notice] node002: Service {READER} was restarted\n" in said
-    assert "[error] node003: cannot bring this commit: connection refused\n" in said
+    assert "[error] node003: cannot apply this commit: connection refused\n" in said
     assert not cluster.done
     assert cluster.session.output.failures == 1
     assert b"a:eth6\n" in cluster.bridge("node002").read_bytes()
@@ -129,7 +129,7 @@ def test_a_host_that_answers_nonsense_is_named_and_the_others_get_theirs(
     drift = cluster.type("device drift -n node002,node003")
 
     assert f"[notice] node002: Service {READER} was restarted\n" in committed
-    assert "[error] node003: cannot bring this commit: its answer was garbled: " in committed
+    assert "[error] node003: cannot apply this commit: its answer was garbled: " in committed
     assert not done
     assert "its answer was garbled" in next(
         line for line in drift.splitlines() if line.startswith("node003")
@@ -303,7 +303,7 @@ def test_an_older_store_in_the_place_of_a_newer_one_is_told(cluster: Cluster) ->
 
     said = cluster.type(*change_mappings("eth7"), "commit")
 
-    assert "[error] node002: cannot bring commit 3: the host has had commit 900; if an" in said
+    assert "[error] node002: cannot apply commit 3: the host has had commit 900; if an" in said
     assert b"a:eth6\n" in cluster.bridge("node002").read_bytes()
     assert b"a:eth7\n" in cluster.bridge("node003").read_bytes()
     assert not cluster.done

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _ROUNDS: Final = 3
 """How often hosts are looked at anew whose files are changed meanwhile."""
-_CHANGING: Final = "cannot bring this commit: its files change all the time; see who writes them"
+_CHANGING: Final = "cannot apply this commit: its files change all the time; see who writes them"
 
 
 @dataclass(slots=True)
@@ -96,6 +96,6 @@ def _why_not(result: ApplyResult, state: State) -> str:
     if not result.overtaken:
         return _CHANGING
     return (
-        f"cannot bring commit {state.revision}: the host has had commit {result.overtaken}; if an"
+        f"cannot apply commit {state.revision}: the host has had commit {result.overtaken}; if an"
         f" older store was put in its place, restart the host, then `ibstack cluster bring` it"
     )

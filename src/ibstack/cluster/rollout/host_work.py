@@ -168,7 +168,7 @@ def add_result_events(
     """Add to *events* what became of the host's order."""
     host = work.host
     if result.failed:
-        events.add(host, f"cannot bring this commit: {result.failed}", "error")
+        events.add(host, f"cannot apply this commit: {result.failed}", "error")
         return
     for text, severity in _of_files(work.steps, result):
         events.add(host, text, severity)
@@ -207,7 +207,7 @@ def add_away_event(work: HostWork, events: Events) -> None:
 
 def _away(seen: Observation) -> str:
     if seen.why:
-        return f"cannot bring this commit: {seen.why}"
+        return f"cannot apply this commit: {seen.why}"
     return "not up: it gets this commit when it starts"
 
 
