@@ -16,7 +16,7 @@ import json
 import reprlib
 import types
 import typing
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -110,6 +110,17 @@ def from_json(kind: type[_T], raw: object, *, whole: bool = False) -> _T:
     except (ValueError, TypeError) as error:
         raise _inside(error, "") from error
     return found
+
+
+def to_row(value: Any) -> list[Any]:
+    """Return the fields of a dataclass as a list, in their order: what many rows are stored as."""
+    return [*to_json(value).values()]
+
+
+def from_row(kind: type[_T], row: Iterable[object]) -> _T:
+    """Return what to_row() was given; ValueError or TypeError for anything else."""
+    names = [field.name for field in dataclasses.fields(typing.cast("Any", kind))]
+    return from_json(kind, dict(zip(names, row, strict=True)))
 
 
 def _inside(error: Exception, where: str) -> BadShape:

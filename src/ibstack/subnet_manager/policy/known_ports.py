@@ -6,10 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ibstack.fabric.guid import Guid
+from ibstack.formats.codec import record
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from ibstack.fabric.guid import Guid
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class TableSize:
     """Of the switch's table for the port at the other end; None: it checks none there."""
 
 
+@record
 @dataclass(frozen=True, slots=True)
 class PortPlace:
     """Where an adapter's port is.  None: not known."""

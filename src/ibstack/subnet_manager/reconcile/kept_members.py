@@ -7,29 +7,16 @@ Kept over a restart of ibstack-fabricd too: an adapter in reset takes nothing aw
 from __future__ import annotations
 
 import json
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.member import Member
-from ibstack.formats.codec import from_json, to_json
+from ibstack.formats.codec import from_row, to_row
 from ibstack.subnet_manager.state_file import store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Row: TypeAlias = "list[Any]"
-_FIELDS: Final = [field.name for field in fields(Member)]
 _BROKEN: Final = (ValueError, KeyError, TypeError, AttributeError)
-
-
-def row_of(member: Member) -> Row:
-    """Return what JSON can hold of *member*; member_of() is the reverse."""
-    return [*to_json(member).values()]
-
-
-def member_of(row: Row) -> Member:
-    """Read what row_of() wrote; ValueError or TypeError for anything else."""
-    return from_json(Member, dict(zip(_FIELDS, row, strict=True)))
 
 
 class KeptMembers:
@@ -46,7 +33,7 @@ class KeptMembers:
         if self._stored is None:
             try:
                 rows = json.loads(self._file.read_text("ascii"))
-                self._stored = tuple(member_of(row) for row in rows)
+                self._stored = tuple(from_row(Member, row) for row in rows)
             except (OSError, *_BROKEN):
                 self._stored = ()
         return self._stored
@@ -55,5 +42,5 @@ class KeptMembers:
         """Keep *kept* from now on; TryLater where it cannot be written."""
         if not self._remembers or kept == self.load():
             return
-        store(self._file, json.dumps([row_of(member) for member in kept], indent=0) + "\n")
+        store(self._file, json.dumps([to_row(member) for member in kept], indent=0) + "\n")
         self._stored = kept

@@ -5,18 +5,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ibstack.fabric.errors import Refused, TryLater
 from ibstack.fabric.guid import Guid
+from ibstack.fabric.member import Member
+from ibstack.formats.codec import from_row, to_row
 from ibstack.subnet_manager.policy.known_ports import PortPlace
-from ibstack.subnet_manager.reconcile.kept_members import member_of, row_of
 from ibstack.subnet_manager.state_file import store
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from ibstack.fabric.member import Member
 
 _VERSION: Final = 1
 Ports: TypeAlias = "dict[Guid, bool | None]"
@@ -44,8 +43,11 @@ def read(file: Path) -> Remembered:
             host: {Guid.parse(guid): kind for guid, kind in ports.items()}
             for host, ports in raw["hosts"].items()
         }
-        places = {Guid.parse(guid): _place(row) for guid, row in raw.get("places", {}).items()}
-        return Remembered(hosts, tuple(map(member_of, raw["kept"])), places)
+        places = {
+            Guid.parse(guid): from_row(PortPlace, row)
+            for guid, row in raw.get("places", {}).items()
+        }
+        return Remembered(hosts, tuple(from_row(Member, row) for row in raw["kept"]), places)
     except FileNotFoundError:
         return Remembered()
     except OSError as error:
@@ -66,21 +68,7 @@ def write(file: Path, what: Remembered) -> None:
     content = {
         "version": _VERSION,
         "hosts": hosts,
-        "kept": [row_of(member) for member in what.kept],
-        "places": {str(guid): _row(place) for guid, place in sorted(what.places.items())},
+        "kept": [to_row(member) for member in what.kept],
+        "places": {str(guid): to_row(place) for guid, place in sorted(what.places.items())},
     }
     store(file, json.dumps(content, indent=0) + "\n")
-
-
-def _row(place: PortPlace) -> list[Any]:
-    node, switch = (None if guid is None else str(guid) for guid in (place.node, place.switch))
-    return [node, switch, place.number]
-
-
-def _place(row: list[Any]) -> PortPlace:
-    node, switch, number = row
-    return PortPlace(
-        None if node is None else Guid.parse(node),
-        None if switch is None else Guid.parse(switch),
-        None if number is None else int(number),
-    )
