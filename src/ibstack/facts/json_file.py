@@ -39,7 +39,21 @@ def read_object(text: str, file: str, remedy: str) -> dict[str, Any]:
     return found
 
 
-def refusal(found: dict[str, Any]) -> str:
+def read_list(text: str, file: str, key: str, remedy: str) -> list[Any]:
+    """Return the whole list *key* of an API's answer; BadInput for anything else."""
+    found = read_object(text, file, remedy)
+    rows = found.get(key)
+    if not isinstance(rows, list):
+        has = f"no `{key}`" if rows is None else f"{kind_of(rows)} as `{key}`, and no list"
+        raise unreadable(file, _refusal(found) or f"it has {has}", remedy)
+    links = found.get(f"{key}_links")
+    pages = links if isinstance(links, list) else ()
+    if any(isinstance(each, dict) and each.get("rel") == "next" for each in pages):
+        raise unreadable(file, f"it is one page of several, and not all {key}", remedy)
+    return rows
+
+
+def _refusal(found: dict[str, Any]) -> str:
     """Return what an API said in place of its answer, quoted; empty: it is no error."""
     for key in _ERRORS:
         said = found.get(key)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from ibstack.facts.json_file import kind_of, read_object, refusal, unreadable
+from ibstack.facts.json_file import read_list, unreadable
 from ibstack.facts.site import Agent
 from ibstack.formats.codec import BadShape, from_json, to_json
 
@@ -38,17 +38,7 @@ def load_agents(text: str, file: str) -> tuple[Agent, ...]:
             " configurations",
             _REMEDY,
         )
-    found = read_object(text, file, _REMEDY)
-    rows = found.get("agents")
-    if not isinstance(rows, list):
-        has = "no `agents`" if rows is None else f"{kind_of(rows)} as `agents`, and no list"
-        raise unreadable(file, refusal(found) or f"it has {has}", _REMEDY)
-    links = found.get("agents_links")
-    if isinstance(links, list) and any(
-        isinstance(e, dict) and e.get("rel") == "next" for e in links
-    ):
-        raise unreadable(file, "it is one page of several, and not all agents", _REMEDY)
-    return agents_of(rows, file, _REMEDY)
+    return agents_of(read_list(text, file, "agents", _REMEDY), file, _REMEDY)
 
 
 def dump_agents(agents: Iterable[Agent]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from ibstack.facts.json_file import kind_of, read_object, refusal, unreadable
+from ibstack.facts.json_file import kind_of, read_list, read_object, unreadable
 from ibstack.facts.site import RoleAssignment
 
 if TYPE_CHECKING:
@@ -28,12 +28,7 @@ def load_roles(text: str, file: str) -> tuple[RoleAssignment, ...]:
     """Read either form; BadInput that says what the file is instead, and what to do."""
     if text.lstrip().startswith("["):
         return _rows(read_object(f'{{"rows": {text}}}', file, _REMEDY)["rows"], file, _of_client)
-    found = read_object(text, file, _REMEDY)
-    rows = found.get("role_assignments")
-    if not isinstance(rows, list):
-        has = "no `role_assignments`" if rows is None else f"{kind_of(rows)} as `role_assignments`"
-        raise unreadable(file, refusal(found) or f"it has {has}", _REMEDY)
-    return _rows(rows, file, _of_api)
+    return _rows(read_list(text, file, "role_assignments", _REMEDY), file, _of_api)
 
 
 def roles_of(rows: Iterable[Any], source: str) -> tuple[RoleAssignment, ...]:
