@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from ibstack.diagnose.cloud_facts import (
@@ -19,6 +18,7 @@ from ibstack.fabric.errors import BadInput, BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.ipoib import IpoibAddress
 from ibstack.fabric.pci import PciAddress
+from ibstack.formats.codec import object_of
 from ibstack.formats.extra_dhcp_opts import client_id_of
 from ibstack.neutron.protocol.agent_report import ReportedAdapter, read_adapter
 
@@ -233,11 +233,9 @@ def _agent(row: Row) -> CloudAgent:
 
 def _configurations(row: Row) -> Mapping[str, Any]:
     raw = row.get("configurations")
-    try:
-        found = json.loads(raw) if isinstance(raw, str) else raw
-    except (ValueError, RecursionError):
-        found = None
-    return found if isinstance(found, dict) else {}
+    if isinstance(raw, str):
+        return object_of(raw)
+    return raw if isinstance(raw, dict) else {}
 
 
 def _adapter(row: Any) -> ReportedAdapter | str:

@@ -112,6 +112,15 @@ def from_json(kind: type[_T], raw: object, *, whole: bool = False) -> _T:
     return found
 
 
+def object_of(text: str) -> dict[str, Any]:
+    """Return the object of JSON that *text* is; an empty one where it is none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def to_row(value: Any) -> list[Any]:
     """Return the fields of a dataclass as a list, in their order: what many rows are stored as."""
     return [*to_json(value).values()]

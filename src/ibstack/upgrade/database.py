@@ -6,13 +6,13 @@ The tables are the same in all releases that networking-mlnx 21.0.0 and ibstack 
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from ibstack.fabric.errors import BadInput, TryLater
+from ibstack.formats.codec import object_of
 from ibstack.upgrade.known_cloud import KnownCloud, KnownPort, OtherPorts
 
 _PORTS: Final = sa.text(
@@ -98,10 +98,7 @@ def _port(row: Any) -> KnownPort:
 
 
 def _pci_slot(profile: str | None) -> str | None:
-    try:
-        slot = json.loads(profile or "{}").get("pci_slot")
-    except (ValueError, AttributeError, RecursionError):
-        return None
+    slot = object_of(profile or "").get("pci_slot")
     return slot if isinstance(slot, str) else None
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import logging
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ibstack.fabric.adapter import AdapterKind
 from ibstack.fabric.errors import BadValue
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.pci import PciAddress, unfold
+from ibstack.formats.codec import object_of
 from ibstack.neutron.protocol.instance import told_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 LOG = logging.getLogger(__name__)
 
@@ -58,7 +60,7 @@ def adapters(configurations: Mapping[str, Any]) -> tuple[ReportedAdapter, ...]:
 @functools.lru_cache(maxsize=65536)
 def adapters_in(text: str) -> tuple[ReportedAdapter, ...]:
     """The same, from `configurations` as the database keeps them."""
-    return adapters(_object(text))
+    return adapters(object_of(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class LeftVf:
 @functools.lru_cache(maxsize=65536)
 def left_in(text: str) -> tuple[LeftVf, ...]:
     """Read `left` of `configurations` as the database keeps them; nonsense is left out."""
-    reported = _object(text).get("left")
+    reported = object_of(text).get("left")
     found = map(_left, reported) if isinstance(reported, list) else ()
     return tuple(one for one in found if one is not None)
 
@@ -90,12 +92,12 @@ def _left(row: object) -> LeftVf | None:
 
 def instance_in(text: str) -> str | None:
     """Return the digest of the instance that a heartbeat is of; None where it says none."""
-    return told_in(_object(text))
+    return told_in(object_of(text))
 
 
 def served_networks(text: str) -> frozenset[str]:
     """Return the physical networks that an ibstack-fabricd reports to serve."""
-    return frozenset(_texts(_object(text), "physical_networks"))
+    return frozenset(_texts(object_of(text), "physical_networks"))
 
 
 def table_rooms(texts: Iterable[str], physical_network: str) -> TableRooms:
@@ -106,7 +108,7 @@ def table_rooms(texts: Iterable[str], physical_network: str) -> TableRooms:
     """
     most: list[int] = []
     smaller: dict[Guid, int] = {}
-    for configurations in map(_object, texts):
+    for configurations in map(object_of, texts):
         number = configurations.get("table_room")
         if physical_network not in _texts(configurations, "physical_networks"):
             continue
@@ -125,7 +127,7 @@ def guids(text: str) -> frozenset[Guid]:
 
     A GUID that cannot be read is left out.
     """
-    configurations = _object(text)
+    configurations = object_of(text)
     found = {one.port_guid for one in adapters(configurations) if one.port_guid is not None}
     for spelled in _texts(configurations, "reserved_guids"):
         with contextlib.suppress(BadValue):
@@ -140,14 +142,6 @@ def _texts(configurations: Mapping[str, Any], key: str) -> list[str]:
 
 # One set for all hosts that spell it alike: 10,000 hosts have a few kinds of adapters.
 _vfs = functools.lru_cache(maxsize=1024)(unfold)
-
-
-def _object(text: str) -> Mapping[str, Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, Mapping) else {}
 
 
 def _adapter(row: object) -> ReportedAdapter | None:
