@@ -18,6 +18,7 @@ from ibstack.subnet_manager.policy.drift import (
     audit,
 )
 from ibstack.views.audit_outcome import Became, outcome
+from ibstack.views.partition_audit import AuditAnswer, DriftRow
 
 GUID = Guid(0x2)
 MISSING = Drift(DriftClass.MISSING, GUID, None)
@@ -56,3 +57,22 @@ def test_only_what_is_ours_and_was_seen_again_is_repaired(
     look = replace(audit(NOTHING, survey), found=tuple(again))
 
     assert outcome(drift, look, survey) == (said and Became(said))
+
+
+@pytest.mark.parametrize(
+    ("became", "overlooked", "code"),
+    [
+        ((), (), 0),
+        ((), SILENT, 4),
+        ((Became.LEFT,), (), 3),
+        ((Became.REPAIRED, Became.FAILED), SILENT, 3),
+        ((Became.REPAIRED, Became.OVER), (), 0),
+        ((Became.REPAIRED,), SILENT, 4),
+    ],
+)
+def test_a_difference_that_is_left_counts_more_than_what_was_overlooked(
+    became: tuple[Became, ...], overlooked: tuple[str, ...], code: int
+) -> None:
+    rows = tuple((DriftRow.of(MISSING), each) for each in became)
+
+    assert AuditAnswer(rows, 1, overlooked).exit_code == code

@@ -16,6 +16,7 @@ from ibstack.subnet_manager.opensm.partitions_conf import PartitionsFile
 from ibstack.subnet_manager.opensm.partitions_file_store import PartitionsFileStore
 from ibstack.subnet_manager.reconcile.operator_requests import OperatorRequests, Order
 from ibstack.views.operator_orders import (
+    WOULD,
     give,
     give_accept_host,
     would_accept,
@@ -129,3 +130,8 @@ def test_who_may_not_order_is_told_as_whom_to_run_it(here: Here) -> None:
 
     with pytest.raises(Refused, match="run this as the user of ibstack-fabricd"):
         give(here, "restore")  # type: ignore[arg-type]
+
+
+def test_of_each_order_it_can_be_told_what_it_would_do() -> None:
+    """Of a repair the audit tells it."""
+    assert set(WOULD) == {each.value for each in Order} - {Order.REPAIR.value}
