@@ -497,6 +497,8 @@ def test_a_host_that_serves_guests_needs_vfs_though_no_file_asks() -> None:
     assert states("vf-count", with_vfs(0, **FIRMWARE_OFF)) == [UNKNOWN]
     assert states("sriov-firmware", with_vfs(0, **FIRMWARE_ON)) == [OK]
     assert states("iommu-on", with_vfs(0)) == [UNKNOWN]
+    (said,) = said_by("sriov-firmware", with_vfs(0, **FIRMWARE_ON))
+    assert said.wanted == "sriov_en true, at least 1 VFs"
 
 
 def test_a_host_of_the_dhcp_agent_alone_needs_none() -> None:

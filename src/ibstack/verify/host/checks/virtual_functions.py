@@ -107,7 +107,7 @@ def _need(host: Evidence, adapter: Function, asked: ConfiguredVfs) -> _Need:
     sure = asked.count if asked.certainty is Certainty.CERTAIN else 0
     serves = serves_as(host, adapter)
     # Who serves guests needs a VF at least, though nothing that is read asks for any.
-    return _Need(max(sure, serves is True), max(asked.count, serves is not False))
+    return _Need(max(sure, int(serves is True)), max(asked.count, int(serves is not False)))
 
 
 def _room(firmware: Firmware) -> int:
