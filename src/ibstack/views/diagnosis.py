@@ -22,7 +22,7 @@ from ibstack.diagnose.local_group import GroupSource
 from ibstack.diagnose.local_vf import VfSource
 from ibstack.diagnose.mapped_ports import mapped_ports
 from ibstack.diagnose.remote_facts import RemoteHosts, no_facts
-from ibstack.fabric.errors import BadInput, TryLater
+from ibstack.fabric.errors import BadInput, BadValue, TryLater
 from ibstack.host.adapters.netlink import Netlink
 from ibstack.mad import open_port
 from ibstack.mad.umad import UmadPort
@@ -153,13 +153,15 @@ def dhcp_state(files: Sequence[str] = DHCP_FILES) -> Path:
     """Return state_path as neutron-dhcp-agent reads it; TryLater where that cannot be told."""
     from oslo_config import cfg
 
+    from ibstack.neutron.client.settings_files import read_files
+
     conf = cfg.ConfigOpts()
     conf.register_opt(cfg.StrOpt("state_path", default=_DHCP_STATE))
     there = [path for path in files if not _is_absent(path)]
     try:
-        conf([f"--config-file={path}" for path in there], default_config_files=[])
+        read_files(conf, [f"--config-file={path}" for path in there], default_config_files=[])
         return Path(conf.state_path)
-    except cfg.Error as error:
+    except (cfg.Error, BadInput) as error:
         raise TryLater(
             f"cannot tell where neutron-dhcp-agent keeps its files: {error}; run this as root, or"
             " give --state-path"
@@ -191,14 +193,17 @@ def fabric_source(host: str, config_files: Sequence[str]) -> FabricSource:
     import ibstack.neutron.client.native_threads  # noqa: F401  Before what imports oslo.messaging.
     from ibstack.diagnose.local_fabric import FabricSource
     from ibstack.neutron.client.rpc_client import PluginClient, open_transport
+    from ibstack.neutron.client.settings_files import read_files
     from ibstack.subnet_manager.fabricd import options
 
     conf = cfg.CONF  # The global one: see ibstack.subnet_manager.fabricd.daemon.main().
     options.register(conf)
     try:
-        conf([f"--config-file={path}" for path in config_files], project="ibstack")
+        read_files(conf, [f"--config-file={path}" for path in config_files], project="ibstack")
         settings = options.read_settings(conf)
-    except cfg.Error as error:
+    except BadValue:
+        raise  # A value is wrong wherever this is done.
+    except (cfg.Error, BadInput) as error:
         raise TryLater(
             f"cannot look at the fabric from {host}: {error}; this is done on a host of"
             " ibstack-fabricd, whose settings --config-file names"

@@ -11,6 +11,7 @@ from oslo_config import cfg
 
 from ibstack.fabric.errors import BadInput, TryLater
 from ibstack.mad import PortState, open_port
+from ibstack.neutron.client.settings_files import read_files
 from ibstack.neutron.networks.default_network import (
     NetworkPlacement,
     Outcome,
@@ -186,9 +187,9 @@ def _read(given: Sequence[str], remark: Callable[[str], None]) -> _Files:
     for group, options in _OPTIONS.items():
         conf.register_opts(options, group=None if group == "DEFAULT" else group)
     try:
-        conf([], default_config_files=there, default_config_dirs=[])
+        read_files(conf, [], default_config_files=there, default_config_dirs=[])
         return _options(conf, remark)
-    except (cfg.Error, ValueError) as error:
+    except (cfg.Error, ValueError, BadInput) as error:
         raise BadInput(f"cannot read Neutron's settings: {error}") from error
 
 

@@ -79,18 +79,16 @@ class Sources:
         """*config_files*: fabricd's.  BadInput where they cannot be read."""
         from oslo_config import cfg
 
+        from ibstack.neutron.client.settings_files import read_files
         from ibstack.subnet_manager.fabricd import options
 
         conf = cfg.CONF  # The global one: see ibstack.subnet_manager.fabricd.daemon.main().
         options.register(conf)
         try:
-            conf([f"--config-file={path}" for path in config_files], project="ibstack")
+            read_files(conf, [f"--config-file={path}" for path in config_files], project="ibstack")
             self.settings: FabricdSettings = options.read_settings(conf)
-        except cfg.Error as error:
-            raise BadInput(
-                f"cannot read the settings of ibstack-fabricd: {error}; name its file with"
-                " --config-file"
-            ) from error
+        except (cfg.Error, BadInput) as error:
+            raise BadInput(f"cannot read the settings of ibstack-fabricd: {error}") from error
         self._conf = conf
         self.remark = remark
 

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from oslo_config import cfg
 from oslo_log import log as oslo_logging
 
+from ibstack.neutron.client.settings_files import read_files
 from ibstack.runtime.daemon import log_printable_lines
 
 Groups: TypeAlias = Sequence[tuple[str, Sequence[cfg.Opt]]]
@@ -56,14 +57,17 @@ def listed(groups: Groups) -> list[tuple[str, list[cfg.Opt]]]:
 def read_command_line(
     binary: str, register: Callable[[cfg.ConfigOpts], None], argv: Iterable[str] | None
 ) -> cfg.ConfigOpts:
-    """Return what the command line (None: the process's own) and the files set; or cfg.Error."""
+    """Return what the command line (None: the process's own) and the files set.
+
+    BadInput for a file that cannot be read; cfg.Error for a value.
+    """
     # The global one: oslo.messaging 18.3 registers oslo_messaging_tracing there and nowhere else,
     # and reads it of whatever configuration it is given.
     conf = cfg.CONF
     oslo_logging.register_options(conf)
     register(conf)
     words = sys.argv[1:] if argv is None else list(argv)
-    conf(words, project="ibstack", prog=binary, version=metadata.version("ibstack"))
+    read_files(conf, words, project="ibstack", prog=binary, version=metadata.version("ibstack"))
     return conf
 
 

@@ -233,7 +233,7 @@ def read_settings(conf: cfg.ConfigOpts) -> FabricdSettings:
         state_path=Path(fabric.state_path),
         fabric=Settings(
             owned_keys=_owned_keys(fabric.owned_keys),
-            full_default=frozenset(Guid.parse(guid) for guid in fabric.full_default_members),
+            full_default=frozenset(map(_full_member, fabric.full_default_members)),
             site_partitions=_path(fabric.site_partitions),
             max_removed_share=fabric.max_removed_share,
             removal_grace_s=fabric.removal_grace_s,
@@ -256,10 +256,20 @@ def read_settings(conf: cfg.ConfigOpts) -> FabricdSettings:
 
 
 def _owned_keys(text: str) -> KeyRange:
-    found = KeyRange.parse(text)
+    try:
+        found = KeyRange.parse(text)
+    except BadValue as error:
+        raise BadValue("option owned_keys", text, str(error)) from error
     if found.last >= PROOF_KEYS[0]:
         raise BadValue("option owned_keys", text, "0x7ff0 and above are reserved")
     return found
+
+
+def _full_member(text: str) -> Guid:
+    try:
+        return Guid.parse(text)
+    except BadValue as error:
+        raise BadValue("option full_default_members", text, str(error)) from error
 
 
 def _path(text: str | None) -> Path | None:
