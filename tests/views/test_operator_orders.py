@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ibstack.fabric.errors import BadInput, Refused
+from ibstack.fabric.errors import BadInput, Refused, TryLater
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PROOF_KEYS, Membership, Partition, PartitionKey
 from ibstack.subnet_manager.opensm.partitions_conf import PartitionsFile
@@ -135,3 +135,28 @@ def test_who_may_not_order_is_told_as_whom_to_run_it(here: Here) -> None:
 def test_of_each_order_it_can_be_told_what_it_would_do() -> None:
     """Of a repair the audit tells it."""
     assert set(WOULD) == {each.value for each in Order} - {Order.REPAIR.value}
+
+
+def test_no_host_is_accepted_where_one_of_them_is_no_name(here: Here) -> None:
+    with pytest.raises(BadInput, match="cannot accept host ''"):
+        give_accept_host(here, ["node001", ""])  # type: ignore[arg-type]
+
+    assert not here.settings.state_path.exists()
+
+
+def test_what_cannot_be_read_is_not_told_as_nothing(here: Here) -> None:
+    here.store.path.mkdir()
+    with pytest.raises(TryLater, match=r"cannot tell what an order would do: .*; run this as root"):
+        would_take_over(here)  # type: ignore[arg-type]
+
+    here.store.last_good.mkdir(parents=True)
+    with pytest.raises(TryLater, match=r"cannot tell what an order would do: .*last-good"):
+        would_restore(here)  # type: ignore[arg-type]
+
+
+def test_an_order_where_no_fabricd_ever_ran_is_remarked(here: Here) -> None:
+    for _ in range(2):
+        give(here, "repair")  # type: ignore[arg-type]
+
+    (remark,) = here.remarks
+    assert "no ibstack-fabricd has run with these settings yet" in remark

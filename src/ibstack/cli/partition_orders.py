@@ -84,7 +84,7 @@ class PartitionAcceptHost(_OrderCommand):
     def give(self, sources: Sources, parsed: Namespace) -> list[str]:
         from ibstack.views.operator_orders import give_accept_host
 
-        return list(give_accept_host(sources, parsed.host))
+        return give_accept_host(sources, parsed.host)
 
     def would(self, sources: Sources, parsed: Namespace) -> list[str]:
         from ibstack.views.operator_orders import would_accept
@@ -101,13 +101,15 @@ class PartitionRepair(PartitionAudit):
     example = "ibstack partition repair --dry-run"
 
     def add_options(self, parser: ArgumentParser) -> None:
-        super().add_options(parser)
+        PartitionCommand.add_options(self, parser)  # An order has no --watch.
         parser.add_argument(
             "--dry-run",
             action="store_true",
             help="order nothing: list what differs, as `ibstack partition audit` does",
         )
 
+    def run(self, parsed: Namespace) -> int:
+        return PartitionCommand.run(self, parsed)
+
     def answer(self, sources: Sources, parsed: Namespace) -> Table:
-        parsed.repair = not parsed.dry_run
-        return super().answer(sources, parsed)
+        return self.audited(sources, repairs=not parsed.dry_run)

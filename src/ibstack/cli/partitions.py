@@ -131,15 +131,19 @@ class PartitionAudit(PartitionCommand):
         return _watch(parsed) if parsed.watch else super().run(parsed)
 
     def answer(self, sources: Sources, parsed: Namespace) -> Table:
+        return self.audited(sources, repairs=parsed.repair)
+
+    def audited(self, sources: Sources, *, repairs: bool) -> Table:
+        """Return what differs; with *repairs*, after it was repaired and with what became of it."""
         from ibstack.views.partition_audit import audited
 
-        answer = audited(sources, repairs=parsed.repair)
+        answer = audited(sources, repairs=repairs)
         self.status = answer.exit_code
         if not self.status:
             say(f"no difference: {answer.ends} ports are as Neutron wants them")
         columns = ("class", "alarm", "guid", "port", "entry", "detail")
         rows = [tuple(_facts(row).values()) for row, _ in answer.rows]
-        if not parsed.repair:
+        if not repairs:
             return columns, rows
         became = (each.value if each else None for _, each in answer.rows)
         return (*columns, "repair"), [(*row, each) for row, each in zip(rows, became, strict=True)]

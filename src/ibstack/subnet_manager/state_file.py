@@ -3,13 +3,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import errno
+from typing import TYPE_CHECKING, Final
 
 from ibstack.fabric.errors import TryLater
 from ibstack.runtime.atomic_file import replace_file
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def store(path: Path, text: str) -> None:
+    """Put *text* at *path* as replace() does, in a folder of fabricd's own: made where missing."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    replace(path, text)
 
 
 def replace(path: Path, text: str) -> None:
@@ -24,15 +37,15 @@ def replace(path: Path, text: str) -> None:
         raise cannot_write(path, error) from error
 
 
-def store(path: Path, text: str) -> None:
-    """Put *text* at *path* as replace() does, in a folder that is made where there is none."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    replace(path, text)
+def cannot_read(path: Path, error: OSError) -> TryLater:
+    """Return what to raise where *path*, which is there, could not be read."""
+    return TryLater(
+        f"cannot read {path}: {error.strerror}; it has to be a file that the user of"
+        " ibstack-fabricd may read and replace"
+    )
 
 
 def cannot_write(path: Path, error: OSError) -> TryLater:
     """Return what to raise where *path* could not be written."""
-    return TryLater(f"cannot write {path}: {error.strerror}; make room, it is tried again")
+    remedy = "make room" if error.errno in _FULL else "let the user of ibstack-fabricd write there"
+    return TryLater(f"cannot write {path}: {error.strerror}; {remedy}, it is tried again")

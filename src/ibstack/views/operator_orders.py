@@ -6,7 +6,7 @@ from __future__ import annotations
 from difflib import unified_diff
 from typing import TYPE_CHECKING, Final
 
-from ibstack.fabric.errors import BadInput, Refused
+from ibstack.fabric.errors import BadInput, Refused, TryLater
 from ibstack.subnet_manager.fabricd.daemon import publication
 from ibstack.subnet_manager.opensm.partitions_file_store import FileOwner
 from ibstack.subnet_manager.reconcile.known_hosts import KnownHosts
@@ -14,7 +14,7 @@ from ibstack.subnet_manager.reconcile.operator_requests import OperatorRequests,
 from ibstack.views.partitions import planned_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ibstack.views.partitions import Sources
@@ -22,34 +22,33 @@ if TYPE_CHECKING:
 
 def give(sources: Sources, order: str) -> str:
     """Give *order*, an Order's value, to the fabricd here; return what is to be expected."""
-    try:
-        OperatorRequests(sources.settings.state_path).give(Order(order))
-    except OSError as error:
-        raise _cannot(sources, order, error) from error
+    _remark_where_none_ran(sources)
+    OperatorRequests(sources.settings.state_path).give(Order(order))
     return _ordered(sources, order)
 
 
-def give_accept_host(sources: Sources, hosts: Sequence[str]) -> Iterator[str]:
-    """Order that *hosts* be accepted as they report; yield what is to be expected of each."""
-    known = _known(sources)
-    for host in hosts:
-        try:
-            known.accept(host)
-        except OSError as error:
-            raise _cannot(sources, f"accept-host {host!r}", error) from error
-        yield _ordered(sources, f"accept-host {host!r}")
+def give_accept_host(sources: Sources, hosts: Sequence[str]) -> list[str]:
+    """Order that *hosts* be accepted as they report; return what is to be expected of each.
+
+    BadInput, and none is ordered, where one is no name of a host.
+    """
+    settings = sources.settings
+    known = KnownHosts(settings.state_path, settings.fabric.host_guids, remembers=False)
+    _remark_where_none_ran(sources)
+    known.accept(*hosts)
+    return [_ordered(sources, f"accept-host {host!r}") for host in hosts]
 
 
 def would_restore(sources: Sources) -> list[str]:
     """Return the lines that go (-) and come (+) where the last good copy is put back."""
     store = publication(sources.settings)
-    try:
-        good = store.last_good.read_text("ascii")
-    except FileNotFoundError:
+    good = _text(store.last_good)
+    if good is None:
         raise Refused(
-            f"cannot restore {store.path}: nothing has been published from here yet"
-        ) from None
-    return _differences(_text(store.path), good)
+            f"cannot restore {store.path}: nothing has been published from here yet: there is no"
+            f" {store.last_good}"
+        )
+    return _differences(_text(store.path) or "", good)
 
 
 def would_take_over(sources: Sources) -> list[str]:
@@ -58,10 +57,11 @@ def would_take_over(sources: Sources) -> list[str]:
     What is published in place of them `ibstack partition plan` says, once it is taken over.
     """
     store = publication(sources.settings)
+    text = _text(store.path) or ""
     if store.read().whose is not FileOwner.OTHER:
         sources.remark(f"nothing to take over: {store.path} is nobody else's")
         return []
-    return _differences(_text(store.path), "")
+    return _differences(text, "")
 
 
 def would_allow_removals(sources: Sources) -> list[str]:
@@ -92,9 +92,14 @@ def would_accept(sources: Sources, hosts: Sequence[str]) -> list[str]:
     return [each for each in alarms if any(f"host {host!r}" in each for host in hosts)]
 
 
-def _known(sources: Sources) -> KnownHosts:
-    settings = sources.settings
-    return KnownHosts(settings.state_path, settings.fabric.host_guids, remembers=False)
+def _remark_where_none_ran(sources: Sources) -> None:
+    state = sources.settings.state_path
+    try:
+        state.stat()
+    except FileNotFoundError:
+        sources.remark(f"there was no {state}: no ibstack-fabricd has run with these settings yet")
+    except OSError:
+        return  # Giving the order says why it cannot be looked at.
 
 
 def _ordered(sources: Sources, order: str) -> str:
@@ -105,18 +110,17 @@ def _ordered(sources: Sources, order: str) -> str:
     )
 
 
-def _cannot(sources: Sources, order: str, error: OSError) -> Refused:
-    return Refused(
-        f"cannot order {order} in {sources.settings.state_path}: {error.strerror}; run this as the"
-        " user of ibstack-fabricd"
-    )
-
-
-def _text(path: Path) -> str:
+def _text(path: Path) -> str | None:
+    """Return what stands at *path*, or None where nothing does; TryLater where it is not known."""
     try:
         return path.read_text("ascii", "backslashreplace")
-    except OSError:
-        return ""
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise TryLater(
+            f"cannot tell what an order would do: {path}: {error.strerror}; run this as root or as"
+            " the user of ibstack-fabricd"
+        ) from error
 
 
 def _differences(before: str, after: str) -> list[str]:

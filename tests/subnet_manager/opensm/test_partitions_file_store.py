@@ -102,6 +102,43 @@ def test_a_foreign_file_that_is_taken_over_is_nobodys_and_kept(
     assert publication.read().whose is FileOwner.OURS
 
 
+def test_an_order_that_is_given_twice_leaves_the_copy_of_what_was_replaced(
+    publication: PartitionsFileStore,
+) -> None:
+    publication.path.write_text("theirs\n")
+    for _ in range(2):
+        publication.take_over()
+        publish(publication, FILE)
+    assert publication.replaced.read_text() == "theirs\n"
+
+    publication.path.write_text("edited\n")
+    for _ in range(2):
+        publication.restore()
+    assert publication.replaced.read_text() == "edited\n"
+    assert publication.read().whose is FileOwner.OURS
+
+
+def test_a_last_good_copy_that_cannot_be_read_is_told_with_a_remedy(
+    publication: PartitionsFileStore,
+) -> None:
+    publish(publication, FILE)
+    publication.last_good.write_bytes(b"\xff")
+    with pytest.raises(Refused, match=r"last-good is broken \(.*\); move both away"):
+        publication.restore()
+
+    publication.last_good.unlink()
+    publication.last_good.mkdir()
+    with pytest.raises(TryLater, match=r"cannot read .*last-good: Is a directory; it has to be"):
+        publication.restore()
+
+
+def test_what_was_published_may_be_unreadable_for_now(publication: PartitionsFileStore) -> None:
+    (publication.folder / "publication.json").mkdir(parents=True)
+
+    with pytest.raises(TryLater, match=r"cannot read .*json: Is a directory; it has to be"):
+        publication.read()
+
+
 def test_there_is_nothing_to_restore_before_the_first_publish(
     publication: PartitionsFileStore,
 ) -> None:

@@ -239,6 +239,20 @@ def test_a_mass_removal_is_held_while_others_are_admitted_until_it_is_ordered(he
     assert not head.requests.ordered(Order.ALLOW_REMOVALS)
 
 
+def test_an_order_to_allow_removals_is_no_leave_for_those_of_another_day(head: Host) -> None:
+    for port in range(12):
+        head.tenants.boot(f"p{port}", Guid(0xFA163E0000000000 + port + 1), RED)
+    head.passes(2)
+
+    head.requests.give(Order.ALLOW_REMOVALS)
+    assert head.passes() == []
+    assert not head.requests.ordered(Order.ALLOW_REMOVALS)
+
+    head.tenants.members.clear()
+    (failure,) = head.passes()
+    assert "12 of 12 members would go" in failure
+
+
 def test_what_is_anothers_is_left_alone_until_it_is_ordered(head: Host) -> None:
     head.manager.held.others = True
     head.tenants.boot("p1", PF, RED, shared=True)

@@ -240,3 +240,21 @@ def test_a_broken_file_lets_nobody_in(tmp_path: Path, known: KnownHosts, text: s
 
     with pytest.raises(Refused, match="remove it"):
         known.judge(desired(member("p1", A)))
+
+
+def test_no_host_is_accepted_where_one_of_them_is_no_name(
+    tmp_path: Path, known: KnownHosts
+) -> None:
+    with pytest.raises(BadInput):
+        known.accept(H, "")
+
+    assert not (tmp_path / "orders").exists()
+
+
+def test_orders_that_cannot_be_seen_are_no_end_of_the_daemon(
+    tmp_path: Path, known: KnownHosts
+) -> None:
+    (tmp_path / "orders").write_text("no folder")
+
+    with pytest.raises(TryLater, match="cannot see what is ordered"):
+        known.obey(desired())

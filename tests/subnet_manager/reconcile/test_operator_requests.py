@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Final
 
+import pytest
+
+from ibstack.fabric.errors import Refused, TryLater
 from ibstack.subnet_manager.reconcile.operator_requests import OperatorRequests, Order
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+NOBODY: Final = 65534
 
 
 def test_an_order_stands_until_it_is_done_for_whoever_runs_next(tmp_path: Path) -> None:
@@ -22,3 +28,44 @@ def test_an_order_stands_until_it_is_done_for_whoever_runs_next(tmp_path: Path) 
     for _ in range(2):
         requests.done(Order.RESTORE)
     assert not requests.ordered(Order.RESTORE)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root orders for another user")
+def test_what_root_orders_is_the_users_whose_folder_it_is(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    os.chown(state, NOBODY, NOBODY)
+
+    OperatorRequests(state).give(Order.RESTORE)
+
+    left = [state / "orders", state / "orders" / "restore"]
+    assert [(one.stat().st_uid, one.stat().st_gid) for one in left] == [(NOBODY, NOBODY)] * 2
+    assert os.geteuid() == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root orders for another user")
+def test_a_link_of_that_user_leads_root_nowhere(tmp_path: Path) -> None:
+    state, ours = tmp_path / "state", tmp_path / "ours"
+    state.mkdir()
+    ours.mkdir()
+    os.chown(state, NOBODY, NOBODY)
+    (state / "orders").symlink_to(ours)
+
+    with pytest.raises(Refused, match=r"cannot order restore in .*: Permission denied; run this"):
+        OperatorRequests(state).give(Order.RESTORE)
+
+    assert list(ours.iterdir()) == []
+
+
+def test_orders_that_cannot_be_seen_are_told_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "orders").write_text("no folder")
+
+    with pytest.raises(TryLater, match=r"cannot see what is ordered in .*: Not a directory; make"):
+        OperatorRequests(tmp_path).ordered(Order.REPAIR)
+
+
+def test_an_order_that_cannot_be_taken_away_is_told_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "orders" / "repair").mkdir(parents=True)
+
+    with pytest.raises(TryLater, match=r"cannot take away the order .*, which is done: .*; remove"):
+        OperatorRequests(tmp_path).done(Order.REPAIR)

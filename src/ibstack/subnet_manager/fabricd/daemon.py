@@ -245,7 +245,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         conf = read_command_line(FABRICD_BINARY, partial(options.register, orders=True), argv)
         given = [order for order in Order if conf[order.value.replace("-", "_")]]
         if given or conf.accept_host:
-            return _order(given, conf.accept_host, options.read_settings(conf))
+            return _give(given, conf)
         begin_logging(conf, FABRICD_BINARY)
         fabricd = wire(conf)
     except (IbstackError, cfg.Error) as error:
@@ -258,25 +258,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _order(orders: list[Order], hosts: list[str], settings: FabricdSettings) -> int:
-    requests = OperatorRequests(settings.state_path)
-    known = KnownHosts(settings.state_path, settings.fabric.host_guids)
-    given = {order.value: partial(requests.give, order) for order in orders}
-    given |= {f"accept-host {host!r}": partial(known.accept, host) for host in hosts}
+def _give(orders: list[Order], conf: cfg.ConfigOpts) -> int:
+    hosts = conf.accept_host
+    words = [order.value for order in orders] + ["accept-host"] * bool(hosts)
     print(
         f"{FABRICD_BINARY}: orders are commands now, `ibstack partition"
-        f" {'|'.join(sorted({order.split()[0] for order in given}))}`; these options go with the"
-        " next release",
+        f" {'|'.join(sorted(words))}`; these options go with the next release",
         file=sys.stderr,
     )
-    for order, give in given.items():
-        try:
-            give()
-        except OSError as error:
-            print(f"{FABRICD_BINARY}: cannot order {order}: {error}", file=sys.stderr)
-            return 1
+    try:
+        settings = options.read_settings(conf)
+    except (IbstackError, cfg.Error) as error:
+        print(f"{FABRICD_BINARY}: cannot order {', '.join(words)}: {error}", file=sys.stderr)
+        return 2
+    try:
+        KnownHosts(settings.state_path, settings.fabric.host_guids).accept(*hosts)
+        for order in orders:
+            OperatorRequests(settings.state_path).give(order)
+    except IbstackError as error:
+        print(f"{FABRICD_BINARY}: {error}", file=sys.stderr)
+        return error.exit_code
+    given = [order.value for order in orders] + [f"accept-host {host!r}" for host in hosts]
+    for each in given:
         print(
-            f"ordered: {order}; ibstack-fabricd does it at its next pass, within"
+            f"ordered: {each}; ibstack-fabricd does it at its next pass, within"
             f" {settings.poll_interval_s:g} s, or when it is started, and logs what it did"
         )
     return 0

@@ -25,7 +25,7 @@ from ibstack.subnet_manager.opensm.partitions_conf import (
     replaces_nothing,
     understand,
 )
-from ibstack.subnet_manager.state_file import cannot_write, replace
+from ibstack.subnet_manager.state_file import cannot_read, cannot_write, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -193,13 +193,24 @@ class PartitionsFileStore:
             raise Refused(
                 f"cannot restore {self.path}: nothing has been published from here yet"
             ) from None
+        except OSError as error:
+            raise cannot_read(self.last_good, error) from error
+        except UnicodeDecodeError as error:
+            raise Refused(
+                f"cannot restore {self.path}: {self.last_good} is broken ({error.reason}); move"
+                " both away, and the file is written anew"
+            ) from error
         self._keep_replaced()
         self.put(self.path, text)
         return text
 
     def take_over(self) -> None:
-        """Count the file that stands there as nobody's from now on, and keep a copy of it."""
-        self._keep_replaced()
+        """Count the file that stands there as nobody's from now on, and keep a copy of it.
+
+        Where it is ours, or nobody's already, there is nothing to take over.
+        """
+        if not self._keep_replaced():
+            return
         state = self._load()
         state.taken = self.fingerprint()
         self._store(state)
@@ -226,16 +237,23 @@ class PartitionsFileStore:
             self._parsed = content, statements, memberships(statements)
         return self._parsed[1:]
 
-    def _keep_replaced(self) -> None:
+    def _keep_replaced(self) -> bool:
+        """Keep a copy of the file and return True, where it is somebody else's work.
+
+        An order that is given twice is not to put our own file in the place of that copy.
+        """
+        if self.read().whose in {FileOwner.OURS, FileOwner.NONE}:
+            return False
         try:
             content = self.path.read_bytes()
         except OSError:
-            return
+            return True
         try:
             self.replaced.parent.mkdir(parents=True, exist_ok=True)
             self.replaced.write_bytes(content)
         except OSError as error:
             raise cannot_write(self.replaced, error) from error
+        return True
 
     def _load(self) -> _State:
         try:
@@ -243,6 +261,8 @@ class PartitionsFileStore:
             return _State(list(raw["digests"]), list(raw["shared"]), raw["taken"])
         except FileNotFoundError:
             return _State()
+        except OSError as error:
+            raise cannot_read(self._state_file, error) from error
         except (ValueError, KeyError, TypeError) as error:
             raise Refused(
                 f"cannot tell what was published: {self._state_file} is broken ({error});"

@@ -197,7 +197,8 @@ class FabricReconciler:
         """
         record, declared = self._monitor.record, self._applier.manager
         heard = desired.etag, desired.trouble is None  # What may be old is to be judged again.
-        seen = (heard, manager, declared.fingerprint(), declared.site(), desired.alarms)
+        allows = self._applier.allows_removals
+        seen = (heard, manager, declared.fingerprint(), declared.site(), desired.alarms, allows)
         leads = manager.role is Role.MASTER and self._monitor.standby.confirmed
         self._monitor.execute_repair(leads=leads)
         looks = (leads and record.due) or self._intake.is_due(manager)

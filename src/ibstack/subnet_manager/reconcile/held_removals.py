@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from ibstack.fabric.errors import Refused, TryLater
+from ibstack.fabric.errors import Refused
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.partition import PartitionKey
+from ibstack.subnet_manager import state_file
 from ibstack.subnet_manager.policy.mass_removal import NOTHING_HELD, Held
 from ibstack.subnet_manager.state_file import store
 
@@ -40,8 +41,8 @@ class HeldRemovals:
         except FileNotFoundError:
             return NOTHING_HELD
         except OSError as error:
-            raise TryLater(f"cannot read {self._file}: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise state_file.cannot_read(self._file, error) from error
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise Refused(
                 f"cannot tell which removals are held: {self._file} is broken ({error}); remove it,"
                 " and what would go is judged anew, or run `ibstack partition allow-removals`"

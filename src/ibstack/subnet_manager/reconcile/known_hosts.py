@@ -23,7 +23,7 @@ from ibstack.subnet_manager.policy.port_places import (
     owners_of_nodes,
     why_not_new,
 )
-from ibstack.subnet_manager.reconcile import known_hosts_file
+from ibstack.subnet_manager.reconcile import known_hosts_file, order_files
 from ibstack.subnet_manager.reconcile.known_hosts_file import Remembered
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class KnownHosts:
         """*remembers*: False to judge as the running daemon would, and to write nothing."""
         self._remembers = remembers
         self._file = folder / "known_hosts.json"
+        self._folder = folder
         self._orders = folder / "orders" / "accept-host"
         self._listed = listed
         self._known: dict[str, Ports] | None = None
@@ -66,22 +67,28 @@ class KnownHosts:
         """What Neutron has given to VFs: where a fabric shows those as nodes of their own, nothing
         in a walk tells them from adapters."""
 
-    def accept(self, host: str) -> None:
-        """Tell the running daemon, or the next one, to take what *host* reports now."""
-        name = quote(host, safe="")
-        if not host or len(name) > _NAME_BYTES or set(host) <= {"."}:
-            raise BadInput(f"cannot accept host {host!r}: that is no name of a host")
-        self._orders.mkdir(parents=True, exist_ok=True)
-        (self._orders / name).touch()
+    def accept(self, *hosts: str) -> None:
+        """Tell the running daemon, or the next one, to take what *hosts* report now.
+
+        BadInput, and none is ordered, where one is no name; Refused where this user may not.
+        """
+        names = {host: quote(host, safe="") for host in hosts}
+        for host, name in names.items():
+            if not host or len(name) > _NAME_BYTES or set(host) <= {"."}:
+                raise BadInput(f"cannot accept host {host!r}: that is no name of a host")
+        for host, name in names.items():
+            order_files.leave(self._folder, self._orders / name, f"accept-host {host!r}")
 
     def obey(self, desired: Desired) -> bool:
         """Take what was ordered from *desired*, and return whether anything was.
 
         An order stands while there may be newer news than *desired*.
         """
-        if desired.trouble is not None or not self._orders.is_dir():
+        if desired.trouble is not None:
             return False
-        orders = sorted(self._orders.iterdir())
+        orders = order_files.left(self._orders)
+        if not orders:
+            return False
         known, told = self._load(), _reported_ports(desired)
         for order in orders:
             host = unquote(order.name)
@@ -91,12 +98,11 @@ class KnownHosts:
             if ports is not None:
                 known[host] = {**ports}
             LOG.info("host %r is accepted as it reports, as ordered: %s", host, _spelled(ports))
-        if orders:
-            self._heard, self._seen, self._learnt = None, None, True
-            self._store()
+        self._heard, self._seen, self._learnt = None, None, True
+        self._store()
         for order in orders:
-            order.unlink(missing_ok=True)
-        return bool(orders)
+            order_files.take_away(order)
+        return True
 
     def judge(self, desired: Desired, seen: KnownPorts = _NOTHING_SEEN) -> Desired:
         """Return *desired* without what is not known to be its host's own.

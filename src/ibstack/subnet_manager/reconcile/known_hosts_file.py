@@ -7,10 +7,11 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from ibstack.fabric.errors import Refused, TryLater
+from ibstack.fabric.errors import Refused
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.member import Member
 from ibstack.formats.codec import from_row, to_row
+from ibstack.subnet_manager import state_file
 from ibstack.subnet_manager.policy.known_ports import PortPlace
 from ibstack.subnet_manager.state_file import store
 
@@ -51,7 +52,7 @@ def read(file: Path) -> Remembered:
     except FileNotFoundError:
         return Remembered()
     except OSError as error:
-        raise TryLater(f"cannot read {file}: {error.strerror}") from error
+        raise state_file.cannot_read(file, error) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refused(
             f"cannot tell which ports are whose: {file} is broken ({error}); remove it, and every"

@@ -7,6 +7,7 @@ import enum
 from typing import TYPE_CHECKING
 
 from ibstack.fabric.errors import IbstackError, TryLater
+from ibstack.subnet_manager.reconcile import order_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,18 +32,23 @@ class OperatorRequests:
     """The orders below *folder*, fabricd's own."""
 
     def __init__(self, folder: Path) -> None:
+        self._state = folder
         self._folder = folder / "orders"
 
     def give(self, order: Order) -> None:
-        """Tell the running daemon, or the next one, to carry out *order*."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._file(order).touch()
+        """Tell the running daemon, or the next one, to carry out *order*.
+
+        Refused where this user may not.
+        """
+        order_files.leave(self._state, self._file(order), order.value)
 
     def ordered(self, order: Order) -> bool:
-        return self._file(order).exists()
+        """Return whether *order* is to be carried out; TryLater where that cannot be seen."""
+        return order_files.is_left(self._file(order))
 
     def done(self, order: Order) -> None:
-        self._file(order).unlink(missing_ok=True)
+        """Take *order* away; TryLater where it stays."""
+        order_files.take_away(self._file(order))
 
     def _file(self, order: Order) -> Path:
         return self._folder / order.value

@@ -56,12 +56,18 @@ class PartitionApplier:
         self._clock = clock
         self._since: Mapping[Place, float] = {}
         """When each membership that waits was first seen gone, on *clock*."""
+        self._allowed = False
         self.leaving: set[Step] = set()
         """What was expelled, and was not yet seen to have gone."""
 
     def execute_requests(self) -> None:
         """Restore or take over what stands there, as a person has ordered."""
         execute(self._requests, self.manager)
+
+    @property
+    def allows_removals(self) -> bool:
+        """Return whether a person has ordered to declare once, however many members go."""
+        return self._requests.ordered(Order.ALLOW_REMOVALS)
 
     def forget(self) -> None:
         """Another subnet manager may have been master, on this host or elsewhere."""
@@ -84,7 +90,8 @@ class PartitionApplier:
         *physical*: of what is wanted and of what is declared, the members that are physical ports.
         """
         settings = self._settings
-        allowed = self._requests.ordered(Order.ALLOW_REMOVALS)
+        # One that comes while this pass goes on is for the next.
+        allowed = self._allowed = self.allows_removals
         share = 1.0 if allowed else settings.max_removed_share
         before = NOTHING_HELD if allowed else self._removals.load()
         kept = hold_mass_removal(wanted.partitions, published, share, physical, before)
@@ -114,6 +121,7 @@ class PartitionApplier:
                 self._after_declaring(batch, now)
                 changed += max(len(batch), 1)
             if len(batch) == len(steps):
+                self._drop_idle_order(now)
                 return changed
             self._await_gone(batch, now)
 
@@ -128,6 +136,8 @@ class PartitionApplier:
         declaration = _declaration(apply(steps, have), now, frozenset())
         if self.manager.prepare(declaration, confirmed=confirmed):
             self._after_declaring(steps, now)
+        elif not steps:
+            self._drop_idle_order(now)
 
     def is_stale(self, role: Role) -> bool:
         """Tell of a standby whether what it would take over with is another than the master's.
@@ -168,8 +178,20 @@ class PartitionApplier:
         if len(steps) > _STEPS_LOGGED:
             LOG.info("and %d more steps", len(steps) - _STEPS_LOGGED)
         self.leaving.update(step for step in steps if isinstance(step, Expel))
-        if now.held.next_due_s is None:
+        if self._allowed and now.held.next_due_s is None:
             self._requests.done(Order.ALLOW_REMOVALS)
+            self._allowed = False
+
+    def _drop_idle_order(self, now: PassContext) -> None:
+        """End an order to allow removals where there are none: it would let the next ones go.
+
+        Given twice, say.  What Neutron wants has to be known, and nothing to wait for its time.
+        """
+        waits = now.desired.trouble is not None or now.held.next_due_s is not None
+        if self._allowed and not waits:
+            self._requests.done(Order.ALLOW_REMOVALS)
+            self._allowed = False
+            LOG.info("nothing is left to go: `ibstack partition allow-removals` is done")
 
 
 def _declaration(
