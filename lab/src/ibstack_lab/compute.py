@@ -26,7 +26,7 @@ from ibstack_lab.binding_profile import nova_profile
 from ibstack_lab.guests.dhcp_clients import DhcpClient
 from ibstack_lab.guests.guest import Guest
 from ibstack_lab.guests.partition_wires import SHORT_ID
-from ibstack_lab.hosts import hardware
+from ibstack_lab.hosts import ebrctl_calls, hardware
 from ibstack_lab.hosts.daemons import eswitchd_socket
 from ibstack_lab.machine import Machine
 from ibstack_lab.services import accounts
@@ -49,7 +49,10 @@ _BOOTED_AS: Final = "booted-as.json"
 
 
 class Compute:
-    """Boots and deletes machines, as the user *nova* of the project *service*."""
+    """Boots and deletes machines, as the user *nova* of the project *service*.
+
+    Beside the real nova it takes VFs that nova may give away.
+    """
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -118,10 +121,7 @@ class Compute:
             seconds = time.monotonic() - began
             undo.callback(self._shut_down, active)
             self._driver(active).touch()
-            self._remember(active)
-            self.guest(active).start(
-                self._static_address(active), client=dhcp_client, identifier=client_id
-            )
+            self.start_guest(active, client=dhcp_client, identifier=client_id)
             undo.pop_all()
         return active, seconds
 
@@ -217,9 +217,22 @@ class Compute:
         done = subprocess.run(
             argv, env=env, capture_output=True, text=True, timeout=_EBRCTL_TIMEOUT_S, check=False
         )
+        ebrctl_calls.note(self._cloud.lab, host, arguments, done.returncode, done.stderr)
         if done.returncode:
             doing = f"plug a VF of {host}" if arguments[0] == "add-port" else f"unplug on {host}"
             raise CommandFailed(argv, done.returncode, done.stderr, doing)
+
+    def start_guest(
+        self,
+        machine: Machine,
+        *,
+        client: DhcpClient = DhcpClient.NETWORKD,
+        identifier: str | None = None,
+    ) -> None:
+        """Start what runs in *machine*: its driver is started."""
+        self._remember(machine)
+        static = self._static_address(machine)
+        self.guest(machine).start(static, client=client, identifier=identifier)
 
     def guest(self, machine: Machine) -> Guest:
         return Guest(self._cloud.lab, machine)
