@@ -55,6 +55,18 @@ def shared_cloud() -> Iterator[Cloud]:
             _take_down(cloud)
 
 
+@contextmanager
+def nova_cloud() -> Iterator[Cloud]:
+    """Yield a cloud of its own, with the real nova."""
+    folder = Path(tempfile.mkdtemp(prefix="ibstack-"))
+    cloud = Cloud(folder / "lab", cache=_CACHE, say=lambda line: print(line, file=sys.stderr))
+    try:
+        cloud.up(with_nova=True)
+        yield cloud
+    finally:
+        _take_down(cloud)
+
+
 def make_network(cloud: Cloud, name: str, key: int, *, has_dhcp: bool = False) -> Resource:
     """Make a network; without DHCP nothing but ibstack's own parts is at work in it."""
     operator = cloud.api(accounts.OPERATOR)

@@ -12,7 +12,8 @@ from ibstack_lab.topology import PHYSICAL_NETWORK
 if TYPE_CHECKING:
     from ibstack_lab.topology import Host
 
-_VF_IDS: Final = {AdapterKind.MLX4: "15b3:1004", AdapterKind.MLX5: "15b3:101c"}
+VF_IDS: Final = {AdapterKind.MLX4: "15b3:1004", AdapterKind.MLX5: "15b3:101c"}
+"""Vendor and product of a virtual function, as in nova's `device_spec`."""
 _QUEUE_PAIR: Final = 0x48
 
 
@@ -24,7 +25,7 @@ def nova_profile(place: Host, number: int) -> dict[str, str | int]:
     _get_vf_pci_device_profile().
     """
     return {
-        "pci_vendor_info": _VF_IDS[place.kind or AdapterKind.MLX5],
+        "pci_vendor_info": VF_IDS[place.kind or AdapterKind.MLX5],
         "pci_slot": str(place.vf_pci(number)),
         "physical_network": PHYSICAL_NETWORK,
         "pf_mac_address": str(IpoibAddress(_QUEUE_PAIR, place.port_guid)),

@@ -21,9 +21,11 @@ from ibstack_lab.guests import guest_view
 from ibstack_lab.guests.namespaces import Namespaces, inside
 from ibstack_lab.hosts import hardware
 from ibstack_lab.hosts.daemons import Daemons, eswitchd_socket
+from ibstack_lab.nova import controller as nova
+from ibstack_lab.nova.hosts import HostsInCells, NovaHosts
 from ibstack_lab.process import end_all
 from ibstack_lab.services.accounts import OPERATOR, environment, session
-from ibstack_lab.services.controller import NAMES, Services
+from ibstack_lab.services.controller import Services, names
 from ibstack_lab.services.dhcp_agent import DhcpAgent, DhcpWatch
 from ibstack_lab.services.neutron_client import NeutronClient
 from ibstack_lab.startup import Component, Startup
@@ -76,19 +78,28 @@ class Cloud:
         simulated = ("ibsim", *subnet_managers, "silicon", "wires", "ipoib")
         dhcp_agents = (agent.name for agent in self._dhcp_agents())
         watches = (watch.name for watch in self._dhcp_watches())
-        return (*NAMES, *simulated, *Daemons.names(self.topology), *dhcp_agents, *watches)
+        ours = Daemons.names(self.topology)
+        hosts = NovaHosts.names(self.topology) if self.has_nova else ()
+        return (*names(self.lab), *simulated, *ours, *dhcp_agents, *watches, *hosts)
+
+    @property
+    def has_nova(self) -> bool:
+        """Whether this lab has the real nova; one that is not up has none."""
+        return nova.folder_of(self.lab).exists()
 
     # Up and down.
 
-    def up(self) -> float:
+    def up(self, *, with_nova: bool | None = None) -> float:
         """Start what does not run; return how many seconds it took.
 
+        *with_nova*: a new lab has the real nova, or plays it; None: plays it, or has what it had.
         Where something fails or a person interrupts, all of it is taken down, and the logs stay.
         """
+        self._require_same(with_nova)
         startup = Startup(self._say)
         try:
             with self._alone():
-                self._start(startup)
+                self._start(startup, with_nova=bool(with_nova))
         except TryLater:
             raise  # Another command is at work on this lab: it is not ours to take down.
         except BaseException:
@@ -129,10 +140,19 @@ class Cloud:
                 ) from error
             yield
 
-    def _start(self, startup: Startup) -> None:
+    def _require_same(self, with_nova: bool | None) -> None:
+        is_there = self.lab.service("mariadb").exists()
+        if is_there and with_nova is not None and with_nova is not self.has_nova:
+            has = "has the real nova" if self.has_nova else "plays nova"
+            raise BadInput(
+                f"cannot change the nova of the lab in {self.lab.root}: it {has}; run"
+                " `ibstack lab down` first"
+            )
+
+    def _start(self, startup: Startup, *, with_nova: bool) -> None:
         if not any(each.pid for each in self.status()):
             shutil.rmtree(self.lab.logs, ignore_errors=True)  # Of an earlier lab.
-        services = Services.prepare(self.lab, self._cache, startup)
+        services = Services.prepare(self.lab, self._cache, startup, with_nova=with_nova)
         services.launch(startup)
         daemons = self._daemons(services)
         daemons.configure()
@@ -151,6 +171,14 @@ class Cloud:
         for watch in self._dhcp_watches():
             watch.configure()
             startup.launch(Component(watch.process(), lambda: True))
+        if services.nova is not None:
+            hosts = NovaHosts(self.lab, self.topology)
+            hosts.configure(services.nova.settings)
+            # Placement first: nova's scheduler and hosts remember that it was missing.
+            startup.wait("keystone", "placement")
+            operator = session(OPERATOR, services.keystone.auth_url, services.password)
+            cells = HostsInCells(startup, operator, services.nova.urls["compute"])
+            startup.launch(*services.nova.late(), *hosts.components(cells))
         startup.wait()
 
     def _start_fabric(self, startup: Startup) -> None:
@@ -233,6 +261,9 @@ class Cloud:
             yield from (each.process for each in found)
         yield from (agent.process() for agent in self._dhcp_agents())
         yield from (watch.process() for watch in self._dhcp_watches())
+        if self.has_nova:
+            hosts = NovaHosts(self.lab, self.topology).components(lambda _host: False)
+            yield from (each.process for each in hosts)
 
     def _dhcp_agents(self) -> list[DhcpAgent]:
         return [DhcpAgent(self.lab, host) for host in self.topology.dhcp_hosts]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from argparse import REMAINDER
+from argparse import REMAINDER, BooleanOptionalAction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,8 +60,19 @@ class LabUp(_LabCommand, Command):
 
     example = "ibstack lab up && ibstack lab boot vm1 --network net1 --host node002"
 
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "--nova",
+            action=BooleanOptionalAction,
+            default=None,
+            help="with the real nova: `openstack server create`, not `ibstack lab boot`"
+            " (a new lab plays nova)",
+        )
+        return parser
+
     def take_action(self, parsed: Namespace) -> int:
-        seconds = self.cloud(parsed).up()
+        seconds = self.cloud(parsed).up(with_nova=parsed.nova)
         folder = "" if parsed.lab == Path(".lab") else f" --lab {shlex.quote(str(parsed.lab))}"
         _say(
             f'the lab is up after {seconds:.1f} s; eval "$(ibstack lab env{folder})" for openstack'
@@ -146,7 +157,7 @@ class LabBoot(_LabCommand, ShowOne):
 
     def take_action(self, parsed: Namespace) -> tuple[Any, Any]:
         identifier = parsed.client_id and parse_identifier(parsed.client_id)
-        compute = Compute(self.cloud(parsed))
+        compute = _played(self.cloud(parsed))
         machine, seconds = compute.boot(
             *(parsed.name, parsed.network, parsed.host, accounts.account(parsed.project)),
             dhcp_client=DhcpClient(parsed.dhcp_client),
@@ -167,7 +178,7 @@ class LabDelete(_MachineCommand, Command):
     example = "ibstack lab delete vm1"
 
     def take_action(self, parsed: Namespace) -> int:
-        gone = Compute(self.cloud(parsed)).delete(parsed.name)
+        gone = _played(self.cloud(parsed)).delete(parsed.name)
         _say(f"{gone.name} is gone; VF {gone.pci} of {gone.host} is free")
         return 0
 
@@ -277,6 +288,18 @@ class LabDemo(_LabCommand, Command):
 
     def take_action(self, parsed: Namespace) -> int:
         return Demo(self.cloud(parsed)).run()
+
+
+def _played(cloud: Cloud) -> Compute:
+    """Return the played nova; BadInput where the lab has the real one."""
+    if cloud.has_nova:
+        # It gives VFs away by its own books: another that does so as well takes them twice.
+        raise BadInput(
+            "cannot play nova: this lab has the real one; use `openstack server create --flavor"
+            " tiny --image small --nic port-id=PORT NAME` and `openstack server delete NAME`, after"
+            ' eval "$(ibstack lab env)"'
+        )
+    return Compute(cloud)
 
 
 def _shown(machine: Machine, seconds: float, address: str) -> tuple[Any, Any]:

@@ -8,6 +8,8 @@ Source: nova 34, network/neutron.py (_update_ports_for_instance) and virt/libvir
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import time
 import uuid
@@ -25,10 +27,9 @@ from ibstack_lab.binding_profile import nova_profile
 from ibstack_lab.guests.dhcp_clients import DhcpClient
 from ibstack_lab.guests.guest import Guest
 from ibstack_lab.guests.partition_wires import SHORT_ID
-from ibstack_lab.hosts import hardware
+from ibstack_lab.hosts import ebrctl_calls, hardware
 from ibstack_lab.hosts.daemons import eswitchd_of, eswitchd_socket
 from ibstack_lab.machine import Machine
-from ibstack_lab.process import output_of
 from ibstack_lab.services import accounts
 from ibstack_lab.topology import PHYSICAL_NETWORK
 
@@ -49,7 +50,10 @@ _BOOTED_AS: Final = "booted-as.json"
 
 
 class Compute:
-    """Boots and deletes machines, as the user *nova* of the project *service*."""
+    """Boots and deletes machines, as the user *nova* of the project *service*.
+
+    Beside the real nova it takes VFs that nova may give away.
+    """
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -118,10 +122,7 @@ class Compute:
             seconds = time.monotonic() - began
             undo.callback(self._shut_down, active)
             self._driver(active).touch()
-            self._remember(active)
-            self.guest(active).start(
-                self._static_address(active), client=dhcp_client, identifier=client_id
-            )
+            self.start_guest(active, client=dhcp_client, identifier=client_id)
             undo.pop_all()
         return active, seconds
 
@@ -210,9 +211,29 @@ class Compute:
 
     def _ebrctl(self, *arguments: str, host: str) -> None:
         argv = (str(Path(sys.executable).with_name("ebrctl")), *arguments)
-        env = {"IBSTACK_ESWITCHD_SOCKET": str(eswitchd_socket(self._cloud.lab, host))}
-        doing = f"plug a VF of {host}" if arguments[0] == "add-port" else f"unplug on {host}"
-        output_of(argv, doing, timeout_s=_EBRCTL_TIMEOUT_S, env=env)
+        env = {
+            **os.environ,
+            "IBSTACK_ESWITCHD_SOCKET": str(eswitchd_socket(self._cloud.lab, host)),
+        }
+        done = subprocess.run(
+            argv, env=env, capture_output=True, text=True, timeout=_EBRCTL_TIMEOUT_S, check=False
+        )
+        ebrctl_calls.note(self._cloud.lab, host, arguments, done.returncode, done.stderr)
+        if done.returncode:
+            doing = f"plug a VF of {host}" if arguments[0] == "add-port" else f"unplug on {host}"
+            raise CommandFailed(argv, done.returncode, done.stderr, doing)
+
+    def start_guest(
+        self,
+        machine: Machine,
+        *,
+        client: DhcpClient = DhcpClient.NETWORKD,
+        identifier: str | None = None,
+    ) -> None:
+        """Start what runs in *machine*: its driver is started."""
+        self._remember(machine)
+        static = self._static_address(machine)
+        self.guest(machine).start(static, client=client, identifier=identifier)
 
     def guest(self, machine: Machine) -> Guest:
         return Guest(self._cloud.lab, machine)

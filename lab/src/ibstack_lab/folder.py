@@ -24,7 +24,10 @@ _LONGEST_ROOT: Final = 70
 # outgoing connection takes one of ours between choosing and listening.
 _PORTS: Final = range(20000, 32000)
 
-SERVICES: Final = ("epmd", "rabbitmq", "rabbitmq-nodes", "keystone", "neutron", "nova")
+SERVICES: Final = (
+    *("epmd", "rabbitmq", "rabbitmq-nodes", "keystone", "neutron", "nova"),
+    *("placement", "images"),
+)
 """What listens on the loopback interface; MariaDB has a unix socket only."""
 
 

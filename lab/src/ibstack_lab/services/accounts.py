@@ -33,8 +33,13 @@ OTHER: Final = Account("other", "other", ("member",))
 NOVA: Final = Account("nova", "service", ("admin", "service"))
 NEUTRON: Final = Account("neutron", "service", ("admin", "service"))
 
+PLACEMENT: Final = Account("placement", "service", ("service",))
+IMAGES: Final = Account("images", "service", ("service",))
+
 ACCOUNTS: Final = (OPERATOR, DEMO, OTHER, NOVA, NEUTRON)
 TENANTS: Final = (DEMO, OTHER)
+OF_NOVA: Final = (PLACEMENT, IMAGES)
+"""What a lab with nova has beside them: these ask Keystone who somebody is, and nothing else."""
 
 
 def account(name: str) -> Account:

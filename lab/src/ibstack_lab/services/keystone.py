@@ -102,8 +102,13 @@ class Keystone:
 
     def populate(self) -> None:
         """Make the projects, users and roles, and the other services, through the API."""
+        services = {"neutron": "network", "nova": "compute"}
+        self.add(services, [made for made in ACCOUNTS if made is not OPERATOR])
+
+    def add(self, services: Mapping[str, str], accounts: Sequence[Account]) -> None:
+        """Make *services*, types by name, and *accounts*, through the API."""
         directory = _Directory(session(OPERATOR, self.auth_url, self._password), self.auth_url)
-        for name, kind in (("neutron", "network"), ("nova", "compute")):
+        for name, kind in services.items():
             directory.create(
                 "endpoint",
                 interface="public",
@@ -111,9 +116,8 @@ class Keystone:
                 service_id=directory.create("service", name=name, type=kind),
                 url="http://unknown",
             )
-        for made in ACCOUNTS:
-            if made is not OPERATOR:
-                directory.admit(made, self._password)
+        for made in accounts:
+            directory.admit(made, self._password)
 
     def _manage(self, *arguments: str) -> None:
         program = str(Path(sys.executable).with_name("keystone-manage"))
