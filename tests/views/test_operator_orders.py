@@ -128,7 +128,7 @@ def test_a_host_that_reports_nothing_is_bad_input_to_a_dry_run(here: Here) -> No
 def test_who_may_not_order_is_told_as_whom_to_run_it(here: Here) -> None:
     here.settings.state_path.write_text("no folder")
 
-    with pytest.raises(Refused, match="run this as the user of ibstack-fabricd"):
+    with pytest.raises(Refused, match="run this as root or as the user of ibstack-fabricd"):
         give(here, "restore")  # type: ignore[arg-type]
 
 

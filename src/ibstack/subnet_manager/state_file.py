@@ -40,8 +40,8 @@ def replace(path: Path, text: str) -> None:
 def cannot_read(path: Path, error: OSError) -> TryLater:
     """Return what to raise where *path*, which is there, could not be read."""
     return TryLater(
-        f"cannot read {path}: {error.strerror}; it has to be a file that the user of"
-        " ibstack-fabricd may read and replace"
+        f"cannot read {path}: {error.strerror}; run this as root, or make it a file of the user of"
+        " ibstack-fabricd"
     )
 
 

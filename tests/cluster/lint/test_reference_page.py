@@ -14,7 +14,7 @@ def test_the_page_lists_the_ids_of_all_checks() -> None:
     listed = re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)
     sources = (ROOT / "src/ibstack/cluster/lint/checks").glob("*.py")
     text = "".join(each.read_text(encoding="utf-8") for each in sources)
-    found = set(re.findall(r'(?:Finding|_open|_Odd)\(\s*"([a-z-]+)"', text))
+    found = set(re.findall(r'(?:[Ff]inding|_open|_Odd)\(\s*"([a-z-]+)"', text))
 
     assert set(listed) == found
     assert len(listed) == len(found)

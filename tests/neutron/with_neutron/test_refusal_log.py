@@ -91,10 +91,11 @@ def test_a_refusal_is_one_line_at_info(
 
 
 def test_a_fault_has_its_traceback_as_before(cloud: Cloud) -> None:
-    del cloud.driver.hints
+    network = cloud.network()
+    del cloud.driver.settings
 
     with ml2_log() as lines, pytest.raises(Refused, match="500"):
-        cloud.port(cloud.network(), NODE)
+        cloud.port(network, NODE)
 
-    assert "ERROR Mechanism driver 'infiniband' failed in create_port_postcommit" in lines
+    assert "ERROR Mechanism driver 'infiniband' failed in create_port_precommit" in lines
     assert any("Traceback" in each for each in lines)

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -12,7 +14,7 @@ from ibstack.fabric.errors import Refused, TryLater
 from ibstack.subnet_manager.reconcile.operator_requests import OperatorRequests, Order
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 NOBODY: Final = 65534
 
@@ -30,9 +32,17 @@ def test_an_order_stands_until_it_is_done_for_whoever_runs_next(tmp_path: Path) 
     assert not requests.ordered(Order.RESTORE)
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Yield a folder that anybody may enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root orders for another user")
-def test_what_root_orders_is_the_users_whose_folder_it_is(tmp_path: Path) -> None:
-    state = tmp_path / "state"
+def test_what_root_orders_is_the_users_whose_folder_it_is(open_folder: Path) -> None:
+    state = open_folder / "state"
     state.mkdir()
     os.chown(state, NOBODY, NOBODY)
 
@@ -44,8 +54,8 @@ def test_what_root_orders_is_the_users_whose_folder_it_is(tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root orders for another user")
-def test_a_link_of_that_user_leads_root_nowhere(tmp_path: Path) -> None:
-    state, ours = tmp_path / "state", tmp_path / "ours"
+def test_a_link_of_that_user_leads_root_nowhere(open_folder: Path) -> None:
+    state, ours = open_folder / "state", open_folder / "ours"
     state.mkdir()
     ours.mkdir()
     os.chown(state, NOBODY, NOBODY)

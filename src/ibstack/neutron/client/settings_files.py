@@ -11,7 +11,7 @@ from oslo_config import cfg
 from ibstack.fabric.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 
 def read_files(conf: cfg.ConfigOpts, arguments: Sequence[str], **named: Any) -> None:
@@ -33,8 +33,18 @@ def read_files(conf: cfg.ConfigOpts, arguments: Sequence[str], **named: Any) -> 
     except OSError as error:
         raise BadInput(f"{error.filename}: {error.strerror}; name a file") from error
     except UnicodeDecodeError as error:
-        files = " or ".join(each for each in conf.config_file or () if not _is_text(each))
+        named_files = (*_files_of(arguments), *named.get("default_config_files", ()))
+        files = " or ".join(each for each in named_files if not _is_text(each))
         raise BadInput(f"{files or 'a file'} is no UTF-8 text ({error.reason})") from error
+
+
+def _files_of(arguments: Sequence[str]) -> Iterator[str]:
+    """Yield the files that *arguments* name: oslo.config forgets them where it cannot read one."""
+    words = list(arguments)
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        option, equals, path = word.partition("=")
+        if option == "--config-file":
+            yield path if equals else following
 
 
 def _is_text(path: str) -> bool:
