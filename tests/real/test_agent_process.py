@@ -156,6 +156,8 @@ def test_reports_about_ports_follow_a_heartbeat_of_the_same_process(
     before = len(cloud.neutron.ask("reports"))
     agent.stop()
     cloud.start_agent()
+    another = cloud.host.port(6)
+    cloud.bring_up(another)
 
     eventually(lambda: len(cloud.neutron.ask("reports")) > before, log=cloud.log)
 
@@ -165,8 +167,9 @@ def test_reports_about_ports_follow_a_heartbeat_of_the_same_process(
         digests.append(states[heartbeats - 1]["configurations"]["instance"])
         assert is_instance(instance, digests[-1])
     assert digests[before] != digests[0]
-    cloud.host.unplug(port)
-    cloud.neutron.ask("delete", port.id)
+    for each in (port, another):
+        cloud.host.unplug(each)
+        cloud.neutron.ask("delete", each.id)
 
 
 def numbers(port: int) -> dict[str, float]:

@@ -44,7 +44,7 @@ pytestmark = [
 ]
 
 LIMIT_S: Final = 60.0
-HERE, ELSEWHERE, HOSTILE, FLOODED = "node003", "node004", "node002", "node005"
+HERE, ELSEWHERE, HOSTILE, FLOODED, QUIET = "node003", "node004", "node002", "node005", "node006"
 PCI: Final = "0000:05:00.1"
 numbers = itertools.count(1)
 
@@ -266,12 +266,12 @@ def test_a_port_takes_the_policy_of_its_network(site: Site) -> None:
     rule = {"max_kbps": 1000, "max_burst_kbps": 100}
     post(f"qos/policies/{policy}/bandwidth_limit_rules", bandwidth_limit_rule=rule)
     network = site.network(qos_policy_id=policy)
-    site.agent(HERE)
+    site.agent(QUIET)
     before = len(site.controller.log("neutron-api"))
 
     port = site.api().create("ports", network_id=network, **{"binding:vnic_type": "direct"})
 
     assert port["qos_network_policy_id"] == policy
     assert "Traceback" not in site.controller.log("neutron-api")[before:]
-    bound = site.port(network, HERE)
+    bound = site.port(network, QUIET)
     assert site.status(bound) == "DOWN"
