@@ -16,6 +16,7 @@ from ibstack.fabric.errors import Refused
 from ibstack.fabric.guid import Guid
 from ibstack.fabric.member import Member
 from ibstack.fabric.partition import KeyRange, Membership, PartitionKey
+from ibstack.subnet_manager.reconcile.known_hosts import KnownHosts
 from ibstack.subnet_manager.reconcile.operator_requests import Order
 from ibstack.subnet_manager.settings import Limits, Settings
 from ibstack_lab.topology import ARTICLE
@@ -86,11 +87,33 @@ def test_a_vf_with_a_guid_of_the_sites_is_held_and_put_out_where_it_was_first(
 
 def test_a_vf_with_the_guid_of_a_port_that_hosts_report_is_held(keeper: Keeper) -> None:
     keeper.tenants.boot("host", PF, BLUE, shared=True)
-    keeper.tenants.boot("thief", PF, RED)
+    keeper.reconciler.once()
+    keeper.tenants.boot("thief", PF, RED, host="node003")
 
     keeper.reconciler.once()
 
     assert is_held(keeper, "thief", "physical port of host node002")
+    assert keeper.table(PF) == {"0x7fff", "0x8102"}
+
+
+def test_of_a_vf_and_a_host_that_are_first_seen_with_one_guid_neither_is_admitted(
+    keeper: Keeper,
+) -> None:
+    """The VF's MAC is its tenant's choice, and the report that of whoever has an account."""
+    keeper.tenants.boot("host", PF, BLUE, shared=True)
+    keeper.tenants.boot("thief", PF, RED, host="node003")
+
+    for _ in range(2):
+        keeper.reconciler.once()
+        assert is_held(keeper, "thief", "physical port of host node002")
+        assert is_held(keeper, "host 'node002'", f"{PF}, which is a VF's")
+        assert keeper.table(PF) == {"0x7fff"}
+
+    del keeper.tenants.members["thief"]
+    keeper.reconciler.once()
+    assert keeper.table(PF) == {"0x7fff"}
+    KnownHosts(keeper.state, {}).accept("node002")
+    keeper.reconciler.once()
     assert keeper.table(PF) == {"0x7fff", "0x8102"}
 
 

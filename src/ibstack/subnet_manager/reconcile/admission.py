@@ -137,7 +137,7 @@ def _claims(desired: Desired, settings: Settings, site: Site, seen: AdmissionFac
         of_site=site.guids,
         known=seen.known,
         physical_ports=seen.physical_ports,
-        hosts={m.guid: m.host for m in desired.members if m.shared},
+        hosts={**desired.claimed, **{m.guid: m.host for m in desired.members if m.shared}},
         doubted=desired.doubted,
         published=seen.published,
         shared_before=seen.shared_before,

@@ -118,7 +118,11 @@ class KnownHosts:
             self._seen = seen
             if not news and not doubtful:
                 return dataclasses.replace(
-                    desired, members=judged.members, alarms=judged.alarms, doubted=judged.doubted
+                    desired,
+                    members=judged.members,
+                    alarms=judged.alarms,
+                    doubted=judged.doubted,
+                    claimed=judged.claimed,
                 )
         told, self._seen = _reported_ports(desired), seen
         self._vfs = frozenset(one.guid for one in desired.members if not one.shared)
@@ -140,6 +144,7 @@ class KnownHosts:
             members=(*members, *kept),
             alarms=(*desired.alarms, *alarms),
             doubted=self._places.doubts,
+            claimed=_claimed(desired, doubts, self._vfs),
         )
         self._heard, self._judged, self._had = desired, judged, judged.members
         return judged
@@ -290,6 +295,20 @@ class KnownHosts:
             what = Remembered(self._load(), self._kept, self._places.places)
             known_hosts_file.write(self._file, what)
         self._learnt = False
+
+
+def _claimed(
+    desired: Desired, doubts: Mapping[str, Doubts], vfs: frozenset[Guid]
+) -> dict[Guid, str]:
+    """Return whose ports have a VF's GUID by what they report: who is right cannot be told.
+
+    Nobody new comes in by it then, the VF neither: a tenant chooses its MAC, and so its GUID.
+    """
+    return {
+        member.guid: member.host
+        for member in desired.members
+        if member.shared and member.guid in vfs and member.guid in doubts.get(member.host, ())
+    }
 
 
 def _is_the_same_answer(heard: Desired, desired: Desired) -> bool:

@@ -35,6 +35,8 @@ class Desired:
     """The port GUIDs that each host reports, and whether its VFs share that port's table."""
     doubted: Mapping[Guid, str] = field(default_factory=dict)
     """Why a known port's GUID may be another adapter's; nothing new is admitted by it."""
+    claimed: Mapping[Guid, str] = field(default_factory=dict)
+    """The hosts that report a VF's GUID for their own port, and are not believed."""
     alarms: tuple[str, ...] = ()
     """What a person has to look at, in words."""
 
