@@ -92,7 +92,8 @@ def hypervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hype
         Host("node002", Guid(0x0002C90300000030), AdapterKind.MLX4, vfs=4), folder / "sys"
     )
     monkeypatch.setenv("IBSTACK_LAB_HOST_FOLDER", str(folder))
+    before = threading.active_count()  # Those of tests before may be ending.
     found = Hypervisor(folder)
     found.connect()
     yield found
-    assert threading.active_count() == 1
+    assert threading.active_count() <= before

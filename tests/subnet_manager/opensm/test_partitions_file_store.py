@@ -128,14 +128,16 @@ def test_a_last_good_copy_that_cannot_be_read_is_told_with_a_remedy(
 
     publication.last_good.unlink()
     publication.last_good.mkdir()
-    with pytest.raises(TryLater, match=r"cannot read .*last-good: Is a directory; it has to be"):
+    with pytest.raises(
+        TryLater, match=r"cannot read .*last-good: Is a directory; run this as root"
+    ):
         publication.restore()
 
 
 def test_what_was_published_may_be_unreadable_for_now(publication: PartitionsFileStore) -> None:
     (publication.folder / "publication.json").mkdir(parents=True)
 
-    with pytest.raises(TryLater, match=r"cannot read .*json: Is a directory; it has to be"):
+    with pytest.raises(TryLater, match=r"cannot read .*json: Is a directory; run this as root"):
         publication.read()
 
 

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from ibstack.fabric.errors import CommandFailed, TryLater
+from ibstack.runtime.waiting import wait_until
 from ibstack.subnet_manager.opensm.process import OpenSmProcess
 from ibstack.subnet_manager.opensm.processes import OpenSmProcesses
 
@@ -279,6 +281,10 @@ def test_where_none_runs_that_is_said(proc: Proc, tmp_path: Path) -> None:
         OpenSmProcesses(tmp_path / "p", proc=proc.root).reload()
 
 
+def is_asleep(pid: int) -> bool:
+    return Path(f"/proc/{pid}/comm").read_text() == "sleep\n"
+
+
 @pytest.fixture
 def sleepers() -> Iterator[list[subprocess.Popen[bytes]]]:
     """Three processes that a SIGHUP ends."""
@@ -286,6 +292,8 @@ def sleepers() -> Iterator[list[subprocess.Popen[bytes]]]:
         subprocess.Popen(["env", "--default-signal=HUP", "sleep", "60"], start_new_session=True)
         for _ in range(3)
     ]
+    for process in started:  # Before, a SIGHUP may be ignored, as below nohup.
+        assert wait_until(partial(is_asleep, process.pid), 10)
     yield started
     for process in started:
         process.kill()
