@@ -8,8 +8,6 @@ Source: nova 34, network/neutron.py (_update_ports_for_instance) and virt/libvir
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import time
 import uuid
@@ -30,6 +28,7 @@ from ibstack_lab.guests.partition_wires import SHORT_ID
 from ibstack_lab.hosts import ebrctl_calls, hardware
 from ibstack_lab.hosts.daemons import eswitchd_of, eswitchd_socket
 from ibstack_lab.machine import Machine
+from ibstack_lab.process import output_of
 from ibstack_lab.services import accounts
 from ibstack_lab.topology import PHYSICAL_NETWORK
 
@@ -211,17 +210,14 @@ class Compute:
 
     def _ebrctl(self, *arguments: str, host: str) -> None:
         argv = (str(Path(sys.executable).with_name("ebrctl")), *arguments)
-        env = {
-            **os.environ,
-            "IBSTACK_ESWITCHD_SOCKET": str(eswitchd_socket(self._cloud.lab, host)),
-        }
-        done = subprocess.run(
-            argv, env=env, capture_output=True, text=True, timeout=_EBRCTL_TIMEOUT_S, check=False
-        )
-        ebrctl_calls.note(self._cloud.lab, host, arguments, done.returncode, done.stderr)
-        if done.returncode:
-            doing = f"plug a VF of {host}" if arguments[0] == "add-port" else f"unplug on {host}"
-            raise CommandFailed(argv, done.returncode, done.stderr, doing)
+        env = {"IBSTACK_ESWITCHD_SOCKET": str(eswitchd_socket(self._cloud.lab, host))}
+        doing = f"plug a VF of {host}" if arguments[0] == "add-port" else f"unplug on {host}"
+        try:
+            output_of(argv, doing, timeout_s=_EBRCTL_TIMEOUT_S, env=env)
+        except CommandFailed as error:
+            ebrctl_calls.note(self._cloud.lab, host, arguments, error.status, error.stderr)
+            raise
+        ebrctl_calls.note(self._cloud.lab, host, arguments, 0, "")
 
     def start_guest(
         self,
