@@ -75,7 +75,7 @@ def hold_mass_removal(
     moving = _wanted(desired).difference(shared)
     still = {(k, g) for k, g in held.places if g in going.get(k, ()) and g not in moving}
     before = sum(len(partition.members) for partition in published.values())
-    cause = _cause(going, published, max_share, still)
+    cause = _cause(going, published, max_share, still, before)
     places = frozenset(still | {(k, g) for k in cause for g in going[k] if g not in moving})
     if not places:
         return Kept(desired)
@@ -98,12 +98,16 @@ def _cause(
     published: Partitions,
     max_share: float,
     still: Collection[Place],
+    members: int,
 ) -> list[PartitionKey]:
-    """Return the partitions whose members are to be held; none where few enough go."""
+    """Return the partitions whose members are to be held; none where few enough go.
+
+    *members*: how many are published, those that are held among them.
+    """
     apart = Counter(key for key, _ in still)
     fresh = {key: len(gone) - apart[key] for key, gone in going.items()}
     total = sum(fresh.values())
-    before = sum(len(partition.members) for partition in published.values()) - len(still)
+    before = members - len(still)
     if not _too_many(total, before, max_share):
         return []
     worst = max(fresh, key=lambda key: (fresh[key], key))
